@@ -1,0 +1,86 @@
+// Every error that Limner throws on purpose: a subclass of LimnerError that carries data, not only a message.
+// A message reads: what could not be done, a colon, what is so and what was expected.
+
+/** The base of all errors that Limner throws on purpose. */
+export class LimnerError extends Error {
+  override name: string = this.constructor.name;
+}
+
+/** A file or byte sequence is not what its format requires. */
+export class FormatError extends LimnerError {
+  /**
+   * @param message What is wrong.
+   * @param details Where: the file, the byte offset, the tensor or key at fault.
+   */
+  constructor(
+    message: string,
+    readonly details: { file?: string; offset?: number; tensor?: string; key?: string } = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** A configuration lacks a key, or a key has a value that cannot work. */
+export class ConfigError extends LimnerError {
+  /**
+   * @param message What is wrong.
+   * @param key The key at fault, dotted, for example `decoder.hidden_size`.
+   */
+  constructor(message: string, readonly key?: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** Operands or tensors whose shapes or data types do not fit. */
+export class ShapeError extends LimnerError {
+  /**
+   * @param message What is wrong.
+   * @param details The operator, its label and the shapes of its operands.
+   */
+  constructor(
+    message: string,
+    readonly details: { op?: string; label?: string; shapes?: readonly (readonly (number | string)[])[] } = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** An option that does not exist, or a value it does not take. */
+export class OptionError extends LimnerError {}
+
+/** A backend that was asked for by name is not there, or cannot do what was asked. */
+export class BackendError extends LimnerError {
+  /**
+   * @param message What is wrong.
+   * @param backend The backend's name.
+   */
+  constructor(message: string, readonly backend: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** ONNX Runtime answered with a status other than OK. */
+export class OrtError extends BackendError {
+  /**
+   * @param message ONNX Runtime's own message, after what was being done.
+   * @param code The `OrtErrorCode`.
+   */
+  constructor(message: string, readonly code: number, options?: ErrorOptions) {
+    super(message, "ffi", options);
+  }
+}
+
+/** WebGPU reported a validation, out-of-memory or compilation error. */
+export class WebGpuError extends BackendError {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, "webgpu", options);
+  }
+}
+
+/** The GPU device was lost (reset, driver crash, or destroyed under a running program). */
+export class DeviceLostError extends WebGpuError {}
+
+/** A model repository could not be reached, or lacks a file. */
+export class HubError extends LimnerError {}

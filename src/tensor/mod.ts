@@ -1,0 +1,3 @@
+// Data types and the host tensor.
+export * from "./data_type.ts";
+export * from "./tensor.ts";
