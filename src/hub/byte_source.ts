@@ -1,0 +1,109 @@
+// Random access to the bytes of one file, whether it lies in a folder or in memory.
+// A local file is opened for each read: nothing is left open, reads may overlap, and none needs closing.
+import { HubError } from "../errors.ts";
+
+/** The bytes of one file. */
+export interface ByteSource {
+  /** What messages call the file: its path or URL. */
+  readonly name: string;
+  /** The real path, symbolic links resolved, when it is a local file. */
+  readonly path?: string;
+  /** The file's length in bytes. */
+  readonly size: number;
+  /**
+   * Read `length` bytes from `offset`.
+   *
+   * @returns Fresh bytes that the caller owns, exactly `length` of them, from the start of their buffer.
+   * @throws {HubError} If the bytes are not all inside the file, or the file changed since it was opened.
+   */
+  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+function checkRange(source: ByteSource, offset: number, length: number): void {
+  const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(length);
+  if (whole && offset >= 0 && length >= 0 && offset + length <= source.size) return;
+  throw new HubError(
+    `Cannot read ${length} bytes at ${offset} of ${source.name}: the file has ${source.size} bytes`,
+  );
+}
+
+/** A file that is held in memory. */
+export class MemorySource implements ByteSource {
+  readonly size: number;
+
+  /**
+   * @param name What messages call it.
+   * @param bytes The whole file.
+   */
+  constructor(readonly name: string, readonly bytes: Uint8Array) {
+    this.size = bytes.length;
+  }
+
+  // deno-lint-ignore require-await
+  async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    checkRange(this, offset, length);
+    return new Uint8Array(this.bytes.subarray(offset, offset + length));
+  }
+}
+
+/** Reads of at most so many bytes block: they take microseconds, less than a trip to the thread pool. */
+const blockingBytes = 1 << 18;
+
+/** A local file, opened anew for each read; it must stay the same file (device, inode, size, time of change). */
+export class FileSource implements ByteSource {
+  readonly size: number;
+  readonly path: string;
+  readonly #identity: string;
+
+  private constructor(readonly name: string, path: string, info: Deno.FileInfo) {
+    this.path = path;
+    this.size = info.size;
+    this.#identity = identityOf(info);
+  }
+
+  /**
+   * Look at a file.
+   *
+   * @param path The file; symbolic links are followed.
+   * @returns The file, or undefined if there is none.
+   * @throws {HubError} If it may not be read, or is not a file.
+   */
+  static async open(path: string): Promise<FileSource | undefined> {
+    try {
+      const real = await Deno.realPath(path);
+      const info = await Deno.stat(real);
+      if (!info.isFile) throw new HubError(`Cannot read ${path}: it is not a file`);
+      return new FileSource(path, real, info);
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      if (error instanceof HubError) throw error;
+      throw new HubError(`Cannot read ${path}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    checkRange(this, offset, length);
+    using file = Deno.openSync(this.path);
+    if (identityOf(file.statSync()) !== this.#identity) {
+      throw new HubError(`Cannot go on reading ${this.name}: the file was changed or replaced meanwhile`);
+    }
+    file.seekSync(offset, Deno.SeekMode.Start);
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length;) {
+      const rest = bytes.subarray(at);
+      const count = rest.length <= blockingBytes ? file.readSync(rest) : await file.read(rest);
+      if (count === null) throw new HubError(`Cannot read ${this.name}: it ended at byte ${offset + at}`);
+      at += count;
+    }
+    return bytes;
+  }
+}
+
+/** Whether an error says that there is nothing under a path. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+}
+
+function identityOf(info: Deno.FileInfo): string {
+  return `${info.dev}:${info.ino}:${info.size}:${info.mtime?.getTime()}`;
+}

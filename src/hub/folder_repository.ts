@@ -1,0 +1,69 @@
+// A repository that is a folder on this machine.
+import { FormatError, HubError } from "../errors.ts";
+import { type ByteSource, FileSource, isMissing } from "./byte_source.ts";
+import type { Repository } from "./repository_interface.ts";
+
+/**
+ * Open a local folder as a repository.
+ *
+ * @param folder The folder's path or `file:` URL.
+ * @throws {HubError} If there is no such folder, or it is a file.
+ */
+export async function openFolder(folder: string | URL): Promise<Repository> {
+  const name = folder instanceof URL ? decodeURIComponent(folder.pathname) : folder;
+  let info: Deno.FileInfo;
+  try {
+    info = await Deno.stat(folder);
+  } catch (error) {
+    const reason = isMissing(error) ? "there is no such folder" : (error as Error).message;
+    throw new HubError(`Cannot open the model repository ${name}: ${reason}`, { cause: error });
+  }
+  if (!info.isDirectory) {
+    throw new HubError(`Cannot open the model repository ${name}: it is a file, expected the folder that holds it`);
+  }
+  return new FolderRepository(name, folder);
+}
+
+class FolderRepository implements Repository {
+  readonly #path: string;
+
+  constructor(readonly name: string, folder: string | URL) {
+    this.#path = folder instanceof URL ? fromFileUrl(folder) : folder;
+  }
+
+  async open(file: string): Promise<ByteSource | undefined> {
+    checkFileName(this.name, file);
+    return await FileSource.open(`${this.#path.replace(/[/\\]+$/, "")}/${file}`);
+  }
+
+  async readBytes(file: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const source = await this.open(file);
+    return await source?.read(0, source.size);
+  }
+
+  async readText(file: string): Promise<string | undefined> {
+    return decodeText(await this.readBytes(file), `${this.name}/${file}`);
+  }
+}
+
+function fromFileUrl(url: URL): string {
+  const path = decodeURIComponent(url.pathname);
+  return Deno.build.os === "windows" ? path.replace(/^\/(?=[A-Za-z]:)/, "") : path;
+}
+
+/** Refuse names that lead out of the repository. */
+export function checkFileName(repository: string, file: string): void {
+  const parts = file.split("/");
+  if (file !== "" && !/[\\\0]|^[A-Za-z]:/.test(file) && !parts.some((part) => ["", ".", ".."].includes(part))) return;
+  throw new HubError(`Cannot open ${JSON.stringify(file)} of ${repository}: the name must lie inside the repository`);
+}
+
+/** Decode strict UTF-8; undefined stays undefined. */
+export function decodeText(bytes: Uint8Array | undefined, name: string): string | undefined {
+  if (bytes === undefined) return undefined;
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new FormatError(`Cannot read ${name}: it is not UTF-8 text`, { file: name }, { cause: error });
+  }
+}

@@ -1,0 +1,3 @@
+// Where models' files come from: folders and web addresses.
+export { type ByteSource, FileSource, MemorySource } from "./byte_source.ts";
+export { type DownloadProgress, openRepository, type Repository, type RepositoryOptions } from "./repository.ts";

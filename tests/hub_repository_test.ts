@@ -1,0 +1,118 @@
+// Repositories: folders, file: URLs and http addresses give the same bytes; what is not there or leads out is refused.
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { FormatError, HubError } from "../src/errors.ts";
+import { openRepository } from "../src/hub/repository.ts";
+
+async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "limner hub ü " });
+  try {
+    await Deno.writeTextFile(`${folder}/config.json`, '{"a": "ü"}');
+    await Deno.writeFile(`${folder}/weights.bin`, Uint8Array.from({ length: 1 << 20 }, (_, i) => i * 7));
+    await Deno.mkdir(`${folder}/sub`);
+    await Deno.writeFile(`${folder}/sub/latin1.txt`, new Uint8Array([0xe9]));
+    await run(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function serve(folder: string): Deno.HttpServer<Deno.NetAddr> {
+  return Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, async (request) => {
+    const path = decodeURIComponent(new URL(request.url).pathname);
+    if (path === "/repo/broken") return new Response("no", { status: 500 });
+    try {
+      return new Response(await Deno.readFile(folder + path.replace("/repo", "")));
+    } catch {
+      return new Response("none", { status: 404 });
+    }
+  });
+}
+
+Deno.test("openRepository() reads a folder by path and by file: URL", async () => {
+  await withFolder(async (folder) => {
+    for (
+      const source of [folder, `${folder}/`, new URL(`file://${encodeURI(folder)}`), `file://${encodeURI(folder)}/`]
+    ) {
+      const repository = await openRepository(source);
+      assertEquals(await repository.readText("config.json"), '{"a": "ü"}');
+      assertEquals(await repository.readText("nothing.json"), undefined);
+      assertEquals(await repository.readBytes("config.json/x"), undefined);
+      const file = await repository.open("weights.bin");
+      assertEquals(file?.size, 1 << 20);
+      assertEquals(file?.path, await Deno.realPath(`${folder}/weights.bin`));
+      assertEquals(await file!.read(3, 4), new Uint8Array([21, 28, 35, 42]));
+      assertEquals((await file!.read(1, (1 << 20) - 1)).at(-1), ((1 << 20) - 1) * 7 & 255);
+    }
+  });
+});
+
+Deno.test("openRepository() resolves symbolic links to the real file", async () => {
+  await withFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/snapshot`);
+    await Deno.symlink("../weights.bin", `${folder}/snapshot/model.bin`);
+    const file = await (await openRepository(`${folder}/snapshot`)).open("model.bin");
+    assertEquals(file?.path, await Deno.realPath(`${folder}/weights.bin`));
+  });
+});
+
+Deno.test("openRepository() refuses what is no folder", async () => {
+  await withFolder(async (folder) => {
+    const missing = await assertRejects(() => openRepository(`${folder}/none`), HubError, "there is no such folder");
+    assert(missing.message.includes(`${folder}/none`) && !missing.message.includes("\n"));
+    await assertRejects(() => openRepository(`${folder}/config.json`), HubError, "it is a file");
+    await assertRejects(() => openRepository(new URL("ftp://localhost/x")), HubError, "ftp:");
+  });
+});
+
+Deno.test("a repository refuses names that lead out of it", async () => {
+  await withFolder(async (folder) => {
+    const repository = await openRepository(`${folder}/sub`);
+    for (
+      const name of ["../config.json", "/etc/hostname", "a/../../config.json", "..", "", "..\\config.json", "C:/x"]
+    ) {
+      await assertRejects(() => repository.open(name), HubError, "must lie inside the repository");
+    }
+    await assertRejects(() => repository.readText("latin1.txt"), FormatError, "latin1.txt: it is not UTF-8");
+  });
+});
+
+Deno.test("a file refuses ranges outside of it, and reading on after it was replaced", async () => {
+  await withFolder(async (folder) => {
+    const file = (await (await openRepository(folder)).open("weights.bin"))!;
+    for (const [offset, length] of [[0, file.size + 1], [-1, 2], [file.size, 1], [0.5, 1], [0, NaN], [2 ** 60, 1]]) {
+      await assertRejects(() => file.read(offset, length), HubError, "weights.bin");
+    }
+    assertEquals((await file.read(file.size, 0)).length, 0);
+    await Deno.writeFile(`${folder}/other`, new Uint8Array(1 << 20));
+    await Deno.rename(`${folder}/other`, `${folder}/weights.bin`);
+    await assertRejects(() => file.read(0, 1), HubError, "changed or replaced");
+  });
+});
+
+Deno.test("openRepository() reads files under an http address", async () => {
+  await withFolder(async (folder) => {
+    await using server = serve(folder);
+    const seen: number[] = [];
+    for (const slash of ["", "/"]) {
+      const repository = await openRepository(`http://127.0.0.1:${server.addr.port}/repo${slash}`, {
+        onProgress: ({ done, total }) => seen.push(done / total!),
+      });
+      assertEquals(await repository.readText("config.json"), '{"a": "ü"}');
+      assertEquals(await repository.open("nothing.json"), undefined);
+      const file = await repository.open("weights.bin");
+      assertEquals([file?.size, file?.path], [1 << 20, undefined]);
+      assertEquals(await file!.read(3, 4), new Uint8Array([21, 28, 35, 42]));
+      assertEquals((await file!.read(1, (1 << 20) - 1)).at(-1), ((1 << 20) - 1) * 7 & 255);
+      await assertRejects(() => repository.open("broken"), HubError, "answered 500");
+      await assertRejects(() => repository.open("../x"), HubError, "must lie inside");
+    }
+    assertEquals(seen.at(-1), 1);
+  });
+});
+
+Deno.test("openRepository() reports a server that is not there, and an abort", async () => {
+  const gone = await openRepository("http://127.0.0.1:9/repo");
+  await assertRejects(() => gone.readText("config.json"), HubError, "http://127.0.0.1:9/repo/config.json");
+  const stopped = await openRepository("http://127.0.0.1:9/repo", { signal: AbortSignal.abort() });
+  await assertRejects(() => stopped.readText("config.json"), DOMException);
+});
