@@ -1,0 +1,163 @@
+// The seam: what a backend is. Models, generation and training know backends only through these interfaces.
+import type { DataType, Tensor, TypedArray } from "../tensor/mod.ts";
+import type { Sizes } from "./dimension.ts";
+import type { Graph, Node } from "./graph.ts";
+
+/** A backend's name. `reference` is the oracle: plain TypeScript, never chosen by "auto". */
+export type BackendName = "webgpu" | "ffi" | "wasm" | "reference";
+
+/** How a backend holds weights. Programs compute in float32 whatever the storage. */
+export type WeightStorage = "float32" | "float16" | "q8" | "q4";
+
+/** What a backend did so far; tests assert on them. */
+export interface Counters {
+  /** Executions of programs. */
+  readonly runs: number;
+  /** Kernels started on the device (webgpu), or nodes executed (reference). */
+  readonly dispatches: number;
+  /** Times the host waited for the device. */
+  readonly waits: number;
+  /** Bytes copied from the device to the host. */
+  readonly bytesRead: number;
+  /** Device objects that are not yet released. */
+  readonly liveHandles: number;
+  /** Bytes of device memory held by weights. */
+  readonly weightBytes: number;
+}
+
+/** Where a tensor's bytes lie in a file: row-major, contiguous, little-endian, uncompressed. */
+export interface FileRegion {
+  /** A real path, symlinks resolved. */
+  readonly path: string;
+  /** In bytes, from the file's beginning. */
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
+/** What is known of a stored parameter before it is read. */
+export interface ParameterInfo {
+  readonly dataType: DataType;
+  readonly shape: readonly number[];
+  /** For zero-copy loading; absent where the bytes do not lie flat in a file. */
+  readonly region?: FileRegion;
+}
+
+/** A model's parameters by checkpoint name, read one at a time. */
+export interface ParameterSource {
+  readonly parameters: ReadonlyMap<string, ParameterInfo>;
+  /** Read one parameter in its stored data type. */
+  read(name: string): Promise<Tensor>;
+}
+
+/** Options of {@linkcode Backend.open}. */
+export interface OpenOptions {
+  /** @default "float32" */
+  readonly storage?: WeightStorage;
+  /** Whether programs may write the parameters. @default false */
+  readonly trainable?: boolean;
+  /** Prefer less memory to speed. @default false */
+  readonly lowMemory?: boolean;
+}
+
+/** A model's parameters on a device, each held once for all programs that read it. */
+export interface Weights extends Disposable {
+  /** The parameter's current value, from the device when it was trained. */
+  read(name: string): Promise<Tensor>;
+  /** Replace a parameter's value; programs see it from their next run on. */
+  write(name: string, tensor: Tensor): Promise<void>;
+}
+
+/** A buffer on a device. */
+export interface DeviceTensor extends Disposable {
+  readonly dataType: DataType;
+  /** The shape it was allocated for. */
+  readonly capacity: readonly number[];
+}
+
+/** One device. Work is queued in order; only `read` waits, and an error surfaces at the next `read`. */
+export interface Backend extends AsyncDisposable {
+  readonly name: BackendName;
+  /** The device for people: `llvmpipe (LLVM 15)`, `CPU, 2 threads`. */
+  readonly device: string;
+  /** Steps worth queueing before a read: 1 where a read is free, more where it costs a fence. */
+  readonly stepsPerRead: number;
+  readonly counters: Counters;
+  /** Whether a node can be compiled as it is; it looks at shapes and attributes too. Others are decomposed. */
+  supports(node: Node): boolean;
+  /** Make a model's parameters available to programs; they are read when a program first needs them. */
+  open(source: ParameterSource, options?: OpenOptions): Promise<Weights>;
+  /**
+   * Compile a program.
+   * @throws {ShapeError} If a parameter's stored shape is not the graph's, or it is missing.
+   */
+  compile(graph: Graph, weights: Weights, options?: { signal?: AbortSignal }): Promise<Program>;
+  /** Allocate a zeroed buffer. */
+  allocate(dataType: DataType, capacity: readonly number[]): DeviceTensor;
+  /** Queue a copy of `data` to elements `offset` and on of `target`. */
+  write(target: DeviceTensor, data: TypedArray, offset?: number): void;
+  /** Queue copies of the first `positions` positions (axis 2 of [rows, heads, positions, width], axis 1 of [rows, positions]) of rows. */
+  copyRows(
+    source: DeviceTensor,
+    target: DeviceTensor,
+    rows: readonly (readonly [from: number, to: number])[],
+    positions: number,
+  ): void;
+  /**
+   * Wait for all queued work and copy a tensor to the host.
+   *
+   * @param options.shape The shape to read: its elements, packed, are the buffer's first ones. @default the capacity
+   * @throws {LimnerError} If queued work failed, or `signal` aborted it.
+   */
+  read(source: DeviceTensor, options?: { shape?: readonly number[]; signal?: AbortSignal }): Promise<Tensor>;
+}
+
+/** A compiled graph. */
+export interface Program extends Disposable {
+  /**
+   * Fix the buffers of one use of the program.
+   *
+   * A state's buffer has exactly the state's shape; an input's or output's holds at least its elements, packed.
+   *
+   * @param tensors A buffer for every input, state and output, by name.
+   * @param maxima The largest value of every named size; the value at a run unless `enqueue` gives another.
+   * @throws {ShapeError} If a buffer or a size is missing, or does not fit.
+   */
+  bind(tensors: Readonly<Record<string, DeviceTensor>>, maxima?: Sizes): Run;
+}
+
+/** A program with its buffers. */
+export interface Run extends Disposable {
+  /**
+   * Queue one execution; never waits, never allocates.
+   *
+   * @param sizes Sizes that differ from the maxima in this execution; they may not stand in the shape of an input, a
+   * state or an output.
+   * @throws {ShapeError} If a size is over its maximum or stands in such a shape.
+   */
+  enqueue(sizes?: Sizes): void;
+}
+
+/** Options of {@linkcode BackendModule.load}; a backend ignores those of others. */
+export interface BackendOptions {
+  /** CPU threads (ffi). @default the physical cores */
+  readonly threads?: number;
+  /** The path of libonnxruntime (ffi). @default found: `LIMNER_ORT_LIBRARY`, then the npm package */
+  readonly libraryPath?: string;
+}
+
+/** Whether a backend can run here, for a person to read. */
+export interface BackendReport {
+  readonly name: BackendName;
+  readonly available: boolean;
+  /** The device it would run on; empty where it is not available. */
+  readonly device: string;
+  /** Why it is not available; empty where it is. */
+  readonly reason: string;
+}
+
+/** What the `mod.ts` of each backend exports. */
+export interface BackendModule {
+  /** @throws {BackendError} If the backend cannot run here, with the reason and what to do. */
+  load(options?: BackendOptions): Promise<Backend>;
+  report(options?: BackendOptions): Promise<BackendReport>;
+}

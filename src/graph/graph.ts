@@ -1,0 +1,220 @@
+// The tensor program: nodes in the order they were built, which is the order they run in. Straight-line; no control flow.
+// Types are checked and inferred here, once; passes and backends trust them. A state is the only thing written in place.
+import { ShapeError } from "../errors.ts";
+import { type DataType, Tensor } from "../tensor/mod.ts";
+import { dimension, formatShape, type Shape } from "./dimension.ts";
+import { constantOperator, inputOperator, parameterOperator, stateOperator } from "./leaf.ts";
+import { OperandError, type Operator, type TensorType } from "./operator.ts";
+
+/** One operation of a graph. */
+export interface Node<A extends object = object> {
+  /** The node's position in the graph. */
+  readonly id: number;
+  readonly operator: Operator<A>;
+  readonly inputs: readonly Value[];
+  readonly attributes: A;
+  readonly outputs: readonly Value[];
+  /** Where in the model the node was built, for messages: `decoder.layers.0.self_attn`. */
+  readonly label: string;
+}
+
+/** A tensor of a graph: an output of one node. Operators are functions of values. */
+export class Value implements TensorType {
+  readonly dataType: DataType;
+  readonly shape: Shape;
+
+  /**
+   * @param builder The graph under construction.
+   * @param node The node that computes the value.
+   * @param index Which of the node's outputs it is.
+   * @param type Its data type and shape.
+   */
+  constructor(readonly builder: GraphBuilder, readonly node: Node, readonly index: number, type: TensorType) {
+    this.dataType = type.dataType;
+    this.shape = type.shape;
+  }
+
+  /** The number of axes. */
+  get rank(): number {
+    return this.shape.length;
+  }
+}
+
+/** A finished program: immutable, and independent of any backend. */
+export interface Graph {
+  readonly name: string;
+  readonly nodes: readonly Node[];
+  readonly inputs: ReadonlyMap<string, Value>;
+  readonly parameters: ReadonlyMap<string, Value>;
+  /** The states before the first write. */
+  readonly states: ReadonlyMap<string, Value>;
+  readonly outputs: ReadonlyMap<string, Value>;
+}
+
+/** Builds a graph, checking every node as it is added. */
+export class GraphBuilder {
+  readonly #nodes: Node[] = [];
+  readonly #leaves = { input: new Map(), parameter: new Map(), state: new Map() } as Record<
+    "input" | "parameter" | "state",
+    Map<string, Value>
+  >;
+  readonly #outputs = new Map<string, Value>();
+  readonly #scalars = new Map<string, Value>();
+  /** A state's value that was overwritten, and the node that did it. */
+  readonly #overwritten = new Map<Value, Node>();
+  readonly #labels: string[] = [];
+
+  /** @param name The program's name, for messages and profiles. */
+  constructor(readonly name: string) {}
+
+  /** A tensor given at each run. A second call with the same name returns the same value. */
+  input(name: string, dataType: DataType, shape: Shape): Value {
+    return this.#leaf("input", inputOperator, name, dataType, shape);
+  }
+
+  /** A parameter of the model by its checkpoint name: a constant for inference, a state when trainable. */
+  parameter(name: string, shape: readonly number[], dataType: DataType = "float32"): Value {
+    return this.#leaf("parameter", parameterOperator, name, dataType, shape);
+  }
+
+  /** A tensor that outlives a run and is read and written in place, such as a cache. */
+  state(name: string, dataType: DataType, shape: Shape): Value {
+    return this.#leaf("state", stateOperator, name, dataType, shape);
+  }
+
+  /** A tensor that is part of the program. */
+  constant(tensor: Tensor): Value {
+    return this.add(constantOperator, [], { tensor })[0];
+  }
+
+  /** A constant without axes; equal ones are one value. */
+  scalar(value: number, dataType: DataType = "float32"): Value {
+    const key = `${dataType} ${Object.is(value, -0) ? "-0" : value}`;
+    let scalar = this.#scalars.get(key);
+    if (!scalar) {
+      const data = dataType === "int64" ? new BigInt64Array([BigInt(value)]) : Float32Array.of(value);
+      scalar = this.constant(
+        dataType === "float32" || dataType === "int64"
+          ? new Tensor(dataType, [], data)
+          : dataType === "bool"
+          ? new Tensor("bool", [], Uint8Array.of(value))
+          : new Tensor("int32", [], Int32Array.of(value)),
+      );
+      this.#scalars.set(key, scalar);
+    }
+    return scalar;
+  }
+
+  /** Name a value as a result of the program. */
+  output(name: string, value: Value): void {
+    this.#own(value, "output");
+    if (this.#outputs.has(name)) throw new ShapeError(`Cannot name the output "${name}" twice in ${this.name}`);
+    this.#outputs.set(name, value);
+  }
+
+  /** Build with `label` put before the labels of the nodes added by `build`. */
+  scope<T>(label: string, build: () => T): T {
+    this.#labels.push(label);
+    try {
+      return build();
+    } finally {
+      this.#labels.pop();
+    }
+  }
+
+  /**
+   * Add one operation.
+   *
+   * @throws {ShapeError} If the operands do not fit, come from another graph, or are a state that was overwritten.
+   */
+  add<A extends object>(operator: Operator<A>, inputs: readonly Value[], attributes: A): readonly Value[] {
+    const label = this.#labels.join(".");
+    inputs.forEach((value) => this.#own(value, operator.name));
+    const required = operator.operands.filter((name) => !name.endsWith("?")).length;
+    const variadic = operator.operands[0]?.startsWith("...") ?? false;
+    const fail = (reason: string): never => {
+      const operands = inputs.map((value, i) =>
+        `${variadic ? `operand ${i}` : operator.operands[i]?.replace("?", "") ?? i} ${formatShape(value.shape)}` +
+        (value.dataType === "float32" ? "" : ` ${value.dataType}`)
+      ).join(", ");
+      throw new ShapeError(
+        `Cannot ${operator.name}${operands && " " + operands}: ${reason}${label && ` (at ${label})`}`,
+        { op: operator.name, label, shapes: inputs.map((value) => value.shape) },
+      );
+    };
+    if (!variadic && (inputs.length < required || inputs.length > operator.operands.length)) {
+      fail(`it takes ${operator.operands.join(", ")}`);
+    }
+    let types: readonly TensorType[];
+    try {
+      types = operator.infer(inputs, attributes);
+    } catch (error) {
+      if (error instanceof OperandError) return fail(error.message);
+      throw error;
+    }
+    const outputs: Value[] = [];
+    const node: Node = { id: this.#nodes.length, operator, inputs, attributes, outputs, label };
+    for (const [index, type] of types.entries()) {
+      outputs.push(new Value(this, node, index, { ...type, shape: type.shape.map(dimension) }));
+    }
+    if (operator.writesState) {
+      const source = inputs[0].node.operator;
+      if (source !== stateOperator && source !== parameterOperator && !source.writesState) {
+        fail("only a state can be written");
+      }
+      this.#overwritten.set(inputs[0], node);
+    }
+    this.#nodes.push(node);
+    return outputs;
+  }
+
+  /** Finish the program. The builder may not be used afterwards. */
+  build(): Graph {
+    for (const [name, value] of this.#outputs) this.#own(value, `output "${name}"`);
+    Object.freeze(this.#nodes);
+    return {
+      name: this.name,
+      nodes: this.#nodes,
+      inputs: this.#leaves.input,
+      parameters: this.#leaves.parameter,
+      states: this.#leaves.state,
+      outputs: this.#outputs,
+    };
+  }
+
+  #leaf(
+    kind: "input" | "parameter" | "state",
+    operator: Operator<{ name: string } & TensorType>,
+    name: string,
+    dataType: DataType,
+    shape: Shape,
+  ): Value {
+    const known = this.#leaves[kind].get(name);
+    const canonical = shape.map(dimension);
+    if (known) {
+      if (known.dataType !== dataType || known.shape.join() !== canonical.join()) {
+        throw new ShapeError(
+          `Cannot use the ${kind} "${name}" as ${dataType} ${formatShape(canonical)}: ` +
+            `it is ${known.dataType} ${formatShape(known.shape)} in ${this.name}`,
+        );
+      }
+      return known;
+    }
+    const [value] = this.add(operator, [], { name, dataType, shape: canonical });
+    this.#leaves[kind].set(name, value);
+    return value;
+  }
+
+  #own(value: Value, use: string): void {
+    if (value.builder !== this) {
+      throw new ShapeError(`Cannot ${use}: a value of the graph "${value.builder.name}" is used in "${this.name}"`);
+    }
+    const writer = this.#overwritten.get(value);
+    if (writer) {
+      throw new ShapeError(
+        `Cannot ${use}: the state ${formatShape(value.shape)} was overwritten by ${writer.operator.name}` +
+          `${writer.label && ` (at ${writer.label})`}; use the value it returned`,
+      );
+    }
+  }
+}

@@ -1,0 +1,30 @@
+// What an operator is: a name, a shape rule and, for a composite, its definition in smaller operators.
+// The graph knows operators only through this interface; the operators themselves are in src/operators.
+import type { DataType } from "../tensor/mod.ts";
+import type { Shape } from "./dimension.ts";
+import type { Value } from "./graph.ts";
+
+/** What is known of a value when the graph is built: its data type and its shape. */
+export interface TensorType {
+  readonly dataType: DataType;
+  readonly shape: Shape;
+}
+
+/** Why operands do not fit; the builder adds the operator, its label and the shapes. */
+export class OperandError extends Error {}
+
+/** An operator with attributes `A`. A primitive has no `decompose`; a composite has. */
+export interface Operator<A extends object = object> {
+  readonly name: string;
+  /** The operands' names in order, for messages; a name that ends with "?" may be left out. */
+  readonly operands: readonly string[];
+  /** The first operand is a state, and the first output is that state after it was written in place. */
+  readonly writesState?: boolean;
+  /**
+   * The types of the outputs.
+   * @throws {OperandError} If the operands do not fit.
+   */
+  infer(inputs: readonly TensorType[], attributes: A): readonly TensorType[];
+  /** The same computation in smaller operators: definition, gradient, fallback and test oracle at once. */
+  decompose?(inputs: readonly Value[], attributes: A): readonly Value[];
+}

@@ -1,0 +1,126 @@
+// Scaled dot-product attention with everything a decoder needs: a cache longer than its use, keys shared by beams,
+// the causal rule and an additive mask together.
+import {
+  addDimensions,
+  type Dimension,
+  divideDimensions,
+  OperandError,
+  type Operator,
+  type TensorType,
+  type Value,
+} from "../graph/mod.ts";
+import { add, greaterOrEqual, mul, where } from "./elementwise.ts";
+import { matmul, transposeLast } from "./matmul.ts";
+import { reshape, slice } from "./movement.ts";
+import { softmax } from "./normalization.ts";
+import { range } from "./reduction.ts";
+import { broadcastShapes, floatType, sameShape } from "./rules.ts";
+
+/** The attributes of `attention`. */
+export interface AttentionAttributes {
+  /** Whether query t of T sees only keys up to `length − T + t`. @default false */
+  readonly causal?: boolean;
+  /** The keys in use, the first ones of a buffer. @default all S */
+  readonly length?: Dimension;
+  /** What the products are multiplied by. @default 1 / √D */
+  readonly scale?: number;
+}
+
+/** What stands for −∞ where a key may not be seen; finite, so that a row without keys is uniform and not NaN. */
+const hidden = -1e30;
+
+/** The beams of each key's row: query rows over key rows. */
+export function attentionBeams(query: TensorType, key: TensorType): Dimension {
+  const beams = divideDimensions(query.shape[0], key.shape[0]);
+  if (beams === undefined) throw new OperandError(`query's rows must be a multiple of key's`);
+  return beams;
+}
+
+const attentionOperator: Operator<AttentionAttributes> = {
+  name: "attention",
+  operands: ["query", "key", "value", "mask?"],
+  infer: ([query, key, value, mask], { length }) => {
+    if ([query, key, value].some(({ shape }) => shape.length !== 4)) throw new OperandError("all need four axes");
+    const [rows, heads, T, D] = query.shape;
+    const [batch, keyHeads, S, keyWidth] = key.shape;
+    attentionBeams(query, key);
+    if (keyHeads !== heads) throw new OperandError("query and key must have the same heads");
+    if (keyWidth !== D) throw new OperandError("query and key must have the same width");
+    if (!sameShape(value.shape.slice(0, 3), key.shape.slice(0, 3))) {
+      throw new OperandError("key and value must have the same rows, heads and positions");
+    }
+    if (typeof length === "number" && typeof S === "number" && length > S) {
+      throw new OperandError(`the used length ${length} is more than the ${S} positions of key`);
+    }
+    if (mask) {
+      if (mask.shape.length !== 4) throw new OperandError("mask needs four axes");
+      const whole = mask.shape[0] === batch ? [batch, heads, T, S] : [rows, heads, T, S];
+      if (!sameShape(broadcastShapes(mask.shape, whole), whole)) {
+        throw new OperandError(`mask must broadcast to [${whole.join(", ")}]`);
+      }
+    }
+    return [{
+      dataType: floatType(mask ? [query, key, value, mask] : [query, key, value]),
+      shape: [rows, heads, T, value.shape[3]],
+    }];
+  },
+  decompose: ([query, key, value, mask], { causal = false, length, scale }) => {
+    const { builder, dataType } = query;
+    const [rows, heads, T, D] = query.shape;
+    const [batch, , S] = key.shape;
+    const used = length ?? S;
+    const beams = attentionBeams(query, key);
+    // With shared keys every tensor gets an axis of beams, of length 1 where it is shared.
+    const split = beams !== 1;
+    const use = (x: Value): Value => {
+      const kept = used === S
+        ? x
+        : slice(x, { starts: [0, 0, 0, 0], sizes: [x.shape[0], x.shape[1], used, x.shape[3]] });
+      return split ? reshape(kept, { shape: [batch, 1, ...kept.shape.slice(1)] }) : kept;
+    };
+    const q = split ? reshape(query, { shape: [batch, beams, heads, T, D] }) : query;
+    const factor = scale ?? 1 / Math.sqrt(D as number);
+    let scores = mul(matmul(q, transposeLast(use(key))), builder.scalar(factor, dataType));
+    if (mask) {
+      const [from, ...rest] = mask.shape;
+      const kept = used === S || rest[2] === 1
+        ? mask
+        : slice(mask, { starts: [0, 0, 0, 0], sizes: [from, rest[0], rest[1], used] });
+      const lead = from === 1 ? [1, 1] : from === rows ? [batch, beams] : [batch, 1];
+      scores = add(scores, split ? reshape(kept, { shape: [...lead, ...kept.shape.slice(1)] }) : kept);
+    }
+    if (causal) {
+      const position = range(builder, { size: T, start: addDimensions(used, T, -1) });
+      const visible = greaterOrEqual(reshape(position, { shape: [T, 1] }), range(builder, { size: used }));
+      scores = where(visible, scores, builder.scalar(hidden, dataType));
+    }
+    const result = matmul(softmax(scores, { axis: -1 }), use(value));
+    return [split ? reshape(result, { shape: [rows, heads, T, value.shape[3]] }) : result];
+  },
+};
+
+/** The attention composite. */
+export const attentions = { attention: attentionOperator };
+
+/**
+ * Scaled dot-product attention (Vaswani et al. 2017): softmax(scale · query · keyᵀ + mask) · value.
+ *
+ * @param query Shape [rows, H, T, D].
+ * @param key Shape [batch, H, S, D]; rows = batch · beams, and the beams of a row share its keys.
+ * @param value Shape [batch, H, S, E].
+ * @param options.mask Added to the products, broadcast to [rows or batch, H, T, S].
+ * @returns Shape [rows, H, T, E].
+ */
+export function attention(
+  query: Value,
+  key: Value,
+  value: Value,
+  options: AttentionAttributes & { mask?: Value } = {},
+): Value {
+  const { mask, ...attributes } = options;
+  return query.builder.add(
+    attentions.attention,
+    mask ? [query, key, value, mask] : [query, key, value],
+    attributes,
+  )[0];
+}

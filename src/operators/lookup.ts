@@ -1,0 +1,88 @@
+// Operators that read or write at computed positions: tables, and states in place.
+import { addDimensions, type Dimension, formatShape, OperandError, type Operator, type Value } from "../graph/mod.ts";
+import { checkIndices, floatType, normalizeAxis, sameShape, sameType } from "./rules.ts";
+
+const gatherOperator: Operator<{ axis: number }> = {
+  name: "gather",
+  operands: ["table", "indices"],
+  infer: ([table, indices], { axis }) => {
+    checkIndices(indices);
+    const at = normalizeAxis(axis, table.shape.length);
+    return [{
+      dataType: table.dataType,
+      shape: [...table.shape.slice(0, at), ...indices.shape, ...table.shape.slice(at + 1)],
+    }];
+  },
+};
+
+const scatterAddOperator: Operator<{ size: Dimension }> = {
+  name: "scatterAdd",
+  operands: ["indices", "updates"],
+  infer: ([indices, updates], { size }) => {
+    checkIndices(indices);
+    const rank = indices.shape.length;
+    if (!sameShape(updates.shape.slice(0, rank), indices.shape)) {
+      throw new OperandError("the updates' first axes must be those of the indices");
+    }
+    return [{ dataType: floatType([updates]), shape: [size, ...updates.shape.slice(rank)] }];
+  },
+};
+
+const cacheAppendOperator: Operator<{ axis: number; at: Dimension }> = {
+  name: "cacheAppend",
+  operands: ["state", "x"],
+  writesState: true,
+  infer: ([state, x], { axis, at }) => {
+    const along = normalizeAxis(axis, state.shape.length);
+    if (x.shape.length !== state.shape.length || x.shape.some((d, i) => i !== along && d !== state.shape[i])) {
+      throw new OperandError(`they may differ only along axis ${along}`);
+    }
+    const end = addDimensions(at, x.shape[along]);
+    const capacity = state.shape[along];
+    if (typeof end === "number" && typeof capacity === "number" && end > capacity) {
+      throw new OperandError(`positions ${at} to ${end} are outside axis ${along}, which has ${capacity}`);
+    }
+    return [{ dataType: sameType([state, x]), shape: state.shape }];
+  },
+};
+
+const assignOperator: Operator = {
+  name: "assign",
+  operands: ["state", "x"],
+  writesState: true,
+  infer: ([state, x]) => {
+    if (!sameShape(state.shape, x.shape)) throw new OperandError(`x must have the shape ${formatShape(state.shape)}`);
+    return [{ dataType: sameType([state, x]), shape: state.shape }];
+  },
+};
+
+/** The primitives that read or write at computed positions. */
+export const lookups = {
+  gather: gatherOperator,
+  scatterAdd: scatterAddOperator,
+  cacheAppend: cacheAppendOperator,
+  assign: assignOperator,
+};
+
+/** The entries of a table along an axis: shape table[:axis] + indices + table[axis+1:]. Indices must be in range. */
+export function gather(table: Value, indices: Value, attributes: { axis: number }): Value {
+  return table.builder.add(lookups.gather, [table, indices], attributes)[0];
+}
+
+/** Zeros [size, ...] to whose entry `indices[i]` each `updates[i]` is added: the gradient of `gather` along axis 0. */
+export function scatterAdd(indices: Value, updates: Value, attributes: { size: Dimension }): Value {
+  return indices.builder.add(lookups.scatterAdd, [indices, updates], attributes)[0];
+}
+
+/**
+ * Write x into a state in place, from position `at` of an axis on, and return the state's new value.
+ * Whatever read the old value must be needed for x: backends need not order other readers before the write.
+ */
+export function cacheAppend(state: Value, x: Value, attributes: { axis: number; at: Dimension }): Value {
+  return state.builder.add(lookups.cacheAppend, [state, x], attributes)[0];
+}
+
+/** Replace a state (or a trainable parameter) at the end of the run by x, and return its new value. */
+export function assign(state: Value, x: Value): Value {
+  return state.builder.add(lookups.assign, [state, x], {})[0];
+}
