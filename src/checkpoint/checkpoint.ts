@@ -1,0 +1,139 @@
+// The weights of a repository, read lazily: opening reads headers only, a tensor is read when it is asked for.
+import { FormatError, HubError } from "../errors.ts";
+import type { ByteSource } from "../hub/byte_source.ts";
+import type { Repository } from "../hub/repository_interface.ts";
+import type { Tensor } from "../tensor/mod.ts";
+import { maxIndexBytes } from "./limits.ts";
+import { parameterName } from "./names.ts";
+import { openWeightFile } from "./open_file.ts";
+import { parseShardIndex } from "./shard_index.ts";
+import type { ParameterInfo, StoredTensor, TensorTable } from "./tensor_table.ts";
+
+/** Where weights are looked for, in this order: a name ending in `.json` is the index of shards. */
+const weightFiles = [
+  "model.safetensors",
+  "model.safetensors.index.json",
+  "pytorch_model.bin",
+  "pytorch_model.bin.index.json",
+] as const;
+
+/** The weights of a model: a table of parameters, and a way to read each. */
+export class Checkpoint implements AsyncDisposable {
+  #table: ReadonlyMap<string, StoredTensor>;
+
+  /** @param table The tensors by parameter name. */
+  constructor(table: ReadonlyMap<string, StoredTensor>) {
+    this.#table = table;
+  }
+
+  /** What is known of each parameter without reading it. */
+  get parameters(): ReadonlyMap<string, ParameterInfo> {
+    return this.#table;
+  }
+
+  /**
+   * Read a parameter in its own data type.
+   *
+   * @param name The parameter's name.
+   * @returns A tensor that the caller owns.
+   * @throws {FormatError} If there is no such parameter, or its bytes are damaged.
+   * @throws {HubError} If the file changed since it was opened.
+   */
+  async read(name: string): Promise<Tensor> {
+    const stored = this.#table.get(name);
+    if (!stored) {
+      throw new FormatError(`Cannot read the parameter ${JSON.stringify(name)}: the checkpoint has no such tensor`, {
+        tensor: name,
+      });
+    }
+    return await stored.load();
+  }
+
+  /** Forget the table; no file is held open between reads. */
+  close(): void {
+    this.#table = new Map();
+  }
+
+  // deno-lint-ignore require-await
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+}
+
+/**
+ * Open the weights of a repository: `model.safetensors`, `pytorch_model.bin` (zip or legacy), or either in shards.
+ *
+ * @param repository The folder of the model.
+ * @returns The checkpoint, with parameters under the names models know (`LayerNorm.gamma` is `LayerNorm.weight`).
+ * @throws {HubError} If the repository has none of these files.
+ * @throws {FormatError} If a file is malformed.
+ */
+export async function openCheckpoint(repository: Repository): Promise<Checkpoint> {
+  const stored = await openRepositoryTable(repository);
+  const table: TensorTable = new Map();
+  for (const [name, tensor] of stored) {
+    const known = parameterName(name);
+    if (table.has(known)) {
+      throw new FormatError(`Cannot read the weights of ${repository.name}: two tensors are called ${known}`, {
+        file: repository.name,
+        tensor: known,
+      });
+    }
+    table.set(known, tensor);
+  }
+  return new Checkpoint(table);
+}
+
+/** The tensors of a repository under the names of its files. */
+export async function openRepositoryTable(repository: Repository): Promise<TensorTable> {
+  for (const file of weightFiles) {
+    const source = await repository.open(file);
+    if (!source) continue;
+    return file.endsWith(".json") ? await openShards(repository, source) : await openWeightFile(source);
+  }
+  throw new HubError(
+    `Cannot find the weights of ${repository.name}: it has none of ${weightFiles.join(", ")}`,
+  );
+}
+
+/** The tensors of all shards that an index names. */
+export async function openShards(repository: Repository, index: ByteSource): Promise<TensorTable> {
+  if (index.size > maxIndexBytes) {
+    throw new FormatError(
+      `Cannot read ${index.name}: it has ${index.size} bytes, at most ${maxIndexBytes} are allowed`,
+      {
+        file: index.name,
+      },
+    );
+  }
+  const text = new TextDecoder().decode(await index.read(0, index.size));
+  const shardOf = parseShardIndex(text, index.name);
+  const table: TensorTable = new Map();
+  for (const shard of new Set(shardOf.values())) {
+    const source = await repository.open(shard);
+    if (!source) {
+      throw new FormatError(`Cannot read ${index.name}: it names the file ${shard}, which is not there`, {
+        file: index.name,
+        key: shard,
+      });
+    }
+    for (const [name, tensor] of await openWeightFile(source)) {
+      if ((shardOf.get(name) ?? shard) !== shard) continue;
+      if (table.has(name)) {
+        throw new FormatError(`Cannot read ${source.name}: another shard has a tensor ${JSON.stringify(name)} too`, {
+          file: source.name,
+          tensor: name,
+        });
+      }
+      table.set(name, tensor);
+    }
+  }
+  for (const [name, shard] of shardOf) {
+    if (table.has(name)) continue;
+    throw new FormatError(`Cannot read ${index.name}: ${shard} lacks the tensor ${JSON.stringify(name)}`, {
+      file: index.name,
+      tensor: name,
+    });
+  }
+  return table;
+}

@@ -1,0 +1,48 @@
+// The index of a sharded checkpoint: which of the files beside it holds which tensor.
+import { FormatError } from "../errors.ts";
+import { maxIndexBytes, maxTensors } from "./limits.ts";
+
+/**
+ * Parse `model.safetensors.index.json` or `pytorch_model.bin.index.json`.
+ *
+ * @param text The index.
+ * @param file What messages call it.
+ * @returns The shard's file name of each tensor.
+ * @throws {FormatError} If it has no `weight_map`, or the map names anything but files in the index's own folder.
+ */
+export function parseShardIndex(text: string, file: string): Map<string, string> {
+  const fail = (reason: string, key?: string): never => {
+    throw new FormatError(`Cannot read ${file}: ${reason}`, { file, key });
+  };
+  if (text.length > maxIndexBytes) fail(`it is longer than ${maxIndexBytes} bytes`);
+  let index: unknown;
+  try {
+    index = JSON.parse(text);
+  } catch (error) {
+    fail(`it is not JSON: ${(error as Error).message.slice(0, 200)}`);
+  }
+  const map = isObject(index) && Object.hasOwn(index, "weight_map") ? index.weight_map : undefined;
+  if (!isObject(map)) fail("it has no object weight_map", "weight_map");
+  const shards = new Map(Object.entries(map as Record<string, unknown>));
+  if (shards.size > maxTensors) fail(`weight_map has more than ${maxTensors} tensors`, "weight_map");
+  for (const [name, shard] of shards) {
+    if (typeof shard !== "string" || !isPlainFileName(shard)) {
+      fail(
+        `weight_map sends ${JSON.stringify(name)} to ${
+          JSON.stringify(shard)?.slice(0, 200)
+        }, expected the name of a file beside it`,
+        `weight_map.${name}`,
+      );
+    }
+  }
+  return shards as Map<string, string>;
+}
+
+/** Whether `name` is one file in the same folder: no separator, no drive, not `.` or `..`. */
+function isPlainFileName(name: string): boolean {
+  return name.length > 0 && name.length < 256 && !/[/\\:\0]/.test(name) && name !== "." && name !== "..";
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

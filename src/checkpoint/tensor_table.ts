@@ -1,0 +1,50 @@
+// What every checkpoint reader returns: a table of tensors that says where each lies and can load it, one at a time.
+import type { ByteSource } from "../hub/byte_source.ts";
+import { type DataType, Tensor, viewArray } from "../tensor/mod.ts";
+
+/** A place in a real file where a tensor's elements lie flat: uncompressed, row-major, contiguous, little endian. */
+export interface FileRegion {
+  /** The file's real path. */
+  readonly path: string;
+  /** The first byte; it need not be a multiple of the element's size. */
+  readonly offset: number;
+  /** The number of bytes. */
+  readonly byteLength: number;
+}
+
+/** What a checkpoint knows about a parameter without reading it. */
+export interface ParameterInfo {
+  /** The element type on disk. */
+  readonly dataType: DataType;
+  /** The length of each axis. */
+  readonly shape: readonly number[];
+  /** Where the elements can be taken from without reading them first; undefined if they lie nowhere in that form. */
+  readonly region?: FileRegion;
+}
+
+/** A parameter that can be loaded. */
+export interface StoredTensor extends ParameterInfo {
+  /** Equal for tensors that are the same view of the same storage (tied weights). */
+  readonly identity: string;
+  /** Read the elements. */
+  load(): Promise<Tensor>;
+}
+
+/** The tensors of a file or a whole checkpoint, by name. */
+export type TensorTable = Map<string, StoredTensor>;
+
+/** The region of a tensor's bytes; a bool's may hold other bytes than 0 and 1, so it must be read. */
+export function regionOf(
+  source: ByteSource,
+  dataType: DataType,
+  offset: number,
+  byteLength: number,
+): FileRegion | undefined {
+  return source.path === undefined || dataType === "bool" ? undefined : { path: source.path, offset, byteLength };
+}
+
+/** Make a tensor of little-endian bytes that start their own buffer; of a bool, every byte but 0 is true. */
+export function tensorOf(dataType: DataType, shape: readonly number[], bytes: Uint8Array, size: number): Tensor {
+  if (dataType === "bool") { for (let i = 0; i < size; i++) bytes[i] = bytes[i] === 0 ? 0 : 1; }
+  return new Tensor(dataType, shape, viewArray(dataType, bytes.buffer, bytes.byteOffset, size));
+}
