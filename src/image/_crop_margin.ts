@@ -1,0 +1,36 @@
+// Nougat's cut of a page's empty margins (NougatImageProcessor.crop_margin).
+import type { RawImage } from "./raw_image.ts";
+import { crop } from "./transforms.ts";
+
+/**
+ * Cut off the margins that hold nothing darker than the grey threshold.
+ *
+ * @param image A picture in RGB.
+ * @param threshold What counts as dark, of 255, after the picture's range is stretched to all of it.
+ * @returns The part with ink; the whole picture if it has one colour only.
+ * @default threshold 200
+ */
+export function cropMargin(image: RawImage, threshold = 200): RawImage {
+  const { data, width, height } = image;
+  const grey = new Uint8Array(width * height);
+  let min = 255, max = 0;
+  for (let i = 0, from = 0; i < grey.length; i++, from += 3) {
+    // Pillow's convert("L"): ITU-R 601-2 luma in 16-bit fixed point.
+    const value = (data[from] * 19595 + data[from + 1] * 38470 + data[from + 2] * 7471 + 0x8000) >> 16;
+    grey[i] = value;
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  if (min === max) return image;
+  let left = width, top = height, right = -1, bottom = -1;
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      if ((grey[i] - min) / (max - min) * 255 >= threshold) continue;
+      if (x < left) left = x;
+      if (x > right) right = x;
+      if (y < top) top = y;
+      bottom = y;
+    }
+  }
+  return crop(image, left, top, right - left + 1, bottom - top + 1);
+}

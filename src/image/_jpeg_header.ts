@@ -1,0 +1,67 @@
+// A JPEG's frame header, its EXIF orientation and the outline of its segments (ITU-T T.81, annex B).
+import { FormatError } from "../errors.ts";
+import { readOrientation } from "./_exif.ts";
+import type { ImageHeader } from "./header.ts";
+
+/**
+ * Read a JPEG's frame header and walk over its segments to the end marker.
+ *
+ * @param bytes The whole file, whose start marker has been seen.
+ * @param name The file's name, for messages.
+ * @throws {FormatError} If it has no frame, is of a kind that is not read, or ends before its end marker.
+ */
+export function readJpegHeader(bytes: Uint8Array, name: string): ImageHeader {
+  const fail = (what: string, offset: number): never => {
+    throw new FormatError(`Could not read JPEG ${name}: ${what}`, { file: name, offset });
+  };
+  const cut = (): never => fail(`the file ends after ${bytes.length} bytes without its end marker`, bytes.length);
+  let frame: { width: number; height: number; bits: number; components: number } | undefined;
+  let orientation = 1, adobeTransform = 0, scans = 0;
+  for (let at = 2;;) {
+    // Entropy-coded data: an FF is a marker unless 00 (a stuffed FF) or a restart marker follows.
+    at = bytes.indexOf(0xff, at);
+    if (at < 0 || at + 1 >= bytes.length) cut();
+    const marker = bytes[at + 1];
+    if (marker === 0xff) at += 1;
+    else if (marker === 0 || marker === 1 || marker >= 0xd0 && marker <= 0xd8) at += 2;
+    else if (marker === 0xd9) break;
+    else {
+      if (at + 4 > bytes.length) cut();
+      const length = bytes[at + 2] << 8 | bytes[at + 3];
+      const body = bytes.subarray(at + 4, at + 2 + length);
+      if (length < 2 || at + 2 + length > bytes.length) cut();
+      if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
+        if (body.length < 6) fail(`its frame header has ${body.length} bytes, and at least 6 were expected`, at);
+        if (![0xc0, 0xc1, 0xc2].includes(marker) || body[0] !== 8) {
+          fail(`it is coded by process SOF${marker - 0xc0} with ${body[0]} bits; Huffman-coded 8 bits are read`, at);
+        }
+        frame = {
+          bits: body[0],
+          height: body[1] << 8 | body[2],
+          width: body[3] << 8 | body[4],
+          components: body[5],
+        };
+      } else if (marker === 0xe1 && ascii(body, 6) === "Exif\0\0") orientation = readOrientation(body.subarray(6));
+      else if (marker === 0xee && ascii(body, 5) === "Adobe") adobeTransform = body[11] ?? 0;
+      else if (marker === 0xda) scans++;
+      at += 2 + length;
+    }
+  }
+  if (!frame) return fail("it has no frame header (SOF), its size", bytes.length);
+  if (scans === 0) fail("it has no scan (SOS), the pixels", bytes.length);
+  const { width, height, bits } = frame;
+  const color = frame.components === 1
+    ? "grey"
+    : frame.components === 3
+    ? "rgb"
+    : frame.components !== 4
+    ? fail(`it has ${frame.components} components; 1 (grey), 3 (colour) and 4 (CMYK) are read`, bytes.length)
+    : adobeTransform === 2
+    ? "ycck"
+    : "cmyk";
+  return { format: "jpeg", width, height, bits, color, alpha: false, orientation };
+}
+
+function ascii(bytes: Uint8Array, length: number): string {
+  return String.fromCharCode(...bytes.subarray(0, length));
+}

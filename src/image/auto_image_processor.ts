@@ -1,0 +1,72 @@
+// From a model's repository to its image processor.
+import { ConfigError, FormatError, HubError } from "../errors.ts";
+import { openRepository } from "../hub/repository.ts";
+import { createImageProcessor, type ImageProcessor } from "./image_processor.ts";
+import { processorType } from "./processor_config.ts";
+
+/** What an image processor is read from: a folder of text files, wherever it lies. */
+export interface TextFiles {
+  /** What messages call it. */
+  readonly name: string;
+  /** The text of a file, or undefined if there is none of that name. */
+  readText(file: string): Promise<string | undefined>;
+}
+
+/** Loads image processors. */
+export class AutoImageProcessor {
+  /**
+   * Load the image processor of a model.
+   *
+   * @param source A folder's path, a `file:` URL, an `http:` or `https:` base URL, or an open repository.
+   * @throws {HubError} If there is no such repository, or it has no preprocessor_config.json.
+   * @throws {FormatError} If the file is not JSON.
+   * @throws {ConfigError} If the processor is unknown, or a value cannot work.
+   */
+  static async fromPretrained(
+    source: string | URL | TextFiles,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<ImageProcessor> {
+    const repository = typeof source === "string" || source instanceof URL
+      ? await openRepository(source, options)
+      : source;
+    const config = await readConfig(repository);
+    try {
+      const named = config.image_processor_type ?? config.feature_extractor_type;
+      return createImageProcessor(processorType(config, named ? undefined : await encoderType(repository)), config);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      throw new ConfigError(`${error.message} (${repository.name})`, error.key, { cause: error });
+    }
+  }
+}
+
+async function readConfig(repository: TextFiles): Promise<Record<string, unknown>> {
+  const own = await readObject(repository, "preprocessor_config.json");
+  if (own) return own;
+  // Newer processors keep both their parts in one file.
+  const shared = (await readObject(repository, "processor_config.json"))?.image_processor;
+  if (typeof shared === "object" && shared !== null) return shared as Record<string, unknown>;
+  throw new HubError(
+    `Could not load an image processor from ${repository.name}: it has no preprocessor_config.json, which was expected`,
+  );
+}
+
+async function encoderType(repository: TextFiles): Promise<string | undefined> {
+  const config = await readObject(repository, "config.json");
+  return (config?.encoder as { model_type?: string } | undefined)?.model_type ??
+    config?.model_type as string | undefined;
+}
+
+async function readObject(repository: TextFiles, file: string): Promise<Record<string, unknown> | undefined> {
+  const text = await repository.readText(file);
+  if (text === undefined) return undefined;
+  const name = `${repository.name}/${file}`;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new FormatError(`Could not read ${name}: it is not JSON (${(error as Error).message})`, { file: name });
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new FormatError(`Could not read ${name}: it holds no JSON object, and one was expected`, { file: name });
+}

@@ -1,0 +1,237 @@
+// preprocessor_config.json made whole: the class that is named, its defaults, and every older spelling of a size.
+// The defaults are those of Transformers' image processor classes.
+import { ConfigError } from "../errors.ts";
+import type { Resample } from "./resample.ts";
+
+/** The image processors that are known, by their name in Transformers. */
+export type ProcessorType =
+  | "ViTImageProcessor"
+  | "DeiTImageProcessor"
+  | "BeitImageProcessor"
+  | "CLIPImageProcessor"
+  | "DonutImageProcessor"
+  | "NougatImageProcessor";
+
+/** A size as preprocessor_config.json holds it, in pixels; each form is resized to differently. */
+export type SizeConfig =
+  | { readonly height: number; readonly width: number }
+  | { readonly shortest_edge: number; readonly longest_edge?: number }
+  | { readonly longest_edge: number }
+  | { readonly max_height: number; readonly max_width: number };
+
+/** What an image processor does, each key present; the keys are preprocessor_config.json's in camelCase. */
+export interface ProcessorSettings {
+  readonly type: ProcessorType;
+  /** Whether transparent places show white; alpha is dropped where not. Pictures always become RGB. */
+  readonly doConvertRgb: boolean;
+  readonly doResize: boolean;
+  readonly size: SizeConfig;
+  readonly resample: Resample;
+  readonly doCenterCrop: boolean;
+  readonly cropSize?: { readonly height: number; readonly width: number };
+  readonly doRescale: boolean;
+  readonly rescaleFactor: number;
+  readonly doNormalize: boolean;
+  readonly imageMean: readonly number[];
+  readonly imageStd: readonly number[];
+  readonly doPad: boolean;
+  readonly padSize?: { readonly height: number; readonly width: number };
+  readonly doThumbnail: boolean;
+  readonly doAlignLongAxis: boolean;
+  readonly doCropMargin: boolean;
+}
+
+const half = [0.5, 0.5, 0.5];
+const common = {
+  do_convert_rgb: false,
+  do_resize: true,
+  do_center_crop: false,
+  do_rescale: true,
+  rescale_factor: 1 / 255,
+  do_normalize: true,
+  do_pad: false,
+  do_thumbnail: false,
+  do_align_long_axis: false,
+  do_crop_margin: false,
+  default_to_square: true,
+};
+const square = (side: number) => ({ height: side, width: side });
+
+const defaults: Readonly<Record<ProcessorType, Readonly<Record<string, unknown>>>> = {
+  ViTImageProcessor: { ...common, size: square(224), resample: 2, image_mean: half, image_std: half },
+  DeiTImageProcessor: {
+    ...common,
+    size: square(256),
+    resample: 3,
+    do_center_crop: true,
+    crop_size: square(224),
+    image_mean: half,
+    image_std: half,
+  },
+  BeitImageProcessor: {
+    ...common,
+    size: square(224),
+    resample: 3,
+    crop_size: square(224),
+    image_mean: half,
+    image_std: half,
+  },
+  CLIPImageProcessor: {
+    ...common,
+    do_convert_rgb: true,
+    size: { shortest_edge: 224 },
+    default_to_square: false,
+    resample: 3,
+    do_center_crop: true,
+    crop_size: square(224),
+    image_mean: [0.48145466, 0.4578275, 0.40821073],
+    image_std: [0.26862954, 0.26130258, 0.27577711],
+  },
+  DonutImageProcessor: {
+    ...common,
+    size: { height: 2560, width: 1920 },
+    resample: 2,
+    do_thumbnail: true,
+    do_pad: true,
+    image_mean: half,
+    image_std: half,
+  },
+  NougatImageProcessor: {
+    ...common,
+    size: { height: 896, width: 672 },
+    resample: 2,
+    do_crop_margin: true,
+    do_thumbnail: true,
+    do_pad: true,
+    image_mean: [0.485, 0.456, 0.406],
+    image_std: [0.229, 0.224, 0.225],
+  },
+};
+
+/** The known processors' names, as an error lists them. */
+export const processorTypes: readonly ProcessorType[] = Object.keys(defaults) as ProcessorType[];
+
+/** The processor that an encoder's `model_type` goes with, for repositories that name none. */
+const encoderProcessors: Readonly<Record<string, ProcessorType>> = {
+  vit: "ViTImageProcessor",
+  deit: "DeiTImageProcessor",
+  beit: "BeitImageProcessor",
+  swin: "ViTImageProcessor",
+  "donut-swin": "DonutImageProcessor",
+};
+
+/**
+ * The processor that a preprocessor_config.json names, in its own words or in older ones.
+ *
+ * @param config The file's content.
+ * @param encoderType The `model_type` of the model's encoder, for files that name no processor.
+ * @throws {ConfigError} If the processor is unknown, or none is named.
+ */
+export function processorType(config: Readonly<Record<string, unknown>>, encoderType?: string): ProcessorType {
+  const key = config.image_processor_type == null ? "feature_extractor_type" : "image_processor_type";
+  const named = config[key];
+  const list = processorTypes.join(", ");
+  if (named == null) {
+    const type = encoderProcessors[encoderType ?? ""];
+    if (type) return type;
+    throw new ConfigError(
+      `Could not make an image processor: image_processor_type is missing, and one of ${list} was expected`,
+      "image_processor_type",
+    );
+  }
+  const base = String(named).replace(/FeatureExtractor$/, "ImageProcessor").replace(/(Fast|Pil)$/, "");
+  const type = processorTypes.find((known) => known === base);
+  if (type) return type;
+  throw new ConfigError(
+    `Could not make an image processor: ${key} is "${named}", and one of ${list} was expected`,
+    key,
+  );
+}
+
+/**
+ * Fill in a processor's defaults and bring every form of size, mean and deviation to one.
+ *
+ * @param type The processor.
+ * @param config preprocessor_config.json's content; null counts as missing, unknown keys are passed over.
+ * @throws {ConfigError} If a value cannot work.
+ */
+export function processorSettings(type: ProcessorType, config: Readonly<Record<string, unknown>>): ProcessorSettings {
+  const value = (key: string): unknown => config[key] ?? defaults[type][key];
+  const flag = (key: string): boolean => {
+    const given = value(key);
+    if (typeof given !== "boolean") fail(key, given, "true or false");
+    return given as boolean;
+  };
+  const factor = value("rescale_factor");
+  if (typeof factor !== "number") fail("rescale_factor", factor, "a number");
+  const resample = value("resample") as Resample;
+  if (![0, 1, 2, 3, 4, 5].includes(resample)) {
+    fail("resample", resample, "0 (nearest), 1 (Lanczos), 2 (bilinear), 3 (bicubic), 4 (box) or 5 (Hamming)");
+  }
+  let size = value("size");
+  // Donut's old files hold [width, height].
+  if (type === "DonutImageProcessor" && Array.isArray(size)) size = size.toReversed();
+  return {
+    type,
+    doConvertRgb: flag("do_convert_rgb"),
+    doResize: flag("do_resize"),
+    size: sizeConfig("size", size, flag("default_to_square")),
+    resample,
+    doCenterCrop: flag("do_center_crop"),
+    cropSize: rectangle("crop_size", value("crop_size")),
+    doRescale: flag("do_rescale"),
+    rescaleFactor: factor as number,
+    doNormalize: flag("do_normalize"),
+    imageMean: threeNumbers("image_mean", value("image_mean")),
+    imageStd: threeNumbers("image_std", value("image_std")),
+    doPad: flag("do_pad"),
+    padSize: rectangle("pad_size", value("pad_size")),
+    doThumbnail: flag("do_thumbnail"),
+    doAlignLongAxis: flag("do_align_long_axis"),
+    doCropMargin: flag("do_crop_margin"),
+  };
+}
+
+function fail(key: string, given: unknown, expected: string): never {
+  throw new ConfigError(
+    `Could not make an image processor: ${key} is ${JSON.stringify(given)}, and ${expected} was expected`,
+    key,
+  );
+}
+
+const sizeKeys = [
+  "height,width",
+  "shortest_edge",
+  "longest_edge,shortest_edge",
+  "longest_edge",
+  "max_height,max_width",
+];
+
+function sizeConfig(key: string, given: unknown, defaultToSquare: boolean): SizeConfig {
+  const size = typeof given === "number"
+    ? (defaultToSquare ? square(given) : { shortest_edge: given })
+    : Array.isArray(given)
+    ? { height: given[0], width: given[1] }
+    : given;
+  const known = typeof size === "object" && size !== null && sizeKeys.includes(Object.keys(size).sort().join());
+  if (!known || !Object.values(size).every((side) => Number.isSafeInteger(side) && side > 0)) {
+    fail(key, given, `a positive number, [height, width], or an object of positive ${sizeKeys.join(" or ")}`);
+  }
+  return size as SizeConfig;
+}
+
+function rectangle(key: string, given: unknown): { height: number; width: number } | undefined {
+  if (given == null) return undefined;
+  const size = sizeConfig(key, given, true);
+  if (!("height" in size)) fail(key, given, "a height and a width");
+  return size as { height: number; width: number };
+}
+
+function threeNumbers(key: string, given: unknown): readonly number[] {
+  const list = typeof given === "number" ? [given, given, given] : given;
+  if (!Array.isArray(list) || list.length !== 3 || !list.every((x) => typeof x === "number")) {
+    fail(key, given, "a number or a list of 3");
+  }
+  if (key === "image_std" && (list as number[]).includes(0)) fail(key, given, "no zero");
+  return list as number[];
+}

@@ -1,0 +1,110 @@
+// readImage() against Pillow's pixels, on damaged files and from every kind of source.
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import { FormatError, HubError, LimnerError, OptionError } from "../src/errors.ts";
+import { RawImage, readImage } from "../src/image/mod.ts";
+import { orient } from "../src/image/transforms.ts";
+import { compare, decoded, inputUrl } from "./image_golden.ts";
+
+const bad = new URL("./fixtures/bad/images/", import.meta.url);
+
+for (const [name, { shape, data }] of decoded) {
+  const [, file, kind] = name.match(/^(.*)\.(rgb|raw|rgb_exif_transposed)$/)!;
+  // EXIF orientation is always applied, and only RGB is compared here.
+  if (kind === "raw" || file === "jpeg_cmyk.jpg" || (kind === "rgb" && decoded.has(`${file}.rgb_exif_transposed`))) {
+    continue;
+  }
+  Deno.test(`readImage() decodes ${file} as Pillow does`, async () => {
+    const image = (await readImage(inputUrl(file))).toRgb();
+    assertEquals([image.height, image.width, 3], shape);
+    const { worst, share } = compare(image.data, data);
+    const limit = file.endsWith(".png") ? 0 : file.includes("cmyk") ? 8 : 4;
+    assert(worst <= limit, `the worst sample differs by ${worst}, ${share * 100} % are equal`);
+  });
+}
+
+for (const [file, channels] of [["gray.png", 1], ["gray_alpha.png", 2], ["rgb.png", 3], ["rgba.png", 4]] as const) {
+  Deno.test(`readImage() keeps the ${channels} channels of ${file}`, async () => {
+    const image = await readImage(inputUrl(file));
+    assertEquals(image.channels, channels);
+    const raw = decoded.get(`${file}.raw`) ?? decoded.get(`${file}.rgb`)!;
+    assertEquals(compare(image.data, raw.data).worst, 0);
+  });
+}
+
+for (const { path, expect } of JSON.parse(Deno.readTextFileSync(new URL("index.json", bad))).cases) {
+  Deno.test(`readImage() answers ${path} with ${expect}`, async () => {
+    const url = new URL(path, bad);
+    const result = await readImage(url).catch((error: Error) => error);
+    if (result instanceof RawImage) assertStringIncludes(expect, "ok");
+    else {
+      assertInstanceOf(result, FormatError);
+      assertStringIncludes(expect, "error");
+      assertStringIncludes(result.message, path);
+      assert(!result.message.includes("\n"));
+    }
+    // A decoder that has failed still decodes.
+    assertEquals((await readImage(new URL("ok.png", bad))).width, 50);
+    assertEquals((await readImage(new URL("ok.jpg", bad))).width, 50);
+  });
+}
+
+Deno.test("readImage() takes paths, URLs, bytes and Blobs", async () => {
+  const bytes = await Deno.readFile(inputUrl("rgb.png"));
+  const expected = await readImage(bytes);
+  const server = Deno.serve(
+    { port: 0, onListen: () => {} },
+    (request) => request.url.endsWith("/rgb.png") ? new Response(bytes) : new Response("no", { status: 404 }),
+  );
+  try {
+    const base = `http://localhost:${server.addr.port}`;
+    const url = inputUrl("rgb.png");
+    const path = decodeURIComponent(url.pathname);
+    for (const source of [path, url, url.href, new Blob([bytes]), `${base}/rgb.png`, new URL(`${base}/rgb.png`)]) {
+      assertEquals((await readImage(source)).data, expected.data);
+    }
+    const error = await assertRejects(() => readImage(`${base}/other.png`), HubError);
+    assertStringIncludes(error.message, "404");
+  } finally {
+    await server.shutdown();
+  }
+  await assertRejects(() => readImage("http://localhost:1/rgb.png"), HubError, "Could not download picture");
+});
+
+Deno.test("readImage() says in one message what is wrong with a source", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await assertRejects(() => readImage(`${folder}/none.png`), HubError, "there is no such file");
+    await assertRejects(() => readImage(folder), HubError, "it is a folder");
+    await assertRejects(() => readImage(`${folder}/none.png/x`), LimnerError, "none.png/x");
+    await assertRejects(() => readImage(new Uint8Array()), FormatError, "it is empty");
+    await assertRejects(() => readImage(new Uint8Array([1, 2, 3]), { name: "x.png" }), FormatError, "x.png");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("readImage() refuses more pixels than maxPixels", async () => {
+  const file = inputUrl("rgb.png");
+  await assertRejects(() => readImage(file, { maxPixels: 83 * 61 - 1 }), FormatError, "83 x 61, 5063 pixels");
+  assertEquals((await readImage(file, { maxPixels: 83 * 61 })).width, 83);
+  await assertRejects(() => readImage(file, { maxPixels: 0 }), OptionError);
+});
+
+Deno.test("orient() turns all eight EXIF orientations upright", () => {
+  // The picture  1 2 3   stored in each orientation.
+  //              4 5 6
+  const stored: [number, number, number[]][] = [
+    [1, 3, [1, 2, 3, 4, 5, 6]],
+    [2, 3, [3, 2, 1, 6, 5, 4]],
+    [3, 3, [6, 5, 4, 3, 2, 1]],
+    [4, 3, [4, 5, 6, 1, 2, 3]],
+    [5, 2, [1, 4, 2, 5, 3, 6]],
+    [6, 2, [3, 6, 2, 5, 1, 4]],
+    [7, 2, [6, 3, 5, 2, 4, 1]],
+    [8, 2, [4, 1, 5, 2, 6, 3]],
+  ];
+  for (const [orientation, width, data] of stored) {
+    const upright = orient(new RawImage(new Uint8Array(data), width, 6 / width, 1), orientation);
+    assertEquals([upright.width, ...upright.data], [3, 1, 2, 3, 4, 5, 6], `orientation ${orientation}`);
+  }
+});
