@@ -1,5 +1,6 @@
 // The tensor program and the seam behind which backends stand.
 export * from "./backend.ts";
+export * from "./binding.ts";
 export * from "./dimension.ts";
 export * from "./graph.ts";
 export * from "./leaf.ts";

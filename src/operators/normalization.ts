@@ -41,7 +41,9 @@ const layerNormalizationOperator: Operator<LayerNormalizationAttributes> = {
   },
   decompose: ([x, scale, bias], { axes = [-1], epsilon = 1e-5 }) => {
     const over = { axes, keepDimensions: true };
-    const centred = sub(x, reduceMean(x, over));
+    // Centred twice: the first mean is rounded, which shows where it is large against the deviations.
+    const about = sub(x, reduceMean(x, over));
+    const centred = sub(about, reduceMean(about, over));
     const variance = reduceMean(mul(centred, centred), over);
     const normal = div(centred, sqrt(add(variance, x.builder.scalar(epsilon, x.dataType))));
     return [add(mul(normal, scale), bias)];

@@ -22,9 +22,9 @@ def flatten(value, prefix=""):
     if isinstance(value, torch.Tensor):
         return {prefix: value}
     found = {}
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            found.update(flatten(inner, f"{prefix}.{key}" if prefix else str(key)))
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
+    for key, inner in items:
+        found.update(flatten(inner, f"{prefix}.{key}" if prefix else str(key)))
     return found
 
 

@@ -1,0 +1,61 @@
+// The kernels that read or write at computed positions.
+import { ShapeError } from "../../src/errors.ts";
+import { resolveAttribute } from "../../src/graph/mod.ts";
+import { type AttributesOf, type lookups, normalizeAxis } from "../../src/operators/mod.ts";
+import { sizeOf } from "../../src/tensor/mod.ts";
+import { allocateOutput, type Kernel } from "./kernel.ts";
+import { copyStrided, rowMajor } from "./strided.ts";
+
+type Name = keyof typeof lookups;
+
+function checkIndex(index: number, length: number, operator: string): void {
+  if (index < 0 || index >= length) throw new ShapeError(`Cannot ${operator} entry ${index}: there are ${length}`);
+}
+
+/** The kernels by name. */
+export const lookupKernels: { [K in Name]: Kernel<AttributesOf<K>> } = {
+  gather: ([table, indices], { axis }, context) => {
+    const y = allocateOutput(context);
+    const at = normalizeAxis(axis, table.shape.length);
+    const length = table.shape[at];
+    const block = sizeOf(table.shape.slice(at + 1));
+    const outer = sizeOf(table.shape.slice(0, at));
+    let put = 0;
+    for (let i = 0; i < outer; i++) {
+      for (const entry of indices.data) {
+        const index = Number(entry);
+        checkIndex(index, length, "gather");
+        const from = (i * length + index) * block;
+        y.data.set(table.data.subarray(from, from + block) as never, put);
+        put += block;
+      }
+    }
+    return [y];
+  },
+  scatterAdd: ([indices, updates], _, context) => {
+    const y = allocateOutput(context);
+    const sums = new Float64Array(y.size);
+    const block = sizeOf(y.shape.slice(1));
+    indices.data.forEach((entry: number | bigint, i: number) => {
+      checkIndex(Number(entry), y.shape[0], "scatterAdd");
+      const at = Number(entry) * block;
+      for (let j = 0; j < block; j++) sums[at + j] += updates.data[i * block + j] as number;
+    });
+    y.data.set(sums as never);
+    return [y];
+  },
+  cacheAppend: ([state, x], { axis, at }, { sizes }) => {
+    const along = normalizeAxis(axis, state.shape.length);
+    const position = resolveAttribute(at, sizes);
+    const end = position + x.shape[along];
+    if (end > state.shape[along]) {
+      throw new ShapeError(`Cannot cacheAppend positions ${position} to ${end}: there are ${state.shape[along]}`);
+    }
+    const strides = rowMajor(state.shape);
+    const to = { strides, offset: position * strides[along] };
+    copyStrided(x.shape, x.data, { strides: rowMajor(x.shape) }, state.data, to);
+    return [state];
+  },
+  // The program keeps x and copies it into the state when the run ends.
+  assign: ([_state, x]) => [x],
+};

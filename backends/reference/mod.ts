@@ -1,0 +1,184 @@
+// The reference backend: a plain interpreter of the primitives, the oracle that the others are held against.
+// It runs work when it is queued; an error still surfaces at the next read, as on a device.
+import { ShapeError } from "../../src/errors.ts";
+import {
+  type Backend,
+  type BackendReport,
+  checkParameters,
+  type DeviceTensor,
+  type Graph,
+  type Node,
+  type OpenOptions,
+  type ParameterSource,
+  type Program,
+  type Weights,
+} from "../../src/graph/mod.ts";
+import {
+  allocateArray,
+  bytesPerElement,
+  isFloat,
+  sizeOf,
+  Tensor,
+  toFloat32,
+  type TypedArray,
+} from "../../src/tensor/mod.ts";
+import { type HostBuffer, kernels, ReferenceProgram } from "./program.ts";
+
+class ReferenceWeights implements Weights {
+  readonly tensors = new Map<string, Tensor>();
+
+  constructor(readonly source: ParameterSource, readonly counters: { weightBytes: number }) {}
+
+  /** Hold a parameter, as float32 if it is a floating-point number. */
+  async load(name: string): Promise<void> {
+    if (this.tensors.has(name)) return;
+    this.#set(name, await this.source.read(name));
+  }
+
+  read(name: string): Promise<Tensor> {
+    const held = this.tensors.get(name);
+    return held ? Promise.resolve(new Tensor(held.dataType, held.shape, held.data.slice())) : this.source.read(name);
+  }
+
+  async write(name: string, tensor: Tensor): Promise<void> {
+    const info = this.source.parameters.get(name);
+    if (info?.shape.join() !== tensor.shape.join()) {
+      throw new ShapeError(`Cannot write "${name}": it is [${info?.shape}], the new value [${tensor.shape}]`);
+    }
+    this.#set(name, tensor);
+    await Promise.resolve();
+  }
+
+  #set(name: string, { dataType, shape, data }: Tensor): void {
+    const held = isFloat(dataType)
+      ? new Tensor("float32", shape, Float32Array.from(toFloat32(dataType, data)))
+      : new Tensor(dataType, shape, data.slice());
+    this.counters.weightBytes += held.data.byteLength - (this.tensors.get(name)?.data.byteLength ?? 0);
+    this.tensors.set(name, held);
+  }
+
+  [Symbol.dispose](): void {
+    for (const { data } of this.tensors.values()) this.counters.weightBytes -= data.byteLength;
+    this.tensors.clear();
+  }
+}
+
+class ReferenceBackend implements Backend {
+  readonly name = "reference";
+  readonly device = "plain TypeScript";
+  readonly stepsPerRead = 1;
+  readonly counters = { runs: 0, dispatches: 0, waits: 0, bytesRead: 0, liveHandles: 0, weightBytes: 0 };
+  #failure: unknown;
+
+  supports(node: Node): boolean {
+    return Object.hasOwn(kernels, node.operator.name);
+  }
+
+  open(source: ParameterSource, _options?: OpenOptions): Promise<Weights> {
+    return Promise.resolve(new ReferenceWeights(source, this.counters));
+  }
+
+  async compile(graph: Graph, weights: Weights, options: { signal?: AbortSignal } = {}): Promise<Program> {
+    const { tensors, load, source } = weights as ReferenceWeights;
+    checkParameters(graph, source);
+    for (const name of graph.parameters.keys()) {
+      options.signal?.throwIfAborted();
+      await load.call(weights, name);
+    }
+    return new ReferenceProgram(graph, {
+      parameter: (name) => tensors.get(name)!,
+      queue: (work) => this.#queue(work),
+      count: (nodes) => {
+        this.counters.runs++;
+        this.counters.dispatches += nodes;
+      },
+      live: (change) => this.counters.liveHandles += change,
+    });
+  }
+
+  allocate(dataType: Tensor["dataType"], capacity: readonly number[]): DeviceTensor {
+    this.counters.liveHandles++;
+    let live = true;
+    const buffer: HostBuffer = {
+      dataType,
+      capacity,
+      data: allocateArray(dataType, sizeOf(capacity)),
+      [Symbol.dispose]: () => {
+        if (live) this.counters.liveHandles--;
+        live = false;
+      },
+    };
+    return buffer;
+  }
+
+  write(target: DeviceTensor, data: TypedArray, offset = 0): void {
+    this.#queue(() => (target as HostBuffer).data.set(data as never, offset));
+  }
+
+  copyRows(
+    source: DeviceTensor,
+    target: DeviceTensor,
+    rows: readonly (readonly [from: number, to: number])[],
+    positions: number,
+  ): void {
+    this.#queue(() => {
+      const [, ...rest] = source.capacity;
+      const axis = rest.length >= 3 ? 1 : 0;
+      const width = sizeOf(rest.slice(axis + 1));
+      const heads = sizeOf(rest.slice(0, axis));
+      const stride = rest[axis] * width;
+      const from = (source as HostBuffer).data;
+      const parts = rows.map(([row]) =>
+        Array.from({ length: heads }, (_, head) => {
+          const at = (row * heads + head) * stride;
+          return from.slice(at, at + positions * width);
+        })
+      );
+      rows.forEach(([, row], i) =>
+        parts[i].forEach((part, head) => (target as HostBuffer).data.set(part as never, (row * heads + head) * stride))
+      );
+    });
+  }
+
+  async read(
+    source: DeviceTensor,
+    { shape = source.capacity, signal }: { shape?: readonly number[]; signal?: AbortSignal } = {},
+  ): Promise<Tensor> {
+    await Promise.resolve();
+    signal?.throwIfAborted();
+    this.counters.waits++;
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure) throw failure;
+    const size = sizeOf(shape);
+    if (size > sizeOf(source.capacity)) {
+      throw new ShapeError(`Cannot read [${shape}]: the buffer is for [${source.capacity}]`);
+    }
+    this.counters.bytesRead += size * bytesPerElement(source.dataType);
+    return new Tensor(source.dataType, shape, (source as HostBuffer).data.slice(0, size));
+  }
+
+  /** After a failure the work queued behind it is dropped, as on a lost device, until a read has told of it. */
+  #queue(work: () => void): void {
+    if (this.#failure) return;
+    try {
+      work();
+    } catch (error) {
+      this.#failure = error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.resolve();
+  }
+}
+
+/** Load the reference backend; it runs everywhere. */
+export function load(): Promise<Backend> {
+  return Promise.resolve(new ReferenceBackend());
+}
+
+/** The reference backend is always available. */
+export function report(): Promise<BackendReport> {
+  return Promise.resolve({ name: "reference", available: true, device: "plain TypeScript", reason: "" });
+}

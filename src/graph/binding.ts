@@ -1,0 +1,105 @@
+// The checks that every backend makes alike: parameters against their stored shapes, buffers and sizes against a graph.
+import { FormatError, ShapeError } from "../errors.ts";
+import { isFloat, sizeOf } from "../tensor/mod.ts";
+import type { DeviceTensor, ParameterSource } from "./backend.ts";
+import { dimensionNames, formatShape, resolveDimension, resolveShape, type Shape, type Sizes } from "./dimension.ts";
+import type { Graph } from "./graph.ts";
+
+/**
+ * Check that a source has every parameter of a graph, in its shape.
+ *
+ * @throws {FormatError} If a parameter is missing.
+ * @throws {ShapeError} If a stored shape is not the one that the graph expects.
+ */
+export function checkParameters(graph: Graph, source: ParameterSource): void {
+  for (const [name, { shape, dataType }] of graph.parameters) {
+    const stored = source.parameters.get(name);
+    if (!stored) throw new FormatError(`Cannot load the model: the weights have no tensor "${name}"`, { tensor: name });
+    if (stored.shape.join() !== shape.join() || isFloat(stored.dataType) !== isFloat(dataType)) {
+      throw new ShapeError(
+        `Cannot load the model: "${name}" is ${stored.dataType} ${formatShape(stored.shape)} in the weights, ` +
+          `but the configuration makes it ${formatShape(shape)}`,
+        { label: name, shapes: [stored.shape, shape] },
+      );
+    }
+  }
+}
+
+/** The names of all sizes that a graph's run needs: of every value's shape and of attributes such as a slice's starts. */
+export function sizeNames(graph: Graph): Set<string> {
+  const names = new Set<string>();
+  const collect = (value: unknown): void => {
+    if (typeof value === "string" && /^[\w+*-]+$/.test(value)) dimensionNames(value).forEach((name) => names.add(name));
+    else if (Array.isArray(value)) value.forEach(collect);
+  };
+  for (const node of graph.nodes) {
+    for (const { shape } of node.outputs) collect(shape);
+    const { starts, sizes, beginning, ending, start, size, at, length } = node.attributes as Record<string, unknown>;
+    [starts, sizes, beginning, ending, start, size, at, length].forEach(collect);
+  }
+  return names;
+}
+
+/** One use of a program: its sizes, and which of them every execution must keep. */
+export interface Binding {
+  readonly maxima: Sizes;
+  /** The sizes that stand in the shape of an input, a state or an output. */
+  readonly fixed: ReadonlySet<string>;
+}
+
+/**
+ * Check the buffers and sizes that a graph is bound to.
+ *
+ * @throws {ShapeError} If a buffer or a size is missing or superfluous, or does not fit.
+ */
+export function checkBinding(graph: Graph, tensors: Readonly<Record<string, DeviceTensor>>, maxima: Sizes): Binding {
+  const fixed = new Set<string>();
+  const fail = (reason: string): never => {
+    throw new ShapeError(`Cannot bind ${graph.name}: ${reason}`, { op: graph.name });
+  };
+  for (const name of sizeNames(graph)) if (maxima[name] === undefined) fail(`no size is given for "${name}"`);
+  const check = (kind: string, name: string, { shape, dataType }: { shape: Shape; dataType: string }) => {
+    const tensor = tensors[name] ?? fail(`no buffer is given for the ${kind} "${name}"`);
+    const needed = resolveShape(shape, maxima);
+    if (tensor.dataType !== dataType) fail(`the ${kind} "${name}" is ${dataType}, its buffer ${tensor.dataType}`);
+    const fits = kind === "state"
+      ? needed.join() === tensor.capacity.join()
+      : sizeOf(needed) <= sizeOf(tensor.capacity);
+    if (!fits) {
+      fail(`the ${kind} "${name}" needs ${formatShape(needed)}, its buffer is for ${formatShape(tensor.capacity)}`);
+    }
+    for (const dimension of shape) dimensionNames(dimension).forEach((size) => fixed.add(size));
+  };
+  for (const [name, value] of graph.inputs) check("input", name, value);
+  for (const [name, value] of graph.states) check("state", name, value);
+  for (const [name, value] of graph.outputs) check("output", name, value);
+  for (const name of Object.keys(tensors)) {
+    if (!graph.inputs.has(name) && !graph.states.has(name) && !graph.outputs.has(name)) {
+      fail(`it has no input, state or output "${name}"`);
+    }
+  }
+  return { maxima, fixed };
+}
+
+/**
+ * The sizes of one execution.
+ *
+ * @throws {ShapeError} If a size is over its maximum, or one that must keep it.
+ */
+export function sizesOfRun({ maxima, fixed }: Binding, sizes: Sizes = {}): Sizes {
+  for (const [name, size] of Object.entries(sizes)) {
+    const maximum = maxima[name];
+    if (maximum === undefined || size > maximum || size < 0 || !Number.isInteger(size)) {
+      throw new ShapeError(`Cannot run with ${name} = ${size}: it was bound with at most ${maximum}`);
+    }
+    if (size !== maximum && fixed.has(name)) {
+      throw new ShapeError(`Cannot run with ${name} = ${size}: it is ${maximum} in the shape of a bound tensor`);
+    }
+  }
+  return { ...maxima, ...sizes };
+}
+
+/** The value of a dimension attribute in one execution; absent ones are `otherwise`. */
+export function resolveAttribute(value: string | number | undefined, sizes: Sizes, otherwise = 0): number {
+  return value === undefined ? otherwise : resolveDimension(value, sizes);
+}

@@ -1,0 +1,54 @@
+// The base of all passes: a new graph from an old one, node by node, each copied or replaced.
+import {
+  constantOperator,
+  type Graph,
+  GraphBuilder,
+  inputOperator,
+  type NamedLeaf,
+  type Node,
+  parameterOperator,
+  stateOperator,
+  type Value,
+} from "../graph/mod.ts";
+
+/** What stands for a node in the new graph: its outputs there, or undefined to copy the node. */
+export type Visitor = (node: Node, inputs: readonly Value[], builder: GraphBuilder) => readonly Value[] | undefined;
+
+/** Copy a node to another graph. */
+export function copyNode(node: Node, inputs: readonly Value[], builder: GraphBuilder): readonly Value[] {
+  const { operator, attributes } = node;
+  if (operator === constantOperator) return builder.add(operator, [], attributes);
+  const { name, dataType, shape } = attributes as NamedLeaf;
+  if (operator === inputOperator) return [builder.input(name, dataType, shape)];
+  if (operator === stateOperator) return [builder.state(name, dataType, shape)];
+  if (operator === parameterOperator) return [builder.parameter(name, shape as readonly number[], dataType)];
+  return builder.add(operator, inputs, attributes);
+}
+
+/**
+ * Build a graph anew.
+ *
+ * @param graph The graph, which stays as it is.
+ * @param visit Replaces nodes.
+ * @param extend Adds to the new graph before it is finished; `moved` finds a value of the old graph in it.
+ */
+export function rewrite(
+  graph: Graph,
+  visit: Visitor,
+  extend?: (builder: GraphBuilder, moved: (value: Value) => Value) => void,
+): Graph {
+  const builder = new GraphBuilder(graph.name);
+  const values = new Map<Value, Value>();
+  const moved = (value: Value): Value => values.get(value)!;
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.map(moved);
+    const outputs = builder.scope(
+      node.label,
+      () => visit(node, inputs, builder) ?? copyNode(node, inputs, builder),
+    );
+    node.outputs.forEach((value, i) => values.set(value, outputs[i]));
+  }
+  for (const [name, value] of graph.outputs) builder.output(name, moved(value));
+  extend?.(builder, moved);
+  return builder.build();
+}

@@ -1,0 +1,44 @@
+// Running one graph on a backend from host tensors to host tensors, for tests.
+import {
+  type Backend,
+  type DeviceTensor,
+  type Graph,
+  type ParameterSource,
+  resolveShape,
+  type Sizes,
+} from "../../src/graph/mod.ts";
+import { prepare } from "../../src/passes/mod.ts";
+import type { Tensor } from "../../src/tensor/mod.ts";
+
+/** Parameters that are in memory. */
+export function memorySource(tensors: Readonly<Record<string, Tensor>> = {}): ParameterSource {
+  return {
+    parameters: new Map(Object.entries(tensors)),
+    read: (name) => Promise.resolve(tensors[name]),
+  };
+}
+
+/** Compile, bind, run once and read every output. */
+export async function execute(
+  backend: Backend,
+  graph: Graph,
+  tensors: Readonly<Record<string, Tensor>>,
+  sizes: Sizes = {},
+  parameters: Readonly<Record<string, Tensor>> = {},
+): Promise<Record<string, Tensor>> {
+  using weights = await backend.open(memorySource(parameters));
+  using program = await backend.compile(prepare(graph, backend), weights);
+  const buffers: Record<string, DeviceTensor> = {};
+  using stack = new DisposableStack();
+  for (const [name, value] of [...graph.inputs, ...graph.states, ...graph.outputs]) {
+    buffers[name] = stack.use(backend.allocate(value.dataType, resolveShape(value.shape, sizes)));
+    if (tensors[name]) backend.write(buffers[name], tensors[name].data);
+  }
+  using run = program.bind(buffers, sizes);
+  run.enqueue();
+  const results: Record<string, Tensor> = {};
+  for (const name of [...graph.outputs.keys(), ...graph.states.keys()]) {
+    results[name] = await backend.read(buffers[name]);
+  }
+  return results;
+}
