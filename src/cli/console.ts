@@ -1,0 +1,52 @@
+// The command's two outputs: texts on standard output, everything else a line each on standard error.
+
+/** Standard output and standard error of the command, written at once and whole. */
+export class Console {
+  #closed = false;
+
+  /** Whether whoever reads standard output has gone, so that more work is of no use. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Write to standard output.
+   *
+   * @param text What to write, line breaks included.
+   * @returns Whether it could be written; false once the reader has gone (`caption … | head -1`).
+   */
+  print(text: string): boolean {
+    if (this.#closed) return false;
+    try {
+      writeAll(Deno.stdout, text);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+      this.#closed = true;
+    }
+    return !this.#closed;
+  }
+
+  /** Write one line to standard error. */
+  say(line: string): void {
+    try {
+      writeAll(Deno.stderr, oneLine(line) + "\n");
+    } catch {
+      // Nobody listens; the exit code still tells.
+    }
+  }
+
+  /** Write one line that says what went wrong to standard error. */
+  complain(line: string): void {
+    this.say(`caption: ${line}`);
+  }
+}
+
+/** @returns `text` with its line breaks, and the blanks around them, turned into single spaces. */
+export function oneLine(text: string): string {
+  return text.trim().replace(/\s*[\r\n\u2028\u2029]+\s*/g, " ");
+}
+
+function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+}

@@ -1,0 +1,65 @@
+// A progress bar on standard error, drawn only on a terminal and only once work has taken half a second.
+
+// What is used of npm:cli-progress, which comes without types.
+interface Bar {
+  start(total: number, value: number, payload: { stage: string }): void;
+  setTotal(total: number): void;
+  update(value: number, payload: { stage: string }): void;
+  stop(): void;
+}
+
+/** Shows how far the command is. */
+export class Progress {
+  #bar: Bar | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stage = "loading";
+  #done = 0;
+  #total = 1;
+
+  /**
+   * @param terminal Whether standard error is a terminal; nothing is ever drawn on anything else.
+   * @param delay Milliseconds of work before the bar appears. @default 500
+   */
+  constructor(terminal: boolean, delay: number = 500) {
+    if (terminal) this.#timer = setTimeout(() => void this.#draw(), delay);
+  }
+
+  /** Set what is being done, and how much of it is done. */
+  show(stage: string, done: number, total: number): void {
+    [this.#stage, this.#done, this.#total] = [stage, done, Math.max(1, total)];
+    this.#bar?.setTotal(this.#total);
+    this.#bar?.update(done, { stage });
+  }
+
+  /** Clear the bar's line while `write` writes, then draw it again. */
+  above(write: () => void): void {
+    this.#bar?.stop();
+    write();
+    this.#bar?.start(this.#total, this.#done, { stage: this.#stage });
+  }
+
+  /** Clear the bar for good. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#bar?.stop();
+    this.#bar = undefined;
+  }
+
+  async #draw(): Promise<void> {
+    const { default: { SingleBar } } = await import("cli-progress");
+    if (this.#timer === undefined) return;
+    // Without its own signal handling an interrupt ends the process at once; the cursor is never hidden.
+    const bar: Bar = new SingleBar({
+      format: "{stage} [{bar}] {value}/{total}",
+      barsize: 30,
+      barCompleteChar: "=",
+      barIncompleteChar: " ",
+      clearOnComplete: true,
+      gracefulExit: false,
+      hideCursor: false,
+    });
+    this.#bar = bar;
+    bar.start(this.#total, this.#done, { stage: this.#stage });
+  }
+}

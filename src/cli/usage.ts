@@ -1,0 +1,29 @@
+// What `--help` and `--version` print. It imports no model, so that both answer at once.
+import { backendNames } from "./options.ts";
+
+/** The text of `--help`. */
+export const help = `Read the text in pictures (PNG or JPEG).
+
+usage: deno run -A caption.ts [options] PICTURE...
+
+PICTURE is a path or an http(s) address; - is standard input. Each text is printed on one line of
+standard output, in the order given; what goes wrong is said on standard error.
+
+options:
+  --model FOLDER        a model in Hugging Face's layout: a folder, or the address files lie under
+                        [default: the embedded model, which reads one line of printed text]
+  --backend NAME        ${backendNames.join(", ")} [default: auto, the fastest there is]
+  --max-new-tokens N    stop a text after N tokens [default: the model's own limit]
+  --json                print an object a line: file, text, milliseconds
+  --verbose             say on standard error which device runs, and how long each part takes
+  --help, -h            print this and exit
+  --version             print the version and exit
+
+exit code: 0 if all pictures were read, 1 if some were not, 2 if the command line is wrong
+`;
+
+/** @returns The package's version, as in deno.json. */
+export async function version(): Promise<string> {
+  const { default: config } = await import("../../deno.json", { with: { type: "json" } });
+  return config.version;
+}

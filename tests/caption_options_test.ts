@@ -1,0 +1,102 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { nearest } from "../src/cli/_nearest.ts";
+import { oneLine } from "../src/cli/console.ts";
+import { parseOptions } from "../src/cli/options.ts";
+import { help } from "../src/cli/usage.ts";
+
+const problemsOf = (...args: string[]) => parseOptions(args).problems;
+
+Deno.test("parseOptions() reads every option", () => {
+  const { options, problems } = parseOptions([
+    ..."--model folder --backend=webgpu --max-new-tokens 12 --json --verbose a.png - 7".split(" "),
+  ]);
+  assertEquals(problems, []);
+  assertEquals(options, {
+    pictures: ["a.png", "-", "7"],
+    model: "folder",
+    backend: "webgpu",
+    maxNewTokens: 12,
+    json: true,
+    verbose: true,
+    help: false,
+    version: false,
+  });
+});
+
+Deno.test("parseOptions() fills in what is not given", () => {
+  const { options, problems } = parseOptions(["a.png"]);
+  assertEquals(problems, []);
+  assertEquals(options.backend, "auto");
+  assertEquals([options.model, options.maxNewTokens, options.json], [undefined, undefined, false]);
+});
+
+Deno.test("parseOptions() takes what follows -- for pictures", () => {
+  assertEquals(parseOptions(["--json", "--", "--help", "-x.png"]).options.pictures, ["--help", "-x.png"]);
+});
+
+Deno.test("parseOptions() names an unknown option and the nearest known one", () => {
+  assertEquals(problemsOf("--bakend", "ffi", "a.png"), ["there is no option --bakend; did you mean --backend?"]);
+  assertEquals(problemsOf("--max=5", "a.png"), ["there is no option --max; did you mean --max-new-tokens?"]);
+  assertEquals(problemsOf("--quantum", "a.png"), ["there is no option --quantum"]);
+  assertEquals(problemsOf("--no-json", "a.png"), ["there is no option --no-json"]);
+});
+
+Deno.test("parseOptions() names every wrong option at once", () => {
+  assertEquals(problemsOf("--bakend", "ffi", "--max-new-tokens", "many", "a.png"), [
+    "there is no option --bakend; did you mean --backend?",
+    "option --max-new-tokens is many, and a whole number from 1 was expected",
+  ]);
+});
+
+Deno.test("parseOptions() refuses values that an option does not take", () => {
+  for (const value of ["0", "-3", "1.5", "1e3", "12345678901", "Infinity"]) {
+    assertStringIncludes(problemsOf(`--max-new-tokens=${value}`, "a.png").join(), `--max-new-tokens is ${value}`);
+  }
+  assertStringIncludes(problemsOf("--backend", "cuda", "a.png").join(), "is cuda, and one of auto, ffi, webgpu");
+  assertEquals(problemsOf("a.png", "--model"), [
+    "option --model has no value, and a model's folder or address was expected",
+  ]);
+  assertEquals(problemsOf("--model", "--json", "a.png"), [
+    "option --model has no value, and a model's folder or address was expected",
+  ]);
+});
+
+Deno.test("parseOptions() refuses a command line without a picture, or with standard input twice", () => {
+  assertEquals(problemsOf(), ["no picture was given"]);
+  assertEquals(problemsOf("--json"), ["no picture was given"]);
+  assertEquals(problemsOf("--help"), []);
+  assertEquals(problemsOf("-h"), []);
+  assertEquals(problemsOf("--version"), []);
+  assertEquals(problemsOf("-", "-"), ["standard input (-) was given twice, and it can be read once"]);
+});
+
+Deno.test("--help lists exactly the options that parseOptions() takes", () => {
+  const listed = [...help.matchAll(/^ {2}(--[a-z-]+)/gm)].map((match) => match[1]);
+  for (const option of listed) {
+    const message = problemsOf(option, "1", "a.png").join();
+    assertEquals(message.includes("there is no option"), false, `${option}: ${message}`);
+  }
+  assertEquals(listed.sort(), [
+    "--backend",
+    "--help",
+    "--json",
+    "--max-new-tokens",
+    "--model",
+    "--verbose",
+    "--version",
+  ]);
+});
+
+Deno.test("nearest() finds a mistyped or shortened word, and nothing for a strange one", () => {
+  const words = ["json", "verbose", "model", "max-new-tokens"];
+  assertEquals(nearest("jsn", words), "json");
+  assertEquals(nearest("verbsoe", words), "verbose");
+  assertEquals(nearest("max-tokens", words), "max-new-tokens");
+  assertEquals(nearest("mod", words), "model");
+  assertEquals(nearest("x", words), undefined);
+  assertEquals(nearest("temperature", words), undefined);
+});
+
+Deno.test("oneLine() turns line breaks into single spaces", () => {
+  assertEquals(oneLine(" a \r\n\n  b\nc\u2028d  e\n"), "a b c d  e");
+});
