@@ -11,3 +11,23 @@ export const maxTensors = 100_000;
 export const maxRank = 32;
 /** The longest tensor name, in bytes of the file. */
 export const maxNameBytes = 4096;
+
+/** The longest pickle, in bytes: a checkpoint's names and shapes, not its values. */
+export const maxPickleBytes = 8 << 20;
+/** The most values on a pickle's stack. */
+export const maxPickleStack = 100_000;
+/** The most values that a pickle's lists, tuples and dictionaries may hold together. */
+export const maxPickleItems = 500_000;
+/** The most lists, tuples, dictionaries and objects that a pickle may make: seven a tensor, so 20,000 tensors a file. */
+export const maxPickleObjects = 150_000;
+/** The most values that a pickle may keep for later use. */
+export const maxPickleMemo = 400_000;
+/** How deep dictionaries of tensors may be nested. */
+export const maxNesting = 32;
+/** The largest central directory of a zip file, in bytes. */
+export const maxDirectoryBytes = 16 << 20;
+
+/** The most bytes that the tensors (or the inflated entries) of a file of `fileBytes` may take in memory together. */
+export function maxExpandedBytes(fileBytes: number): number {
+  return 4 * fileBytes + (24 << 20);
+}

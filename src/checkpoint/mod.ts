@@ -1,4 +1,5 @@
 // Reading and writing checkpoints.
 export { Checkpoint, openCheckpoint } from "./checkpoint.ts";
 export { parameterName } from "./names.ts";
+export { readCheckpoint } from "./read_checkpoint.ts";
 export type { FileRegion, ParameterInfo } from "./tensor_table.ts";

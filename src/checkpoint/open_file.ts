@@ -1,4 +1,4 @@
-// One weight file, whatever its format: told apart by its first bytes, not only by its name.
+// One weight file, whatever its format: told apart by its first bytes, and by its name only if that says safetensors.
 import { FormatError } from "../errors.ts";
 import type { ByteSource } from "../hub/byte_source.ts";
 import { openSafetensors } from "./safetensors.ts";
@@ -7,11 +7,22 @@ import type { TensorTable } from "./tensor_table.ts";
 /**
  * Read the table of a weight file.
  *
- * @param source A safetensors file.
+ * @param source A safetensors file, or one that torch.save wrote (zip or legacy).
  * @returns Its tensors; each is read when it is loaded.
  * @throws {FormatError} If the file is malformed, or holds anything but tensors and plain data.
  */
 export async function openWeightFile(source: ByteSource): Promise<TensorTable> {
   if (source.name.endsWith(".safetensors")) return await openSafetensors(source);
-  throw new FormatError(`Cannot read ${source.name}: it is no safetensors file`, { file: source.name });
+  const head = await source.read(0, Math.min(source.size, 64));
+  const text = String.fromCharCode(...head);
+  // Imported when needed: a model in safetensors starts without the pickle reader and zlib.
+  if (text.startsWith("PK")) return await (await import("./torch_zip.ts")).openTorchZip(source);
+  if (text.startsWith("\x80")) return await (await import("./torch_legacy.ts")).openTorchLegacy(source);
+  if (text[8] === "{") return await openSafetensors(source);
+  const reason = text.startsWith("version https://git-lfs")
+    ? "it is a Git LFS pointer, not the weights: fetch the file itself"
+    : source.size === 0
+    ? "it is empty"
+    : "it is neither a safetensors file nor one that torch.save wrote (zip or pickle)";
+  throw new FormatError(`Cannot read ${source.name}: ${reason}`, { file: source.name, offset: 0 });
 }

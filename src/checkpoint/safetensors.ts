@@ -5,7 +5,7 @@ import type { ByteSource } from "../hub/byte_source.ts";
 import { bytesPerElement, type DataType } from "../tensor/mod.ts";
 import { maxHeaderBytes } from "./limits.ts";
 import { type HeaderEntry, parseHeader } from "./safetensors_header.ts";
-import { regionOf, type StoredTensor, tensorOf, type TensorTable } from "./tensor_table.ts";
+import { regionOf, sizeWithin, type StoredTensor, tensorOf, type TensorTable } from "./tensor_table.ts";
 
 /** The types we read, by the format's names for them. */
 export const safetensorsTypes: ReadonlyMap<string, DataType> = new Map<string, DataType>([
@@ -93,15 +93,4 @@ function storedTensor(source: ByteSource, start: number, name: string, entry: He
     identity: name,
     load: async () => tensorOf(dataType, shape, await source.read(start + begin, length), size),
   };
-}
-
-/** The product of `shape`, or NaN if that of its axes other than 0 passes `limit` (of an empty tensor: is not exact). */
-function sizeWithin(shape: readonly number[], limit: number): number {
-  const empty = shape.includes(0);
-  let size = 1;
-  for (const axis of shape) {
-    if (axis !== 0) size *= axis;
-    if (size > (empty ? Number.MAX_SAFE_INTEGER : limit)) return NaN;
-  }
-  return empty ? 0 : size;
 }

