@@ -63,8 +63,7 @@ function runNodes(graph: Graph, lastUses: readonly (readonly Value[])[], leaves:
     });
     for (const value of lastUses[node.id]) values.delete(value);
   }
-  for (const [target, value] of assigned) target.data.set(value.data as never);
-  return results;
+  return { results, assigned };
 }
 
 /** For each node the values that no later node reads. */
@@ -117,8 +116,9 @@ export class ReferenceProgram implements Program {
       const { data, dataType } = buffers[name];
       return new Tensor(dataType, shape, data.length === sizeOf(shape) ? data : data.subarray(0, sizeOf(shape)));
     };
-    const results = runNodes(this.graph, this.#lastUses, leaves, sizes);
+    const { results, assigned } = runNodes(this.graph, this.#lastUses, leaves, sizes);
     for (const [name, { data }] of results) buffers[name].data.set(data as never);
+    for (const [target, value] of assigned) target.data.set(value.data as never);
     this.host.count(this.graph.nodes.length);
   }
 

@@ -25,8 +25,8 @@ function dependents(nodes: readonly Node[], targets: readonly Value[]): Set<Node
  * @param graph The forward program, which stays as it is.
  * @param output The name of the output to differentiate; each of its elements counts with weight `cotangent`, 1 if none.
  * @param wrt The values of `graph` to differentiate by: parameters, inputs or states.
- * @param extend Given the new builder, where values went, and the gradients in the order of `wrt` (undefined where the
- * output does not depend on one): names outputs, or adds an optimiser.
+ * @param extend Given the new builder, the values of `wrt` in it and their gradients (undefined where the output does
+ * not depend on one): names outputs, or adds an optimiser.
  * @returns The program that computes both.
  * @throws {ShapeError} If there is no such output.
  */
@@ -34,7 +34,7 @@ export function differentiate(
   graph: Graph,
   output: string,
   wrt: readonly Value[],
-  extend: (builder: GraphBuilder, moved: (value: Value) => Value, gradients: readonly (Value | undefined)[]) => void,
+  extend: (builder: GraphBuilder, wrt: readonly Value[], gradients: readonly (Value | undefined)[]) => void,
   cotangent?: (builder: GraphBuilder) => Value,
 ): Graph {
   const names = wrt.map(({ node }) => [node.operator.name, (node.attributes as { name: string }).name] as const);
@@ -62,6 +62,6 @@ export function differentiate(
         gradients.set(input, accumulate(gradients.get(input), gradient));
       });
     }
-    extend(builder, moved, targets.map((value) => gradients.get(value)));
+    extend(builder, targets.map(moved), targets.map((value) => gradients.get(value)));
   });
 }

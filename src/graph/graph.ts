@@ -60,8 +60,8 @@ export class GraphBuilder {
   >;
   readonly #outputs = new Map<string, Value>();
   readonly #scalars = new Map<string, Value>();
-  /** A state's value that was overwritten, and the node that did it. */
-  readonly #overwritten = new Map<Value, Node>();
+  /** The node that gave a state its next value. */
+  readonly #writers = new Map<Value, Node>();
   readonly #labels: string[] = [];
 
   /** @param name The program's name, for messages and profiles. */
@@ -162,7 +162,8 @@ export class GraphBuilder {
       if (source !== stateOperator && source !== parameterOperator && !source.writesState) {
         fail("only a state can be written");
       }
-      this.#overwritten.set(inputs[0], node);
+      if (this.#writers.has(inputs[0])) fail("the state is written twice; write the value that the first returned");
+      this.#writers.set(inputs[0], node);
     }
     this.#nodes.push(node);
     return outputs;
@@ -209,8 +210,8 @@ export class GraphBuilder {
     if (value.builder !== this) {
       throw new ShapeError(`Cannot ${use}: a value of the graph "${value.builder.name}" is used in "${this.name}"`);
     }
-    const writer = this.#overwritten.get(value);
-    if (writer) {
+    const writer = this.#writers.get(value);
+    if (writer?.operator.writesState === "inPlace") {
       throw new ShapeError(
         `Cannot ${use}: the state ${formatShape(value.shape)} was overwritten by ${writer.operator.name}` +
           `${writer.label && ` (at ${writer.label})`}; use the value it returned`,

@@ -18,8 +18,11 @@ export interface Operator<A extends object = object> {
   readonly name: string;
   /** The operands' names in order, for messages; a name that ends with "?" may be left out. */
   readonly operands: readonly string[];
-  /** The first operand is a state, and the first output is that state after it was written in place. */
-  readonly writesState?: boolean;
+  /**
+   * The first operand is a state, and the first output is its new value: written in place at once, after which the old
+   * value is gone, or at the end of the run, until which every reader sees the old value.
+   */
+  readonly writesState?: "inPlace" | "atEnd";
   /**
    * The types of the outputs.
    * @throws {OperandError} If the operands do not fit.

@@ -31,7 +31,7 @@ const scatterAddOperator: Operator<{ size: Dimension }> = {
 const cacheAppendOperator: Operator<{ axis: number; at: Dimension }> = {
   name: "cacheAppend",
   operands: ["state", "x"],
-  writesState: true,
+  writesState: "inPlace",
   infer: ([state, x], { axis, at }) => {
     const along = normalizeAxis(axis, state.shape.length);
     if (x.shape.length !== state.shape.length || x.shape.some((d, i) => i !== along && d !== state.shape[i])) {
@@ -49,7 +49,7 @@ const cacheAppendOperator: Operator<{ axis: number; at: Dimension }> = {
 const assignOperator: Operator = {
   name: "assign",
   operands: ["state", "x"],
-  writesState: true,
+  writesState: "atEnd",
   infer: ([state, x]) => {
     if (!sameShape(state.shape, x.shape)) throw new OperandError(`x must have the shape ${formatShape(state.shape)}`);
     return [{ dataType: sameType([state, x]), shape: state.shape }];
