@@ -1,0 +1,135 @@
+// The project's imports as rules: which folder may import which, no cycles, and who may touch a native library or a GPU.
+// It reads sources as text, so that a test can hand it sources that break a rule.
+
+/** What each part may import, besides itself; `…` before a name also stands for what that part may import. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  "src/errors.ts": [],
+  "src/tensor": ["src/errors.ts"],
+  "src/graph": ["…src/tensor"],
+  "src/operators": ["…src/graph"],
+  "src/passes": ["…src/operators"],
+  "src/gradient": ["…src/passes"],
+  "src/hub": ["src/errors.ts"],
+  "src/checkpoint": ["…src/hub", "…src/tensor"],
+  "src/image": ["…src/hub", "…src/tensor"],
+  "src/tokenizer": ["…src/hub", "…src/tensor"],
+  "backends/onnx": ["…src/operators"],
+  "backends/ffi": ["…backends/onnx"],
+  "backends/wasm": ["…backends/onnx"],
+  "backends/webgpu": ["…src/operators"],
+  "backends/reference": ["…src/operators"],
+  "src/load_backend.ts": ["…src/graph", "backends/ffi", "backends/wasm", "backends/webgpu", "backends/reference"],
+  "src/models": ["…src/gradient", "…src/checkpoint", "src/load_backend.ts"],
+  "src/generation": ["…src/models"],
+  "src/training": ["…src/generation"],
+  "src/captioner.ts": ["…src/generation", "src/image", "src/tokenizer"],
+  "src/cli": ["src/captioner.ts", "src/image", "src/errors.ts", "deno.json"],
+  "caption.ts": ["src/cli"],
+  "mod.ts": ["…src/training", "…src/captioner.ts"],
+};
+
+/** Parts that may import a backend, and only by `import()` or as types. */
+const seesBackends = ["mod.ts", "src/load_backend.ts"];
+
+/** What may be named in one part only. */
+const confined: readonly { readonly pattern: RegExp; readonly what: string; readonly part: string }[] = [
+  { pattern: /\bDeno\.dlopen\b/, what: "Deno.dlopen", part: "backends/ffi" },
+  { pattern: /\bGPUDevice\b/, what: "GPUDevice", part: "backends/webgpu" },
+  { pattern: /\bnavigator\.gpu\b/, what: "navigator.gpu", part: "backends/webgpu" },
+  { pattern: /\bimport\(\s*[^"\s]/, what: "an import whose name is computed", part: "backends/ffi" },
+];
+
+/** One import of a file. */
+export interface Import {
+  readonly specifier: string;
+  readonly kind: "value" | "type" | "lazy";
+}
+
+/** @returns The imports and re-exports of a TypeScript source. */
+export function importsOf(source: string): Import[] {
+  const code = withoutComments(source);
+  const found: Import[] = [];
+  for (const [, type, specifier] of code.matchAll(/^(?:import|export)\s+(type\s+)?(?:[^;"']*?\sfrom\s+)?"([^"]+)"/gm)) {
+    found.push({ specifier, kind: type ? "type" : "value" });
+  }
+  for (const [, specifier] of code.matchAll(/\bimport\(\s*"([^"]+)"/g)) found.push({ specifier, kind: "lazy" });
+  return found;
+}
+
+/**
+ * Check sources against the rules.
+ *
+ * @param sources Source text by path from the project's root, for example `src/tensor/mod.ts`.
+ * @returns One line for each rule that is broken; empty if none is.
+ */
+export function violations(sources: ReadonlyMap<string, string>): string[] {
+  const found: string[] = [];
+  const valueImports = new Map<string, string[]>();
+  for (const [file, source] of sources) {
+    const part = partOf(file);
+    if (!(part in allowed)) found.push(`${file}: no rule says what ${part} may import`);
+    const targets: string[] = [];
+    for (const { specifier, kind } of importsOf(source)) {
+      if (/^(https?|npm|jsr):/.test(specifier)) found.push(`${file}: ${specifier} belongs into deno.json's imports`);
+      if (!specifier.startsWith(".")) continue;
+      const target = resolve(file, specifier);
+      if (kind === "value") targets.push(target);
+      const problem = edgeProblem(part, partOf(target), kind);
+      if (problem) found.push(`${file} imports ${target}: ${problem}`);
+    }
+    valueImports.set(file, targets);
+    for (const { pattern, what, part: owner } of confined) {
+      if (part !== owner && pattern.test(withoutComments(source))) {
+        found.push(`${file}: ${what} stands only in ${owner}`);
+      }
+    }
+  }
+  return [...found, ...cycles(valueImports).map((cycle) => `cycle: ${cycle.join(" → ")}`)];
+}
+
+function edgeProblem(from: string, to: string, kind: Import["kind"]): string | undefined {
+  if (from === to) return undefined;
+  if (to.startsWith("backends/") && !from.startsWith("backends/")) {
+    if (!seesBackends.includes(from)) return "only " + seesBackends.join(" and ") + " see backends";
+    return kind === "value" ? "backends are imported lazily" : undefined;
+  }
+  if (from in allowed && !closure(from).has(to)) return `${from} may not import ${to}`;
+}
+
+function closure(part: string): Set<string> {
+  const parts = new Set<string>();
+  for (const entry of allowed[part]) {
+    const name = entry.replace("…", "");
+    parts.add(name);
+    if (entry !== name) { for (const inner of closure(name)) parts.add(inner); }
+  }
+  return parts;
+}
+
+// src/image/mod.ts is of src/image, src/errors.ts and mod.ts are parts of their own.
+function partOf(file: string): string {
+  return file.split("/").slice(0, 2).join("/");
+}
+
+function resolve(file: string, specifier: string): string {
+  return new URL(specifier, `file:///${file}`).pathname.slice(1);
+}
+
+function withoutComments(source: string): string {
+  return source.replace(/^\s*(\/\/|\/?\*).*$/gm, "").replace(/\s\/\/ .*$/gm, "");
+}
+
+// Depth-first; each cycle is reported once, where it closes.
+function cycles(edges: ReadonlyMap<string, readonly string[]>): string[][] {
+  const found: string[][] = [];
+  const finished = new Set<string>();
+  const visit = (file: string, path: string[]): void => {
+    const at = path.indexOf(file);
+    if (at >= 0) found.push([...path.slice(at), file]);
+    if (at >= 0 || finished.has(file)) return;
+    for (const next of edges.get(file) ?? []) visit(next, [...path, file]);
+    finished.add(file);
+  };
+  for (const file of edges.keys()) visit(file, []);
+  return found;
+}
