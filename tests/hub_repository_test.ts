@@ -86,6 +86,8 @@ Deno.test("a file refuses ranges outside of it, and reading on after it was repl
     await Deno.writeFile(`${folder}/other`, new Uint8Array(1 << 20));
     await Deno.rename(`${folder}/other`, `${folder}/weights.bin`);
     await assertRejects(() => file.read(0, 1), HubError, "changed or replaced");
+    await Deno.remove(`${folder}/weights.bin`);
+    await assertRejects(() => file.read(0, 1), HubError, "weights.bin");
   });
 });
 

@@ -83,10 +83,7 @@ export class FileSource implements ByteSource {
 
   async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     checkRange(this, offset, length);
-    using file = Deno.openSync(this.path);
-    if (identityOf(file.statSync()) !== this.#identity) {
-      throw new HubError(`Cannot go on reading ${this.name}: the file was changed or replaced meanwhile`);
-    }
+    using file = this.#reopen();
     file.seekSync(offset, Deno.SeekMode.Start);
     const bytes = new Uint8Array(length);
     for (let at = 0; at < length;) {
@@ -96,6 +93,19 @@ export class FileSource implements ByteSource {
       at += count;
     }
     return bytes;
+  }
+
+  #reopen(): Deno.FsFile {
+    let file: Deno.FsFile | undefined;
+    try {
+      file = Deno.openSync(this.path);
+      if (identityOf(file.statSync()) === this.#identity) return file;
+    } catch (error) {
+      file?.close();
+      throw new HubError(`Cannot read ${this.name}: ${(error as Error).message}`, { cause: error });
+    }
+    file.close();
+    throw new HubError(`Cannot go on reading ${this.name}: the file was changed or replaced meanwhile`);
   }
 }
 

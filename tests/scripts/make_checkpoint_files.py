@@ -7,6 +7,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 
 FOLDER = Path("tests/fixtures/checkpoints")
 TYPES = "float64 float32 float16 bfloat16 int64 int32 int16 int8 uint8 bool".split()
@@ -42,6 +43,9 @@ def state_dict():
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     torch.save(tensors(), FOLDER / "types_zip.bin")
+    own = {name: tensor.clone().contiguous() for name, tensor in tensors().items()}
+    save_file(own, FOLDER / "types.safetensors", metadata={"format": "pt"})
+    save_file(own, FOLDER / "no_metadata.safetensors")
     torch.save(tensors(), FOLDER / "types_legacy.bin", _use_new_zipfile_serialization=False)
     for protocol in (3, 4, 5):
         torch.save(state_dict(), FOLDER / f"nested_protocol{protocol}.bin", pickle_protocol=protocol)

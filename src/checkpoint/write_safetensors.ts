@@ -1,0 +1,131 @@
+// Writing safetensors files, byte for byte as Python's safetensors lays them out, one tensor in memory at a time.
+import { FormatError } from "../errors.ts";
+import { bytesPerElement, type DataType, sizeOf, type Tensor } from "../tensor/mod.ts";
+import { PendingFile } from "./atomic_file.ts";
+import { safetensorsTypes } from "./safetensors.ts";
+import type { ParameterInfo } from "./tensor_table.ts";
+
+/** Tensors to write: what they are is known at once, each is read when its turn comes. A Checkpoint is one. */
+export interface TensorSource {
+  /** Type and shape by name. */
+  readonly parameters: ReadonlyMap<string, Pick<ParameterInfo, "dataType" | "shape">>;
+  /** Read one; it must have the type and shape that `parameters` says. */
+  read(name: string): Promise<Tensor>;
+}
+
+/** Options of {@linkcode writeSafetensors}. */
+export interface WriteOptions {
+  /**
+   * Text to put in the header; Transformers wants the format.
+   *
+   * @default {{ format: "pt" }}
+   */
+  metadata?: Readonly<Record<string, string>>;
+  /** Stops the writing; the target stays as it was. */
+  signal?: AbortSignal;
+}
+
+/** The order in which Python's safetensors lays out types: wide ones first, so that each stays aligned. */
+const typeOrder: readonly DataType[] = [
+  "int64",
+  "float64",
+  "float32",
+  "int32",
+  "bfloat16",
+  "float16",
+  "int16",
+  "int8",
+  "uint8",
+  "bool",
+];
+
+const typeNames = new Map([...safetensorsTypes].map(([name, type]) => [type, name]));
+
+/**
+ * Write a safetensors file. A file of that name is replaced when the new one is whole and on the disk.
+ *
+ * @param path The file; its folder must exist.
+ * @param tensors The tensors by name, or a source that reads them one by one.
+ * @param options Metadata and signal.
+ * @throws {FormatError} If a tensor is not what the source announced, or is called `__metadata__`.
+ */
+export async function writeSafetensors(
+  path: string,
+  tensors: TensorSource | ReadonlyMap<string, Tensor>,
+  options: WriteOptions = {},
+): Promise<void> {
+  using pending = await PendingFile.create(path);
+  await writeTensors(pending, path, sourceOf(tensors), options);
+  await pending.commit();
+}
+
+/** Write header and tensors of a file that is not yet committed. */
+export async function writeTensors(
+  pending: PendingFile,
+  file: string,
+  source: TensorSource,
+  options: WriteOptions,
+): Promise<void> {
+  const layout = layOut(source);
+  await pending.write(headerOf(layout, options.metadata ?? { format: "pt" }, file));
+  for (const { name, dataType, shape } of layout) {
+    options.signal?.throwIfAborted();
+    const tensor = await source.read(name);
+    if (tensor.dataType !== dataType || tensor.shape.join() !== shape.join()) {
+      throw new FormatError(
+        `Cannot write ${file}: the tensor ${JSON.stringify(name)} is ${tensor.dataType} [${tensor.shape}], ` +
+          `but ${dataType} [${shape}] was announced`,
+        { file, tensor: name },
+      );
+    }
+    await pending.write(new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength));
+  }
+}
+
+/** A source of tensors that are already in memory. */
+export function sourceOf(tensors: TensorSource | ReadonlyMap<string, Tensor>): TensorSource {
+  if ("parameters" in tensors) return tensors;
+  return { parameters: tensors, read: (name) => Promise.resolve(tensors.get(name)!) };
+}
+
+/** The bytes that a tensor takes in a file. */
+export function byteLengthOf({ dataType, shape }: Pick<ParameterInfo, "dataType" | "shape">): number {
+  return sizeOf(shape) * bytesPerElement(dataType);
+}
+
+interface Placed {
+  readonly name: string;
+  readonly dataType: DataType;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+function layOut(source: TensorSource): Placed[] {
+  const order = [...source.parameters].sort(([a, { dataType: x }], [b, { dataType: y }]) =>
+    typeOrder.indexOf(x) - typeOrder.indexOf(y) || (a < b ? -1 : 1)
+  );
+  let end = 0;
+  return order.map(([name, { dataType, shape }]) => {
+    const begin = end;
+    end += byteLengthOf({ dataType, shape });
+    return { name, dataType, shape, begin, end };
+  });
+}
+
+/** The length (8 bytes) and the JSON, padded with spaces to a multiple of 8. */
+function headerOf(layout: readonly Placed[], metadata: Readonly<Record<string, string>>, file: string): Uint8Array {
+  const members = Object.keys(metadata).length === 0 ? [] : [`"__metadata__":${JSON.stringify(metadata)}`];
+  for (const { name, dataType, shape, begin, end } of layout) {
+    if (name === "__metadata__") {
+      throw new FormatError(`Cannot write ${file}: no tensor may be called __metadata__`, { file, tensor: name });
+    }
+    const entry = `{"dtype":"${typeNames.get(dataType)}","shape":[${shape}],"data_offsets":[${begin},${end}]}`;
+    members.push(`${JSON.stringify(name)}:${entry}`);
+  }
+  const text = new TextEncoder().encode(`{${members.join(",")}}`);
+  const header = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20);
+  new DataView(header.buffer).setBigUint64(0, BigInt(header.length - 8), true);
+  header.set(text, 8);
+  return header;
+}
