@@ -58,7 +58,7 @@ export function createImageProcessor(
     return { pixelValues: process(Array.isArray(images) ? images : [images], now) };
   };
   const savePretrained = async (folder: string | URL): Promise<void> => {
-    const { writeJson } = await import("./_write_json.ts");
+    const { writeJson } = await import("../hub/write_json.ts");
     await writeJson(folder, "preprocessor_config.json", { ...config, image_processor_type: type });
   };
   return Object.assign(call, { config, settings, savePretrained });

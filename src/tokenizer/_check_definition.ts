@@ -1,0 +1,115 @@
+// What must hold of a tokenizer.json before the engine is given it: the engine believes what it is told.
+import { FormatError } from "../errors.ts";
+import type { AddedToken, Component, TokenizerDefinition } from "./definition.ts";
+
+/**
+ * Check a tokenizer.json's content and fill in the parts that may be missing.
+ *
+ * @param value The parsed JSON.
+ * @param file What messages call the file.
+ * @throws {FormatError} If the vocabulary, the merges or an added token are malformed.
+ */
+export function checkDefinition(value: unknown, file: string): TokenizerDefinition {
+  const fail = (what: string, key: string): never => {
+    throw new FormatError(`Could not load tokenizer ${file}: ${what}`, { file, key });
+  };
+  if (!isObject(value)) return fail("it holds no JSON object, and one was expected", "");
+  const { model, added_tokens = [] } = value;
+  if (!isObject(model)) return fail(`its model is ${JSON.stringify(model)}, and an object was expected`, "model");
+  const type = model.type ?? guessModel(model);
+  const ids = type === "Unigram" ? checkPieces(model, fail) : checkVocabulary(model.vocab, fail);
+  if (type === "BPE") checkMerges(model.merges, ids, fail);
+  else if (type !== "Unigram" && type !== "WordPiece") {
+    fail(
+      `its model is of type ${JSON.stringify(model.type)}, and BPE, WordPiece or Unigram was expected`,
+      "model.type",
+    );
+  }
+  if (!Array.isArray(added_tokens)) return fail("its added_tokens are no list, and one was expected", "added_tokens");
+  for (const token of added_tokens) {
+    if (!isObject(token) || typeof token.content !== "string" || !isId(token.id)) {
+      fail(`added token ${JSON.stringify(token)} needs a content and an id`, "added_tokens");
+    }
+  }
+  const component = (key: string): Component | null => {
+    const part = value[key] ?? null;
+    if (part === null || isObject(part) && typeof part.type === "string") return part as Component | null;
+    return fail(`its ${key} is ${JSON.stringify(part)}, and an object with a type or null was expected`, key);
+  };
+  return {
+    ...value,
+    added_tokens: added_tokens as AddedToken[],
+    model: { ...model, type: type as string },
+    normalizer: component("normalizer"),
+    pre_tokenizer: component("pre_tokenizer"),
+    post_processor: component("post_processor"),
+    decoder: component("decoder"),
+  };
+}
+
+type Fail = (what: string, key: string) => never;
+
+/** Older files do not say which model they hold. */
+function guessModel(model: Record<string, unknown>): string | undefined {
+  if (Array.isArray(model.vocab)) return "Unigram";
+  return "merges" in model ? "BPE" : "continuing_subword_prefix" in model ? "WordPiece" : undefined;
+}
+
+function checkVocabulary(vocab: unknown, fail: Fail): ReadonlyMap<string, number> {
+  if (!isObject(vocab)) return fail("its vocabulary is no JSON object, and one was expected", "model.vocab");
+  const ids = new Map(Object.entries(vocab as Record<string, number>));
+  if (ids.size === 0) fail("its vocabulary is empty", "model.vocab");
+  const taken = new Set<number>();
+  for (const [token, id] of ids) {
+    if (!isId(id)) {
+      fail(
+        `token ${JSON.stringify(token)} has id ${JSON.stringify(id)}, and a whole number was expected`,
+        "model.vocab",
+      );
+    }
+    if (taken.has(id)) fail(`two tokens have id ${id}`, "model.vocab");
+    taken.add(id);
+  }
+  return ids;
+}
+
+function checkPieces(model: Record<string, unknown>, fail: Fail): ReadonlyMap<string, number> {
+  const { vocab, unk_id } = model;
+  if (!Array.isArray(vocab) || vocab.length === 0) {
+    return fail("its pieces are no list, or an empty one", "model.vocab");
+  }
+  vocab.forEach((piece, id) => {
+    const right = Array.isArray(piece) && typeof piece[0] === "string" && typeof piece[1] === "number";
+    if (!right) fail(`piece ${id} is ${JSON.stringify(piece)}, and a text with its score was expected`, "model.vocab");
+  });
+  if (unk_id != null && !(isId(unk_id) && (unk_id as number) < vocab.length)) {
+    fail(
+      `unk_id is ${JSON.stringify(unk_id)}, and the id of one of ${vocab.length} pieces was expected`,
+      "model.unk_id",
+    );
+  }
+  return new Map(vocab.map((piece, id) => [piece[0] as string, id]));
+}
+
+function checkMerges(merges: unknown, ids: ReadonlyMap<string, number>, fail: Fail): void {
+  if (!Array.isArray(merges)) return fail("its merges are no list, and one was expected", "model.merges");
+  merges.forEach((merge, index) => {
+    const pair = typeof merge === "string" ? merge.split(" ") : merge;
+    if (!Array.isArray(pair) || pair.length !== 2 || !pair.every((part) => typeof part === "string" && part !== "")) {
+      return fail(`merge ${index} is ${JSON.stringify(merge)}, and two tokens were expected`, "model.merges");
+    }
+    for (const token of [pair[0], pair[1], pair[0] + pair[1]]) {
+      if (!ids.has(token)) {
+        fail(`merge ${index} needs token ${JSON.stringify(token)}, which is not in the vocabulary`, "model.merges");
+      }
+    }
+  });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isId(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
