@@ -1,0 +1,84 @@
+// Configurations: plain objects with config.json's own keys, and how a model reads them. Unknown keys are kept.
+import { ConfigError } from "../errors.ts";
+
+/** A configuration of one model, with the keys of its config.json. */
+export interface PretrainedConfig {
+  model_type: string;
+  [key: string]: unknown;
+}
+
+/** Whether a value is a JSON object. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Reads a configuration's fields and says which one is at fault. */
+export class ConfigReader {
+  /**
+   * @param values The configuration, defaults filled in.
+   * @param path Where it stands in config.json: `encoder`, `decoder`.
+   */
+  constructor(readonly values: Readonly<Record<string, unknown>>, readonly path: string) {}
+
+  /** A whole number of at least `least` (default 1). @throws {ConfigError} If it is something else. */
+  whole(key: string, least = 1): number {
+    const value = this.values[key];
+    if (typeof value !== "number" || !Number.isInteger(value) || value < least) {
+      this.#fail(key, `a whole number of at least ${least}`);
+    }
+    return value as number;
+  }
+
+  /** A finite number. @throws {ConfigError} If it is something else. */
+  number(key: string): number {
+    const value = this.values[key];
+    if (typeof value !== "number" || !Number.isFinite(value)) this.#fail(key, "a number");
+    return value as number;
+  }
+
+  /** A truth value; null is false. @throws {ConfigError} If it is something else. */
+  flag(key: string): boolean {
+    const value = this.values[key] ?? false;
+    if (typeof value !== "boolean") this.#fail(key, "true or false");
+    return value as boolean;
+  }
+
+  /** Height and width, given as one number or a pair. @throws {ConfigError} If it is something else. */
+  pair(key: string): [height: number, width: number] {
+    const value = this.values[key];
+    const both = Array.isArray(value) ? value : [value, value];
+    if (both.length !== 2 || both.some((n) => !Number.isInteger(n) || n < 1)) {
+      this.#fail(key, "a whole number or a pair of them");
+    }
+    return [both[0], both[1]];
+  }
+
+  /** One of the keys of a table, as that key's entry. @throws {ConfigError} If the table has none. */
+  choice<T>(key: string, table: Readonly<Record<string, T>>): T {
+    const value = this.values[key];
+    if (typeof value !== "string" || !Object.hasOwn(table, value)) {
+      this.#fail(key, `one of ${Object.keys(table).join(", ")}`);
+    }
+    return table[value as string];
+  }
+
+  /** The width of each of `heads` in a hidden state. @throws {ConfigError} If it does not divide. */
+  headWidth(hidden: number, heads: number, key: string): number {
+    if (hidden % heads !== 0) {
+      throw new ConfigError(
+        `Cannot build the ${this.path}: the hidden size ${hidden} is no multiple of ${key} = ${heads}`,
+        `${this.path}.${key}`,
+      );
+    }
+    return hidden / heads;
+  }
+
+  #fail(key: string, expected: string): never {
+    const value = this.values[key];
+    const found = value === undefined ? "missing" : JSON.stringify(value);
+    throw new ConfigError(
+      `Cannot build the ${this.path}: ${this.path}.${key} is ${found}, expected ${expected}`,
+      `${this.path}.${key}`,
+    );
+  }
+}

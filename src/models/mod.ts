@@ -1,0 +1,13 @@
+// Models as programs: configurations, the families, and the VisionEncoderDecoder that joins two of them.
+export { type PretrainedConfig } from "./config.ts";
+export type { Family, TextDecoder, VisionEncoder } from "./family.ts";
+export { decoders, defaultConfig, encoders } from "./registry.ts";
+export {
+  type Architecture,
+  architectureOf,
+  buildCrossKeysValues,
+  buildDecode,
+  buildEncode,
+  type DecodeResult,
+} from "./vision_encoder_decoder.ts";
+export { readJson, VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";

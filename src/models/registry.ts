@@ -1,0 +1,49 @@
+// The families Limner knows, by the model_type of their configurations.
+import { ConfigError } from "../errors.ts";
+import { ConfigReader, isRecord, type PretrainedConfig } from "./config.ts";
+import type { Family, TextDecoder, VisionEncoder } from "./family.ts";
+import { trocr } from "./trocr.ts";
+import { vit } from "./vit.ts";
+
+/** The encoders by model_type. */
+export const encoders: Readonly<Record<string, Family<VisionEncoder>>> = { vit };
+
+/** The decoders by model_type. */
+export const decoders: Readonly<Record<string, Family<TextDecoder>>> = { trocr };
+
+/**
+ * Fill in a section of a config.json and build its model.
+ *
+ * @param families The families to choose from.
+ * @param section The section's object.
+ * @param path Its name: `encoder` or `decoder`.
+ * @throws {ConfigError} If it is missing, of an unknown model_type, or a field cannot work.
+ */
+export function buildSection<M>(families: Readonly<Record<string, Family<M>>>, section: unknown, path: string): M {
+  if (!isRecord(section)) {
+    throw new ConfigError(`Cannot build the model: config.json has no "${path}" section, which describes it`, path);
+  }
+  const family = familyOf(families, section.model_type, path);
+  return family.build(new ConfigReader({ ...family.defaults, ...section }, path));
+}
+
+function familyOf<M>(families: Readonly<Record<string, Family<M>>>, modelType: unknown, path: string): Family<M> {
+  if (typeof modelType === "string" && Object.hasOwn(families, modelType)) return families[modelType];
+  const found = modelType === undefined ? "missing" : JSON.stringify(modelType);
+  throw new ConfigError(
+    `Cannot build the ${path}: ${path}.model_type is ${found}, expected one of ${Object.keys(families).join(", ")}`,
+    `${path}.model_type`,
+  );
+}
+
+/**
+ * The configuration that Hugging Face gives a model type by default.
+ *
+ * @param modelType The model_type, such as `vit` or `trocr`.
+ * @param overrides Fields that differ.
+ * @throws {ConfigError} If the model type is not known.
+ */
+export function defaultConfig(modelType: string, overrides: Readonly<Record<string, unknown>> = {}): PretrainedConfig {
+  const families: Record<string, Family<VisionEncoder | TextDecoder>> = { ...encoders, ...decoders };
+  return { ...structuredClone(familyOf(families, modelType, "model").defaults), ...overrides };
+}

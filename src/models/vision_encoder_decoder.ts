@@ -1,0 +1,126 @@
+// A VisionEncoderDecoder model as three programs: encode (once a picture), crossKeysValues (once a picture) and decode.
+import { ConfigError } from "../errors.ts";
+import { type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
+import { argMax, cacheAppend, slice } from "../operators/mod.ts";
+import type { KeysValues, TextDecoder, VisionEncoder } from "./family.ts";
+import { buildSection, decoders, encoders } from "./registry.ts";
+import { Scope } from "./scope.ts";
+import type { VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";
+
+/** An encoder and a decoder that fit together. */
+export interface Architecture {
+  readonly encoder: VisionEncoder;
+  readonly decoder: TextDecoder;
+  /** Whether `enc_to_dec_proj` stands between them. */
+  readonly projects: boolean;
+}
+
+/**
+ * The encoder and the decoder that a configuration describes.
+ *
+ * @throws {ConfigError} If a section is missing, unknown or cannot work, or the two do not fit.
+ */
+export function architectureOf(config: VisionEncoderDecoderConfig): Architecture {
+  const encoder = buildSection(encoders, config.encoder, "encoder");
+  const decoder = buildSection(decoders, config.decoder, "decoder");
+  const cross = config.decoder.cross_attention_hidden_size ?? null;
+  if (cross !== null && cross !== encoder.hiddenSize) {
+    throw new ConfigError(
+      `Cannot build the model: decoder.cross_attention_hidden_size is ${JSON.stringify(cross)}, ` +
+        `but the encoder's hidden size is ${encoder.hiddenSize}`,
+      "decoder.cross_attention_hidden_size",
+    );
+  }
+  return { encoder, decoder, projects: cross === null && encoder.hiddenSize !== decoder.hiddenSize };
+}
+
+/**
+ * The encoder's program for pictures of one size.
+ *
+ * Input `pixelValues` [batch, channels, height, width]; output `encoderStates` [batch, S, C] and, if asked for,
+ * `hiddenStates.N`.
+ */
+export function buildEncode(
+  { encoder }: Architecture,
+  [height, width]: readonly [number, number],
+  options: { hiddenStates?: boolean } = {},
+): Graph {
+  const builder = new GraphBuilder("encode");
+  const pixelValues = builder.input("pixelValues", "float32", ["batch", encoder.channels, height, width]);
+  const { lastHiddenState, hiddenStates } = encoder.encode(new Scope(builder, "encoder"), pixelValues);
+  builder.output("encoderStates", lastHiddenState);
+  if (options.hiddenStates) hiddenStates.forEach((value, n) => builder.output(`hiddenStates.${n}`, value));
+  return builder.build();
+}
+
+/** The name under which programs pass a layer's keys or values of the encoder. */
+const crossName = (kind: keyof KeysValues, layer: number) => `cross.${kind}.${layer}`;
+/** The name of a layer's cache of keys or values. */
+const cacheName = (kind: keyof KeysValues, layer: number) => `self.${kind}.${layer}`;
+
+/**
+ * The program of the encoder's keys and values, once a picture.
+ *
+ * Input `encoderStates` [batch, sources, C]; outputs `cross.keys.N` and `cross.values.N` [batch, H, sources, D].
+ */
+export function buildCrossKeysValues({ encoder, decoder, projects }: Architecture): Graph {
+  const builder = new GraphBuilder("crossKeysValues");
+  let states = builder.input("encoderStates", "float32", ["batch", "sources", encoder.hiddenSize]);
+  if (projects) states = new Scope(builder, "").linear("enc_to_dec_proj", states, decoder.hiddenSize);
+  decoder.crossKeysValues(new Scope(builder, "decoder"), states).forEach(({ keys, values }, n) => {
+    builder.output(crossName("keys", n), keys);
+    builder.output(crossName("values", n), values);
+  });
+  return builder.build();
+}
+
+/** What a decode program does with the last state: append the best token to `tokens`, or give all logits. */
+export type DecodeResult = "greedy" | "logits";
+
+/**
+ * The decoder's program, for a prompt (T > 1) as for a step (T = 1).
+ *
+ * rows = batch · beams. State `tokens` [rows, capacity] holds the ids; this run reads those from `past` on, T of them.
+ * States `self.keys.N`, `self.values.N` [rows, H, capacity, D] are the cache; inputs `cross.*` come from
+ * `buildCrossKeysValues`. A greedy run writes the next token at `past + T`; otherwise output `logits` [rows, T, V].
+ */
+export function buildDecode(
+  { decoder }: Architecture,
+  result: DecodeResult,
+  options: { hiddenStates?: boolean } = {},
+): Graph {
+  const builder = new GraphBuilder(`decode ${result}`);
+  const scope = new Scope(builder, "decoder");
+  const rows = "batch*beams";
+  const { heads, headWidth, hiddenSize, layers } = decoder;
+  const tokens = builder.state("tokens", "int64", [rows, "capacity"]);
+  const cross = Array.from({ length: layers }, (_, n): KeysValues => {
+    const input = (kind: keyof KeysValues) =>
+      builder.input(crossName(kind, n), "float32", ["batch", heads, "sources", headWidth]);
+    return { keys: input("keys"), values: input("values") };
+  });
+  const append = (n: number, current: KeysValues): KeysValues => {
+    const put = (kind: keyof KeysValues): Value => {
+      const cache = builder.state(cacheName(kind, n), "float32", [rows, heads, "capacity", headWidth]);
+      return cacheAppend(cache, current[kind], { axis: 2, at: "past" });
+    };
+    return { keys: put("keys"), values: put("values") };
+  };
+  const ids = slice(tokens, { starts: [0, "past"], sizes: [rows, "T"] });
+  const { lastHiddenState, hiddenStates } = decoder.decode(scope, {
+    ids,
+    past: "past",
+    length: "past+T",
+    cross,
+    append,
+  });
+  if (result === "greedy") {
+    const last = slice(lastHiddenState, { starts: [0, "T-1", 0], sizes: [rows, 1, hiddenSize] });
+    const next = argMax(decoder.logits(scope, last), { axis: -1 });
+    cacheAppend(tokens, next, { axis: 1, at: "past+T" });
+  } else {
+    builder.output("logits", decoder.logits(scope, lastHiddenState));
+  }
+  if (options.hiddenStates) hiddenStates.forEach((value, n) => builder.output(`hiddenStates.${n}`, value));
+  return builder.build();
+}

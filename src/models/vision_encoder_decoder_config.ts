@@ -1,0 +1,110 @@
+// The configuration of a VisionEncoderDecoder model: config.json with an encoder and a decoder section.
+import { ConfigError, FormatError } from "../errors.ts";
+import { openRepository, type Repository, type RepositoryOptions } from "../hub/mod.ts";
+import { isRecord, type PretrainedConfig } from "./config.ts";
+
+const modelType = "vision-encoder-decoder";
+
+/** A VisionEncoderDecoder configuration; its fields have config.json's names and may be set. */
+export class VisionEncoderDecoderConfig {
+  [key: string]: unknown;
+  /** Always `vision-encoder-decoder`. */
+  declare model_type: string;
+  /** The encoder's configuration. */
+  declare encoder: PretrainedConfig;
+  /** The decoder's configuration. */
+  declare decoder: PretrainedConfig;
+
+  /**
+   * @param values The fields of config.json; unknown ones are kept.
+   * @throws {ConfigError} If it is of another model type, or a section is missing.
+   */
+  constructor(values: Readonly<Record<string, unknown>>) {
+    if (values.model_type !== modelType) {
+      const found = values.model_type === undefined ? "missing" : JSON.stringify(values.model_type);
+      throw new ConfigError(`Cannot build the model: model_type is ${found}, expected "${modelType}"`, "model_type");
+    }
+    for (const path of ["encoder", "decoder"]) {
+      if (!isRecord(values[path])) {
+        throw new ConfigError(`Cannot build the model: config.json has no "${path}" section`, path);
+      }
+    }
+    Object.assign(this, structuredClone(values));
+    this.decoder.is_decoder = true;
+    this.decoder.add_cross_attention = true;
+  }
+
+  /**
+   * Join the configurations of an encoder and a decoder.
+   *
+   * @param encoder The encoder's configuration.
+   * @param decoder The decoder's; it becomes a decoder with cross-attention.
+   * @param overrides Fields of the whole.
+   */
+  static fromEncoderDecoderConfigs(
+    encoder: PretrainedConfig,
+    decoder: PretrainedConfig,
+    overrides: Readonly<Record<string, unknown>> = {},
+  ): VisionEncoderDecoderConfig {
+    return new VisionEncoderDecoderConfig({
+      model_type: modelType,
+      is_encoder_decoder: true,
+      encoder,
+      decoder,
+      ...overrides,
+    });
+  }
+
+  /**
+   * Read config.json.
+   *
+   * @param source A model's folder, or its web address.
+   * @throws {HubError} If there is no such folder, or it has no config.json.
+   * @throws {FormatError} If config.json is not JSON.
+   * @throws {ConfigError} If it does not describe a VisionEncoderDecoder model.
+   */
+  static async fromPretrained(
+    source: string | URL,
+    options: RepositoryOptions = {},
+  ): Promise<VisionEncoderDecoderConfig> {
+    const repository = await openRepository(source, options);
+    const values = await readJson(repository, "config.json");
+    if (!values) {
+      throw new ConfigError(`Cannot load the model ${repository.name}: it has no config.json`, "config.json");
+    }
+    return new VisionEncoderDecoderConfig(values);
+  }
+
+  /** The fields as config.json has them. */
+  toJSON(): Record<string, unknown> {
+    return { ...this };
+  }
+}
+
+/**
+ * Read a JSON object of a repository.
+ *
+ * @returns The object, or undefined if there is no such file.
+ * @throws {FormatError} If the file is not a JSON object.
+ */
+export async function readJson(repository: Repository, file: string): Promise<Record<string, unknown> | undefined> {
+  const text = await repository.readText(file);
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const reason = (error as Error).message;
+    throw new FormatError(`Cannot read ${file} of ${repository.name}: it is not JSON: ${reason}`, { file });
+  }
+  if (!isRecord(value)) {
+    throw new FormatError(`Cannot read ${file} of ${repository.name}: expected an object, it is ${typeName(value)}`, {
+      file,
+    });
+  }
+  return value;
+}
+
+function typeName(value: unknown): string {
+  return Array.isArray(value) ? "an array" : value === null ? "null" : `a ${typeof value}`;
+}
