@@ -49,7 +49,7 @@ export class Progress {
   async #draw(): Promise<void> {
     const { default: { SingleBar } } = await import("cli-progress");
     if (this.#timer === undefined) return;
-    // Without its own signal handling an interrupt ends the process at once; the cursor is never hidden.
+    // An interrupt ends the process at once, with nothing cleaned up: so the cursor stays visible and lines wrap.
     const bar: Bar = new SingleBar({
       format: "{stage} [{bar}] {value}/{total}",
       barsize: 30,
@@ -57,6 +57,7 @@ export class Progress {
       barIncompleteChar: " ",
       clearOnComplete: true,
       gracefulExit: false,
+      linewrap: true,
       hideCursor: false,
     });
     this.#bar = bar;
