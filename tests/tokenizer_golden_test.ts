@@ -36,9 +36,7 @@ function assertDecodings(tokenizer: Tokenizer, ids: number[], golden: Decodings)
 }
 
 for (const { name } of Deno.readDirSync(folder)) {
-  if (!(await Array.fromAsync(Deno.readDir(new URL(name, folder)))).some((entry) => entry.name === "tokenizer.json")) {
-    continue;
-  }
+  if (name.endsWith("_real")) continue; // their vocabularies are other packages
   const golden: Golden = JSON.parse(Deno.readTextFileSync(new URL(`${name}/golden.json`, folder)));
   const load = () => AutoTokenizer.fromPretrained(new URL(`${name}/`, folder));
 

@@ -1,9 +1,12 @@
 // From a model's repository to its tokenizer: tokenizer.json where there is one, else the older files.
-import { FormatError, HubError } from "../errors.ts";
+import { FormatError } from "../errors.ts";
 import { openRepository } from "../hub/repository.ts";
 import { checkDefinition } from "./_check_definition.ts";
+import { fromOlderFiles } from "./_older_files.ts";
+import { parseJson } from "./_parse_json.ts";
 import { readSettings } from "./_settings.ts";
 import { createTokenizer } from "./create_tokenizer.ts";
+import type { TokenizerSettings } from "./definition.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What a tokenizer is read from: a folder of files, wherever it lies. */
@@ -38,12 +41,13 @@ export class AutoTokenizer {
       readObject(files, "special_tokens_map.json"),
       readObject(files, "added_tokens.json"),
     ]);
+    const settingsFor = (fallbackClass?: string): TokenizerSettings =>
+      readSettings({ config, specialTokensMap, addedTokens }, fallbackClass, files.name);
     const name = `${files.name}/tokenizer.json`;
-    if (text === undefined) {
-      throw new HubError(`Could not load a tokenizer from ${files.name}: it has no tokenizer.json, which was expected`);
-    }
-    const settings = readSettings({ config, specialTokensMap, addedTokens }, undefined, files.name);
-    return createTokenizer(checkDefinition(parse(text, name), name), settings, name);
+    const built = text === undefined
+      ? await fromOlderFiles(files, settingsFor)
+      : { content: parseJson(text, name), name, settings: settingsFor() };
+    return createTokenizer(checkDefinition(built.content, built.name), built.settings, built.name);
   }
 }
 
@@ -51,15 +55,7 @@ async function readObject(files: TokenizerFiles, file: string): Promise<Record<s
   const text = await files.readText(file);
   if (text === undefined) return undefined;
   const name = `${files.name}/${file}`;
-  const value = parse(text, name);
+  const value = parseJson(text, name);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new FormatError(`Could not read ${name}: it holds no JSON object, and one was expected`, { file: name });
-}
-
-function parse(text: string, name: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new FormatError(`Could not read ${name}: it is not JSON (${(error as Error).message})`, { file: name });
-  }
 }
