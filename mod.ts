@@ -3,5 +3,27 @@
  *
  * @module
  */
+export { Captioner, type ImageInput } from "./src/captioner.ts";
 export * from "./src/errors.ts";
+export type { GenerateOptions, GenerationConfig, Streamer, Timings } from "./src/generation/mod.ts";
+export type {
+  Backend,
+  BackendName,
+  BackendOptions,
+  BackendReport,
+  Counters,
+  DeviceTensor,
+  WeightStorage,
+} from "./src/graph/mod.ts";
+export * from "./src/image/mod.ts";
+export { availableBackends, loadBackend } from "./src/load_backend.ts";
+export { defaultConfig, type PretrainedConfig, VisionEncoderDecoderConfig } from "./src/models/mod.ts";
 export { type DataType, type NestedNumbers, Tensor, type TypedArray } from "./src/tensor/mod.ts";
+export * from "./src/tokenizer/mod.ts";
+export {
+  type ForwardOutput,
+  type GenerateOutput,
+  type LoadOptions,
+  type LoadProgress,
+  VisionEncoderDecoderModel,
+} from "./src/vision_encoder_decoder_model.ts";

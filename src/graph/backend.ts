@@ -153,6 +153,8 @@ export interface BackendReport {
   readonly device: string;
   /** Why it is not available; empty where it is. */
   readonly reason: string;
+  /** Whether the device is a GPU computed by the CPU, which "auto" takes last. @default false */
+  readonly software?: boolean;
 }
 
 /** What the `mod.ts` of each backend exports. */

@@ -1,0 +1,55 @@
+// The generation settings of a repository: generation_config.json, or what config.json says where there is none.
+// The keys are those of the file; a person's options (options.ts) are laid over them at each call.
+import type { VisionEncoderDecoderConfig } from "../models/mod.ts";
+
+/** Generation settings with generation_config.json's keys; absent and null both mean unset. */
+export interface GenerationConfig {
+  [key: string]: unknown;
+  max_length?: number | null;
+  max_new_tokens?: number | null;
+  eos_token_id?: number | number[] | null;
+  pad_token_id?: number | null;
+  bos_token_id?: number | null;
+  decoder_start_token_id?: number | null;
+}
+
+/** The keys of generation_config.json that older repositories have in config.json. */
+const legacyKeys = [
+  "max_length",
+  "min_length",
+  "do_sample",
+  "early_stopping",
+  "num_beams",
+  "num_return_sequences",
+  "temperature",
+  "top_k",
+  "top_p",
+  "typical_p",
+  "repetition_penalty",
+  "length_penalty",
+  "no_repeat_ngram_size",
+  "bad_words_ids",
+  "suppress_tokens",
+  "begin_suppress_tokens",
+  "forced_bos_token_id",
+  "forced_eos_token_id",
+  "exponential_decay_length_penalty",
+  "pad_token_id",
+  "bos_token_id",
+  "eos_token_id",
+  "decoder_start_token_id",
+  "use_cache",
+];
+
+/**
+ * The settings that a model configuration holds: its own fields, and the decoder's for what they leave unset
+ * (transformers.GenerationConfig.from_model_config).
+ */
+export function generationConfigOf(config: VisionEncoderDecoderConfig): GenerationConfig {
+  const settings: GenerationConfig = {};
+  for (const key of legacyKeys) {
+    const value = config[key] ?? config.decoder[key];
+    if (value !== undefined && value !== null) settings[key] = value;
+  }
+  return settings;
+}

@@ -1,0 +1,116 @@
+// A model on a backend: its weights, its compiled programs, and the buffers of the generation under way.
+// Programs are compiled once; an encode program for each size of picture, of which the last four are kept.
+import type { Backend, Graph, ParameterSource, Program, Weights, WeightStorage } from "../graph/mod.ts";
+import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode, type DecodeResult } from "../models/mod.ts";
+import { prepare } from "../passes/mod.ts";
+import { Session, type SessionShape } from "./session.ts";
+
+/** Encode programs kept for pictures of different sizes. */
+const keptEncoders = 4;
+
+/** A program with the graph it was compiled from. */
+export interface Compiled {
+  readonly graph: Graph;
+  readonly program: Program;
+}
+
+/** How a runner holds its weights. */
+export interface RunnerOptions {
+  readonly storage?: WeightStorage;
+  readonly lowMemory?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Runs one model's programs on one backend. */
+export class ModelRunner implements Disposable {
+  readonly #programs = new Map<string, Promise<Compiled>>();
+  #session: Session | undefined;
+  #disposed = false;
+
+  private constructor(
+    readonly architecture: Architecture,
+    readonly backend: Backend,
+    readonly weights: Weights,
+  ) {}
+
+  /**
+   * Load a model's weights and compile what a caption needs.
+   *
+   * @throws {FormatError} If a parameter is missing.
+   * @throws {ShapeError} If a parameter has another shape than the configuration says.
+   */
+  static async create(
+    architecture: Architecture,
+    backend: Backend,
+    source: ParameterSource,
+    options: RunnerOptions = {},
+  ): Promise<ModelRunner> {
+    const weights = await backend.open(source, { storage: options.storage, lowMemory: options.lowMemory });
+    const runner = new ModelRunner(architecture, backend, weights);
+    try {
+      await runner.encodeProgram(architecture.encoder.imageSize, options.signal);
+      await runner.crossProgram(options.signal);
+      await runner.decodeProgram("greedy", options.signal);
+    } catch (error) {
+      runner[Symbol.dispose]();
+      throw error;
+    }
+    return runner;
+  }
+
+  /** The encode program for pictures of a size. */
+  encodeProgram(size: readonly [number, number], signal?: AbortSignal): Promise<Compiled> {
+    const key = `encode ${size}`;
+    const compiled = this.#compile(key, () => buildEncode(this.architecture, size), signal);
+    // The one just used is the last to go.
+    this.#programs.delete(key);
+    this.#programs.set(key, compiled);
+    const encoders = [...this.#programs.keys()].filter((name) => name.startsWith("encode "));
+    for (const old of encoders.slice(0, -keptEncoders)) this.#forget(old);
+    return compiled;
+  }
+
+  /** The program of the encoder's keys and values. */
+  crossProgram(signal?: AbortSignal): Promise<Compiled> {
+    return this.#compile("cross", () => buildCrossKeysValues(this.architecture), signal);
+  }
+
+  /** A decode program. */
+  decodeProgram(result: DecodeResult, signal?: AbortSignal): Promise<Compiled> {
+    return this.#compile(`decode ${result}`, () => buildDecode(this.architecture, result), signal);
+  }
+
+  /** The buffers for a generation; those of the last one are used again where they fit. */
+  async session(shape: SessionShape): Promise<Session> {
+    if (this.#session?.fits(shape)) return this.#session;
+    this.#session?.[Symbol.dispose]();
+    this.#session = undefined;
+    return this.#session = await Session.create(this, shape);
+  }
+
+  /** Release buffers, programs and weights; the backend stays. */
+  [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#session?.[Symbol.dispose]();
+    for (const key of [...this.#programs.keys()]) this.#forget(key);
+    this.weights[Symbol.dispose]();
+  }
+
+  #compile(key: string, build: () => Graph, signal?: AbortSignal): Promise<Compiled> {
+    const known = this.#programs.get(key);
+    if (known) return known;
+    const graph = prepare(build(), this.backend);
+    const compiled = this.backend.compile(graph, this.weights, { signal }).then((program) => ({ graph, program }));
+    this.#programs.set(key, compiled);
+    // A failure is told to whoever asked, and may be tried again.
+    compiled.catch(() => this.#programs.delete(key));
+    return compiled;
+  }
+
+  #forget(key: string): void {
+    const compiled = this.#programs.get(key);
+    this.#programs.delete(key);
+    compiled?.then(({ program }) => program[Symbol.dispose](), () => {});
+  }
+}

@@ -1,0 +1,122 @@
+// The buffers of one generation: pictures, the encoder's keys and values, the caches and the tokens, all on the device.
+import { type DeviceTensor, resolveShape, type Run, type Sizes } from "../graph/mod.ts";
+import type { DecodeResult } from "../models/mod.ts";
+import type { Tensor } from "../tensor/mod.ts";
+import type { Compiled, ModelRunner } from "./runner.ts";
+
+/** What a session has room for. */
+export interface SessionShape {
+  readonly batch: number;
+  readonly beams: number;
+  /** The pictures' height and width, in pixels. */
+  readonly size: readonly [height: number, width: number];
+  /** Positions of each row. */
+  readonly positions: number;
+  /** What the decoder gives. */
+  readonly result: DecodeResult;
+}
+
+/** Capacities are multiples of this, so that generations of similar lengths share buffers. */
+const capacityStep = 64;
+
+/** One generation's buffers and bindings. */
+export class Session implements Disposable {
+  readonly #stack = new DisposableStack();
+  readonly #buffers: Record<string, DeviceTensor> = {};
+  readonly sizes: Sizes;
+  #encode!: Run;
+  #cross!: Run;
+  #bindDecode!: (sizes: Sizes) => Run;
+  /** The decode bindings by T. */
+  readonly #decode = new Map<number, Run>();
+
+  private constructor(readonly runner: ModelRunner, readonly shape: SessionShape, sources: number) {
+    const capacity = Math.ceil(shape.positions / capacityStep) * capacityStep;
+    this.sizes = { batch: shape.batch, beams: shape.beams, sources, capacity };
+  }
+
+  /** Allocate the buffers and bind the programs. */
+  static async create(runner: ModelRunner, shape: SessionShape): Promise<Session> {
+    const encode = await runner.encodeProgram(shape.size);
+    const cross = await runner.crossProgram();
+    const decode = await runner.decodeProgram(shape.result);
+    const sources = encode.graph.outputs.get("encoderStates")!.shape[1] as number;
+    const session = new Session(runner, shape, sources);
+    try {
+      session.#encode = session.#bind(encode);
+      session.#cross = session.#bind(cross);
+      session.#bindDecode = (sizes) => session.#bind(decode, sizes);
+    } catch (error) {
+      session[Symbol.dispose]();
+      throw error;
+    }
+    return session;
+  }
+
+  /** Whether the session can serve another generation. */
+  fits({ batch, beams, size, positions, result }: SessionShape): boolean {
+    const own = this.shape;
+    return own.batch === batch && own.beams === beams && own.size.join() === size.join() && own.result === result &&
+      positions <= this.sizes.capacity && positions > this.sizes.capacity - capacityStep;
+  }
+
+  /** Queue the encoder on pictures [batch, channels, height, width], float32, and its keys and values. */
+  encode(pixelValues: Tensor): void {
+    const { backend } = this.runner;
+    backend.write(this.#buffers.pixelValues, pixelValues.data);
+    this.#encode.enqueue();
+    this.#cross.enqueue();
+  }
+
+  /** Queue a write of rows of tokens, the first at position 0. */
+  writeTokens(rows: readonly (readonly number[])[]): void {
+    rows.forEach((row, i) =>
+      this.runner.backend.write(this.#tokens(), BigInt64Array.from(row, BigInt), i * this.sizes.capacity)
+    );
+  }
+
+  /** Queue the decoder on the T tokens from position `past` on. */
+  decode(past: number, T: number): void {
+    let run = this.#decode.get(T);
+    if (!run) {
+      // The run writes the next token too, behind the T it reads.
+      run = this.#bindDecode({ ...this.sizes, T, past: this.sizes.capacity - T - 1 });
+      this.#decode.set(T, run);
+    }
+    run.enqueue({ past });
+  }
+
+  /** Wait, and read all tokens: [rows, capacity], int64. */
+  readTokens(signal?: AbortSignal): Promise<Tensor> {
+    return this.runner.backend.read(this.#tokens(), { signal });
+  }
+
+  /** Wait, and read what a program computed, such as `logits` or `encoderStates`. */
+  read(name: string, options?: { shape?: readonly number[]; signal?: AbortSignal }): Promise<Tensor> {
+    return this.runner.backend.read(this.#buffers[name], options);
+  }
+
+  #own<T extends Disposable>(value: T): T {
+    return this.#stack.use(value);
+  }
+
+  #tokens(): DeviceTensor {
+    const { batch, beams, capacity } = this.sizes;
+    return this.#buffers.tokens ??= this.#own(this.runner.backend.allocate("int64", [batch * beams, capacity]));
+  }
+
+  /** Bind a program; buffers that another program has too are shared. */
+  #bind({ graph, program }: Compiled, sizes: Sizes = this.sizes): Run {
+    const taken: Record<string, DeviceTensor> = {};
+    for (const [name, { dataType, shape }] of [...graph.inputs, ...graph.states, ...graph.outputs]) {
+      const needed = resolveShape(shape, sizes);
+      taken[name] = this.#buffers[name] ??= this.#own(this.runner.backend.allocate(dataType, needed));
+    }
+    return this.#own(program.bind(taken, sizes));
+  }
+
+  /** Release bindings and buffers. */
+  [Symbol.dispose](): void {
+    this.#stack[Symbol.dispose]();
+  }
+}
