@@ -47,7 +47,7 @@ def main():
     save_file(own, FOLDER / "types.safetensors", metadata={"format": "pt"})
     save_file(own, FOLDER / "no_metadata.safetensors")
     torch.save(tensors(), FOLDER / "types_legacy.bin", _use_new_zipfile_serialization=False)
-    for protocol in (3, 4, 5):
+    for protocol in (2, 3, 4, 5):
         torch.save(state_dict(), FOLDER / f"nested_protocol{protocol}.bin", pickle_protocol=protocol)
     torch.save(state_dict(), FOLDER / "nested_legacy.bin", _use_new_zipfile_serialization=False)
     torch.serialization.set_crc32_options(False)
@@ -55,7 +55,7 @@ def main():
     torch.serialization.set_crc32_options(True)
     with zipfile.ZipFile(FOLDER / "types_zip.bin") as old, zipfile.ZipFile(FOLDER / "types_deflated.bin", "w") as new:
         for entry in old.infolist():
-            new.writestr(entry.filename, old.read(entry), compress_type=zipfile.ZIP_DEFLATED)
+            new.writestr(zipfile.ZipInfo(entry.filename), old.read(entry), compress_type=zipfile.ZIP_DEFLATED)
 
 
 main()
