@@ -1,0 +1,31 @@
+#!/usr/bin/env -S deno run -A
+/**
+ * The command: pictures in, text out. `deno run -A caption.ts --help` lists what it takes.
+ *
+ * @module
+ */
+import { parseOptions } from "./src/cli/options.ts";
+import { Console } from "./src/cli/console.ts";
+import { help, version } from "./src/cli/usage.ts";
+
+/**
+ * Run the command. Texts go to standard output, everything else to standard error.
+ *
+ * @param args The command line after the script's name.
+ * @returns The exit code: 0 if all pictures were read, 1 if some were not, 2 if the command line is wrong.
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  const console = new Console();
+  const { options, problems } = parseOptions(args);
+  for (const problem of problems) console.complain(problem);
+  if (problems.length > 0) {
+    console.complain("--help lists what the command takes");
+    return 2;
+  }
+  if (options.help) return console.print(help) ? 0 : 1;
+  if (options.version) return console.print(`limner ${await version()}\n`) ? 0 : 1;
+  const { readPictures } = await import("./src/cli/read_pictures.ts");
+  return await readPictures(options, console);
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

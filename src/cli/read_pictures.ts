@@ -1,0 +1,104 @@
+// The command's work: load a model, read each picture in the order given, say what went wrong, count it.
+import { Captioner } from "../captioner.ts";
+import { LimnerError } from "../errors.ts";
+import { type RawImage, readImage } from "../image/mod.ts";
+import { type Console, oneLine } from "./console.ts";
+import type { CommandOptions } from "./options.ts";
+import { Progress } from "./progress.ts";
+
+/**
+ * Read all pictures and print their texts.
+ *
+ * @returns The exit code: 0 if all pictures were read, 1 if some were not.
+ */
+export async function readPictures(options: CommandOptions, console: Console): Promise<number> {
+  const progress = new Progress(Deno.stderr.isTerminal());
+  // The first picture is decoded while the model loads.
+  const first = open(options.pictures[0]);
+  first.catch(() => {});
+  try {
+    await using captioner = await load(options, console, progress);
+    return await readAll(captioner, first, options, console, progress);
+  } catch (error) {
+    progress.above(() => console.complain(describe(error)));
+    return 1;
+  } finally {
+    progress.stop();
+  }
+}
+
+async function load(options: CommandOptions, console: Console, progress: Progress): Promise<Captioner> {
+  const began = performance.now();
+  const captioner = await Captioner.load(options.model, {
+    backend: options.backend,
+    onProgress: ({ stage, done, total }) => progress.show(stage, total ? done : 0, total ?? 1),
+  });
+  if (options.verbose) {
+    const { backend } = captioner.model;
+    console.say(`device: ${backend.name}, ${backend.device}`);
+    console.say(`load: ${milliseconds(performance.now() - began)} ms`);
+  }
+  return captioner;
+}
+
+async function readAll(
+  captioner: Captioner,
+  first: Promise<RawImage>,
+  options: CommandOptions,
+  console: Console,
+  progress: Progress,
+): Promise<number> {
+  const { pictures } = options;
+  let failures = 0;
+  for (const [i, file] of pictures.entries()) {
+    progress.show("reading", i, pictures.length);
+    try {
+      const began = performance.now();
+      const image = await (i === 0 ? first : open(file));
+      let timings = "";
+      const text = await captioner.caption(image, {
+        maxNewTokens: options.maxNewTokens,
+        onTimings: ({ encode, decode, tokens }) => {
+          timings = `encode ${milliseconds(encode)} ms, decode ${tokens} tokens, ${
+            milliseconds(decode / Math.max(1, tokens))
+          } ms/token`;
+        },
+      });
+      const taken = milliseconds(performance.now() - began);
+      const line = options.json
+        ? JSON.stringify({ file, text, milliseconds: taken })
+        : pictures.length > 1
+        ? oneLine(text)
+        : text;
+      progress.above(() => console.print(line + "\n"));
+      if (console.closed) break;
+      if (options.verbose) progress.above(() => console.say(`${nameOf(file)}: ${taken} ms, ${timings}`));
+    } catch (error) {
+      failures++;
+      const message = describe(error);
+      const named = message.includes(nameOf(file)) ? message : `Could not read ${nameOf(file)}: ${message}`;
+      progress.above(() => console.complain(named));
+    }
+  }
+  return failures > 0 ? 1 : 0;
+}
+
+async function open(file: string): Promise<RawImage> {
+  if (file !== "-") return await readImage(file);
+  const bytes = new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer());
+  return await readImage(bytes, { name: nameOf(file) });
+}
+
+function nameOf(file: string): string {
+  return file === "-" ? "standard input" : file;
+}
+
+// An error that is not Limner's own is a fault of the program; its name helps to report it.
+function describe(error: unknown): string {
+  if (error instanceof LimnerError) return error.message;
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
+
+function milliseconds(value: number): number {
+  return Math.round(value * 10) / 10;
+}
