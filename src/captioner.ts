@@ -50,6 +50,7 @@ export class Captioner implements AsyncDisposable {
     // Whatever is wrong with the folder itself is told once, before the three read it together.
     await openRepository(source, { signal: options.signal });
     const model = VisionEncoderDecoderModel.fromPretrained(source, options);
+    model.catch(() => {}); // It is awaited below, when the other two are there.
     try {
       const [processor, tokenizer] = await Promise.all([
         AutoImageProcessor.fromPretrained(source),
