@@ -332,8 +332,8 @@ Deno.test("a legacy file whose parts disagree is refused", async () => {
       [torchLegacy(value, good, { version: op.int(1000) }), "its version is 1000, expected 1001"],
       [torchLegacy(value, good, { system: op.dict([s("little_endian"), "\x89"]) }), "big endian"],
       [torchLegacy(value, good, { keys: "N" }), "no list of storages"],
-      [torchLegacy(value, good, { keys: ["](", s("1"), "e"] }), "a storage 1 that no tensor uses"],
-      [torchLegacy(value, good, { keys: ["](", "K\x00", "e"] }), "a storage 0 that no tensor uses"],
+      [torchLegacy(value, good, { keys: ["](", s("1"), "e"] }), 'a storage "1" that its pickle does not name'],
+      [torchLegacy(value, good, { keys: ["](", "K\x00", "e"] }), "a storage 0 that its pickle does not name"],
       [torchLegacy(value, good, { keys: "]" }), 'the storage of tensor "w" is missing'],
       [torchLegacy(value, [...good, ...good]), "it has the storage 0 twice"],
       [torchLegacy(value, [["0", 5, four]]), "has 5 elements, expected 4"],
@@ -356,6 +356,8 @@ Deno.test("a legacy file whose parts disagree is refused", async () => {
     offset: op.int(1),
   });
   assertEquals(await read(torchLegacy(w(viewed), good)), { w: [3, 4] });
+  const unnamed = op.dict([s("w"), op.tensor({})], ["N", op.tensor({ key: s("1") })]);
+  assertEquals(await read(torchLegacy(unnamed, [["1", 4, four], ["0", 4, four]])), { w: [1, 2, 3, 4] });
   const whole = torchLegacy(value, good);
   for (let length = 1; length < whole.length; length += 2) await refused(whole.subarray(0, length), "x.bin");
 });

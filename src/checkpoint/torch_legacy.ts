@@ -5,10 +5,17 @@ import type { ByteSource } from "../hub/byte_source.ts";
 import { bytesPerElement } from "../tensor/mod.ts";
 import { maxPickleBytes } from "./limits.ts";
 import { readPickle } from "./pickle.ts";
-import { PickleDict, PickleList, type PickleValue } from "./pickle_values.ts";
+import {
+  describeValue,
+  PickleDict,
+  PickleFault,
+  PickleList,
+  type PickleValue,
+  type PickleWorld,
+} from "./pickle_values.ts";
 import type { TensorTable } from "./tensor_table.ts";
 import { collectTensors, type StorageBytes, tableOfViews } from "./torch_table.ts";
-import { type StorageReference, torchWorld } from "./torch_world.ts";
+import { type StorageReference, type TensorView, torchWorld } from "./torch_world.ts";
 
 const magicNumber = 0x1950a86a20f9469cfc6cn;
 const protocolVersion = 1001;
@@ -21,57 +28,93 @@ const protocolVersion = 1001;
  * @throws {FormatError} If a pickle is malformed, or the storages do not follow as the pickles say.
  */
 export async function openTorchLegacy(source: ByteSource): Promise<TensorTable> {
-  const file = source.name;
-  const fail = (reason: string, offset: number, tensor?: string): never => {
-    throw new FormatError(`Cannot read ${file}: ${reason}`, { file, offset, tensor });
-  };
   const head = await source.read(0, Math.min(source.size, maxPickleBytes));
-  let at = 0;
-  const next = (): PickleValue => {
-    const { value, end } = readPickle(head, torchWorld, { file, offset: 0 }, at);
-    at = end;
-    return value;
+  const { views, references, keys, end } = readPickles(head, source.name);
+  const storages = await locateStorages(source, references, keys, end);
+  for (const [name, { storage }] of views) {
+    if (!storages.has(storage.key)) {
+      fail(source.name, `the storage of tensor ${JSON.stringify(name)} is missing`, end, name);
+    }
+  }
+  return tableOfViews(source, views, storages);
+}
+
+interface Pickles {
+  readonly views: Map<string, TensorView>;
+  /** All storages that the value refers to, also those of tensors that have no name. */
+  readonly references: Map<string, StorageReference>;
+  readonly keys: PickleList;
+  /** Where the storages begin. */
+  readonly end: number;
+}
+
+function readPickles(head: Uint8Array, file: string): Pickles {
+  const references = new Map<string, StorageReference>();
+  const world: PickleWorld = {
+    find: torchWorld.find,
+    persistent(id) {
+      const storage = torchWorld.persistent(id) as StorageReference;
+      const other = references.get(storage.key);
+      if (other && (other.root !== storage.root || other.dataType !== storage.dataType)) {
+        throw new PickleFault(`the storage ${storage.key} has two types or sizes`);
+      }
+      references.set(storage.key, storage);
+      return storage;
+    },
   };
-  if (next() !== magicNumber) fail("it is a pickle, but not one that torch.save wrote", 0);
+  let end = 0;
+  const next = (): PickleValue => {
+    const pickle = readPickle(head, world, { file, offset: 0 }, end);
+    end = pickle.end;
+    return pickle.value;
+  };
+  if (next() !== magicNumber) fail(file, "it is a pickle, but not one that torch.save wrote", 0);
   const version = next();
-  if (version !== protocolVersion) fail(`its version is ${version}, expected ${protocolVersion}`, at);
+  if (version !== protocolVersion) {
+    fail(file, `its version is ${describeValue(version)}, expected ${protocolVersion}`, end);
+  }
   const system = next();
-  if (system instanceof PickleDict && isBigEndian(system)) fail("its byte order is big endian, expected little", at);
+  if (system instanceof PickleDict && isBigEndian(system)) {
+    fail(file, "its byte order is big endian, expected little", end);
+  }
   const views = collectTensors(next(), file);
   const keys = next();
-  if (!(keys instanceof PickleList)) return fail("no list of storages follows its pickle", at);
+  if (!(keys instanceof PickleList)) fail(file, "no list of storages follows its pickle", end);
+  return { views, references, keys, end };
+}
 
-  const references = new Map<string, StorageReference>();
-  for (const [name, { storage }] of views) {
-    const other = references.get(storage.key);
-    if (other && (other.root !== storage.root || other.dataType !== storage.dataType)) {
-      fail(`the storage of tensor ${JSON.stringify(name)} has two types or sizes`, at, name);
-    }
-    references.set(storage.key, storage);
-  }
+/** Step from storage to storage in the order of `keys`. */
+async function locateStorages(
+  source: ByteSource,
+  references: ReadonlyMap<string, StorageReference>,
+  keys: PickleList,
+  start: number,
+): Promise<Map<string, StorageBytes>> {
+  const file = source.name;
   const storages = new Map<string, StorageBytes>();
+  let at = start;
   for (const key of keys.items) {
     const reference = typeof key === "string" ? references.get(key) : undefined;
     // Its element type, and so its length, would be unknown.
-    if (!reference) return fail(`it has a storage ${String(key).slice(0, 80)} that no tensor uses`, at);
-    if (storages.has(reference.key)) fail(`it has the storage ${reference.key} twice`, at);
-    const length = reference.root * bytesPerElement(reference.dataType);
-    if (at + 8 + length > source.size) {
-      fail(`it ends inside the storage ${reference.key}, which has ${length} bytes at ${at + 8}`, at);
-    }
-    const count = at + 8 <= head.length ? head.subarray(at, at + 8) : await source.read(at, 8);
-    const declared = new DataView(count.buffer, count.byteOffset).getBigInt64(0, true);
-    if (declared !== BigInt(reference.root)) {
-      fail(`the storage ${reference.key} has ${declared} elements, expected ${reference.root}`, at);
-    }
+    if (!reference) fail(file, `it has a storage ${describeValue(key)} that its pickle does not name`, at);
+    if (storages.has(reference.key)) fail(file, `it has the storage ${reference.key} twice`, at);
     const offset = at + 8;
+    const length = reference.root * bytesPerElement(reference.dataType);
+    if (offset + length > source.size) {
+      fail(file, `it ends inside the storage ${reference.key}, which has ${length} bytes at ${offset}`, at);
+    }
+    const declared = new DataView((await source.read(at, 8)).buffer).getBigInt64(0, true);
+    if (declared !== BigInt(reference.root)) {
+      fail(file, `the storage ${reference.key} has ${declared} elements, expected ${reference.root}`, at);
+    }
     storages.set(reference.key, { offset, read: (begin, size) => source.read(offset + begin, size) });
     at = offset + length;
   }
-  for (const [name, { storage }] of views) {
-    if (!storages.has(storage.key)) fail(`the storage of tensor ${JSON.stringify(name)} is missing`, at, name);
-  }
-  return tableOfViews(source, views, storages);
+  return storages;
+}
+
+function fail(file: string, reason: string, offset: number, tensor?: string): never {
+  throw new FormatError(`Cannot read ${file}: ${reason}`, { file, offset, tensor });
 }
 
 function isBigEndian(system: PickleDict): boolean {
