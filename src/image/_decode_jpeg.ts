@@ -1,9 +1,23 @@
 // JPEG pixels, by mozjpeg in WebAssembly. Loaded on first use.
 import decodeRgba, { init } from "@jsquash/jpeg/decode.js";
+import { onModule } from "./_emscripten.ts";
+import { pickChannels } from "./_pick_channels.ts";
 import type { ImageHeader } from "./header.ts";
 import { RawImage } from "./raw_image.ts";
 
 let ready: Promise<unknown> | undefined;
+
+function start(): Promise<void> {
+  // @ts-ignore: TypeScript has no types for source phase imports yet. They need no permission and work over http.
+  const wasm: Promise<WebAssembly.Module> = import.source("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm");
+  return wasm.then((module) => init(onModule(module)));
+}
+
+/** After an error the library's memory is not to be trusted. */
+function startAnew(error: unknown): never {
+  ready = undefined;
+  throw error;
+}
 
 /**
  * Decode a JPEG to grey or RGB.
@@ -12,20 +26,9 @@ let ready: Promise<unknown> | undefined;
  * @param header Its header.
  */
 export async function decodeJpeg(bytes: Uint8Array, header: ImageHeader): Promise<RawImage> {
-  // @ts-ignore: TypeScript has no types for source phase imports yet. They need no permission and work over http.
-  ready ??= import.source("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm").then(init);
+  ready ??= start();
   await ready;
-  const { data, width, height } = await decodeRgba(bytes as Uint8Array & ArrayBuffer);
+  const { data, width, height } = await decodeRgba(bytes as Uint8Array & ArrayBuffer).catch(startAnew);
   const channels = header.color === "grey" ? 1 : 3;
-  const pixels = new Uint8Array(width * height * channels);
-  if (channels === 1) {
-    for (let i = 0; i < pixels.length; i++) pixels[i] = data[4 * i];
-  } else {
-    for (let from = 0, to = 0; to < pixels.length; from += 4, to += 3) {
-      pixels[to] = data[from];
-      pixels[to + 1] = data[from + 1];
-      pixels[to + 2] = data[from + 2];
-    }
-  }
-  return new RawImage(pixels, width, height, channels);
+  return new RawImage(pickChannels(data, width * height, channels), width, height, channels);
 }

@@ -1,11 +1,14 @@
 // What a picture's first bytes say: its format, its size and how it is to be turned. Nothing is decoded here, so that a
 // picture that is too large, cut short or no picture at all is refused before memory is taken.
 import { FormatError } from "../errors.ts";
+import { readBmpHeader } from "./_bmp_header.ts";
+import { readGifHeader } from "./_gif_header.ts";
 import { readJpegHeader } from "./_jpeg_header.ts";
 import { readPngHeader } from "./_png_header.ts";
+import { readWebpHeader } from "./_webp_header.ts";
 
 /** The picture formats that are read. */
-export type ImageFormat = "png" | "jpeg";
+export type ImageFormat = "png" | "jpeg" | "gif" | "webp" | "bmp";
 
 /** What a picture's header says. */
 export interface ImageHeader {
@@ -20,18 +23,32 @@ export interface ImageHeader {
   readonly color: "grey" | "rgb" | "palette" | "cmyk" | "ycck";
   /** Whether some places may be transparent. */
   readonly alpha: boolean;
+  /** The colour of places that no frame covers, for a GIF without transparency. */
+  readonly background?: readonly [red: number, green: number, blue: number];
   /** Bits a sample. */
   readonly bits: number;
 }
 
-const signatures: readonly { format: ImageFormat; bytes: readonly number[] }[] = [
-  { format: "png", bytes: [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a] },
-  { format: "jpeg", bytes: [0xff, 0xd8, 0xff] },
+/** The bytes that a file of each format begins with; undefined stands for any byte. */
+const signatures: readonly (readonly [ImageFormat, readonly (number | undefined)[]])[] = [
+  ["png", [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]],
+  ["jpeg", [0xff, 0xd8, 0xff]],
+  ["gif", [0x47, 0x49, 0x46, 0x38, undefined, 0x61]],
+  ["webp", [0x52, 0x49, 0x46, 0x46, undefined, undefined, undefined, undefined, 0x57, 0x45, 0x42, 0x50]],
+  ["bmp", [0x42, 0x4d]],
 ];
+
+const readers: Readonly<Record<ImageFormat, (bytes: Uint8Array, name: string) => ImageHeader>> = {
+  png: readPngHeader,
+  jpeg: readJpegHeader,
+  gif: readGifHeader,
+  webp: readWebpHeader,
+  bmp: readBmpHeader,
+};
 
 /** Tell a picture's format by its first bytes; undefined where it is none that is read. */
 export function sniff(bytes: Uint8Array): ImageFormat | undefined {
-  return signatures.find((signature) => signature.bytes.every((byte, i) => bytes[i] === byte))?.format;
+  return signatures.find(([, expected]) => expected.every((byte, i) => (byte ?? bytes[i]) === bytes[i]))?.[0];
 }
 
 /**
@@ -48,9 +65,11 @@ export function readHeader(bytes: Uint8Array, name: string): ImageHeader {
   const format = sniff(bytes);
   if (!format) {
     const what = looksLikeText(bytes) ? "it holds text" : `it begins with bytes ${hex(bytes.subarray(0, 8))}`;
-    throw new FormatError(`Could not read picture ${name}: ${what}, and a PNG or JPEG was expected`, { file: name });
+    throw new FormatError(`Could not read picture ${name}: ${what}, and a PNG, JPEG, GIF, WebP or BMP was expected`, {
+      file: name,
+    });
   }
-  const header = format === "png" ? readPngHeader(bytes, name) : readJpegHeader(bytes, name);
+  const header = readers[format](bytes, name);
   if (header.width === 0 || header.height === 0) {
     throw new FormatError(
       `Could not read picture ${name}: its header says ${header.width} x ${header.height}, and both sides must be positive`,

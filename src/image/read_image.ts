@@ -51,9 +51,7 @@ export async function readImage(
 
 async function decode(bytes: Uint8Array, header: ImageHeader, name: string): Promise<RawImage> {
   try {
-    const image = header.format === "png"
-      ? await (await import("./_decode_png.ts")).decodePng(bytes, header)
-      : await (await import("./_decode_jpeg.ts")).decodeJpeg(bytes, header);
+    const image = await (await decoderOf(header))(bytes, header);
     if (image.width === header.width && image.height === header.height) return image;
     throw new Error(`it decodes to ${image.width} x ${image.height}`);
   } catch (error) {
@@ -66,6 +64,14 @@ async function decode(bytes: Uint8Array, header: ImageHeader, name: string): Pro
       { cause: error },
     );
   }
+}
+
+/** A decoder is loaded when the first picture of its format comes: start-up stays short. */
+async function decoderOf(header: ImageHeader): Promise<(bytes: Uint8Array, header: ImageHeader) => Promise<RawImage>> {
+  if (header.format === "png") return (await import("./_decode_png.ts")).decodePng;
+  if (header.format === "webp") return (await import("./_decode_webp.ts")).decodeWebp;
+  const plainJpeg = header.format === "jpeg" && header.color !== "cmyk" && header.color !== "ycck";
+  return plainJpeg ? (await import("./_decode_jpeg.ts")).decodeJpeg : (await import("./_decode_other.ts")).decodeOther;
 }
 
 function nameOf(source: string | URL | Uint8Array | Blob): string {

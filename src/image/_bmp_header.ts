@@ -1,0 +1,34 @@
+// A BMP's header (Microsoft's BITMAPFILEHEADER and BITMAPINFOHEADER, and OS/2's BITMAPCOREHEADER).
+import { FormatError } from "../errors.ts";
+import type { ImageHeader } from "./header.ts";
+
+/**
+ * Read a BMP's header and check that its rows are all there.
+ *
+ * @param bytes The whole file, whose signature has been seen.
+ * @param name The file's name, for messages.
+ * @throws {FormatError} If a field has no meaning, or the file ends early.
+ */
+export function readBmpHeader(bytes: Uint8Array, name: string): ImageHeader {
+  const fail = (what: string, offset: number): never => {
+    throw new FormatError(`Could not read BMP ${name}: ${what}`, { file: name, offset });
+  };
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const size = bytes.length >= 18 ? view.getUint32(14, true) : 0;
+  if (size === 0 || bytes.length < 14 + size) fail(`the file ends after ${bytes.length} bytes, within its header`, 14);
+  if (size !== 12 && size < 40) fail(`its header has ${size} bytes, and 12, 40 or more were expected`, 14);
+  const core = size === 12;
+  const width = core ? view.getUint16(18, true) : view.getInt32(18, true);
+  const height = Math.abs(core ? view.getUint16(20, true) : view.getInt32(22, true)); // negative: rows from the top
+  const bits = view.getUint16(core ? 24 : 28, true);
+  const compression = core ? 0 : view.getUint32(30, true);
+  if (width < 0 || ![1, 4, 8, 16, 24, 32].includes(bits)) {
+    fail(`${width} pixels a row of ${bits} bits are not possible`, 18);
+  }
+  const start = view.getUint32(10, true);
+  const rows = height * Math.ceil(width * bits / 32) * 4;
+  if ((compression === 0 || compression === 3) && start + rows > bytes.length) {
+    fail(`its rows take ${rows} bytes from byte ${start} on, but the file has ${bytes.length}`, start);
+  }
+  return { format: "bmp", width, height, bits, color: bits <= 8 ? "palette" : "rgb", alpha: false, orientation: 1 };
+}
