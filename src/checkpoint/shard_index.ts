@@ -1,6 +1,6 @@
 // The index of a sharded checkpoint: which of the files beside it holds which tensor.
 import { FormatError } from "../errors.ts";
-import { maxIndexBytes, maxTensors } from "./limits.ts";
+import { maxIndexBytes, maxIndexObjects, maxTensors } from "./limits.ts";
 
 /**
  * Parse `model.safetensors.index.json` or `pytorch_model.bin.index.json`.
@@ -15,6 +15,8 @@ export function parseShardIndex(text: string, file: string): Map<string, string>
     throw new FormatError(`Cannot read ${file}: ${reason}`, { file, key });
   };
   if (text.length > maxIndexBytes) fail(`it is longer than ${maxIndexBytes} bytes`);
+  // Strings take the memory of their text, but empty lists would take forty times as much.
+  if (countOpenings(text) > maxIndexObjects) fail(`it has more than ${maxIndexObjects} lists and objects`);
   let index: unknown;
   try {
     index = JSON.parse(text);
@@ -36,6 +38,13 @@ export function parseShardIndex(text: string, file: string): Map<string, string>
     }
   }
   return shards as Map<string, string>;
+}
+
+/** How often `{` and `[` occur. */
+function countOpenings(text: string): number {
+  let count = 0;
+  for (let i = 0; i < text.length; i++) if (text[i] === "{" || text[i] === "[") count++;
+  return count;
 }
 
 /** Whether `name` is one file in the same folder: no separator, no drive, not `.` or `..`. */

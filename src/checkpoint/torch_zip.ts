@@ -58,7 +58,12 @@ export async function openTorchZip(source: ByteSource): Promise<TensorTable> {
 
 async function storageBytes(archive: ZipArchive, entry: ZipEntry): Promise<StorageBytes> {
   if (entry.deflated) {
-    return { read: async (begin, length) => (await archive.read(entry)).slice(begin, begin + length) };
+    return {
+      async read(begin, length) {
+        const whole = await archive.read(entry);
+        return length === whole.length ? whole : whole.slice(begin, begin + length);
+      },
+    };
   }
   const offset = await archive.dataOffset(entry);
   return {

@@ -3,7 +3,7 @@
 import { crc32, inflateRawSync } from "node:zlib";
 import { FormatError } from "../errors.ts";
 import type { ByteSource } from "../hub/byte_source.ts";
-import { maxDirectoryBytes, maxExpandedBytes, maxNameBytes, maxTensors } from "./limits.ts";
+import { maxDirectoryBytes, maxEntries, maxExpandedBytes, maxNameBytes } from "./limits.ts";
 
 /** A file in an archive. */
 export interface ZipEntry {
@@ -106,7 +106,12 @@ export class ZipArchive {
     } catch (error) {
       fail(this.source, `${JSON.stringify(entry.name)} cannot be inflated: ${(error as Error).message}`, offset);
     }
-    if (whole.length === entry.size) return new Uint8Array(whole);
+    if (whole.length === entry.size) {
+      const { buffer } = whole; // a small result may lie in a buffer that Node's zlib shares
+      return buffer instanceof ArrayBuffer && buffer.byteLength === whole.length
+        ? new Uint8Array(buffer)
+        : whole.slice();
+    }
     fail(this.source, `${JSON.stringify(entry.name)} does not inflate to ${entry.size} bytes`, offset);
   }
 }
@@ -153,7 +158,7 @@ function checkDirectory(
   size: number,
   count: number,
 ): { offset: number; size: number; count: number } {
-  if (count > maxTensors) fail(source, `it has ${count} entries, at most ${maxTensors} are allowed`, end);
+  if (count > maxEntries) fail(source, `it has ${count} entries, at most ${maxEntries} are allowed`, end);
   if (size > maxDirectoryBytes) {
     fail(source, `its directory has ${size} bytes, at most ${maxDirectoryBytes} are allowed`, end);
   }
