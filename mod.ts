@@ -4,6 +4,7 @@
  * @module
  */
 export { Captioner, type ImageInput } from "./src/captioner.ts";
+export { readCheckpoint } from "./src/checkpoint/mod.ts";
 export * from "./src/errors.ts";
 export type { GenerateOptions, GenerationConfig, Streamer, Timings } from "./src/generation/mod.ts";
 export type {
