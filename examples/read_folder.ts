@@ -1,8 +1,9 @@
-// Read every PNG and JPEG of a folder into JSON lines: deno run -A examples/read_folder.ts FOLDER > texts.jsonl
+// Read every picture of a folder into JSON lines: deno run -A examples/read_folder.ts FOLDER > texts.jsonl
 import { Captioner, LimnerError } from "@limner/limner";
 
 const folder = Deno.args[0] ?? "assets/examples";
-const files = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => /\.(png|jpe?g)$/i.test(name));
+const picture = /\.(png|jpe?g|gif|webp|bmp)$/i;
+const files = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => picture.test(name));
 
 await using captioner = await Captioner.load();
 for (const file of files.sort()) {

@@ -29,6 +29,7 @@ export async function readPictures(options: CommandOptions, console: Console): P
 
 async function load(options: CommandOptions, console: Console, progress: Progress): Promise<Captioner> {
   const began = performance.now();
+  quietenDrivers();
   const captioner = await Captioner.load(options.model, {
     backend: options.backend,
     onProgress: ({ stage, done, total }) => progress.show(stage, total ? done : 0, total ?? 1),
@@ -81,6 +82,13 @@ async function readAll(
     }
   }
   return failures > 0 ? 1 : 0;
+}
+
+// Linux's graphics libraries complain on standard error where no runtime folder is named, though none is needed.
+function quietenDrivers(): void {
+  const variable = "XDG_RUNTIME_DIR";
+  if (Deno.build.os !== "linux" || Deno.permissions.querySync({ name: "env", variable }).state !== "granted") return;
+  if (!Deno.env.get(variable)) Deno.env.set(variable, "/tmp");
 }
 
 async function open(file: string): Promise<RawImage> {

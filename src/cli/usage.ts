@@ -2,7 +2,7 @@
 import { backendNames } from "./options.ts";
 
 /** The text of `--help`. */
-export const help = `Read the text in pictures (PNG or JPEG).
+export const help = `Read the text in pictures (PNG, JPEG, GIF, WebP, BMP).
 
 usage: deno run -A caption.ts [options] PICTURE...
 
