@@ -1,6 +1,7 @@
 // Resizing exactly as Pillow 13 does it: antialiased, two passes, 22-bit fixed point, rounded to 8 bits between them.
 // The source is Pillow's src/libImaging/Resample.c; its nearest filter is an affine transform (Geometry.c).
 import { OptionError } from "../errors.ts";
+import { precision, resampleColumns, resampleRgbRows, type Taps } from "./_resample_kernel.ts";
 import { RawImage } from "./raw_image.ts";
 
 /** Pillow's resampling codes: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic, 4 box, 5 Hamming. */
@@ -41,16 +42,6 @@ const filters: Readonly<Record<number, Filter>> = {
   4: { support: 0.5, weigh: (x) => x > -0.5 && x <= 0.5 ? 1 : 0 },
   5: { support: 1, weigh: hamming },
 };
-
-const precision = 22; // bits after the point: 32 - 8 (a sample) - 2 (overshoot)
-
-/** The source pixels that make each output pixel of an axis, with fixed-point weights. */
-interface Taps {
-  readonly size: number; // weights held for each output pixel
-  readonly first: Int32Array;
-  readonly count: Int32Array;
-  readonly weights: Int32Array; // [output, size]
-}
 
 function taps(filter: Filter, inSize: number, from: number, to: number, outSize: number): Taps {
   const scale = (to - from) / outSize;
@@ -109,75 +100,41 @@ export function resize(image: RawImage, width: number, height: number, resample:
   const rows = taps(filter, image.height, top, bottom, height);
   const narrow = width !== image.width || left !== 0 || right !== width;
   const shorten = height !== image.height || top !== 0 || bottom !== height;
-  if (!narrow) return resampleColumns(image, rows, height);
+  if (!narrow) return resampleHeight(image, rows, height);
   if (!shorten) return resampleRows(image, columns, width, 0, height);
   // Which pass comes first shows in the rounding between them.
   if (height < image.height && image.height - height > 2 * (image.width - width)) {
-    return resampleRows(resampleColumns(image, rows, height), columns, width, 0, height);
+    return resampleRows(resampleHeight(image, rows, height), columns, width, 0, height);
   }
   const start = rows.first[0]; // only the rows that the second pass reads
   const end = rows.first[height - 1] + rows.count[height - 1];
   for (let y = 0; y < height; y++) rows.first[y] -= start;
-  return resampleColumns(resampleRows(image, columns, width, start, end), rows, height);
-}
-
-const half = 1 << (precision - 1);
-
-function clip(sum: number): number {
-  const value = sum >> precision;
-  return value < 0 ? 0 : value > 255 ? 255 : value;
+  return resampleHeight(resampleRows(image, columns, width, start, end), rows, height);
 }
 
 function resampleRows(image: RawImage, taps: Taps, width: number, start: number, end: number): RawImage {
   const { data: source, channels } = image;
-  const { size, first, count, weights } = taps;
-  const data = new Uint8Array((end - start) * width * channels);
+  const height = end - start;
+  if (channels === 3) {
+    return new RawImage(resampleRgbRows(source, image.width, taps, width, start, end), width, height, channels);
+  }
+  const data = new Uint8ClampedArray(height * width * channels);
   for (let y = start, to = 0; y < end; y++) {
-    const row = y * image.width * channels;
     for (let x = 0; x < width; x++) {
-      const stop = x * size + count[x];
-      let from = row + first[x] * channels;
-      if (channels === 3) {
-        let r = half, g = half, b = half;
-        for (let k = x * size; k < stop; k++, from += 3) {
-          const weight = weights[k];
-          r = (r + Math.imul(source[from], weight)) | 0;
-          g = (g + Math.imul(source[from + 1], weight)) | 0;
-          b = (b + Math.imul(source[from + 2], weight)) | 0;
-        }
-        data[to] = clip(r);
-        data[to + 1] = clip(g);
-        data[to + 2] = clip(b);
-        to += 3;
-      } else {
-        for (let c = 0; c < channels; c++) {
-          let sum = half;
-          for (let k = x * size, at = from + c; k < stop; k++, at += channels) {
-            sum = (sum + Math.imul(source[at], weights[k])) | 0;
-          }
-          data[to++] = clip(sum);
-        }
+      for (let c = 0; c < channels; c++) {
+        let sum = 1 << (precision - 1);
+        const from = (y * image.width + taps.first[x]) * channels + c;
+        for (let i = 0; i < taps.count[x]; i++) sum += source[from + i * channels] * taps.weights[x * taps.size + i];
+        data[to++] = sum >> precision;
       }
     }
   }
-  return new RawImage(data, width, end - start, channels);
+  return new RawImage(new Uint8Array(data.buffer), width, height, channels);
 }
 
-function resampleColumns(image: RawImage, taps: Taps, height: number): RawImage {
-  const { data: source, width, channels } = image;
-  const stride = width * channels;
-  const data = new Uint8Array(height * stride);
-  const sums = new Int32Array(stride);
-  for (let y = 0; y < height; y++) {
-    sums.fill(half);
-    for (let i = 0; i < taps.count[y]; i++) {
-      const weight = taps.weights[y * taps.size + i];
-      const row = (taps.first[y] + i) * stride;
-      for (let x = 0; x < stride; x++) sums[x] += Math.imul(source[row + x], weight);
-    }
-    for (let x = 0, to = y * stride; x < stride; x++) data[to + x] = clip(sums[x]);
-  }
-  return new RawImage(data, width, height, channels);
+function resampleHeight(image: RawImage, taps: Taps, height: number): RawImage {
+  const { data, width, channels } = image;
+  return new RawImage(resampleColumns(data, width * channels, taps, height), width, height, channels);
 }
 
 function nearest(image: RawImage, width: number, height: number, [left, top, right, bottom]: Box): RawImage {

@@ -1,0 +1,102 @@
+// A small assembler for WebAssembly: functions in the text format's words, one after the other, to a module's bytes.
+// It knows the few instructions that the kernels of this folder need, and no folded expressions.
+
+/** A function of the module, all of whose parameters are i32 and which returns nothing. */
+export interface WasmFunction {
+  readonly name: string;
+  readonly parameters: readonly string[];
+  readonly integers: readonly string[];
+  readonly vectors: readonly string[];
+  /** Instructions; `$name` is a local, and a memory instruction is followed by its offset. */
+  readonly body: string;
+}
+
+/** Opcodes (WebAssembly core specification 2.0, section 5.4); "i", "m" and "l" say what follows: integer, offset, lane. */
+const opcodes: Readonly<Record<string, readonly [code: readonly number[], operands?: string]>> = {
+  "loop": [[0x03, 0x40]],
+  "end": [[0x0b]],
+  "br_if": [[0x0d], "i"],
+  "local.get": [[0x20], "i"],
+  "local.set": [[0x21], "i"],
+  "local.tee": [[0x22], "i"],
+  "i32.const": [[0x41], "i"],
+  "i32.load": [[0x28], "m"],
+  "i32.lt_u": [[0x49]],
+  "i32.add": [[0x6a]],
+  "i32.sub": [[0x6b]],
+  "v128.load": [[0xfd, 0x00], "m"],
+  "v128.load32_splat": [[0xfd, 0x09], "m"],
+  "v128.store": [[0xfd, 0x0b], "m"],
+  "v128.store32_lane": [[0xfd, 0x5a], "ml"],
+  "v128.load32_zero": [[0xfd, 0x5c], "m"],
+  "i32x4.splat": [[0xfd, 0x11]],
+  "i8x16.narrow_i16x8_u": [[0xfd, 0x66]],
+  "i16x8.narrow_i32x4_s": [[0xfd, 0x85, 0x01]],
+  "i16x8.extend_low_i8x16_u": [[0xfd, 0x89, 0x01]],
+  "i16x8.extend_high_i8x16_u": [[0xfd, 0x8a, 0x01]],
+  "i32x4.extend_low_i16x8_u": [[0xfd, 0xa9, 0x01]],
+  "i32x4.extend_high_i16x8_u": [[0xfd, 0xaa, 0x01]],
+  "i32x4.shr_s": [[0xfd, 0xac, 0x01]],
+  "i32x4.add": [[0xfd, 0xae, 0x01]],
+  "i32x4.mul": [[0xfd, 0xb5, 0x01]],
+};
+
+/**
+ * Assemble a module that exports its functions and a memory named `memory`.
+ *
+ * @param functions The functions.
+ * @param pages The memory's first size, in pages of 64 KiB; it can grow.
+ */
+export function assemble(functions: readonly WasmFunction[], pages: number): Uint8Array<ArrayBuffer> {
+  const types = functions.map(({ parameters }) => [0x60, ...list(parameters.map(() => [0x7f])), 0]);
+  const exported = functions.map(({ name }, index) => [...text(name), 0, index]);
+  return new Uint8Array([
+    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, list(types)),
+    ...section(3, list(functions.map((_, index) => [index]))),
+    ...section(5, list([[0, ...leb128(pages)]])),
+    ...section(7, list([[...text("memory"), 2, 0], ...exported])),
+    ...section(10, list(functions.map(functionCode))),
+  ]);
+}
+
+function functionCode({ parameters, integers, vectors, body }: WasmFunction): number[] {
+  const locals = new Map([...parameters, ...integers, ...vectors].map((name, index) => [`$${name}`, index]));
+  const words = body.split(/\s+/).filter((word) => word !== "");
+  const integer = (word: string): number[] => leb128(locals.get(word) ?? Number(word));
+  const bytes = [...list([[...leb128(integers.length), 0x7f], [...leb128(vectors.length), 0x7b]])];
+  for (let at = 0; at < words.length;) {
+    const [code, operands = ""] = opcodes[words[at++]];
+    bytes.push(...code);
+    for (const operand of operands) {
+      if (operand === "m") bytes.push(0); // no alignment is promised
+      bytes.push(...integer(words[at++]));
+    }
+  }
+  bytes.push(0x0b);
+  return [...leb128(bytes.length), ...bytes];
+}
+
+function section(id: number, content: readonly number[]): number[] {
+  return [id, ...leb128(content.length), ...content];
+}
+
+function list(items: readonly (readonly number[])[]): number[] {
+  return [...leb128(items.length), ...items.flat()];
+}
+
+function text(value: string): number[] {
+  return [value.length, ...Array.from(value, (character) => character.charCodeAt(0))];
+}
+
+/** A signed LEB128 number, which is a longer spelling of the same number where an unsigned one is expected. */
+function leb128(value: number): number[] {
+  const bytes: number[] = [];
+  for (let rest = value;;) {
+    const low = rest & 0x7f;
+    rest >>= 7;
+    const done = (rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0);
+    bytes.push(done ? low : low | 0x80);
+    if (done) return bytes;
+  }
+}
