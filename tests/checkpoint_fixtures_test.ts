@@ -2,7 +2,7 @@
 // golden.json: tests/scripts/make_checkpoint_golden.py. The index files say what Python's readers do.
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { openCheckpoint, readCheckpoint } from "../src/checkpoint/mod.ts";
-import { FormatError } from "../src/errors.ts";
+import { FormatError, HubError } from "../src/errors.ts";
 import { openRepository } from "../src/hub/mod.ts";
 import type { Tensor } from "../src/tensor/mod.ts";
 
@@ -48,6 +48,25 @@ Deno.test("readCheckpoint() reads a folder as the union of its shards", async ()
   }
   const index = `file://${fixtures}models/vit_roberta/model.safetensors.index.json`;
   assertEquals((await readCheckpoint(index)).size, (await readCheckpoint(new URL(".", index))).size);
+});
+
+Deno.test("readCheckpoint() reads files and folders under an http address", async () => {
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, async (request) => {
+    const content = await Deno.readFile(`${fixtures}models${new URL(request.url).pathname}`).catch(() => undefined);
+    return new Response(content ?? "none", { status: content ? 200 : 404 });
+  });
+  const base = `http://127.0.0.1:${server.addr.port}`;
+  for (const model of ["vit_roberta", "deit_bert"]) {
+    assertEquals(await readCheckpoint(`${base}/${model}`), await readCheckpoint(`${fixtures}models/${model}`));
+  }
+  const file = new URL(`${base}/vit_roberta/model-00002-of-00004.safetensors?download=1`);
+  assertEquals(
+    await describe(await readCheckpoint(file)),
+    golden["models/vit_roberta/model-00002-of-00004.safetensors"],
+  );
+  await assertRejects(() => readCheckpoint(`${base}/vit_roberta/none.bin`), HubError, "there is no such file");
+  await assertRejects(() => readCheckpoint(`${base}/nothing`), HubError, "it has none of model.safetensors");
+  await assertRejects(() => readCheckpoint(`${fixtures}models/vit_bert/none.bin`), HubError, "there is no such file");
 });
 
 Deno.test("a region of every model fixture holds the bytes that reading gives", async () => {

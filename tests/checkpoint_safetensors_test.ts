@@ -10,12 +10,16 @@ const fixtures = new URL("fixtures/", import.meta.url);
 
 /** A safetensors file in memory. */
 function file(header: unknown, data: ArrayLike<number> = [], declared?: bigint): MemorySource {
+  return new MemorySource("x.safetensors", bytesOf(header, data, declared));
+}
+
+function bytesOf(header: unknown, data: ArrayLike<number> = [], declared?: bigint): Uint8Array {
   const text = new TextEncoder().encode(typeof header === "string" ? header : JSON.stringify(header));
   const bytes = new Uint8Array(8 + text.length + data.length);
   new DataView(bytes.buffer).setBigUint64(0, declared ?? BigInt(text.length), true);
   bytes.set(text, 8);
   bytes.set(data, 8 + text.length);
-  return new MemorySource("x.safetensors", bytes);
+  return bytes;
 }
 
 async function refused(source: MemorySource, message: string): Promise<FormatError> {
@@ -194,8 +198,10 @@ function memoryRepository(files: Record<string, string | Uint8Array>): Repositor
 Deno.test("openCheckpoint() maps LayerNorm.gamma and beta, and refuses two tensors of one name", async () => {
   const both = (second: string) =>
     memoryRepository({
-      "model.safetensors":
-        file({ "x.LayerNorm.gamma": f32([1], 0, 4), [second]: f32([1], 4, 8) }, new Uint8Array(8)).bytes,
+      "model.safetensors": bytesOf(
+        { "x.LayerNorm.gamma": f32([1], 0, 4), [second]: f32([1], 4, 8) },
+        new Uint8Array(8),
+      ),
     });
   const checkpoint = await openCheckpoint(both("LayerNorm.beta"));
   assertEquals([...checkpoint.parameters.keys()], ["x.LayerNorm.weight", "LayerNorm.bias"]);
@@ -209,13 +215,13 @@ Deno.test("openCheckpoint() names the files it looked for, and Checkpoint.read()
     HubError,
     "none of model.safetensors, model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json",
   );
-  const checkpoint = await openCheckpoint(memoryRepository({ "model.safetensors": file("{}").bytes }));
+  const checkpoint = await openCheckpoint(memoryRepository({ "model.safetensors": bytesOf("{}") }));
   assertEquals(checkpoint.parameters.size, 0);
   await assertRejects(() => checkpoint.read("w"), FormatError, '"w"');
 });
 
 Deno.test("openCheckpoint() reads shards, and refuses an index that lies or leads out of the folder", async () => {
-  const shard = (name: string) => file({ [name]: f32([1], 0, 4) }, new Uint8Array(4)).bytes;
+  const shard = (name: string) => bytesOf({ [name]: f32([1], 0, 4) }, new Uint8Array(4));
   const open = (weight_map: unknown) =>
     openCheckpoint(memoryRepository({
       "model.safetensors.index.json": typeof weight_map === "string" ? weight_map : JSON.stringify({ weight_map }),

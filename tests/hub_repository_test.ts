@@ -1,7 +1,7 @@
 // Repositories: folders, file: URLs and http addresses give the same bytes; what is not there or leads out is refused.
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FormatError, HubError } from "../src/errors.ts";
-import { openRepository } from "../src/hub/repository.ts";
+import { MemorySource, openRepository, toPath } from "../src/hub/mod.ts";
 
 async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "limner hub ü " });
@@ -107,6 +107,7 @@ Deno.test("openRepository() reads files under an http address", async () => {
       assertEquals((await file!.read(1, (1 << 20) - 1)).at(-1), ((1 << 20) - 1) * 7 & 255);
       await assertRejects(() => repository.open("broken"), HubError, "answered 500");
       await assertRejects(() => repository.open("../x"), HubError, "must lie inside");
+      assertEquals(await repository.readBytes("weights.bin"), await Deno.readFile(`${folder}/weights.bin`));
     }
     assertEquals(seen.at(-1), 1);
   });
@@ -117,4 +118,35 @@ Deno.test("openRepository() reports a server that is not there, and an abort", a
   await assertRejects(() => gone.readText("config.json"), HubError, "http://127.0.0.1:9/repo/config.json");
   const stopped = await openRepository("http://127.0.0.1:9/repo", { signal: AbortSignal.abort() });
   await assertRejects(() => stopped.readText("config.json"), DOMException);
+});
+
+Deno.test("a file in pieces is read across their borders", async () => {
+  const whole = Uint8Array.from({ length: 20 }, (_, i) => i);
+  const source = new MemorySource("x", [
+    whole.subarray(0, 7),
+    new Uint8Array(),
+    whole.subarray(7, 8),
+    whole.subarray(8),
+  ]);
+  assertEquals(source.size, 20);
+  for (let begin = 0; begin <= 20; begin++) {
+    for (let end = begin; end <= 20; end++) {
+      assertEquals(await source.read(begin, end - begin), whole.slice(begin, end));
+    }
+  }
+  await assertRejects(() => source.read(19, 2), HubError);
+});
+
+Deno.test("toPath() takes paths and file: URLs, and refuses others", () => {
+  assertEquals(toPath("a/b c%20"), "a/b c%20");
+  assertEquals(toPath("a:b"), "a:b");
+  if (Deno.build.os === "windows") {
+    assertEquals(toPath("file:///C:/a%20b"), "C:/a b");
+    assertEquals(toPath("C:\\a"), "C:\\a");
+  } else {
+    assertEquals(toPath(new URL("file:///a%20b/%C3%BC")), "/a b/ü");
+    assertThrows(() => toPath("file://server/a"), HubError, "the host server");
+  }
+  assertThrows(() => toPath("file:///%FF"), HubError, "escapes");
+  assertThrows(() => toPath("https://localhost/a"), HubError, "its scheme is https:");
 });

@@ -1,6 +1,6 @@
 // The face for people: all tensors of a file or folder at once, under the file's own names.
 import { FormatError, HubError } from "../errors.ts";
-import { openRepository } from "../hub/mod.ts";
+import { openRepository, toPath } from "../hub/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { openRepositoryTable, openShards } from "./checkpoint.ts";
 import { openWeightFile } from "./open_file.ts";
@@ -38,26 +38,30 @@ async function loadNamed(name: string, load: () => Promise<Tensor>): Promise<Ten
 }
 
 async function openTable(path: string | URL): Promise<TensorTable> {
-  const url = path instanceof URL ? path : /^(file|https?):\/\//i.test(path) ? new URL(path) : undefined;
-  const isFolder = url && url.protocol !== "file:"
-    ? !/\.(safetensors|bin|pth?|ckpt|json)$/.test(url.pathname)
-    : await Deno.stat(url ?? path).then((info) => info.isDirectory, () => false);
-  if (isFolder) return await openRepositoryTable(await openRepository(path));
+  const remote = /^https?:\/\//i.test(String(path));
+  const place = remote ? new URL(path) : toPath(path);
+  if (await isFolder(place)) return await openRepositoryTable(await openRepository(place));
 
-  const [folder, file] = splitPath(url ?? String(path));
+  const [folder, file] = splitPath(place);
   const repository = await openRepository(folder);
   const source = await repository.open(file);
   if (!source) throw new HubError(`Cannot read ${path}: there is no such file`);
   return file.endsWith(".json") ? await openShards(repository, source) : await openWeightFile(source);
 }
 
+/** Of an address, the name tells; of a path, the disk. */
+async function isFolder(place: string | URL): Promise<boolean> {
+  if (place instanceof URL) return !/\.(safetensors|bin|pth?|ckpt|json)$/.test(place.pathname);
+  return await Deno.stat(place).then((info) => info.isDirectory, () => false);
+}
+
 /** The folder of a file, and its name. */
-function splitPath(path: string | URL): [folder: string | URL, file: string] {
-  if (path instanceof URL) {
-    const base = new URL(".", path);
-    base.search = path.search;
-    return [base, decodeURIComponent(path.pathname.slice(path.pathname.lastIndexOf("/") + 1))];
+function splitPath(place: string | URL): [folder: string | URL, file: string] {
+  if (place instanceof URL) {
+    const base = new URL(".", place);
+    base.search = place.search;
+    return [base, decodeURIComponent(place.pathname.slice(place.pathname.lastIndexOf("/") + 1))];
   }
-  const parts = /^(.*[/\\])?([^/\\]*)$/s.exec(path)!;
+  const parts = /^(.*[/\\])?([^/\\]*)$/s.exec(place)!;
   return [parts[1] ?? ".", parts[2]];
 }

@@ -1,6 +1,7 @@
 // Writing a model's weights into a folder: one file, or shards with an index. At every moment the folder holds one whole
 // checkpoint: new files get names that the old checkpoint does not use, one rename makes them current, then old ones go.
-import { FormatError, OptionError } from "../errors.ts";
+import { OptionError } from "../errors.ts";
+import { toPath } from "../hub/mod.ts";
 import { PendingFile, removeStaleFiles, writeFileAtomically } from "./atomic_file.ts";
 import { byteLengthOf, sourceOf, type TensorSource, type WriteOptions, writeTensors } from "./write_safetensors.ts";
 import { sizeOf, type Tensor } from "../tensor/mod.ts";
@@ -29,6 +30,7 @@ const shardName = /^model(-[0-9a-f]{8})?-\d{5}-of-\d{5}\.safetensors$/;
  * @param options Size of the shards, metadata and signal.
  * @throws {OptionError} If `maxShardSize` is no size.
  * @throws {FormatError} If a tensor is not what the source announced.
+ * @throws {HubError} If `folder` is a URL of another scheme than `file:`.
  */
 export async function writeCheckpoint(
   folder: string | URL,
@@ -37,7 +39,7 @@ export async function writeCheckpoint(
 ): Promise<void> {
   const source = sourceOf(tensors);
   const shards = splitIntoShards(source, parseSize(options.maxShardSize ?? "50GB"));
-  const path = folder instanceof URL ? pathOf(folder) : folder.replace(/(?<=.)[/\\]+$/, "");
+  const path = toPath(folder).replace(/(?<=.)[/\\]+$/, "");
   await Deno.mkdir(path, { recursive: true });
   await removeStaleFiles(path);
   const names = shards.length === 1 ? [single] : await unusedNames(path, shards.length);
@@ -129,14 +131,6 @@ function parseSize(size: number | string): number {
   const bytes = typeof size === "number" ? size : Number(parts?.[1]) * units[parts?.[2].toUpperCase() ?? ""];
   if (bytes > 0) return bytes;
   throw new OptionError(`Cannot take ${JSON.stringify(size)} as maxShardSize: expected bytes, or text such as "5GB"`);
-}
-
-function pathOf(url: URL): string {
-  if (url.protocol !== "file:") {
-    throw new FormatError(`Cannot write to ${url}: only folders and file: URLs can be written`);
-  }
-  const path = decodeURIComponent(url.pathname).replace(/(?<=.)\/+$/, "");
-  return Deno.build.os === "windows" ? path.replace(/^\/(?=[A-Za-z]:)/, "") : path;
 }
 
 async function removeIfThere(path: string): Promise<void> {

@@ -1,5 +1,6 @@
 // Writing safetensors files, byte for byte as Python's safetensors lays them out, one tensor in memory at a time.
 import { FormatError } from "../errors.ts";
+import { toPath } from "../hub/mod.ts";
 import { bytesPerElement, type DataType, sizeOf, type Tensor } from "../tensor/mod.ts";
 import { PendingFile } from "./atomic_file.ts";
 import { safetensorsTypes } from "./safetensors.ts";
@@ -44,18 +45,18 @@ const typeNames = new Map([...safetensorsTypes].map(([name, type]) => [type, nam
 /**
  * Write a safetensors file. A file of that name is replaced when the new one is whole and on the disk.
  *
- * @param path The file; its folder must exist.
+ * @param path The file, a path or a `file:` URL; its folder must exist.
  * @param tensors The tensors by name, or a source that reads them one by one.
  * @param options Metadata and signal.
  * @throws {FormatError} If a tensor is not what the source announced, or is called `__metadata__`.
  */
 export async function writeSafetensors(
-  path: string,
+  path: string | URL,
   tensors: TensorSource | ReadonlyMap<string, Tensor>,
   options: WriteOptions = {},
 ): Promise<void> {
-  using pending = await PendingFile.create(path);
-  await writeTensors(pending, path, sourceOf(tensors), options);
+  using pending = await PendingFile.create(toPath(path));
+  await writeTensors(pending, pending.target, sourceOf(tensors), options);
   await pending.commit();
 }
 

@@ -27,22 +27,32 @@ function checkRange(source: ByteSource, offset: number, length: number): void {
   );
 }
 
-/** A file that is held in memory. */
+/** A file that is held in memory, as a whole or in the pieces in which it came. */
 export class MemorySource implements ByteSource {
   readonly size: number;
+  readonly #pieces: readonly Uint8Array[];
 
   /**
    * @param name What messages call it.
-   * @param bytes The whole file.
+   * @param pieces The file, or its pieces in order.
    */
-  constructor(readonly name: string, readonly bytes: Uint8Array) {
-    this.size = bytes.length;
+  constructor(readonly name: string, pieces: Uint8Array | readonly Uint8Array[]) {
+    this.#pieces = pieces instanceof Uint8Array ? [pieces] : pieces;
+    this.size = this.#pieces.reduce((sum, { length }) => sum + length, 0);
   }
 
   // deno-lint-ignore require-await
   async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     checkRange(this, offset, length);
-    return new Uint8Array(this.bytes.subarray(offset, offset + length));
+    const bytes = new Uint8Array(length);
+    let start = 0; // of the piece in the file
+    for (const piece of this.#pieces) {
+      if (start >= offset + length) break;
+      const part = piece.subarray(Math.max(0, offset - start), Math.max(0, offset + length - start));
+      if (part.length > 0) bytes.set(part, Math.max(0, start - offset));
+      start += piece.length;
+    }
+    return bytes;
   }
 }
 

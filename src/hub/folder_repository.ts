@@ -6,34 +6,29 @@ import type { Repository } from "./repository_interface.ts";
 /**
  * Open a local folder as a repository.
  *
- * @param folder The folder's path or `file:` URL.
+ * @param folder The folder's path.
  * @throws {HubError} If there is no such folder, or it is a file.
  */
-export async function openFolder(folder: string | URL): Promise<Repository> {
-  const name = folder instanceof URL ? decodeURIComponent(folder.pathname) : folder;
+export async function openFolder(folder: string): Promise<Repository> {
   let info: Deno.FileInfo;
   try {
     info = await Deno.stat(folder);
   } catch (error) {
     const reason = isMissing(error) ? "there is no such folder" : (error as Error).message;
-    throw new HubError(`Cannot open the model repository ${name}: ${reason}`, { cause: error });
+    throw new HubError(`Cannot open the model repository ${folder}: ${reason}`, { cause: error });
   }
   if (!info.isDirectory) {
-    throw new HubError(`Cannot open the model repository ${name}: it is a file, expected the folder that holds it`);
+    throw new HubError(`Cannot open the model repository ${folder}: it is a file, expected the folder that holds it`);
   }
-  return new FolderRepository(name, folder);
+  return new FolderRepository(folder);
 }
 
 class FolderRepository implements Repository {
-  readonly #path: string;
-
-  constructor(readonly name: string, folder: string | URL) {
-    this.#path = folder instanceof URL ? fromFileUrl(folder) : folder;
-  }
+  constructor(readonly name: string) {}
 
   async open(file: string): Promise<ByteSource | undefined> {
     checkFileName(this.name, file);
-    return await FileSource.open(`${this.#path.replace(/[/\\]+$/, "")}/${file}`);
+    return await FileSource.open(`${this.name.replace(/(?<=.)[/\\]+$/, "")}/${file}`);
   }
 
   async readBytes(file: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
@@ -44,11 +39,6 @@ class FolderRepository implements Repository {
   async readText(file: string): Promise<string | undefined> {
     return decodeText(await this.readBytes(file), `${this.name}/${file}`);
   }
-}
-
-function fromFileUrl(url: URL): string {
-  const path = decodeURIComponent(url.pathname);
-  return Deno.build.os === "windows" ? path.replace(/^\/(?=[A-Za-z]:)/, "") : path;
 }
 
 /** Refuse names that lead out of the repository. */

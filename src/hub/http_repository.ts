@@ -21,8 +21,8 @@ export class HttpRepository implements Repository {
   }
 
   async open(file: string): Promise<ByteSource | undefined> {
-    const bytes = await this.readBytes(file);
-    return bytes && new MemorySource(`${this.name}${file}`, bytes);
+    const pieces = await this.#fetch(file);
+    return pieces && new MemorySource(`${this.name}${file}`, joinSmall(pieces));
   }
 
   async readText(file: string): Promise<string | undefined> {
@@ -30,20 +30,20 @@ export class HttpRepository implements Repository {
   }
 
   async readBytes(file: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const source = await this.open(file);
+    return await source?.read(0, source.size);
+  }
+
+  async #fetch(file: string): Promise<Uint8Array[] | undefined> {
     checkFileName(this.name, file);
     const url = new URL(this.#base);
     url.pathname += file.split("/").map(encodeURIComponent).join("/");
     try {
       const response = await fetch(url, { signal: this.options.signal });
-      if (response.status === 404 || response.status === 410) {
-        await response.body?.cancel();
-        return undefined;
-      }
-      if (!response.ok) {
-        await response.body?.cancel();
-        throw new HubError(`Cannot fetch ${this.name}${file}: the server answered ${response.status}`);
-      }
-      return await this.#receive(file, response);
+      if (response.ok) return await this.#receive(file, response);
+      await response.body?.cancel();
+      if (response.status === 404 || response.status === 410) return undefined;
+      throw new HubError(`Cannot fetch ${this.name}${file}: the server answered ${response.status}`);
     } catch (error) {
       if (error instanceof HubError || this.options.signal?.aborted) throw error;
       throw new HubError(`Cannot fetch ${this.name}${file}: ${(error as Error).message}`, { cause: error });
@@ -51,7 +51,7 @@ export class HttpRepository implements Repository {
   }
 
   /** Collect a response's body; the announced length is only shown, never allocated. */
-  async #receive(file: string, response: Response): Promise<Uint8Array<ArrayBuffer>> {
+  async #receive(file: string, response: Response): Promise<Uint8Array[]> {
     const announced = Number(response.headers.get("content-length") ?? NaN);
     const total = Number.isSafeInteger(announced) && !response.headers.has("content-encoding") ? announced : undefined;
     const chunks: Uint8Array[] = [];
@@ -64,12 +64,25 @@ export class HttpRepository implements Repository {
     if (total !== undefined && done !== total) {
       throw new HubError(`Cannot fetch ${this.name}${file}: ${done} of ${total} bytes came`);
     }
-    const bytes = new Uint8Array(done);
-    let at = 0;
-    for (const chunk of chunks) {
-      bytes.set(chunk, at);
-      at += chunk.length;
-    }
-    return bytes;
+    return chunks;
   }
+}
+
+/** Join the pieces of a body, which come in a few KB each, to pieces of some MB: fewer to search, and nothing is doubled. */
+function joinSmall(pieces: Uint8Array[]): Uint8Array[] {
+  const limit = 4 << 20;
+  const joined: Uint8Array[] = [];
+  for (let from = 0, to = 0; from < pieces.length; from = to) {
+    let length = 0;
+    while (to < pieces.length && (to === from || length + pieces[to].length <= limit)) length += pieces[to++].length;
+    const piece = new Uint8Array(length);
+    let at = 0;
+    for (let i = from; i < to; i++) {
+      piece.set(pieces[i], at);
+      at += pieces[i].length;
+      pieces[i] = new Uint8Array(); // so that its memory can go
+    }
+    joined.push(piece);
+  }
+  return joined;
 }

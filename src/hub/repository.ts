@@ -1,5 +1,6 @@
 // Opening a model repository: a folder or a web address with files such as config.json and model.safetensors under it.
 import { HubError } from "../errors.ts";
+import { toPath } from "./file_path.ts";
 import { openFolder } from "./folder_repository.ts";
 import { HttpRepository } from "./http_repository.ts";
 import type { Repository, RepositoryOptions } from "./repository_interface.ts";
@@ -16,13 +17,12 @@ export type { ByteSource } from "./byte_source.ts";
  * @throws {HubError} If there is no such folder, it is a file, or the URL has another scheme.
  */
 export async function openRepository(source: string | URL, options: RepositoryOptions = {}): Promise<Repository> {
-  if (source instanceof URL || /^(file|https?):\/\//i.test(source)) {
+  if (source instanceof URL || /^https?:\/\//i.test(source)) {
     const url = new URL(source);
     if (url.protocol === "http:" || url.protocol === "https:") return new HttpRepository(url, options);
     if (url.protocol !== "file:") {
       throw new HubError(`Cannot open ${url}: its scheme is ${url.protocol}, expected file:, http: or https:`);
     }
-    return await openFolder(url);
   }
-  return await openFolder(source);
+  return await openFolder(toPath(source));
 }
