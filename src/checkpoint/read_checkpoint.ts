@@ -1,6 +1,6 @@
 // The face for people: all tensors of a file or folder at once, under the file's own names.
 import { FormatError, HubError } from "../errors.ts";
-import { openRepository, toPath } from "../hub/mod.ts";
+import { FileSource, openRepository, toPath } from "../hub/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { openRepositoryTable, openShards } from "./checkpoint.ts";
 import { openWeightFile } from "./open_file.ts";
@@ -43,10 +43,10 @@ async function openTable(path: string | URL): Promise<TensorTable> {
   if (await isFolder(place)) return await openRepositoryTable(await openRepository(place));
 
   const [folder, file] = splitPath(place);
-  const repository = await openRepository(folder);
-  const source = await repository.open(file);
+  // A local file is opened by itself: reading its folder may not be allowed.
+  const source = place instanceof URL ? await (await openRepository(folder)).open(file) : await FileSource.open(place);
   if (!source) throw new HubError(`Cannot read ${path}: there is no such file`);
-  return file.endsWith(".json") ? await openShards(repository, source) : await openWeightFile(source);
+  return file.endsWith(".json") ? await openShards(await openRepository(folder), source) : await openWeightFile(source);
 }
 
 /** Of an address, the name tells; of a path, the disk. */
@@ -60,7 +60,11 @@ function splitPath(place: string | URL): [folder: string | URL, file: string] {
   if (place instanceof URL) {
     const base = new URL(".", place);
     base.search = place.search;
-    return [base, decodeURIComponent(place.pathname.slice(place.pathname.lastIndexOf("/") + 1))];
+    try {
+      return [base, decodeURIComponent(place.pathname.slice(place.pathname.lastIndexOf("/") + 1))];
+    } catch (error) {
+      throw new HubError(`Cannot read ${place}: its escapes are no UTF-8`, { cause: error });
+    }
   }
   const parts = /^(.*[/\\])?([^/\\]*)$/s.exec(place)!;
   return [parts[1] ?? ".", parts[2]];
