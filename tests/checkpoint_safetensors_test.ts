@@ -217,7 +217,9 @@ Deno.test("openCheckpoint() names the files it looked for, and Checkpoint.read()
   );
   const checkpoint = await openCheckpoint(memoryRepository({ "model.safetensors": bytesOf("{}") }));
   assertEquals(checkpoint.parameters.size, 0);
-  await assertRejects(() => checkpoint.read("w"), FormatError, '"w"');
+  await assertRejects(() => checkpoint.read("w"), FormatError, '"w": the checkpoint has no such tensor');
+  checkpoint.close();
+  await assertRejects(() => checkpoint.read("w"), FormatError, '"w": the checkpoint is closed');
 });
 
 Deno.test("openCheckpoint() reads shards, and refuses an index that lies or leads out of the folder", async () => {

@@ -20,8 +20,13 @@ const weightFiles = [
 /** The weights of a model: a table of parameters, and a way to read each. */
 export class Checkpoint implements AsyncDisposable {
   #table: ReadonlyMap<string, StoredTensor>;
+  #closed = false;
 
-  /** @param table The tensors by parameter name. */
+  /**
+   * Make a checkpoint of a table.
+   *
+   * @param table The tensors by parameter name.
+   */
   constructor(table: ReadonlyMap<string, StoredTensor>) {
     this.#table = table;
   }
@@ -42,9 +47,8 @@ export class Checkpoint implements AsyncDisposable {
   async read(name: string): Promise<Tensor> {
     const stored = this.#table.get(name);
     if (!stored) {
-      throw new FormatError(`Cannot read the parameter ${JSON.stringify(name)}: the checkpoint has no such tensor`, {
-        tensor: name,
-      });
+      const reason = this.#closed ? "the checkpoint is closed" : "the checkpoint has no such tensor";
+      throw new FormatError(`Cannot read the parameter ${JSON.stringify(name)}: ${reason}`, { tensor: name });
     }
     return await stored.load();
   }
@@ -52,8 +56,10 @@ export class Checkpoint implements AsyncDisposable {
   /** Forget the table; no file is held open between reads. */
   close(): void {
     this.#table = new Map();
+    this.#closed = true;
   }
 
+  /** Close the checkpoint. */
   // deno-lint-ignore require-await
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();

@@ -33,7 +33,9 @@ export class MemorySource implements ByteSource {
   readonly #pieces: readonly Uint8Array[];
 
   /**
-   * @param name What messages call it.
+   * Wrap bytes.
+   *
+   * @param name What messages call the file.
    * @param pieces The file, or its pieces in order.
    */
   constructor(readonly name: string, pieces: Uint8Array | readonly Uint8Array[]) {
