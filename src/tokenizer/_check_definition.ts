@@ -59,7 +59,8 @@ function checkVocabulary(vocab: unknown, fail: Fail): ReadonlyMap<string, number
   if (!isObject(vocab)) return fail("its vocabulary is no JSON object, and one was expected", "model.vocab");
   const ids = new Map(Object.entries(vocab as Record<string, number>));
   if (ids.size === 0) fail("its vocabulary is empty", "model.vocab");
-  const taken = new Set<number>();
+  const taken = new Uint8Array(2 * ids.size); // ids are dense but for a few
+  const others = new Set<number>();
   for (const [token, id] of ids) {
     if (!isId(id)) {
       fail(
@@ -67,8 +68,8 @@ function checkVocabulary(vocab: unknown, fail: Fail): ReadonlyMap<string, number
         "model.vocab",
       );
     }
-    if (taken.has(id)) fail(`two tokens have id ${id}`, "model.vocab");
-    taken.add(id);
+    if (id < taken.length ? taken[id]++ : others.has(id)) fail(`two tokens have id ${id}`, "model.vocab");
+    if (id >= taken.length) others.add(id);
   }
   return ids;
 }

@@ -39,17 +39,24 @@ export function createTokenizer(definition: TokenizerDefinition, settings: Token
 function withExtraTokens(definition: TokenizerDefinition, settings: TokenizerSettings): AddedToken[] {
   const added = [...definition.added_tokens];
   const known = new Set(added.map((token) => token.content));
-  const { vocab } = definition.model;
-  const idOf = Array.isArray(vocab)
-    ? new Map(vocab.map((piece, id) => [piece[0] as string, id]))
-    : new Map(Object.entries(vocab as Record<string, number>));
+  const ids = vocabularyIds(definition);
   for (const token of settings.extraTokens) {
     if (known.has(token.content)) continue;
-    const next = Math.max(idOf.size, ...added.map(({ id }) => id + 1));
-    added.push({ ...token, id: idOf.get(token.content) ?? token.id ?? next });
+    const next = Math.max(ids.size, ...added.map(({ id }) => id + 1));
+    added.push({ ...token, id: ids.get(token.content) ?? token.id ?? next });
     known.add(token.content);
   }
   return added;
+}
+
+/** The model's own vocabulary: how many tokens it has, and a token's id. */
+function vocabularyIds({ model }: TokenizerDefinition): { size: number; get(token: string): number | undefined } {
+  if (Array.isArray(model.vocab)) return new Map(model.vocab.map((piece, id) => [piece[0] as string, id]));
+  const vocab = model.vocab as Record<string, number>;
+  return {
+    size: Object.keys(vocab).length,
+    get: (token) => Object.hasOwn(vocab, token) ? vocab[token] : undefined,
+  };
 }
 
 class EngineTokenizer implements Tokenizer {
@@ -74,10 +81,9 @@ class EngineTokenizer implements Tokenizer {
     const special = definition.added_tokens.filter((token) => token.special).map((token) => token.id);
     this.allSpecialIds = [...new Set(special)].sort((a, b) => a - b);
     this.#special = new Set(special);
-    const { vocab } = definition.model;
-    const ids = new Set(Array.isArray(vocab) ? vocab.keys() : Object.values(vocab as Record<string, number>));
-    for (const { id } of definition.added_tokens) ids.add(id);
-    this.vocabularySize = ids.size;
+    const ids = vocabularyIds(definition);
+    const others = definition.added_tokens.filter((token) => ids.get(token.content) === undefined);
+    this.vocabularySize = ids.size + new Set(others.map((token) => token.id)).size;
     const role = (name: Role): number | undefined => {
       const token = settings.specialTokens[name];
       return token === undefined ? undefined : engine.token_to_id(token);
