@@ -1,0 +1,25 @@
+// Paths from what people give: a path as it is, or a file: URL.
+import { HubError } from "../errors.ts";
+
+/**
+ * The path that a path or a `file:` URL means on this system.
+ *
+ * @param source A path, which is returned as it is, or a `file:` URL, also as a string.
+ * @throws {HubError} If it is a URL of another scheme or of another host, or its escapes are wrong.
+ */
+export function toPath(source: string | URL): string {
+  if (typeof source === "string" && !/^[a-z][a-z0-9+.-]+:\/\//i.test(source)) return source;
+  const url = new URL(source);
+  if (url.protocol !== "file:") {
+    throw new HubError(`Cannot use ${url} as a path: its scheme is ${url.protocol}, expected file:`);
+  }
+  const windows = Deno.build.os === "windows";
+  if (url.host !== "" && !windows) throw new HubError(`Cannot use ${url} as a path: it names the host ${url.host}`);
+  try {
+    const path = decodeURIComponent(url.pathname);
+    if (!windows) return path;
+    return url.host === "" ? path.replace(/^\/(?=[A-Za-z]:)/, "") : `//${url.host}${path}`;
+  } catch (error) {
+    throw new HubError(`Cannot use ${url} as a path: its escapes are no UTF-8`, { cause: error });
+  }
+}
