@@ -1,0 +1,61 @@
+// Finding libonnxruntime: the path given, else the one named by LIMNER_ORT_LIBRARY, else that of an npm package, of
+// which only the library is used. The package is large: it is downloaded when this backend is asked for and only then.
+import { BackendError } from "../../src/errors.ts";
+import type { BackendOptions } from "../../src/graph/mod.ts";
+
+const version = "1.30.0";
+/** Computed, so that Deno does not download the package for whoever imports this module. */
+const packageName: string = ["npm:onnxruntime-node", version].join("@");
+
+const files: Readonly<Record<string, string>> = {
+  linux: "libonnxruntime.so.1",
+  darwin: "libonnxruntime.1.dylib",
+  windows: "onnxruntime.dll",
+};
+
+const advice = `install it with "deno add ${packageName}", or name a libonnxruntime of version 1.22 or later by the ` +
+  `option libraryPath or the variable LIMNER_ORT_LIBRARY`;
+
+/** The library's file in the package, for this machine. */
+function packageFile(): string {
+  const folder = Deno.build.os === "windows" ? "win32" : Deno.build.os;
+  const architecture = Deno.build.arch === "x86_64" ? "x64" : "arm64";
+  const file = files[Deno.build.os];
+  if (!file || (Deno.build.os === "darwin" && architecture === "x64")) {
+    throw new BackendError(
+      `Cannot load the ffi backend: there is no libonnxruntime for ${Deno.build.target} in ${packageName}; ${advice}`,
+      "ffi",
+    );
+  }
+  return `bin/napi-v6/${folder}/${architecture}/${file}`;
+}
+
+/** The path that a person gave, if any. */
+export function givenPath(options: BackendOptions): string | undefined {
+  if (options.libraryPath) return options.libraryPath;
+  const granted = Deno.permissions.querySync({ name: "env", variable: "LIMNER_ORT_LIBRARY" }).state === "granted";
+  return granted ? Deno.env.get("LIMNER_ORT_LIBRARY") : undefined;
+}
+
+/**
+ * Find the library, downloading the package if it must.
+ *
+ * @returns The library's path.
+ * @throws {BackendError} If it is not to be had, with what to do.
+ */
+export async function findLibrary(options: BackendOptions): Promise<string> {
+  const given = givenPath(options);
+  if (given) return given;
+  const file = packageFile();
+  try {
+    // The import makes Deno fetch the package; only after it does resolve give the package's place.
+    await import(`${packageName}/package.json`, { with: { type: "json" } });
+    return decodeURIComponent(new URL(file, import.meta.resolve(`${packageName}/package.json`)).pathname);
+  } catch (error) {
+    throw new BackendError(
+      `Cannot load the ffi backend: ${packageName} is not to be had (${(error as Error).message}); ${advice}`,
+      "ffi",
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,180 @@
+// The ffi backend: libonnxruntime called through Deno FFI. A graph becomes an ONNX model in memory, which ONNX Runtime
+// optimises and runs on the CPU; runs are nonblocking and chained, one after another.
+import { BackendError, ShapeError } from "../../src/errors.ts";
+import {
+  type Backend,
+  type BackendOptions,
+  type BackendReport,
+  checkParameters,
+  type DeviceTensor,
+  type Graph,
+  type Node,
+  type OpenOptions,
+  type ParameterSource,
+  type Program,
+  type Weights,
+} from "../../src/graph/mod.ts";
+import { bytesPerElement, type DataType, sizeOf, Tensor, type TypedArray } from "../../src/tensor/mod.ts";
+import { type ParameterPlace, supportsNode, toOnnx } from "../onnx/mod.ts";
+import { findLibrary, givenPath } from "./library.ts";
+import { type Compiled, FfiProgram } from "./program.ts";
+import { cString, OutPointer, Runtime } from "./runtime.ts";
+import { OrtTensor } from "./value.ts";
+import { FfiWeights } from "./weights.ts";
+
+class FfiBackend implements Backend {
+  readonly name = "ffi";
+  readonly stepsPerRead = 1;
+
+  constructor(readonly runtime: Runtime, readonly device: string) {}
+
+  get counters(): Runtime["counters"] {
+    return this.runtime.counters;
+  }
+
+  supports(node: Node): boolean {
+    return supportsNode(node);
+  }
+
+  open(source: ParameterSource, options: OpenOptions = {}): Promise<Weights> {
+    if (options.storage !== undefined && options.storage !== "float32") {
+      throw new BackendError(`Cannot hold weights as ${options.storage}: the ffi backend holds float32`, "ffi");
+    }
+    return Promise.resolve(new FfiWeights(this.runtime, source, options));
+  }
+
+  async compile(graph: Graph, weights: Weights, { signal }: { signal?: AbortSignal } = {}): Promise<Program> {
+    const held = weights as FfiWeights;
+    checkParameters(graph, held.source);
+    const trained = new Set(held.options.trainable ? graph.parameters.keys() : []);
+    const place = (name: string): ParameterPlace =>
+      held.external(name) ?? (trained.has(name) ? "boundAsStored" : "bound");
+    const model = toOnnx(graph, place);
+    const parameters = new Map<string, OrtTensor>();
+    for (const name of graph.parameters.keys()) {
+      signal?.throwIfAborted();
+      const bound = model.boundParameters.get(name);
+      if (bound) parameters.set(name, await held.hold(name, bound.transposed));
+      else held.countExternal(name, held.external(name)!.byteLength);
+    }
+    const session = await this.#createSession(model.bytes, held.folder, graph.name);
+    return new FfiProgram(this.runtime, { graph, model, session, parameters } satisfies Compiled);
+  }
+
+  allocate(dataType: DataType, capacity: readonly number[]): DeviceTensor {
+    return new OrtTensor(this.runtime, dataType, capacity);
+  }
+
+  write(target: DeviceTensor, data: TypedArray, offset = 0): void {
+    const tensor = target as OrtTensor;
+    if (offset + data.length > sizeOf(tensor.capacity)) {
+      throw new ShapeError(
+        `Cannot write ${data.length} elements at ${offset}: the buffer is for [${tensor.capacity}]`,
+      );
+    }
+    // The caller may use its array again before the write's turn comes.
+    const copy = data.slice();
+    this.runtime.queue(() => tensor.value.data.set(copy as never, offset));
+  }
+
+  copyRows(
+    source: DeviceTensor,
+    target: DeviceTensor,
+    rows: readonly (readonly [from: number, to: number])[],
+    positions: number,
+  ): void {
+    const [from, to] = [source as OrtTensor, target as OrtTensor];
+    this.runtime.queue(() => {
+      const [, ...rest] = from.capacity;
+      const axis = rest.length >= 3 ? 1 : 0;
+      const width = sizeOf(rest.slice(axis + 1));
+      const heads = sizeOf(rest.slice(0, axis));
+      const stride = rest[axis] * width;
+      const data = from.value.data;
+      const copies = rows.map(([row]) =>
+        Array.from({ length: heads }, (_, head) => {
+          const at = (row * heads + head) * stride;
+          return data.slice(at, at + positions * width);
+        })
+      );
+      rows.forEach(([, row], i) =>
+        copies[i].forEach((copy, head) => to.value.data.set(copy as never, (row * heads + head) * stride))
+      );
+    });
+  }
+
+  async read(
+    source: DeviceTensor,
+    { shape = source.capacity, signal }: { shape?: readonly number[]; signal?: AbortSignal } = {},
+  ): Promise<Tensor> {
+    const size = sizeOf(shape);
+    if (size > sizeOf(source.capacity)) {
+      throw new ShapeError(`Cannot read [${shape}]: the buffer is for [${source.capacity}]`);
+    }
+    this.counters.waits++;
+    await this.runtime.settle(signal);
+    this.counters.bytesRead += size * bytesPerElement(source.dataType);
+    return new Tensor(source.dataType, shape, (source as OrtTensor).value.data.slice(0, size));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.runtime.close();
+  }
+
+  async #createSession(bytes: Uint8Array<ArrayBuffer>, folder: string | undefined, name: string) {
+    const { runtime } = this;
+    const { api } = runtime;
+    const options = runtime.create("make session options", (out) => api.createSessionOptions(out));
+    try {
+      runtime.check(api.disablePerSessionThreads(options), "share the threads");
+      const entry = (key: string, value: string) =>
+        runtime.check(api.addSessionConfigEntry(options, cString(key), cString(value)), `set ${key}`);
+      if (folder) entry("session.model_external_initializers_file_folder_path", folder);
+      const out = new OutPointer();
+      const length = BigInt(bytes.length);
+      const buffer = out.buffer as BigUint64Array<ArrayBuffer>;
+      const status = await api.createSessionFromArray(runtime.environment, bytes, length, options, buffer);
+      runtime.check(status, `compile ${name}`);
+      return out.value;
+    } finally {
+      api.releaseSessionOptions(options);
+    }
+  }
+}
+
+/**
+ * Load ONNX Runtime.
+ *
+ * @throws {BackendError} If the library is not to be had, too old, or FFI is not allowed.
+ */
+export async function load(options: BackendOptions = {}): Promise<Backend> {
+  if (typeof Deno.dlopen !== "function") {
+    throw new BackendError("Cannot load the ffi backend: this runtime has no FFI", "ffi");
+  }
+  const runtime = Runtime.open(await findLibrary(options), options);
+  const threads = options.threads ?? navigator.hardwareConcurrency;
+  return new FfiBackend(runtime, `CPU, ${threads} threads`);
+}
+
+/** Whether the backend could be loaded; nothing is downloaded to find out. */
+export function report(options: BackendOptions = {}): Promise<BackendReport> {
+  const answer = (reason: string): BackendReport => ({
+    name: "ffi",
+    available: reason === "",
+    device: reason === "" ? `CPU, ${options.threads ?? navigator.hardwareConcurrency} threads` : "",
+    reason,
+  });
+  if (typeof Deno.dlopen !== "function") return Promise.resolve(answer("this runtime has no FFI"));
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
+    return Promise.resolve(answer("it needs --allow-ffi"));
+  }
+  const given = givenPath(options);
+  if (given !== undefined) {
+    try {
+      if (!Deno.statSync(given).isFile) return Promise.resolve(answer(`${given} is not a file`));
+    } catch (error) {
+      return Promise.resolve(answer((error as Error).message));
+    }
+  }
+  return Promise.resolve(answer(""));
+}

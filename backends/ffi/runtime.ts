@@ -1,0 +1,182 @@
+// The library in this process: the function table, one environment with one pool of threads, one queue of work.
+// A status is checked in one place. Whatever is released while work is under way is released when it has ended.
+import { BackendError, OrtError } from "../../src/errors.ts";
+import type { BackendOptions } from "../../src/graph/mod.ts";
+import { type Api, apiVersion, baseFunctions, functions, symbols } from "./api.ts";
+
+/** A C string. */
+export function cString(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text + "\0");
+}
+
+/** A place for a function to put a pointer. */
+export class OutPointer {
+  readonly buffer = new BigUint64Array(1);
+
+  /** The pointer that was put there. */
+  get value(): Deno.PointerObject {
+    return Deno.UnsafePointer.create(this.buffer[0])!;
+  }
+}
+
+function readTable(base: Deno.PointerObject, path: string): Api {
+  const view = new Deno.UnsafePointerView(base);
+  const call = <T extends Deno.ForeignFunction>(offset: number, definition: T) =>
+    new Deno.UnsafeFnPointer(view.getPointer(offset)!, definition);
+  const { offset, ...getApi } = baseFunctions.getApi;
+  const table = call(offset, getApi).call(apiVersion);
+  if (!table) {
+    const { offset: at, ...getVersion } = baseFunctions.getVersionString;
+    const found = new Deno.UnsafePointerView(call(at, getVersion).call()!).getCString();
+    throw new BackendError(
+      `Cannot load the ffi backend: ${path} is ONNX Runtime ${found}, expected 1.${apiVersion} or later`,
+      "ffi",
+    );
+  }
+  const pointers = new Deno.UnsafePointerView(table);
+  const entries = Object.entries(functions).map(([name, { index, ...definition }]) => {
+    const pointer = new Deno.UnsafeFnPointer(pointers.getPointer(index * 8)!, definition as Deno.ForeignFunction);
+    return [name, (...parameters: never[]) => pointer.call(...parameters)];
+  });
+  return Object.fromEntries(entries) as Api;
+}
+
+/** ONNX Runtime: its functions, its environment, and the work queued on it. */
+export class Runtime {
+  readonly counters = { runs: 0, dispatches: 0, waits: 0, bytesRead: 0, liveHandles: 0, weightBytes: 0 };
+  readonly environment: Deno.PointerObject;
+  readonly allocator: Deno.PointerObject;
+  readonly memoryInfo: Deno.PointerObject;
+  readonly runOptions: Deno.PointerObject;
+  readonly #library: Deno.DynamicLibrary<typeof symbols>;
+  #tail: Promise<void> = Promise.resolve();
+  #pending = 0;
+  #failure: { error: unknown } | undefined;
+  #closed = false;
+
+  private constructor(library: Deno.DynamicLibrary<typeof symbols>, readonly api: Api, options: BackendOptions) {
+    this.#library = library;
+    const threading = this.create("CreateThreadingOptions", (out) => api.createThreadingOptions(out));
+    if (options.threads !== undefined) {
+      this.check(api.setGlobalIntraOpNumThreads(threading, options.threads), "SetGlobalIntraOpNumThreads");
+    }
+    // Level 4, fatal: errors come back as statuses and are not written to the terminal as well.
+    const name = cString("limner");
+    this.environment = this.create(
+      "CreateEnvWithGlobalThreadPools",
+      (out) => api.createEnvWithGlobalThreadPools(4, name, threading, out),
+    );
+    api.releaseThreadingOptions(threading);
+    this.allocator = this.create("GetAllocator", (out) => api.getAllocatorWithDefaultOptions(out));
+    this.memoryInfo = this.create("CreateCpuMemoryInfo", (out) => api.createCpuMemoryInfo(0, 0, out));
+    this.runOptions = this.create("CreateRunOptions", (out) => api.createRunOptions(out));
+  }
+
+  /**
+   * Open a library.
+   *
+   * @throws {BackendError} If it cannot be opened, or is too old.
+   */
+  static open(path: string, options: BackendOptions): Runtime {
+    let library: Deno.DynamicLibrary<typeof symbols>;
+    try {
+      library = Deno.dlopen(path, symbols);
+    } catch (error) {
+      throw new BackendError(`Cannot load the ffi backend: ${(error as Error).message}`, "ffi", { cause: error });
+    }
+    try {
+      return new Runtime(library, readTable(library.symbols.OrtGetApiBase()!, path), options);
+    } catch (error) {
+      library.close();
+      throw error;
+    }
+  }
+
+  /** Turn a status into an OrtError and release it. */
+  check(status: Deno.PointerValue, what: string): void {
+    if (status === null) return;
+    const code = this.api.getErrorCode(status) as number;
+    const message = new Deno.UnsafePointerView(this.api.getErrorMessage(status)!).getCString();
+    this.api.releaseStatus(status);
+    throw new OrtError(`Cannot ${what}: ONNX Runtime says: ${message}`, code);
+  }
+
+  /** Call a function that makes an object. */
+  create(what: string, call: (out: BigUint64Array<ArrayBuffer>) => Deno.PointerValue): Deno.PointerObject {
+    const out = new OutPointer();
+    this.check(call(out.buffer as BigUint64Array<ArrayBuffer>), what);
+    return out.value;
+  }
+
+  /**
+   * Queue work. It runs at once if nothing is under way and it does not wait; behind a failure it is dropped.
+   */
+  queue(work: () => void | Promise<void>): void {
+    if (this.#pending === 0) {
+      if (this.#failure) return;
+      const started = this.#attempt(work);
+      if (started) this.#follow(started);
+      return;
+    }
+    this.#follow(this.#tail.then(() => this.#failure ? undefined : this.#attempt(work)));
+  }
+
+  /** Release an object: now if nothing is under way, else when that has ended. */
+  release(free: () => void): void {
+    if (this.#pending === 0) free();
+    else this.#follow(this.#tail.then(free));
+  }
+
+  /**
+   * Wait for all queued work.
+   *
+   * @throws What the work failed with, once; or the signal's reason, after the work was stopped.
+   */
+  async settle(signal?: AbortSignal): Promise<void> {
+    const stop = () => {
+      this.#failure ??= { error: signal!.reason };
+      this.check(this.api.runOptionsSetTerminate(this.runOptions), "stop a run");
+    };
+    if (signal?.aborted) stop();
+    else signal?.addEventListener("abort", stop, { once: true });
+    try {
+      // Work may be queued while this waits.
+      while (this.#pending > 0) await this.#tail;
+    } finally {
+      signal?.removeEventListener("abort", stop);
+    }
+    if (signal?.aborted) this.check(this.api.runOptionsUnsetTerminate(this.runOptions), "go on after a stop");
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (signal?.aborted) throw signal.reason;
+    if (failure) throw failure.error;
+  }
+
+  /** Close the library, once nothing is under way. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    while (this.#pending > 0) await this.#tail;
+    this.api.releaseRunOptions(this.runOptions);
+    this.api.releaseMemoryInfo(this.memoryInfo);
+    this.api.releaseEnv(this.environment);
+    this.#library.close();
+  }
+
+  #follow(work: Promise<void>): void {
+    this.#pending++;
+    this.#tail = work.finally(() => this.#pending--);
+  }
+
+  /** Run work; its failure is kept for the next `settle`. */
+  #attempt(work: () => void | Promise<void>): Promise<void> | undefined {
+    const keep = (error: unknown) => {
+      this.#failure ??= { error };
+    };
+    try {
+      return work()?.catch(keep);
+    } catch (error) {
+      keep(error);
+    }
+  }
+}

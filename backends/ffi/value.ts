@@ -1,0 +1,77 @@
+// Tensors in memory that ONNX Runtime allocated, seen from JavaScript through a view that copies nothing.
+import type { DeviceTensor } from "../../src/graph/mod.ts";
+import { bytesPerElement, type DataType, sizeOf, type TypedArray, viewArray } from "../../src/tensor/mod.ts";
+import { onnxTypes } from "../onnx/model.ts";
+import { OutPointer, type Runtime } from "./runtime.ts";
+
+/** Room for at least this many bytes is asked for: a tensor without elements has an address too. */
+const leastElements = 1;
+
+/** An OrtValue that owns its memory. */
+export class OrtValue {
+  /** The elements, in ONNX Runtime's memory. */
+  readonly data: TypedArray;
+  readonly pointer: Deno.PointerObject;
+  readonly address: Deno.PointerObject;
+  #released = false;
+
+  constructor(readonly runtime: Runtime, readonly dataType: DataType, readonly shape: readonly number[]) {
+    const { api } = runtime;
+    const room = sizeOf(shape) === 0 ? [leastElements] : shape;
+    const lengths = BigInt64Array.from(room, BigInt);
+    this.pointer = runtime.create(
+      `allocate ${dataType} [${shape}]`,
+      (out) => api.createTensorAsOrtValue(runtime.allocator, lengths, BigInt(room.length), onnxTypes[dataType], out),
+    );
+    const address = new OutPointer();
+    runtime.check(
+      api.getTensorMutableData(this.pointer, address.buffer as BigUint64Array<ArrayBuffer>),
+      "find a tensor",
+    );
+    this.address = address.value;
+    const bytes = sizeOf(room) * bytesPerElement(dataType);
+    const buffer = Deno.UnsafePointerView.getArrayBuffer(this.address, bytes);
+    this.data = viewArray(dataType, buffer, 0, sizeOf(shape));
+    runtime.counters.liveHandles++;
+  }
+
+  /** Make another OrtValue of this memory, with a shape that fits in it. The caller releases it. */
+  view(shape: readonly number[]): Deno.PointerObject {
+    const { api, memoryInfo } = this.runtime;
+    const lengths = BigInt64Array.from(shape, BigInt);
+    const bytes = BigInt(sizeOf(shape) * bytesPerElement(this.dataType));
+    return this.runtime.create(`view [${shape}]`, (out) =>
+      api.createTensorWithDataAsOrtValue(
+        memoryInfo,
+        this.address,
+        bytes,
+        lengths,
+        BigInt(shape.length),
+        onnxTypes[this.dataType],
+        out,
+      ));
+  }
+
+  /** Release the memory; twice does no harm. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.runtime.counters.liveHandles--;
+    this.runtime.release(() => this.runtime.api.releaseValue(this.pointer));
+  }
+}
+
+/** A buffer that programs are bound to. A value assigned at the end of a run takes the place of the one before. */
+export class OrtTensor implements DeviceTensor {
+  value: OrtValue;
+
+  constructor(runtime: Runtime, readonly dataType: DataType, readonly capacity: readonly number[]) {
+    this.value = new OrtValue(runtime, dataType, capacity);
+    const { data } = this.value;
+    new Uint8Array(data.buffer, data.byteOffset, data.byteLength).fill(0);
+  }
+
+  [Symbol.dispose](): void {
+    this.value.release();
+  }
+}

@@ -1,0 +1,108 @@
+// Attention in ONNX Runtime's fused operators: MultiHeadAttention where all keys are used, GroupQueryAttention over a
+// cache that it appends to in place. What fits neither is decomposed before it comes here.
+import { addDimensions, type Node, type Value } from "../../src/graph/mod.ts";
+import type { AttentionAttributes, AttributesOf } from "../../src/operators/mod.ts";
+import type { Lowering, LoweringContext } from "./lowering.ts";
+import { microsoft, onnxTypes } from "./model.ts";
+
+const headsFirst = [0, 2, 1, 3].join();
+
+function appends(value: Value): AttributesOf<"cacheAppend"> | undefined {
+  const { operator, attributes } = value.node;
+  return operator.name === "cacheAppend" ? attributes as AttributesOf<"cacheAppend"> : undefined;
+}
+
+/** Whether an attention reads exactly what it just appended to its caches: GroupQueryAttention's case. */
+export function readsItsCache(node: Node): boolean {
+  const [query, key, value, mask] = node.inputs;
+  const { causal, length } = node.attributes as AttentionAttributes;
+  const [keys, values] = [appends(key), appends(value)];
+  if (!keys || !values || mask || !causal || length === undefined) return false;
+  const T = query.shape[2];
+  const width = query.shape[3] as number;
+  return keys.axis === 2 && values.axis === 2 && keys.at === values.at && length === addDimensions(keys.at, T) &&
+    query.shape[0] === key.shape[0] && key.shape[3] === value.shape[3] && width % 8 === 0;
+}
+
+/** Whether all keys are used by all queries: MultiHeadAttention's case; beams that share keys are more queries. */
+export function usesAllKeys(node: Node): boolean {
+  const [, key, value, mask] = node.inputs;
+  const { causal, length } = node.attributes as AttentionAttributes;
+  return !mask && !causal && length === undefined && key.shape[3] === value.shape[3];
+}
+
+/** The name of a value [rows, H, T, D] as [rows, T, H · D]: what it was before it was cut into heads, if it was. */
+function joined(context: LoweringContext, value: Value): string {
+  const [rows, heads, T, width] = value.shape;
+  const { operator, attributes, inputs } = value.node;
+  if (operator.name === "transpose" && (attributes as AttributesOf<"transpose">).permutation.join() === headsFirst) {
+    const [cut] = inputs;
+    const whole = cut.node.operator.name === "reshape" ? cut.node.inputs[0] : undefined;
+    const hidden = (heads as number) * (width as number);
+    if (whole?.rank === 3 && whole.shape[0] === rows && whole.shape[1] === T && whole.shape[2] === hidden) {
+      return context.name(whole);
+    }
+  }
+  const moved = context.model.node("Transpose", [context.name(value)], { perm: [0, 2, 1, 3] });
+  return context.reshape(moved, [rows, T, heads, width], [rows, T, (heads as number) * (width as number)]);
+}
+
+/** Cut a result [rows, T, H · D] into the heads that the graph has; it is kept whole too, for who joins them again. */
+function cut(context: LoweringContext, node: Node, whole: string): string[] {
+  const [output] = node.outputs;
+  const [rows, heads, T, width] = output.shape;
+  context.joined.set(output, whole);
+  const parts = context.reshape(whole, [rows, T, (heads as number) * (width as number)], [rows, T, heads, width]);
+  return context.write(node, "Transpose", [parts], { perm: [0, 2, 1, 3] });
+}
+
+function groupQueryAttention(context: LoweringContext, node: Node, scale: number): string[] {
+  const [query, key, value] = node.inputs;
+  const [rows, heads] = query.shape;
+  const { length } = node.attributes as AttentionAttributes;
+  const [keyCache, keyNew] = key.node.inputs;
+  const [valueCache, valueNew] = value.node.inputs;
+  const toInt32 = (name: string) => context.model.node("Cast", [name], { to: onnxTypes.int32 });
+  const last = context.model.node("Expand", [context.size(addDimensions(length!, -1)), context.shape([rows])]);
+  const total = context.model.node("Squeeze", [context.size(length!), context.integers([0])]);
+  const inputs = [
+    joined(context, query),
+    joined(context, keyNew),
+    joined(context, valueNew),
+    context.name(keyCache),
+    context.name(valueCache),
+    toInt32(last),
+    toInt32(total),
+  ];
+  const [keysName] = context.outputs(key.node);
+  const [valuesName] = context.outputs(value.node);
+  const whole = context.model.fresh();
+  const attributes = { num_heads: heads as number, kv_num_heads: heads as number, scale: { float: scale } };
+  const outputs = [whole, keysName, valuesName];
+  context.model.node("GroupQueryAttention", inputs, attributes, { outputs, domain: microsoft, name: node.label });
+  context.set(key, keysName);
+  context.set(value, valuesName);
+  return cut(context, node, whole);
+}
+
+function multiHeadAttention(context: LoweringContext, node: Node, scale: number): string[] {
+  const [query, key, value] = node.inputs;
+  const [rows, heads, T, width] = query.shape;
+  const hidden = (heads as number) * (width as number);
+  const batch = key.shape[0];
+  const shared = rows !== batch;
+  let queries = joined(context, query);
+  if (shared) queries = context.model.node("Reshape", [queries, context.shape([batch, -1, hidden])]);
+  const inputs = [queries, context.name(key), context.name(value)];
+  const attributes = { num_heads: heads as number, scale: { float: scale } };
+  const whole = context.model.node("MultiHeadAttention", inputs, attributes, { domain: microsoft, name: node.label });
+  if (!shared) return cut(context, node, whole);
+  const back = context.model.node("Reshape", [whole, context.shape([-1, T, hidden])]);
+  return cut(context, node, back);
+}
+
+/** The lowering of attention. */
+export const attentionLowering: Lowering<AttentionAttributes> = (context, node) => {
+  const { scale = 1 / Math.sqrt(node.inputs[0].shape[3] as number) } = node.attributes;
+  return readsItsCache(node) ? groupQueryAttention(context, node, scale) : multiHeadAttention(context, node, scale);
+};

@@ -1,0 +1,126 @@
+// What every lowering is given: the names of a node's operands, and ways to write constants, sizes and shapes.
+import { type Dimension, dimension, type Node, type Shape, type Value } from "../../src/graph/mod.ts";
+import type { DataType } from "../../src/tensor/mod.ts";
+import { type Attribute, ModelBuilder } from "./model.ts";
+
+/** Writes one node: takes its operands' names, returns its outputs' names. */
+export type Lowering<A> = (context: LoweringContext, node: Node & { readonly attributes: A }) => readonly string[];
+
+/** The state of a lowering. */
+export class LoweringContext {
+  readonly model = new ModelBuilder();
+  /** The named sizes that the model takes as inputs, [1], int64. */
+  readonly sizes = new Set<string>();
+  readonly #names = new Map<Value, string>();
+  /** The names that values must have, because they are the model's outputs. */
+  readonly #wanted = new Map<Value, string>();
+  readonly #constants = new Map<string, string>();
+  /** The parameters that are held with their axes exchanged: `linear` multiplies with them as they lie. */
+  readonly transposed = new Set<Value>();
+  /** Attention results as they come, [rows, T, H · D], before they are cut into heads. */
+  readonly joined = new Map<Value, string>();
+
+  /** The name of a value. */
+  name(value: Value): string {
+    const name = this.#names.get(value);
+    if (name === undefined) throw new Error(`the value of ${value.node.operator.name} was not lowered yet`);
+    return name;
+  }
+
+  /** Whether a value has a name yet. */
+  has(value: Value): boolean {
+    return this.#names.has(value);
+  }
+
+  /** Give a value its name. */
+  set(value: Value, name: string): void {
+    this.#names.set(value, name);
+  }
+
+  /** Say what a value must be called. @returns Whether it can: it has no other name to bear. */
+  want(value: Value, name: string): boolean {
+    if (this.#wanted.has(value)) return false;
+    this.#wanted.set(value, name);
+    return true;
+  }
+
+  /** The names for a node's outputs. */
+  outputs(node: Node): string[] {
+    return node.outputs.map((value) => this.#wanted.get(value) ?? this.model.fresh());
+  }
+
+  /** Write an ONNX node for a node of the graph, its outputs under the names they must have. */
+  write(
+    node: Node,
+    type: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    domain?: string,
+  ): string[] {
+    const outputs = this.outputs(node);
+    this.model.node(type, inputs, attributes, { outputs, domain, name: node.label && `${node.label}#${node.id}` });
+    return outputs;
+  }
+
+  /** A vector of int64 that is part of the model. */
+  integers(values: readonly number[]): string {
+    return this.#constant(`i ${values}`, "int64", [values.length], BigInt64Array.from(values, BigInt));
+  }
+
+  /** A float32 without axes that is part of the model. */
+  scalar(value: number): string {
+    return this.#constant(`f ${value}`, "float32", [], Float32Array.of(value));
+  }
+
+  /** A length as a vector of one int64: a constant, or an input of the model. */
+  size(length: Dimension): string {
+    const canonical = dimension(length);
+    if (typeof canonical === "number") return this.integers([canonical]);
+    this.sizes.add(canonical);
+    return `size:${canonical}`;
+  }
+
+  /** A shape as a vector of int64. */
+  shape(shape: Shape): string {
+    if (shape.every((length) => typeof length === "number")) return this.integers(shape);
+    // Runs of known lengths are one constant.
+    const parts: string[] = [];
+    for (let i = 0; i < shape.length;) {
+      if (typeof shape[i] === "string") {
+        parts.push(this.size(shape[i++]));
+        continue;
+      }
+      let end = i;
+      while (typeof shape[end] === "number") end++;
+      parts.push(this.integers(shape.slice(i, end) as number[]));
+      i = end;
+    }
+    return parts.length === 1 ? parts[0] : this.model.node("Concat", parts, { axis: 0 });
+  }
+
+  /** The operand of a Reshape: one unknown length is left to ONNX as -1, those that stay are 0. */
+  reshapeShape(from: Shape, to: Shape): string {
+    const free = to.findIndex((length, i) => typeof length === "string" && length !== from[i]);
+    const whole = to.map((length, i) => {
+      if (i === free) return -1;
+      return typeof length === "string" && length === from[i] ? 0 : length;
+    });
+    // 0 means "as in the input", so an axis of length 0 must be written out.
+    const ambiguous = to.some((length) => length === 0);
+    return this.shape(ambiguous ? to : whole);
+  }
+
+  /** Write a Reshape. */
+  reshape(name: string, from: Shape, to: Shape): string {
+    return this.model.node("Reshape", [name, this.reshapeShape(from, to)], { allowzero: to.includes(0) ? 1 : 0 });
+  }
+
+  #constant(key: string, dataType: DataType, shape: number[], data: BigInt64Array | Float32Array): string {
+    let name = this.#constants.get(key);
+    if (name === undefined) {
+      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      this.#constants.set(key, name = this.model.initializer(this.model.fresh(), dataType, shape, bytes));
+    }
+    return name;
+  }
+}

@@ -1,0 +1,168 @@
+// Graphs as ONNX models: pure, without the runtime. Parameters are initializers whose bytes lie in the checkpoint's own
+// file, or inputs that the backend binds; named sizes that operators need as numbers are inputs too.
+import { ShapeError } from "../../src/errors.ts";
+import { type Graph, isLeaf, type NamedLeaf, type Node, type Value } from "../../src/graph/mod.ts";
+import { primitives } from "../../src/operators/mod.ts";
+import type { Tensor } from "../../src/tensor/mod.ts";
+import { readsItsCache } from "./attention.ts";
+import { compositeLowerings, isNative } from "./composites.ts";
+import { type Lowering, LoweringContext } from "./lowering.ts";
+import type { ExternalData } from "./model.ts";
+import { primitiveLowerings } from "./primitives.ts";
+
+export type { ExternalData } from "./model.ts";
+
+/** A graph as ONNX. */
+export interface OnnxModel {
+  /** The ModelProto's bytes. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The named sizes that are inputs `size:NAME`, [1], int64. */
+  readonly sizes: readonly string[];
+  /** The parameters that are inputs `parameter:NAME`, and whether with their two axes exchanged. */
+  readonly boundParameters: ReadonlyMap<string, { transposed: boolean }>;
+  /** The states and parameters that the model gives a new value `next:NAME`, and when it counts. */
+  readonly writes: ReadonlyMap<string, { kind: "state" | "parameter"; when: "inPlace" | "atEnd" }>;
+}
+
+/** Where a parameter's bytes are: in a file, or bound at run time (stored as it is, since it is trained). */
+export type ParameterPlace = ExternalData | "bound" | "boundAsStored";
+
+/** Whether a node is lowered as it is. */
+export function supportsNode(node: Node): boolean {
+  return Object.hasOwn(primitives, node.operator.name) || isNative(node);
+}
+
+/** The parameters whose every use is to be multiplied with as [out, in]: they are better held as [in, out]. */
+function multipliedOnly(graph: Graph): Set<Value> {
+  const found = new Set(graph.parameters.values());
+  for (const node of graph.nodes) {
+    const { weightLayout = "out_in" } = node.attributes as { weightLayout?: string };
+    node.inputs.forEach((value, i) => {
+      if (!(node.operator.name === "linear" && i === 1 && weightLayout === "out_in")) found.delete(value);
+    });
+  }
+  return found;
+}
+
+/**
+ * Check that whoever reads a state before it is written in place is needed for what is written: ONNX Runtime orders
+ * nodes by their operands only.
+ */
+function checkOrder(graph: Graph): void {
+  const needs = new Map<Node, Set<Node>>();
+  for (const node of graph.nodes) {
+    const all = new Set<Node>();
+    for (const { node: source } of node.inputs) {
+      all.add(source);
+      needs.get(source)!.forEach((other) => all.add(other));
+    }
+    needs.set(node, all);
+  }
+  for (const writer of graph.nodes) {
+    if (writer.operator.writesState !== "inPlace") continue;
+    for (const reader of graph.nodes) {
+      if (reader === writer || !reader.inputs.includes(writer.inputs[0]) || needs.get(writer)!.has(reader)) continue;
+      throw new ShapeError(
+        `Cannot compile ${graph.name}: ${reader.operator.name} (at ${reader.label}) reads a state that ` +
+          `${writer.operator.name} (at ${writer.label}) overwrites, but what is written does not depend on it`,
+        { op: reader.operator.name, label: reader.label },
+      );
+    }
+  }
+}
+
+/** The state or parameter behind a written value. */
+function writtenLeaf(value: Value): Node {
+  while (value.node.operator.writesState) value = value.node.inputs[0];
+  return value.node;
+}
+
+function lowerLeaf(context: LoweringContext, node: Node, place: (name: string) => ParameterPlace): string {
+  const kind = node.operator.name;
+  const [{ dataType, shape }] = node.outputs;
+  if (kind === "constant") {
+    const { data } = (node.attributes as { tensor: Tensor }).tensor;
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    return context.model.initializer(context.model.fresh(), dataType, shape as readonly number[], bytes);
+  }
+  const { name } = node.attributes as NamedLeaf;
+  const at = kind === "parameter" ? place(name) : "bound";
+  if (typeof at === "object") {
+    return context.model.initializer(`parameter:${name}`, dataType, shape as readonly number[], at);
+  }
+  const held = context.transposed.has(node.outputs[0]) ? shape.toReversed() : shape;
+  return context.model.input(`${kind}:${name}`, dataType, held);
+}
+
+/**
+ * Write a graph as an ONNX model.
+ *
+ * @param graph Made of primitives and of composites that `supportsNode` accepts.
+ * @param place Says where a parameter is.
+ * @throws {ShapeError} If a state is written in place while something else may still read it.
+ */
+export function toOnnx(graph: Graph, place: (name: string) => ParameterPlace): OnnxModel {
+  checkOrder(graph);
+  const context = new LoweringContext();
+  const boundParameters = new Map<string, { transposed: boolean }>();
+  const candidates = multipliedOnly(graph);
+  for (const [name, value] of graph.parameters) {
+    const at = place(name);
+    if (typeof at === "object") continue;
+    const transposed = at === "bound" && candidates.has(value);
+    if (transposed) context.transposed.add(value);
+    boundParameters.set(name, { transposed });
+  }
+  const writes = new Map<string, { kind: "state" | "parameter"; when: "inPlace" | "atEnd" }>();
+  const results: [name: string, value: Value][] = [...graph.outputs].map(([name, value]) => [`output:${name}`, value]);
+  for (const node of graph.nodes.filter(({ operator }) => operator.writesState)) {
+    const [value] = node.outputs;
+    if (graph.nodes.some((other) => other.operator.writesState && other.inputs[0] === value)) continue;
+    const leaf = writtenLeaf(value);
+    const { name } = leaf.attributes as NamedLeaf;
+    writes.set(name, { kind: leaf.operator.name as "state" | "parameter", when: node.operator.writesState! });
+    results.unshift([`next:${name}`, value]);
+  }
+  // A value that is no node's result, or has two names, is copied to its name.
+  const copied = results.filter(([name, value]) => isLeaf(value.node.operator) || !context.want(value, name));
+  lowerNodes(context, graph, place);
+  for (const [name, value] of copied) context.model.node("Identity", [context.name(value)], {}, { outputs: [name] });
+  for (const [name, { dataType, shape }] of results) context.model.output(name, dataType, shape);
+  for (const size of context.sizes) context.model.input(`size:${size}`, "int64", [1]);
+  return { bytes: context.model.finish(graph.name), sizes: [...context.sizes], boundParameters, writes };
+}
+
+function lowerNodes(context: LoweringContext, graph: Graph, place: (name: string) => ParameterPlace): void {
+  // Appends that their attention does by itself.
+  const fused = new Set<Node>();
+  for (const node of graph.nodes) {
+    if (node.operator.name !== "attention" || !readsItsCache(node)) continue;
+    for (const value of node.inputs.slice(1, 3)) fused.add(value.node);
+  }
+  const lowerings = { ...primitiveLowerings, ...compositeLowerings } as unknown as Record<string, Lowering<object>>;
+  for (const node of graph.nodes) {
+    if (fused.has(node)) continue;
+    if (isLeaf(node.operator)) {
+      context.set(node.outputs[0], lowerLeaf(context, node, place));
+      continue;
+    }
+    const whole = joinedAgain(context, node);
+    const names = whole === undefined ? lowerings[node.operator.name](context, node) : [whole];
+    node.outputs.forEach((value, i) => context.set(value, names[i]));
+  }
+}
+
+/** The whole attention result where a node only joins its heads again: reshape(transpose(attention)). */
+function joinedAgain(context: LoweringContext, node: Node): string | undefined {
+  if (node.operator.name !== "reshape" || node.outputs[0].rank !== 3) return undefined;
+  const moved = node.inputs[0].node;
+  if (moved.operator.name !== "transpose") return undefined;
+  const { permutation } = moved.attributes as { permutation: readonly number[] };
+  const [source] = moved.inputs;
+  const whole = context.joined.get(source);
+  if (whole === undefined || permutation.join() !== "0,2,1,3") return undefined;
+  const [rows, heads, T, width] = source.shape;
+  const shape = [rows, T, (heads as number) * (width as number)];
+  if (shape.join() !== node.outputs[0].shape.join()) return undefined;
+  return context.write(node, "Identity", [whole])[0];
+}

@@ -1,0 +1,127 @@
+// The messages of ONNX (onnx.proto), written from plain objects. Field numbers are those of the schema.
+import type { DataType } from "../../src/tensor/mod.ts";
+import type { Shape } from "../../src/graph/mod.ts";
+import { Message } from "./proto.ts";
+
+/** ONNX's number of each data type (TensorProto.DataType). */
+export const onnxTypes: Readonly<Record<DataType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  bfloat16: 16,
+};
+
+/** The value of a node's attribute: a whole number, a float, text, or whole numbers. */
+export type Attribute = number | { float: number } | string | readonly number[];
+
+/** The versions the model is written in: ONNX 1.19's. */
+const irVersion = 12;
+const opset = 24;
+
+/** A domain of operators beside ONNX's own. */
+export const microsoft = "com.microsoft";
+
+function attributeMessage(name: string, value: Attribute): Message {
+  const message = new Message().bytes(1, name);
+  if (typeof value === "number") return message.integer(3, value).integer(20, 2);
+  if (typeof value === "string") return message.bytes(4, value).integer(20, 3);
+  if ("float" in value) return message.float(2, value.float).integer(20, 1);
+  for (const number of value) message.integer(8, number);
+  return message.integer(20, 7);
+}
+
+/** Bytes of a tensor that lie in another file. */
+export interface ExternalData {
+  /** The file's name in the folder that the session is told. */
+  readonly file: string;
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
+/** A graph under construction, in ONNX's terms: names for values. */
+export class ModelBuilder {
+  readonly #graph = new Message();
+  #names = 0;
+
+  /** A name that no other value has. */
+  fresh(): string {
+    return `_${this.#names++}`;
+  }
+
+  /** Add a node and return its first output's name. */
+  node(
+    type: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    options: { outputs?: readonly string[]; domain?: string; name?: string } = {},
+  ): string {
+    const { outputs = [this.fresh()], domain, name } = options;
+    const message = new Message();
+    for (const input of inputs) message.bytes(1, input);
+    for (const output of outputs) message.bytes(2, output);
+    if (name) message.bytes(3, name);
+    message.bytes(4, type);
+    for (const [key, value] of Object.entries(attributes)) message.bytes(5, attributeMessage(key, value));
+    if (domain) message.bytes(7, domain);
+    this.#graph.bytes(1, message);
+    return outputs[0];
+  }
+
+  /** Add a tensor by its bytes, or by where they lie. */
+  initializer(name: string, dataType: DataType, shape: readonly number[], data: Uint8Array | ExternalData): string {
+    const message = new Message();
+    for (const length of shape) message.integer(1, length);
+    message.integer(2, onnxTypes[dataType]).bytes(8, name);
+    if (data instanceof Uint8Array) message.bytes(9, data);
+    else {
+      const entries = { location: data.file, offset: `${data.offset}`, length: `${data.byteLength}` };
+      for (const [key, value] of Object.entries(entries)) {
+        message.bytes(13, new Message().bytes(1, key).bytes(2, value));
+      }
+      message.integer(14, 1);
+    }
+    this.#graph.bytes(5, message);
+    return name;
+  }
+
+  /** Declare an input; named axes become dim_param. */
+  input(name: string, dataType: DataType, shape: Shape): string {
+    this.#graph.bytes(11, this.#valueInfo(name, dataType, shape));
+    return name;
+  }
+
+  /** Declare an output; named axes become dim_param. */
+  output(name: string, dataType: DataType, shape: Shape): void {
+    this.#graph.bytes(12, this.#valueInfo(name, dataType, shape));
+  }
+
+  /** The ModelProto. */
+  finish(graphName: string): Uint8Array<ArrayBuffer> {
+    this.#graph.bytes(2, graphName);
+    return new Message()
+      .integer(1, irVersion)
+      .bytes(2, "limner")
+      .bytes(7, this.#graph)
+      .bytes(8, new Message().bytes(1, "").integer(2, opset))
+      .bytes(8, new Message().bytes(1, microsoft).integer(2, 1))
+      .finish();
+  }
+
+  #valueInfo(name: string, dataType: DataType, shape: Shape): Message {
+    const dimensions = new Message();
+    for (const length of shape) {
+      const dimension = new Message();
+      if (typeof length === "number") dimension.integer(1, length);
+      else dimension.bytes(2, length);
+      dimensions.bytes(1, dimension);
+    }
+    const tensor = new Message().integer(1, onnxTypes[dataType]).bytes(2, dimensions);
+    return new Message().bytes(1, name).bytes(2, new Message().bytes(1, tensor));
+  }
+}
