@@ -7,6 +7,30 @@ export interface PretrainedConfig {
   [key: string]: unknown;
 }
 
+/** The keys of a classifier's labels, which every configuration has. */
+export function labelsOf(count: number): { id2label: Record<string, string>; label2id: Record<string, number> } {
+  const names = Array.from({ length: count }, (_, n) => `LABEL_${n}`);
+  return {
+    id2label: Object.fromEntries(names.map((name, n) => [String(n), name])),
+    label2id: Object.fromEntries(names.map((name, n) => [name, n])),
+  };
+}
+
+/** What every configuration of Transformers has; a config.json leaves out those that are as here. */
+export const commonDefaults = {
+  transformers_version: "5.23.0",
+  architectures: null,
+  output_hidden_states: false,
+  output_attentions: false,
+  return_dict: true,
+  dtype: null,
+  chunk_size_feed_forward: 0,
+  is_encoder_decoder: false,
+  ...labelsOf(2),
+  problem_type: null,
+  _name_or_path: "",
+};
+
 /** Whether a value is a JSON object. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

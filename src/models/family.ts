@@ -1,14 +1,21 @@
 // What a family of encoders or decoders is: a function of its configuration that can write its part of a program.
 import type { Dimension, Value } from "../graph/mod.ts";
 import type { ConfigReader, PretrainedConfig } from "./config.ts";
+import type { Initial } from "./initial.ts";
 import type { Scope } from "./scope.ts";
 
 /** What an encoder writes. */
 export interface EncoderOutputs {
   /** Shape [batch, S, hiddenSize], before `enc_to_dec_proj`. */
   readonly lastHiddenState: Value;
-  /** The embeddings' output and each layer's. */
+  /** The embeddings' output and each layer's (each stage's for Swin). */
   readonly hiddenStates: readonly Value[];
+}
+
+/** How an encoder takes pictures of other sizes than its own. */
+export interface EncodeOptions {
+  /** Whether learned positions are stretched to the picture's grid (`interpolate_pos_encoding`). @default false */
+  readonly interpolate?: boolean;
 }
 
 /** A vision encoder of given configuration. */
@@ -26,7 +33,9 @@ export interface VisionEncoder {
    * @param pixelValues Shape [batch, channels, height, width].
    * @throws {ShapeError} If it cannot take pictures of this size.
    */
-  encode(scope: Scope, pixelValues: Value): EncoderOutputs;
+  encode(scope: Scope, pixelValues: Value, options?: EncodeOptions): EncoderOutputs;
+  /** Declare the parameters that files have and no program reads: poolers and mask tokens. */
+  declareUnused?(scope: Scope): void;
 }
 
 /** Keys and values of one attention layer, each [batch, H, S, D]. */
@@ -35,25 +44,29 @@ export interface KeysValues {
   readonly values: Value;
 }
 
+/** What an attention of a decoder may have of its own. */
+export interface AttendOptions {
+  /** What the products of queries and keys are multiplied by. @default 1 / √D */
+  readonly scale?: number;
+}
+
 /** What a decoder is given to write a step. */
 export interface DecoderInputs {
   /** The tokens of this run, [rows, T], int64. */
   readonly ids: Value;
   /** The position of the first of them. */
   readonly past: Dimension;
-  /** For each layer the encoder's keys and values. */
-  readonly cross: readonly KeysValues[];
-  /** Append keys and values [rows, H, T, D] of a layer to its cache and return all of them. */
-  readonly append: (layer: number, current: KeysValues) => KeysValues;
-  /** The number of positions in use after appending. */
-  readonly length: Dimension;
+  /** Attend causally with queries [rows, H, T, D] to all positions so far, of which `current` are the last. */
+  selfAttention(layer: number, query: Value, current: KeysValues, options?: AttendOptions): Value;
+  /** Attend with queries [rows, H, T, D] to the encoder's keys and values of a layer. */
+  crossAttention(layer: number, query: Value, options?: AttendOptions): Value;
 }
 
 /** What a decoder writes. */
 export interface DecoderOutputs {
   /** Shape [rows, T, hiddenSize]. */
   readonly lastHiddenState: Value;
-  /** The embeddings' output and each layer's. */
+  /** The embeddings' output and each layer's; the last is the last hidden state. */
   readonly hiddenStates: readonly Value[];
 }
 
@@ -73,12 +86,22 @@ export interface TextDecoder {
   decode(scope: Scope, inputs: DecoderInputs): DecoderOutputs;
   /** Write the head: states [rows, T, hiddenSize] to logits [rows, T, vocabularySize]. */
   logits(scope: Scope, states: Value): Value;
+  /** Declare the parameters that files have and no program reads. */
+  declareUnused?(scope: Scope): void;
 }
 
 /** A family of models: the defaults of its configuration and how one is made of it. */
 export interface Family<M> {
   /** Hugging Face's defaults, with config.json's keys. */
   readonly defaults: PretrainedConfig;
+  /** Where separate checkpoints put the model without a head, such as `bert`. */
+  readonly basePrefix: string;
   /** @throws {ConfigError} If a field cannot work. */
   build(config: ConfigReader): M;
+  /**
+   * How a new parameter is filled where its name does not say it (see `initial.ts`).
+   *
+   * @param name The name below `encoder.` or `decoder.`.
+   */
+  initial?(name: string, config: ConfigReader): Initial | undefined;
 }

@@ -23,6 +23,7 @@ export const activationNames: Readonly<Record<string, Activation>> = {
   gelu_new: "geluTanh",
   gelu_fast: "geluTanh",
   gelu_pytorch_tanh: "geluTanh",
+  gelu_python_tanh: "geluTanh",
   gelu_accurate: "geluTanh",
   quick_gelu: "geluQuick",
   relu: "relu",

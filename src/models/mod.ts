@@ -1,6 +1,7 @@
 // Models as programs: configurations, the families, and the VisionEncoderDecoder that joins two of them.
 export { type PretrainedConfig } from "./config.ts";
 export type { Family, TextDecoder, VisionEncoder } from "./family.ts";
+export { buildForward, type ForwardOptions } from "./forward.ts";
 export { decoders, defaultConfig, encoders } from "./registry.ts";
 export {
   type Architecture,

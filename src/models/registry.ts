@@ -2,14 +2,36 @@
 import { ConfigError } from "../errors.ts";
 import { ConfigReader, isRecord, type PretrainedConfig } from "./config.ts";
 import type { Family, TextDecoder, VisionEncoder } from "./family.ts";
+import { bart, mbart } from "./bart.ts";
+import { beit } from "./beit.ts";
+import { bert } from "./bert.ts";
+import { deit } from "./deit.ts";
+import { distilbert } from "./distilbert.ts";
+import { gpt2 } from "./gpt2.ts";
+import { roberta } from "./roberta.ts";
+import { donutSwin, swin } from "./swin.ts";
 import { trocr } from "./trocr.ts";
 import { vit } from "./vit.ts";
 
 /** The encoders by model_type. */
-export const encoders: Readonly<Record<string, Family<VisionEncoder>>> = { vit };
+export const encoders: Readonly<Record<string, Family<VisionEncoder>>> = {
+  vit,
+  deit,
+  beit,
+  swin,
+  "donut-swin": donutSwin,
+};
 
 /** The decoders by model_type. */
-export const decoders: Readonly<Record<string, Family<TextDecoder>>> = { trocr };
+export const decoders: Readonly<Record<string, Family<TextDecoder>>> = {
+  gpt2,
+  bert,
+  roberta,
+  distilbert,
+  bart,
+  mbart,
+  trocr,
+};
 
 /**
  * Fill in a section of a config.json and build its model.

@@ -31,6 +31,18 @@ export class Scope {
       }));
   }
 
+  /** transformers.pytorch_utils.Conv1D: `name.weight` [inputs, outputs] and `name.bias` [outputs]. */
+  conv1d(name: string, x: Value, outputs: number, options: { activation?: Activation } = {}): Value {
+    const layer = this.at(name);
+    const inputs = x.shape[x.rank - 1] as number;
+    return this.builder.scope(layer.prefix, () =>
+      linear(x, layer.parameter("weight", [inputs, outputs]), {
+        weightLayout: "in_out",
+        bias: layer.parameter("bias", [outputs]),
+        ...options,
+      }));
+  }
+
   /** torch.nn.LayerNorm over the last axis: `name.weight` and `name.bias`. */
   layerNorm(name: string, x: Value, epsilon = 1e-5): Value {
     const layer = this.at(name);

@@ -2,6 +2,7 @@
 import { ConfigError } from "../errors.ts";
 import { type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
 import { argMax, cacheAppend, slice } from "../operators/mod.ts";
+import { attentionsOf } from "./attending.ts";
 import type { KeysValues, TextDecoder, VisionEncoder } from "./family.ts";
 import { buildSection, decoders, encoders } from "./registry.ts";
 import { Scope } from "./scope.ts";
@@ -43,14 +44,21 @@ export function architectureOf(config: VisionEncoderDecoderConfig): Architecture
 export function buildEncode(
   { encoder }: Architecture,
   [height, width]: readonly [number, number],
-  options: { hiddenStates?: boolean } = {},
+  options: { hiddenStates?: boolean; interpolate?: boolean } = {},
 ): Graph {
   const builder = new GraphBuilder("encode");
   const pixelValues = builder.input("pixelValues", "float32", ["batch", encoder.channels, height, width]);
-  const { lastHiddenState, hiddenStates } = encoder.encode(new Scope(builder, "encoder"), pixelValues);
+  const { lastHiddenState, hiddenStates } = encoder.encode(new Scope(builder, "encoder"), pixelValues, {
+    interpolate: options.interpolate,
+  });
   builder.output("encoderStates", lastHiddenState);
   if (options.hiddenStates) hiddenStates.forEach((value, n) => builder.output(`hiddenStates.${n}`, value));
   return builder.build();
+}
+
+/** The encoder's states as the decoder reads them: through `enc_to_dec_proj` where the widths ask for it. */
+export function projectStates({ decoder, projects }: Architecture, states: Value): Value {
+  return projects ? new Scope(states.builder, "").linear("enc_to_dec_proj", states, decoder.hiddenSize) : states;
 }
 
 /** The name under which programs pass a layer's keys or values of the encoder. */
@@ -63,10 +71,11 @@ const cacheName = (kind: keyof KeysValues, layer: number) => `self.${kind}.${lay
  *
  * Input `encoderStates` [batch, sources, C]; outputs `cross.keys.N` and `cross.values.N` [batch, H, sources, D].
  */
-export function buildCrossKeysValues({ encoder, decoder, projects }: Architecture): Graph {
+export function buildCrossKeysValues(architecture: Architecture): Graph {
+  const { encoder, decoder } = architecture;
   const builder = new GraphBuilder("crossKeysValues");
-  let states = builder.input("encoderStates", "float32", ["batch", "sources", encoder.hiddenSize]);
-  if (projects) states = new Scope(builder, "").linear("enc_to_dec_proj", states, decoder.hiddenSize);
+  const given = builder.input("encoderStates", "float32", ["batch", "sources", encoder.hiddenSize]);
+  const states = projectStates(architecture, given);
   decoder.crossKeysValues(new Scope(builder, "decoder"), states).forEach(({ keys, values }, n) => {
     builder.output(crossName("keys", n), keys);
     builder.output(crossName("values", n), values);
@@ -110,9 +119,7 @@ export function buildDecode(
   const { lastHiddenState, hiddenStates } = decoder.decode(scope, {
     ids,
     past: "past",
-    length: "past+T",
-    cross,
-    append,
+    ...attentionsOf({ cross, append, length: "past+T" }),
   });
   if (result === "greedy") {
     const last = slice(lastHiddenState, { starts: [0, "T-1", 0], sizes: [rows, 1, hiddenSize] });

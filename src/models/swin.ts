@@ -1,0 +1,244 @@
+// The Swin Transformer (Liu et al. 2021), as transformers.SwinModel and DonutSwinModel: attention within windows, which
+// are shifted in every other layer. Windows are folded into the heads, so that mask and bias are one addend.
+import { ConfigError, ShapeError } from "../errors.ts";
+import type { Dimension, Value } from "../graph/mod.ts";
+import { add, attention, gather, pad, reshape, roll, slice, transpose } from "../operators/mod.ts";
+import { Tensor } from "../tensor/mod.ts";
+import { commonDefaults, type ConfigReader } from "./config.ts";
+import type { Family, VisionEncoder } from "./family.ts";
+import { activationNames } from "./heads.ts";
+import { zeros } from "./initial.ts";
+import { embedPatches, gridOf, gridPositions, readPatches } from "./patches.ts";
+import { relativeOffsets, relativePositionIndex } from "./relative_positions.ts";
+import type { Scope } from "./scope.ts";
+
+/** The rows and columns of a grid of tokens. */
+type Grid = readonly [rows: number, columns: number];
+
+/** Added where a token of a shifted window may not see another; the reference's value. */
+const apart = -100;
+
+/** Append zeros so that the first two axes behind the batch have the given lengths. */
+function padGrid(x: Value, rows: number, columns: number): Value {
+  const [, height, width] = x.shape as [Dimension, number, number, number];
+  if (rows === height && columns === width) return x;
+  return pad(x, { beginning: [0, 0, 0, 0], ending: [0, rows - height, columns - width, 0] });
+}
+
+/**
+ * What is added in shifted windows: tokens that were not neighbours before the shift do not see one another.
+ *
+ * @returns Shape [windows, 1, w², w²].
+ */
+function shiftMask([rows, columns]: Grid, window: number, shift: number): Tensor {
+  const region = (at: number, length: number) => Number(at >= length - window) + Number(at >= length - shift);
+  const area = window * window;
+  const across = columns / window;
+  const windows = (rows / window) * across;
+  const data = new Float32Array(windows * area * area);
+  for (let w = 0; w < windows; w++) {
+    const regions = Array.from({ length: area }, (_, i) => {
+      const row = Math.floor(w / across) * window + Math.floor(i / window);
+      const column = (w % across) * window + (i % window);
+      return region(row, rows) * 3 + region(column, columns);
+    });
+    for (let a = 0; a < area; a++) {
+      for (let b = 0; b < area; b++) data[(w * area + a) * area + b] = regions[a] === regions[b] ? 0 : apart;
+    }
+  }
+  return new Tensor("float32", [windows, 1, area, area], data);
+}
+
+/** One whole number for each stage. @throws {ConfigError} If it is something else. */
+function perStage(config: ConfigReader, key: string, stages?: number): number[] {
+  const value = config.values[key];
+  const fits = Array.isArray(value) && value.length === (stages ?? value.length) && value.length > 0 &&
+    value.every((n) => Number.isInteger(n) && n > 0);
+  if (fits) return value;
+  throw new ConfigError(
+    `Cannot build the ${config.path}: ${config.path}.${key} is ${JSON.stringify(value)}, expected a list of ` +
+      `${stages ?? ""} positive whole numbers, one a stage`,
+    `${config.path}.${key}`,
+  );
+}
+
+function build(config: ConfigReader, finalNorm: boolean): VisionEncoder {
+  const patches = readPatches(config);
+  const embedding = config.whole("embed_dim");
+  const depths = perStage(config, "depths");
+  const heads = perStage(config, "num_heads", depths.length);
+  const window = config.whole("window_size");
+  const ratio = config.number("mlp_ratio");
+  const bias = config.flag("qkv_bias");
+  const activation = config.choice("hidden_act", activationNames);
+  const absolute = config.flag("use_absolute_embeddings");
+  const epsilon = config.number("layer_norm_eps");
+  const hiddenSize = embedding * 2 ** (depths.length - 1);
+  heads.forEach((count, stage) => config.headWidth(embedding * 2 ** stage, count, `num_heads[${stage}]`));
+
+  /** [batch, windows, w², C] to the same, each token seeing its window. */
+  function windowAttention(scope: Scope, x: Value, count: number, mask: Tensor | undefined): Value {
+    const { builder } = scope;
+    const [batch, windows, area, width] = x.shape as [Dimension, number, number, number];
+    const own = scope.at("self");
+    const fold = (name: string) => {
+      const cut = reshape(own.linear(name, x, width, { bias }), {
+        shape: [batch, windows, area, count, width / count],
+      });
+      return reshape(transpose(cut, { permutation: [0, 1, 3, 2, 4] }), {
+        shape: [batch, windows * count, area, width / count],
+      });
+    };
+    const table = own.parameter("relative_position_bias_table", [relativeOffsets([window, window]), count]);
+    const index = builder.constant(relativePositionIndex([window, window]));
+    // [1, H, w², w²], and with the mask [windows, H, w², w²].
+    const offsets = reshape(transpose(gather(table, index, { axis: 0 }), { permutation: [2, 0, 1] }), {
+      shape: [1, count, area, area],
+    });
+    const everywhere = builder.constant(mask ?? new Tensor("float32", [windows, 1, 1, 1], new Float32Array(windows)));
+    const addend = reshape(add(everywhere, offsets), { shape: [1, windows * count, area, area] });
+    const context = attention(fold("query"), fold("key"), fold("value"), { mask: addend });
+    const parted = reshape(context, { shape: [batch, windows, count, area, width / count] });
+    const joined = reshape(transpose(parted, { permutation: [0, 1, 3, 2, 4] }), { shape: x.shape });
+    return scope.linear("output.dense", joined, width);
+  }
+
+  /** [batch, rows · columns, C] to the same. */
+  function layer(scope: Scope, x: Value, [rows, columns]: Grid, count: number, shifted: boolean): Value {
+    const [batch, , width] = x.shape as [Dimension, number, number];
+    const smallest = Math.min(rows, columns);
+    if (smallest < window) {
+      throw new ShapeError(
+        `Cannot encode these pictures: a stage's grid of ${rows} × ${columns} is smaller than the window of ` +
+          `${window} × ${window}`,
+        { op: "encode", label: scope.prefix },
+      );
+    }
+    const shift = shifted && smallest > window ? Math.floor(window / 2) : 0;
+    const [down, across] = [Math.ceil(rows / window), Math.ceil(columns / window)];
+    const padded: Grid = [down * window, across * window];
+    const turn = (y: Value, by: number) => shift ? roll(y, { shifts: [by, by], axes: [1, 2] }) : y;
+    const normal = reshape(scope.layerNorm("layernorm_before", x, epsilon), { shape: [batch, rows, columns, width] });
+    const cut = reshape(turn(padGrid(normal, ...padded), -shift), {
+      shape: [batch, down, window, across, window, width],
+    });
+    const windows = reshape(transpose(cut, { permutation: [0, 1, 3, 2, 4, 5] }), {
+      shape: [batch, down * across, window * window, width],
+    });
+    const mask = shift ? shiftMask(padded, window, shift) : undefined;
+    const seen = reshape(windowAttention(scope.at("attention"), windows, count, mask), {
+      shape: [batch, down, across, window, window, width],
+    });
+    const whole = reshape(transpose(seen, { permutation: [0, 1, 3, 2, 4, 5] }), { shape: [batch, ...padded, width] });
+    const back = slice(turn(whole, shift), { starts: [0, 0, 0, 0], sizes: [batch, rows, columns, width] });
+    const attended = add(x, reshape(back, { shape: x.shape }));
+    const inner = scope.linear(
+      "intermediate.dense",
+      scope.layerNorm("layernorm_after", attended, epsilon),
+      Math.trunc(ratio * width),
+      { activation },
+    );
+    return add(attended, scope.linear("output.dense", inner, width));
+  }
+
+  /** Each 2 × 2 tokens become one of double width. */
+  function merge(scope: Scope, x: Value, [rows, columns]: Grid): Value {
+    const [batch, , width] = x.shape as [Dimension, number, number];
+    const [down, across] = [Math.ceil(rows / 2), Math.ceil(columns / 2)];
+    const grid = padGrid(reshape(x, { shape: [batch, rows, columns, width] }), down * 2, across * 2);
+    const cut = reshape(grid, { shape: [batch, down, 2, across, 2, width] });
+    // The four tokens in the order (row, column): (0, 0), (1, 0), (0, 1), (1, 1).
+    const joined = reshape(transpose(cut, { permutation: [0, 1, 3, 4, 2, 5] }), {
+      shape: [batch, down * across, 4 * width],
+    });
+    return scope.linear("reduction", scope.layerNorm("norm", joined), 2 * width, { bias: false });
+  }
+
+  function embed(scope: Scope, pixelValues: Value, interpolate: boolean): { x: Value; grid: Grid } {
+    const [, , height, width] = pixelValues.shape as [Dimension, number, number, number];
+    const [rows, columns] = gridOf([height, width], patches.patch, Math.ceil);
+    const ending = [0, 0, rows * patches.patch[0] - height, columns * patches.patch[1] - width];
+    const whole = ending.some(Boolean) ? pad(pixelValues, { beginning: [0, 0, 0, 0], ending }) : pixelValues;
+    const { tokens, grid } = embedPatches(scope, whole, patches, embedding);
+    const x = scope.layerNorm("norm", tokens);
+    if (!absolute) return { x, grid };
+    if (!interpolate && grid.join() !== patches.grid.join()) {
+      throw new ShapeError(
+        `Cannot encode pictures of ${height} × ${width}: the encoder has positions for ${
+          patches.grid.join(" × ")
+        } patches, these have ${grid.join(" × ")}; interpolatePosEncoding lets it take others`,
+        { op: "encode", shapes: [pixelValues.shape] },
+      );
+    }
+    return { x: add(x, gridPositions(scope, grid, { grid: patches.grid, special: 0, width: embedding })), grid };
+  }
+
+  return {
+    hiddenSize,
+    channels: patches.channels,
+    imageSize: patches.imageSize,
+    encode(scope, pixelValues, { interpolate = false } = {}) {
+      let { x, grid } = embed(scope.at("embeddings"), pixelValues, interpolate);
+      const hiddenStates = [x];
+      depths.forEach((depth, stage) => {
+        const place = scope.at(`encoder.layers.${stage}`);
+        for (let n = 0; n < depth; n++) x = layer(place.at(`blocks.${n}`), x, grid, heads[stage], n % 2 === 1);
+        if (stage < depths.length - 1) {
+          x = merge(place.at("downsample"), x, grid);
+          grid = [Math.ceil(grid[0] / 2), Math.ceil(grid[1] / 2)];
+        }
+        hiddenStates.push(x);
+      });
+      return { lastHiddenState: finalNorm ? scope.layerNorm("layernorm", x, epsilon) : x, hiddenStates };
+    },
+  };
+}
+
+const initial = (name: string) =>
+  name === "embeddings.position_embeddings" || name.endsWith("relative_position_bias_table") ? zeros : undefined;
+
+/** The defaults that Swin and Donut-Swin share. */
+const shared = {
+  ...commonDefaults,
+  image_size: 224,
+  patch_size: 4,
+  num_channels: 3,
+  embed_dim: 96,
+  depths: [2, 2, 6, 2],
+  num_heads: [3, 6, 12, 24],
+  window_size: 7,
+  mlp_ratio: 4.0,
+  qkv_bias: true,
+  hidden_dropout_prob: 0.0,
+  attention_probs_dropout_prob: 0.0,
+  drop_path_rate: 0.1,
+  hidden_act: "gelu",
+  use_absolute_embeddings: false,
+  initializer_range: 0.02,
+  layer_norm_eps: 1e-05,
+  num_layers: 4,
+  hidden_size: 768,
+};
+
+/** Swin. */
+export const swin: Family<VisionEncoder> = {
+  defaults: {
+    ...shared,
+    model_type: "swin",
+    encoder_stride: 32,
+    stage_names: ["stem", "stage1", "stage2", "stage3", "stage4"],
+    out_features: ["stage4"],
+    out_indices: [4],
+  },
+  basePrefix: "swin",
+  build: (config) => build(config, true),
+  initial,
+};
+
+/** Donut's Swin (Kim et al. 2021), which Nougat has too: no normalisation at the end. */
+export const donutSwin: Family<VisionEncoder> = {
+  defaults: { ...shared, model_type: "donut-swin" },
+  basePrefix: "donut",
+  build: (config) => build(config, false),
+  initial,
+};
