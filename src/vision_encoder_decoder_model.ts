@@ -196,7 +196,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
   /** Release the model's memory, and its backend unless that was given. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turn.catch(() => {});
-    this.#runner[Symbol.dispose]();
+    await this.#runner[Symbol.asyncDispose]();
     if (this.#ownsBackend) await this.backend[Symbol.asyncDispose]();
   }
 

@@ -22,7 +22,7 @@ export interface RunnerOptions {
 }
 
 /** Runs one model's programs on one backend. */
-export class ModelRunner implements Disposable {
+export class ModelRunner implements AsyncDisposable {
   readonly #programs = new Map<string, Promise<Compiled>>();
   #session: Session | undefined;
   #disposed = false;
@@ -52,7 +52,7 @@ export class ModelRunner implements Disposable {
       await runner.crossProgram(options.signal);
       await runner.decodeProgram("greedy", options.signal);
     } catch (error) {
-      runner[Symbol.dispose]();
+      await runner[Symbol.asyncDispose]();
       throw error;
     }
     return runner;
@@ -66,7 +66,7 @@ export class ModelRunner implements Disposable {
     this.#programs.delete(key);
     this.#programs.set(key, compiled);
     const encoders = [...this.#programs.keys()].filter((name) => name.startsWith("encode "));
-    for (const old of encoders.slice(0, -keptEncoders)) this.#forget(old);
+    for (const old of encoders.slice(0, -keptEncoders)) void this.#forget(old);
     return compiled;
   }
 
@@ -88,12 +88,12 @@ export class ModelRunner implements Disposable {
     return this.#session = await Session.create(this, shape);
   }
 
-  /** Release buffers, programs and weights; the backend stays. */
-  [Symbol.dispose](): void {
+  /** Release buffers, programs and weights; the backend stays, and may be released once this has ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#session?.[Symbol.dispose]();
-    for (const key of [...this.#programs.keys()]) this.#forget(key);
+    await Promise.all([...this.#programs.keys()].map((key) => this.#forget(key)));
     this.weights[Symbol.dispose]();
   }
 
@@ -108,9 +108,9 @@ export class ModelRunner implements Disposable {
     return compiled;
   }
 
-  #forget(key: string): void {
+  async #forget(key: string): Promise<void> {
     const compiled = this.#programs.get(key);
     this.#programs.delete(key);
-    compiled?.then(({ program }) => program[Symbol.dispose](), () => {});
+    await compiled?.then(({ program }) => program[Symbol.dispose](), () => {});
   }
 }
