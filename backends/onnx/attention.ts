@@ -1,6 +1,6 @@
 // Attention in ONNX Runtime's fused operators: MultiHeadAttention where all keys are used, GroupQueryAttention over a
 // cache that it appends to in place. What fits neither is decomposed before it comes here.
-import { addDimensions, type Node, type Value } from "../../src/graph/mod.ts";
+import { addDimensions, dimension, type Node, type Value } from "../../src/graph/mod.ts";
 import type { AttentionAttributes, AttributesOf } from "../../src/operators/mod.ts";
 import type { Lowering, LoweringContext } from "./lowering.ts";
 import { microsoft, onnxTypes } from "./model.ts";
@@ -20,7 +20,7 @@ export function readsItsCache(node: Node): boolean {
   if (!keys || !values || mask || !causal || length === undefined) return false;
   const T = query.shape[2];
   const width = query.shape[3] as number;
-  return keys.axis === 2 && values.axis === 2 && keys.at === values.at && length === addDimensions(keys.at, T) &&
+  return keys.axis === 2 && values.axis === 2 && keys.at === values.at && dimension(length) === addDimensions(keys.at, T) &&
     query.shape[0] === key.shape[0] && key.shape[3] === value.shape[3] && width % 8 === 0;
 }
 
