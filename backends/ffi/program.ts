@@ -13,7 +13,7 @@ import {
 } from "../../src/graph/mod.ts";
 import type { OnnxModel } from "../onnx/mod.ts";
 import { cString, type Runtime } from "./runtime.ts";
-import { OrtTensor, OrtValue } from "./value.ts";
+import { type OrtTensor, OrtValue } from "./value.ts";
 
 /** A compiled session and what it is bound to beside a run's own tensors. */
 export interface Compiled {

@@ -1,6 +1,6 @@
 // Whole models against Transformers: encoder states, logits and greedy ids, on any backend.
 import { assertEquals } from "@std/assert";
-import { type Backend } from "../../src/graph/mod.ts";
+import type { Backend } from "../../src/graph/mod.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
 import { VisionEncoderDecoderModel } from "../../src/vision_encoder_decoder_model.ts";
 import { assertClose } from "./closeness.ts";

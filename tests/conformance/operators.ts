@@ -12,7 +12,7 @@ import {
   type Value,
 } from "../../src/graph/mod.ts";
 import { movement, operators } from "../../src/operators/mod.ts";
-import { isFloat, Tensor } from "../../src/tensor/mod.ts";
+import { isFloat, type Tensor } from "../../src/tensor/mod.ts";
 import { assertClose } from "./closeness.ts";
 import { execute } from "./execute.ts";
 
