@@ -15,7 +15,7 @@ import {
   type Weights,
 } from "../../src/graph/mod.ts";
 import { bytesPerElement, type DataType, sizeOf, Tensor, type TypedArray } from "../../src/tensor/mod.ts";
-import { type ParameterPlace, supportsNode, toOnnx } from "../onnx/mod.ts";
+import { supportsNode, toOnnx } from "../onnx/mod.ts";
 import { findLibrary, givenPath } from "./library.ts";
 import { type Compiled, FfiProgram } from "./program.ts";
 import { cString, OutPointer, Runtime } from "./runtime.ts";
@@ -46,19 +46,8 @@ class FfiBackend implements Backend {
   async compile(graph: Graph, weights: Weights, { signal }: { signal?: AbortSignal } = {}): Promise<Program> {
     const held = weights as FfiWeights;
     checkParameters(graph, held.source);
-    const trained = new Set(held.options.trainable ? graph.parameters.keys() : []);
-    const place = (name: string): ParameterPlace =>
-      held.external(name) ?? (trained.has(name) ? "boundAsStored" : "bound");
-    const model = toOnnx(graph, place);
-    const parameters = new Map<string, OrtTensor>();
-    for (const name of graph.parameters.keys()) {
-      signal?.throwIfAborted();
-      const bound = model.boundParameters.get(name);
-      if (bound) parameters.set(name, await held.hold(name, bound.transposed));
-      else held.countExternal(name, held.external(name)!.byteLength);
-    }
-    const session = await this.#createSession(model.bytes, held.folder, graph.name);
-    return new FfiProgram(this.runtime, { graph, model, session, parameters } satisfies Compiled);
+    const compiled = await this.#compile(graph, held, signal);
+    return new FfiProgram(this.runtime, graph, held, () => this.#compile(graph, held), compiled);
   }
 
   allocate(dataType: DataType, capacity: readonly number[]): DeviceTensor {
@@ -72,6 +61,7 @@ class FfiBackend implements Backend {
         `Cannot write ${data.length} elements at ${offset}: the buffer is for [${tensor.capacity}]`,
       );
     }
+    tensor.checkLive();
     // The caller may use its array again before the write's turn comes.
     const copy = data.slice();
     this.runtime.queue(() => tensor.value.data.set(copy as never, offset));
@@ -84,6 +74,8 @@ class FfiBackend implements Backend {
     positions: number,
   ): void {
     const [from, to] = [source as OrtTensor, target as OrtTensor];
+    from.checkLive();
+    to.checkLive();
     this.runtime.queue(() => {
       const [, ...rest] = from.capacity;
       const axis = rest.length >= 3 ? 1 : 0;
@@ -111,14 +103,34 @@ class FfiBackend implements Backend {
     if (size > sizeOf(source.capacity)) {
       throw new ShapeError(`Cannot read [${shape}]: the buffer is for [${source.capacity}]`);
     }
+    const tensor = source as OrtTensor;
+    tensor.checkLive();
     this.counters.waits++;
+    // Copied in its turn: what is queued after this read does not show in it.
+    let data: TypedArray | undefined;
+    this.runtime.queue(() => {
+      data = tensor.value.data.slice(0, size);
+    });
     await this.runtime.settle(signal);
+    if (!data) throw new BackendError("Cannot read: work queued before failed, which another read has told", "ffi");
     this.counters.bytesRead += size * bytesPerElement(source.dataType);
-    return new Tensor(source.dataType, shape, (source as OrtTensor).value.data.slice(0, size));
+    return new Tensor(source.dataType, shape, data);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.runtime.close();
+  }
+
+  async #compile(graph: Graph, weights: FfiWeights, signal?: AbortSignal): Promise<Compiled> {
+    const model = toOnnx(graph, (name) => weights.external(name) ?? "bound");
+    const parameters = new Map<string, OrtTensor>();
+    for (const name of graph.parameters.keys()) {
+      signal?.throwIfAborted();
+      if (model.boundParameters.has(name)) parameters.set(name, await weights.hold(name));
+      else weights.countExternal(name, weights.external(name)!.byteLength);
+    }
+    const session = await this.#createSession(model.bytes, weights.folder, graph.name);
+    return { model, session, parameters };
   }
 
   async #createSession(bytes: Uint8Array<ArrayBuffer>, folder: string | undefined, name: string) {
@@ -129,14 +141,18 @@ class FfiBackend implements Backend {
       runtime.check(api.disablePerSessionThreads(options), "share the threads");
       const entry = (key: string, value: string) =>
         runtime.check(api.addSessionConfigEntry(options, cString(key), cString(value)), `set ${key}`);
+      // A packed copy would cost as much memory again for each program, and most of the time of loading.
+      entry("session.disable_prepacking", "1");
       if (folder) entry("session.model_external_initializers_file_folder_path", folder);
       const out = new OutPointer();
       const length = BigInt(bytes.length);
       const buffer = out.buffer as BigUint64Array<ArrayBuffer>;
+      runtime.pinned.add(bytes);
       const status = await api.createSessionFromArray(runtime.environment, bytes, length, options, buffer);
       runtime.check(status, `compile ${name}`);
       return out.value;
     } finally {
+      runtime.pinned.delete(bytes);
       api.releaseSessionOptions(options);
     }
   }

@@ -1,4 +1,5 @@
 // A session and its uses. What a run needs is bound once; an execution fills in the sizes and calls the library.
+import { BackendError } from "../../src/errors.ts";
 import {
   checkBinding,
   type DeviceTensor,
@@ -14,13 +15,12 @@ import {
 import type { OnnxModel } from "../onnx/mod.ts";
 import { cString, type Runtime } from "./runtime.ts";
 import { type OrtTensor, OrtValue } from "./value.ts";
+import type { FfiWeights, Reader } from "./weights.ts";
 
-/** A compiled session and what it is bound to beside a run's own tensors. */
+/** A session, and the parameters that are its inputs. */
 export interface Compiled {
-  readonly graph: Graph;
   readonly model: OnnxModel;
   readonly session: Deno.PointerObject;
-  /** The parameters that are inputs. */
   readonly parameters: ReadonlyMap<string, OrtTensor>;
 }
 
@@ -35,48 +35,97 @@ interface Bound {
 }
 
 /** A program on ONNX Runtime. */
-export class FfiProgram implements Program {
+export class FfiProgram implements Program, Reader {
+  compiled: Compiled;
+  readonly #runs = new Set<FfiRun>();
   #disposed = false;
 
-  constructor(readonly runtime: Runtime, readonly compiled: Compiled) {
+  /**
+   * @param compile Compiles the graph with its parameters as they now are.
+   * @param compiled What it compiled to first.
+   */
+  constructor(
+    readonly runtime: Runtime,
+    readonly graph: Graph,
+    readonly weights: FfiWeights,
+    readonly compile: () => Promise<Compiled>,
+    compiled: Compiled,
+  ) {
+    this.compiled = compiled;
     runtime.counters.liveHandles++;
+    weights.readers.add(this);
   }
 
   bind(tensors: Readonly<Record<string, DeviceTensor>>, maxima: Sizes = {}): Run {
-    const binding = checkBinding(this.compiled.graph, tensors, maxima);
-    const run = new FfiRun(this.runtime, this.compiled, tensors as Record<string, OrtTensor>, maxima);
+    this.#checkLive("bind");
+    const binding = checkBinding(this.graph, tensors, maxima);
+    for (const tensor of Object.values(tensors)) (tensor as OrtTensor).checkLive();
+    const run = new FfiRun(this, tensors as Record<string, OrtTensor>, maxima);
+    this.#runs.add(run);
     return {
-      enqueue: (sizes) => run.enqueue(sizesOfRun(binding, sizes)),
-      [Symbol.dispose]: () => run[Symbol.dispose](),
+      enqueue: (sizes) => {
+        this.#checkLive("run");
+        run.enqueue(sizesOfRun(binding, sizes));
+      },
+      [Symbol.dispose]: () => {
+        this.#runs.delete(run);
+        run[Symbol.dispose]();
+      },
     };
+  }
+
+  readsFile(name: string): boolean {
+    return this.graph.parameters.has(name) && !this.compiled.parameters.has(name);
+  }
+
+  async reload(): Promise<void> {
+    const compiled = await this.compile();
+    const { api } = this.runtime;
+    // What was queued meanwhile runs as it was bound.
+    await this.runtime.whenIdle(() => {
+      const { session } = this.compiled;
+      if (this.#disposed) return api.releaseSession(compiled.session);
+      this.compiled = compiled;
+      for (const run of this.#runs) run.bindAnew();
+      api.releaseSession(session);
+    });
+  }
+
+  #checkLive(what: string): void {
+    if (this.#disposed) throw new BackendError(`Cannot ${what} ${this.graph.name}: the program was released`, "ffi");
   }
 
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.runtime.counters.liveHandles--;
-    this.runtime.release(() => this.runtime.api.releaseSession(this.compiled.session));
+    this.weights.readers.delete(this);
+    const { session } = this.compiled;
+    this.runtime.release(() => this.runtime.api.releaseSession(session));
   }
 }
 
 class FfiRun implements Disposable {
-  readonly #binding: Deno.PointerObject;
-  readonly #inputs: Bound[] = [];
-  readonly #outputs: Bound[] = [];
-  readonly #sizes: { expression: string; value: OrtValue }[] = [];
+  #binding!: Deno.PointerObject;
+  #inputs: Bound[] = [];
+  #outputs: Bound[] = [];
+  #sizes: { expression: string; value: OrtValue }[] = [];
   /** A new value's place, and the tensor whose place it takes when the run has ended. */
-  readonly #swaps: { spare: OrtValue; name: Uint8Array<ArrayBuffer>; tensor: OrtTensor }[] = [];
+  #swaps: { spare: OrtValue; name: Uint8Array<ArrayBuffer>; tensor: OrtTensor }[] = [];
   #disposed = false;
 
   constructor(
-    readonly runtime: Runtime,
-    readonly compiled: Compiled,
-    tensors: Record<string, OrtTensor>,
-    maxima: Sizes,
+    readonly program: FfiProgram,
+    readonly tensors: Readonly<Record<string, OrtTensor>>,
+    readonly maxima: Sizes,
   ) {
-    const { graph, model, session, parameters } = compiled;
+    this.program.runtime.counters.liveHandles++;
+    this.#bindAll();
+  }
+
+  #bindAll(): void {
+    const { program: { runtime, graph, compiled }, tensors, maxima } = this;
+    const { model, session, parameters } = compiled;
     this.#binding = runtime.create("bind a program", (out) => runtime.api.createIoBinding(session, out));
-    runtime.counters.liveHandles++;
     const add = (list: Bound[], name: string, tensor: OrtTensor, value?: Value) => {
       const shape = value && resolveShape(value.shape, maxima);
       const whole = shape === undefined || shape.join() === tensor.capacity.join();
@@ -101,16 +150,25 @@ class FfiRun implements Disposable {
 
   /** Queue an execution. */
   enqueue(sizes: Sizes): void {
-    const { runtime } = this;
+    const { runtime, graph } = this.program;
+    if (this.#disposed) throw new BackendError(`Cannot run ${graph.name}: the run was released`, "ffi");
+    for (const { tensor } of [...this.#inputs, ...this.#outputs]) tensor.checkLive();
     runtime.queue(async () => {
       for (const { expression, value } of this.#sizes) value.data[0] = BigInt(resolveDimension(expression, sizes));
       this.#rebind();
       runtime.counters.runs++;
       runtime.counters.dispatches++;
-      const status = await runtime.api.runWithBinding(this.compiled.session, runtime.runOptions, this.#binding);
-      runtime.check(status, `run ${this.compiled.graph.name}`);
+      const { session } = this.program.compiled;
+      const status = await runtime.api.runWithBinding(session, runtime.runOptions, this.#binding);
+      runtime.check(status, `run ${graph.name}`);
       for (const swap of this.#swaps) [swap.tensor.value, swap.spare] = [swap.spare, swap.tensor.value];
     });
+  }
+
+  /** Bind everything to the program's new session; nothing may be under way. */
+  bindAnew(): void {
+    this.#free();
+    this.#bindAll();
   }
 
   /** Bind what has another value than when it was bound last. */
@@ -122,31 +180,38 @@ class FfiRun implements Disposable {
         entry.bound = entry.tensor.value;
         entry.view = entry.shape && entry.bound.view(entry.shape);
         this.#bind(call, entry.name, entry.view ?? entry.bound.pointer);
-        if (old) this.runtime.api.releaseValue(old);
+        if (old) this.program.runtime.api.releaseValue(old);
       }
     }
     for (const { name, spare } of this.#swaps) this.#bind("bindOutput", name, spare.pointer);
   }
 
   #addSwap(name: string, tensor: OrtTensor): void {
-    const spare = new OrtValue(this.runtime, tensor.dataType, tensor.capacity);
+    const spare = new OrtValue(this.program.runtime, tensor.dataType, tensor.capacity);
     this.#swaps.push({ name: cString(name), spare, tensor });
   }
 
   #bind(call: "bindInput" | "bindOutput", name: Uint8Array<ArrayBuffer>, value: Deno.PointerObject): void {
-    this.runtime.check(this.runtime.api[call](this.#binding, name, value), "bind a tensor");
+    const { runtime } = this.program;
+    runtime.check(runtime.api[call](this.#binding, name, value), "bind a tensor");
+  }
+
+  /** Release what the binding is made of. */
+  #free(): void {
+    const { api } = this.program.runtime;
+    api.releaseIoBinding(this.#binding);
+    for (const { view } of [...this.#inputs, ...this.#outputs]) if (view) api.releaseValue(view);
+    for (const { value } of this.#sizes) value.release();
+    for (const { spare } of this.#swaps) spare.release();
+    this.#inputs = [];
+    this.#outputs = [];
+    this.#sizes = [];
+    this.#swaps = [];
   }
 
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    const { runtime } = this;
-    runtime.counters.liveHandles--;
-    runtime.release(() => {
-      runtime.api.releaseIoBinding(this.#binding);
-      for (const { view } of [...this.#inputs, ...this.#outputs]) if (view) runtime.api.releaseValue(view);
-    });
-    for (const { value } of this.#sizes) value.release();
-    for (const { spare } of this.#swaps) spare.release();
+    this.program.runtime.release(() => this.#free());
   }
 }

@@ -44,6 +44,8 @@ function readTable(base: Deno.PointerObject, path: string): Api {
 /** ONNX Runtime: its functions, its environment, and the work queued on it. */
 export class Runtime {
   readonly counters = { runs: 0, dispatches: 0, waits: 0, bytesRead: 0, liveHandles: 0, weightBytes: 0 };
+  /** Arrays that the library reads while JavaScript goes on: they may not be collected. */
+  readonly pinned = new Set<Uint8Array>();
   readonly environment: Deno.PointerObject;
   readonly allocator: Deno.PointerObject;
   readonly memoryInfo: Deno.PointerObject;
@@ -53,6 +55,7 @@ export class Runtime {
   #pending = 0;
   #failure: { error: unknown } | undefined;
   #closed = false;
+  #finished = false;
 
   private constructor(library: Deno.DynamicLibrary<typeof symbols>, readonly api: Api, options: BackendOptions) {
     this.#library = library;
@@ -103,6 +106,7 @@ export class Runtime {
 
   /** Call a function that makes an object. */
   create(what: string, call: (out: BigUint64Array<ArrayBuffer>) => Deno.PointerValue): Deno.PointerObject {
+    this.#checkOpen();
     const out = new OutPointer();
     this.check(call(out.buffer as BigUint64Array<ArrayBuffer>), what);
     return out.value;
@@ -112,6 +116,7 @@ export class Runtime {
    * Queue work. It runs at once if nothing is under way and it does not wait; behind a failure it is dropped.
    */
   queue(work: () => void | Promise<void>): void {
+    this.#checkOpen();
     if (this.#pending === 0) {
       if (this.#failure) return;
       const started = this.#attempt(work);
@@ -121,10 +126,21 @@ export class Runtime {
     this.#follow(this.#tail.then(() => this.#failure ? undefined : this.#attempt(work)));
   }
 
-  /** Release an object: now if nothing is under way, else when that has ended. */
+  /** Release an object that was counted: now if nothing is under way, else when that has ended. */
   release(free: () => void): void {
-    if (this.#pending === 0) free();
-    else this.#follow(this.#tail.then(free));
+    const last = () => {
+      free();
+      this.counters.liveHandles--;
+      if (this.#closed) this.#finish();
+    };
+    if (this.#pending === 0) last();
+    else this.#follow(this.#tail.then(last));
+  }
+
+  /** Act as soon as nothing is under way; nothing comes between. */
+  async whenIdle<T>(act: () => T): Promise<T> {
+    while (this.#pending > 0) await this.#tail;
+    return act();
   }
 
   /**
@@ -152,20 +168,32 @@ export class Runtime {
     if (failure) throw failure.error;
   }
 
-  /** Close the library, once nothing is under way. */
+  /** Take no more work, and close the library once nothing is under way and everything made with it is released. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    while (this.#pending > 0) await this.#tail;
+    await this.whenIdle(() => this.#finish());
+  }
+
+  #finish(): void {
+    if (this.#finished || this.#pending > 0 || this.counters.liveHandles > 0) return;
+    this.#finished = true;
     this.api.releaseRunOptions(this.runOptions);
     this.api.releaseMemoryInfo(this.memoryInfo);
     this.api.releaseEnv(this.environment);
     this.#library.close();
   }
 
+  #checkOpen(): void {
+    if (this.#closed) throw new BackendError("Cannot use the ffi backend: it was closed", "ffi");
+  }
+
   #follow(work: Promise<void>): void {
     this.#pending++;
-    this.#tail = work.finally(() => this.#pending--);
+    this.#tail = work.finally(() => {
+      this.#pending--;
+      if (this.#closed) this.#finish();
+    });
   }
 
   /** Run work; its failure is kept for the next `settle`. */

@@ -1,10 +1,11 @@
 // Tensors in memory that ONNX Runtime allocated, seen from JavaScript through a view that copies nothing.
+import { BackendError } from "../../src/errors.ts";
 import type { DeviceTensor } from "../../src/graph/mod.ts";
 import { bytesPerElement, type DataType, sizeOf, type TypedArray, viewArray } from "../../src/tensor/mod.ts";
 import { onnxTypes } from "../onnx/model.ts";
 import { OutPointer, type Runtime } from "./runtime.ts";
 
-/** Room for at least this many bytes is asked for: a tensor without elements has an address too. */
+/** Room for at least this many elements is asked for: a tensor without elements has an address too. */
 const leastElements = 1;
 
 /** An OrtValue that owns its memory. */
@@ -56,7 +57,6 @@ export class OrtValue {
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    this.runtime.counters.liveHandles--;
     this.runtime.release(() => this.runtime.api.releaseValue(this.pointer));
   }
 }
@@ -64,6 +64,7 @@ export class OrtValue {
 /** A buffer that programs are bound to. A value assigned at the end of a run takes the place of the one before. */
 export class OrtTensor implements DeviceTensor {
   value: OrtValue;
+  #released = false;
 
   constructor(runtime: Runtime, readonly dataType: DataType, readonly capacity: readonly number[]) {
     this.value = new OrtValue(runtime, dataType, capacity);
@@ -71,7 +72,25 @@ export class OrtTensor implements DeviceTensor {
     new Uint8Array(data.buffer, data.byteOffset, data.byteLength).fill(0);
   }
 
+  /**
+   * The elements.
+   *
+   * @throws {BackendError} If the buffer was released: its memory may be another's.
+   */
+  get data(): TypedArray {
+    this.checkLive();
+    return this.value.data;
+  }
+
+  /** @throws {BackendError} If the buffer was released. */
+  checkLive(): void {
+    if (this.#released) {
+      throw new BackendError(`Cannot use a buffer for ${this.dataType} [${this.capacity}]: it was released`, "ffi");
+    }
+  }
+
   [Symbol.dispose](): void {
+    this.#released = true;
     this.value.release();
   }
 }

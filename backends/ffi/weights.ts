@@ -1,22 +1,18 @@
-// A model's parameters: left in their file where they lie there as float32, else held once in ONNX Runtime's memory,
-// [out, in] matrices exchanged so that a product reads them as they lie.
-import { ShapeError } from "../../src/errors.ts";
+// A model's parameters as they are stored, [out, in] as torch.nn.Linear has them: left in their file where they lie there
+// as float32, so that all sessions read the same pages; else held once in ONNX Runtime's memory.
+import { BackendError, ShapeError } from "../../src/errors.ts";
 import type { OpenOptions, ParameterSource, Weights } from "../../src/graph/mod.ts";
 import { isFloat, Tensor, toFloat32 } from "../../src/tensor/mod.ts";
 import type { ExternalData } from "../onnx/mod.ts";
 import type { Runtime } from "./runtime.ts";
 import { OrtTensor } from "./value.ts";
 
-/** A matrix with its axes exchanged. */
-export function exchangeAxes(source: Float32Array, rows: number, columns: number, target: Float32Array): void {
-  // Square blocks keep both sides in the cache.
-  const block = 32;
-  for (let r0 = 0; r0 < rows; r0 += block) {
-    for (let c0 = 0; c0 < columns; c0 += block) {
-      const [r1, c1] = [Math.min(rows, r0 + block), Math.min(columns, c0 + block)];
-      for (let r = r0; r < r1; r++) for (let c = c0; c < c1; c++) target[c * rows + r] = source[r * columns + c];
-    }
-  }
+/** A program as its weights see it. */
+export interface Reader {
+  /** Whether the program's session reads a parameter from its file. */
+  readsFile(name: string): boolean;
+  /** Compile anew, since parameters are elsewhere. */
+  reload(): Promise<void>;
 }
 
 /** A folder and a file in it. */
@@ -25,15 +21,12 @@ function splitPath(path: string): [folder: string, file: string] {
   return [path.slice(0, at) || "/", path.slice(at + 1)];
 }
 
-/** As stored, and with the axes exchanged. */
-const layoutsOf = [false, true] as const;
-
-const keyOf = (name: string, transposed: boolean): string => `${transposed ? "exchanged" : "stored"} ${name}`;
-
 /** Parameters on the ffi backend. */
 export class FfiWeights implements Weights {
+  /** The programs that were compiled with these weights. */
+  readonly readers = new Set<Reader>();
   readonly #held = new Map<string, OrtTensor>();
-  /** Parameters that sessions read from the file. */
+  /** The bytes of parameters that sessions read from the file. */
   readonly #external = new Map<string, number>();
   /** Parameters that have another value than their file. */
   readonly #changed = new Set<string>();
@@ -56,6 +49,7 @@ export class FfiWeights implements Weights {
     const info = this.source.parameters.get(name);
     if (!info?.region || info.dataType !== "float32" || this.options.trainable || this.#changed.has(name)) return;
     const [folder, file] = splitPath(info.region.path);
+    // A session knows one folder; a file that is elsewhere is read into memory.
     if (folder !== this.#folder) return;
     return { file, offset: info.region.offset, byteLength: info.region.byteLength };
   }
@@ -68,13 +62,20 @@ export class FfiWeights implements Weights {
   }
 
   /** A parameter in memory, float32 if it is a floating-point number. */
-  async hold(name: string, transposed: boolean): Promise<OrtTensor> {
-    return this.#held.get(keyOf(name, transposed)) ?? this.#allocate(name, await this.#current(name), transposed);
+  async hold(name: string): Promise<OrtTensor> {
+    this.#checkOpen(name);
+    const held = this.#held.get(name);
+    if (held) return held;
+    const stored = await this.source.read(name);
+    this.#checkOpen(name);
+    return this.#held.get(name) ?? this.#allocate(name, stored);
   }
 
   async read(name: string): Promise<Tensor> {
     await this.runtime.settle();
-    return await this.#current(name);
+    const held = this.#held.get(name);
+    if (!held) return await this.source.read(name);
+    return new Tensor(held.dataType, held.capacity, held.data.slice());
   }
 
   async write(name: string, tensor: Tensor): Promise<void> {
@@ -82,53 +83,41 @@ export class FfiWeights implements Weights {
     if (info?.shape.join() !== tensor.shape.join()) {
       throw new ShapeError(`Cannot write "${name}": it is [${info?.shape}], the new value [${tensor.shape}]`);
     }
-    if (this.#external.has(name)) {
-      throw new ShapeError(
-        `Cannot write "${name}": compiled programs read it from its file; open the weights as trainable`,
-      );
+    this.#checkOpen(name);
+    const held = this.#held.get(name);
+    if (held) {
+      this.runtime.queue(() => this.#fill(held, tensor));
+      return await this.runtime.settle();
     }
     await this.runtime.settle();
     this.#changed.add(name);
-    const layouts = layoutsOf.filter((transposed) => this.#held.has(keyOf(name, transposed)));
-    if (layouts.length === 0) this.#allocate(name, tensor, false);
-    for (const transposed of layouts) this.#fill(this.#held.get(keyOf(name, transposed))!, tensor, transposed);
+    this.#allocate(name, tensor);
+    this.runtime.counters.weightBytes -= this.#external.get(name) ?? 0;
+    this.#external.delete(name);
+    for (const reader of this.readers) if (reader.readsFile(name)) await reader.reload();
   }
 
-  /** A parameter's value: what is held, else what is stored. */
-  async #current(name: string): Promise<Tensor> {
-    const transposed = layoutsOf.find((layout) => this.#held.has(keyOf(name, layout)));
-    if (transposed === undefined) return await this.source.read(name);
-    const held = this.#held.get(keyOf(name, transposed))!;
-    const data = held.value.data.slice();
-    if (!transposed) return new Tensor(held.dataType, held.capacity, data);
-    const [columns, rows] = held.capacity;
-    exchangeAxes(held.value.data as Float32Array, columns, rows, data as Float32Array);
-    return new Tensor(held.dataType, [rows, columns], data);
+  #checkOpen(name: string): void {
+    if (this.#disposed) throw new BackendError(`Cannot use "${name}": the weights were released`, "ffi");
   }
 
-  #allocate(name: string, tensor: Tensor, transposed: boolean): OrtTensor {
-    const key = keyOf(name, transposed);
-    const known = this.#held.get(key);
-    if (known) return known;
-    const shape = transposed ? tensor.shape.toReversed() : tensor.shape;
-    const held = new OrtTensor(this.runtime, isFloat(tensor.dataType) ? "float32" : tensor.dataType, shape);
-    this.#held.set(key, held);
-    this.runtime.counters.weightBytes += held.value.data.byteLength;
-    this.#fill(held, tensor, transposed);
+  #allocate(name: string, tensor: Tensor): OrtTensor {
+    const held = new OrtTensor(this.runtime, isFloat(tensor.dataType) ? "float32" : tensor.dataType, tensor.shape);
+    this.#held.set(name, held);
+    this.runtime.counters.weightBytes += held.data.byteLength;
+    this.#fill(held, tensor);
     return held;
   }
 
-  #fill(held: OrtTensor, { dataType, shape, data }: Tensor, transposed: boolean): void {
-    const values = isFloat(dataType) ? toFloat32(dataType, data) : data;
-    if (transposed) exchangeAxes(values as Float32Array, shape[0], shape[1], held.value.data as Float32Array);
-    else held.value.data.set(values as never);
+  #fill(held: OrtTensor, { dataType, data }: Tensor): void {
+    held.data.set((isFloat(dataType) ? toFloat32(dataType, data) : data) as never);
   }
 
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
     for (const held of this.#held.values()) {
-      this.runtime.counters.weightBytes -= held.value.data.byteLength;
+      this.runtime.counters.weightBytes -= held.data.byteLength;
       held[Symbol.dispose]();
     }
     for (const bytes of this.#external.values()) this.runtime.counters.weightBytes -= bytes;

@@ -20,7 +20,8 @@ export function readsItsCache(node: Node): boolean {
   if (!keys || !values || mask || !causal || length === undefined) return false;
   const T = query.shape[2];
   const width = query.shape[3] as number;
-  return keys.axis === 2 && values.axis === 2 && keys.at === values.at && dimension(length) === addDimensions(keys.at, T) &&
+  return keys.axis === 2 && values.axis === 2 && keys.at === values.at &&
+    dimension(length) === addDimensions(keys.at, T) &&
     query.shape[0] === key.shape[0] && key.shape[3] === value.shape[3] && width % 8 === 0;
 }
 

@@ -3,6 +3,7 @@ import type { Node } from "../../src/graph/mod.ts";
 import { type AttributesOf, type CompositeName, normalizeAxis } from "../../src/operators/mod.ts";
 import { attentionLowering, readsItsCache, usesAllKeys } from "./attention.ts";
 import type { Lowering, LoweringContext } from "./lowering.ts";
+import { microsoft } from "./model.ts";
 
 type Native = "linear" | "layerNormalization" | "softmax" | "logSoftmax" | "gelu" | "reduceMean" | "attention";
 
@@ -20,13 +21,13 @@ export const compositeLowerings: { [K in Native]: Lowering<AttributesOf<K>> } = 
   linear: (context, node) => {
     const { weightLayout = "out_in", activation } = node.attributes;
     const [x, weight, bias] = node.inputs;
-    let matrix = context.name(weight);
-    if (weightLayout === "out_in" && !context.transposed.has(weight)) {
-      matrix = context.model.node("Transpose", [matrix], { perm: [1, 0] });
-    }
-    const operands = [context.name(x), matrix];
-    if (!bias && !activation) return context.write(node, "MatMul", operands);
-    let y = context.model.node("MatMul", operands);
+    const operands = [context.name(x), context.name(weight)];
+    // The weight is read as it is stored: with one row this is as fast as any other layout, and nothing is copied.
+    const [type, attributes, domain] = weightLayout === "out_in"
+      ? ["FusedMatMul", { transB: 1 }, microsoft] as const
+      : ["MatMul", {}, undefined] as const;
+    if (!bias && !activation) return context.write(node, type, operands, attributes, domain);
+    let y = context.model.node(type, operands, attributes, { domain });
     if (!activation) return context.write(node, "Add", [y, context.name(bias)]);
     if (bias) y = context.model.node("Add", [y, context.name(bias)]);
     return activations[activation](context, node, y);

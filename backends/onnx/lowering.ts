@@ -15,8 +15,6 @@ export class LoweringContext {
   /** The names that values must have, because they are the model's outputs. */
   readonly #wanted = new Map<Value, string>();
   readonly #constants = new Map<string, string>();
-  /** The parameters that are held with their axes exchanged: `linear` multiplies with them as they lie. */
-  readonly transposed = new Set<Value>();
   /** Attention results as they come, [rows, T, H · D], before they are cut into heads. */
   readonly joined = new Map<Value, string>();
 

@@ -18,30 +18,18 @@ export interface OnnxModel {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** The named sizes that are inputs `size:NAME`, [1], int64. */
   readonly sizes: readonly string[];
-  /** The parameters that are inputs `parameter:NAME`, and whether with their two axes exchanged. */
-  readonly boundParameters: ReadonlyMap<string, { transposed: boolean }>;
+  /** The parameters that are inputs `parameter:NAME`. */
+  readonly boundParameters: ReadonlySet<string>;
   /** The states and parameters that the model gives a new value `next:NAME`, and when it counts. */
   readonly writes: ReadonlyMap<string, { kind: "state" | "parameter"; when: "inPlace" | "atEnd" }>;
 }
 
-/** Where a parameter's bytes are: in a file, or bound at run time (stored as it is, since it is trained). */
-export type ParameterPlace = ExternalData | "bound" | "boundAsStored";
+/** Where a parameter's bytes are: in a file, or in a buffer that is bound at run time. */
+export type ParameterPlace = ExternalData | "bound";
 
 /** Whether a node is lowered as it is. */
 export function supportsNode(node: Node): boolean {
   return Object.hasOwn(primitives, node.operator.name) || isNative(node);
-}
-
-/** The parameters whose every use is to be multiplied with as [out, in]: they are better held as [in, out]. */
-function multipliedOnly(graph: Graph): Set<Value> {
-  const found = new Set(graph.parameters.values());
-  for (const node of graph.nodes) {
-    const { weightLayout = "out_in" } = node.attributes as { weightLayout?: string };
-    node.inputs.forEach((value, i) => {
-      if (!(node.operator.name === "linear" && i === 1 && weightLayout === "out_in")) found.delete(value);
-    });
-  }
-  return found;
 }
 
 /**
@@ -90,8 +78,7 @@ function lowerLeaf(context: LoweringContext, node: Node, place: (name: string) =
   if (typeof at === "object") {
     return context.model.initializer(`parameter:${name}`, dataType, shape as readonly number[], at);
   }
-  const held = context.transposed.has(node.outputs[0]) ? shape.toReversed() : shape;
-  return context.model.input(`${kind}:${name}`, dataType, held);
+  return context.model.input(`${kind}:${name}`, dataType, shape);
 }
 
 /**
@@ -104,15 +91,7 @@ function lowerLeaf(context: LoweringContext, node: Node, place: (name: string) =
 export function toOnnx(graph: Graph, place: (name: string) => ParameterPlace): OnnxModel {
   checkOrder(graph);
   const context = new LoweringContext();
-  const boundParameters = new Map<string, { transposed: boolean }>();
-  const candidates = multipliedOnly(graph);
-  for (const [name, value] of graph.parameters) {
-    const at = place(name);
-    if (typeof at === "object") continue;
-    const transposed = at === "bound" && candidates.has(value);
-    if (transposed) context.transposed.add(value);
-    boundParameters.set(name, { transposed });
-  }
+  const boundParameters = new Set([...graph.parameters.keys()].filter((name) => place(name) === "bound"));
   const writes = new Map<string, { kind: "state" | "parameter"; when: "inPlace" | "atEnd" }>();
   const results: [name: string, value: Value][] = [...graph.outputs].map(([name, value]) => [`output:${name}`, value]);
   for (const node of graph.nodes.filter(({ operator }) => operator.writesState)) {
