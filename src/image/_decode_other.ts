@@ -1,4 +1,4 @@
-// GIF (the first frame), BMP and CMYK JPEG pixels, by the image crate in photon's WebAssembly. Loaded on first use.
+// GIF (the first frame) and BMP pixels, by the image crate in photon's WebAssembly. Loaded on first use.
 import { initPhoton, PhotonImage } from "@cf-wasm/photon/others";
 import type { ImageHeader } from "./header.ts";
 import { type Channels, RawImage } from "./raw_image.ts";

@@ -35,7 +35,7 @@ export function readJpegHeader(bytes: Uint8Array, name: string): ImageHeader {
         if (![0xc0, 0xc1, 0xc2].includes(marker) || body[0] !== 8) {
           fail(`it is coded by process SOF${marker - 0xc0} with ${body[0]} bits; Huffman-coded 8 bits are read`, at);
         }
-        frame = {
+        frame ??= {
           bits: body[0],
           height: body[1] << 8 | body[2],
           width: body[3] << 8 | body[4],

@@ -67,11 +67,13 @@ async function decode(bytes: Uint8Array, header: ImageHeader, name: string): Pro
 }
 
 /** A decoder is loaded when the first picture of its format comes: start-up stays short. */
-async function decoderOf(header: ImageHeader): Promise<(bytes: Uint8Array, header: ImageHeader) => Promise<RawImage>> {
+async function decoderOf(
+  header: ImageHeader,
+): Promise<(bytes: Uint8Array, header: ImageHeader) => RawImage | Promise<RawImage>> {
   if (header.format === "png") return (await import("./_decode_png.ts")).decodePng;
   if (header.format === "webp") return (await import("./_decode_webp.ts")).decodeWebp;
-  const plainJpeg = header.format === "jpeg" && header.color !== "cmyk" && header.color !== "ycck";
-  return plainJpeg ? (await import("./_decode_jpeg.ts")).decodeJpeg : (await import("./_decode_other.ts")).decodeOther;
+  if (header.format === "jpeg") return (await import("./jpeg/decode.ts")).decodeJpeg;
+  return (await import("./_decode_other.ts")).decodeOther;
 }
 
 function nameOf(source: string | URL | Uint8Array | Blob): string {
