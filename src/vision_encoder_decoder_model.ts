@@ -151,7 +151,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     const ids = this.#checkIds(inputs.decoderInputIds, batch);
     const T = ids[0].length;
     return await this.#inTurn(async () => {
-      const session = await this.#runner.session({ batch, beams: 1, size, positions: T + 1, result: "logits" });
+      const session = await this.#runner.session({ batch, beams: 1, size, positions: T, logits: T, selection: "none" });
       session.encode(inputs.pixelValues);
       session.writeTokens(ids);
       session.decode(0, T);
@@ -181,7 +181,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     return await this.#inTurn(async () => {
       options.signal?.throwIfAborted();
       const positions = generation.maxLength;
-      const session = await this.#runner.session({ batch, beams: 1, size, positions, result: "greedy" });
+      const session = await this.#runner.session({ batch, beams: 1, size, positions, logits: 1, selection: "greedy" });
       const start = performance.now();
       session.encode(pixelValues);
       if (options.onTimings) await session.read("encoderStates", { shape: [1], signal: options.signal });

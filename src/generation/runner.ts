@@ -1,8 +1,9 @@
 // A model on a backend: its weights, its compiled programs, and the buffers of the generation under way.
 // Programs are compiled once; an encode program for each size of picture, of which the last four are kept.
 import type { Backend, Graph, ParameterSource, Program, Weights, WeightStorage } from "../graph/mod.ts";
-import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode, type DecodeResult } from "../models/mod.ts";
+import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode } from "../models/mod.ts";
 import { prepare } from "../passes/mod.ts";
+import { buildGreedySelect } from "./select.ts";
 import { Session, type SessionShape } from "./session.ts";
 
 /** Encode programs kept for pictures of different sizes. */
@@ -48,9 +49,13 @@ export class ModelRunner implements AsyncDisposable {
     const weights = await backend.open(source, { storage: options.storage, lowMemory: options.lowMemory });
     const runner = new ModelRunner(architecture, backend, weights);
     try {
-      await runner.encodeProgram(architecture.encoder.imageSize, options.signal);
-      await runner.crossProgram(options.signal);
-      await runner.decodeProgram("greedy", options.signal);
+      const { imageSize } = architecture.encoder;
+      await Promise.all([
+        runner.encodeProgram(imageSize, options.signal),
+        runner.crossProgram(options.signal),
+        runner.decodeProgram(options.signal),
+        runner.greedyProgram(options.signal),
+      ]);
     } catch (error) {
       await runner[Symbol.asyncDispose]();
       throw error;
@@ -75,9 +80,14 @@ export class ModelRunner implements AsyncDisposable {
     return this.#compile("cross", () => buildCrossKeysValues(this.architecture), signal);
   }
 
-  /** A decode program. */
-  decodeProgram(result: DecodeResult, signal?: AbortSignal): Promise<Compiled> {
-    return this.#compile(`decode ${result}`, () => buildDecode(this.architecture, result), signal);
+  /** The decode program. */
+  decodeProgram(signal?: AbortSignal): Promise<Compiled> {
+    return this.#compile("decode", () => buildDecode(this.architecture), signal);
+  }
+
+  /** The program that takes the best token. */
+  greedyProgram(signal?: AbortSignal): Promise<Compiled> {
+    return this.#compile("greedy", () => buildGreedySelect(this.architecture.decoder.vocabularySize), signal);
   }
 
   /** The buffers for a generation; those of the last one are used again where they fit. */

@@ -1,8 +1,8 @@
 // The buffers of one generation: pictures, the encoder's keys and values, the caches and the tokens, all on the device.
 import { type DeviceTensor, resolveShape, type Run, type Sizes } from "../graph/mod.ts";
-import type { DecodeResult } from "../models/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import type { Compiled, ModelRunner } from "./runner.ts";
+import type { Selection } from "./select.ts";
 
 /** What a session has room for. */
 export interface SessionShape {
@@ -12,8 +12,10 @@ export interface SessionShape {
   readonly size: readonly [height: number, width: number];
   /** Positions of each row. */
   readonly positions: number;
-  /** What the decoder gives. */
-  readonly result: DecodeResult;
+  /** How many of the last tokens' logits the decoder gives: 1 to generate, T for all. */
+  readonly logits: number;
+  /** How the next token is found. */
+  readonly selection: Selection;
 }
 
 /** Capacities are multiples of this, so that generations of similar lengths share buffers. */
@@ -26,26 +28,29 @@ export class Session implements Disposable {
   readonly sizes: Sizes;
   #encode!: Run;
   #cross!: Run;
+  #select: Run | undefined;
   #bindDecode!: (sizes: Sizes) => Run;
   /** The decode bindings by T. */
   readonly #decode = new Map<number, Run>();
 
   private constructor(readonly runner: ModelRunner, readonly shape: SessionShape, sources: number) {
     const capacity = Math.ceil(shape.positions / capacityStep) * capacityStep;
-    this.sizes = { batch: shape.batch, beams: shape.beams, sources, capacity };
+    this.sizes = { batch: shape.batch, beams: shape.beams, sources, capacity, L: shape.logits };
   }
 
   /** Allocate the buffers and bind the programs. */
   static async create(runner: ModelRunner, shape: SessionShape): Promise<Session> {
     const encode = await runner.encodeProgram(shape.size);
     const cross = await runner.crossProgram();
-    const decode = await runner.decodeProgram(shape.result);
+    const decode = await runner.decodeProgram();
+    const select = shape.selection === "greedy" ? await runner.greedyProgram() : undefined;
     const sources = encode.graph.outputs.get("encoderStates")!.shape[1] as number;
     const session = new Session(runner, shape, sources);
     try {
       session.#encode = session.#bind(encode);
       session.#cross = session.#bind(cross);
       session.#bindDecode = (sizes) => session.#bind(decode, sizes);
+      session.#select = select && session.#bind(select, { ...session.sizes, length: session.sizes.capacity - 1 });
     } catch (error) {
       session[Symbol.dispose]();
       throw error;
@@ -54,10 +59,10 @@ export class Session implements Disposable {
   }
 
   /** Whether the session can serve another generation. */
-  fits({ batch, beams, size, positions, result }: SessionShape): boolean {
-    const own = this.shape;
-    return own.batch === batch && own.beams === beams && own.size.join() === size.join() && own.result === result &&
-      positions <= this.sizes.capacity && positions > this.sizes.capacity - capacityStep;
+  fits({ positions, ...shape }: SessionShape): boolean {
+    const { positions: _, ...own } = this.shape;
+    return JSON.stringify(own) === JSON.stringify(shape) && positions <= this.sizes.capacity &&
+      positions > this.sizes.capacity - capacityStep;
   }
 
   /** Queue the encoder on pictures [batch, channels, height, width], float32, and its keys and values. */
@@ -75,15 +80,15 @@ export class Session implements Disposable {
     );
   }
 
-  /** Queue the decoder on the T tokens from position `past` on. */
+  /** Queue the decoder on the T tokens from position `past` on, and the choice of the next token. */
   decode(past: number, T: number): void {
     let run = this.#decode.get(T);
     if (!run) {
-      // The run writes the next token too, behind the T it reads.
-      run = this.#bindDecode({ ...this.sizes, T, past: this.sizes.capacity - T - 1 });
+      run = this.#bindDecode({ ...this.sizes, T, past: this.sizes.capacity - T });
       this.#decode.set(T, run);
     }
     run.enqueue({ past });
+    this.#select?.enqueue({ length: past + T });
   }
 
   /** Wait, and read all tokens: [rows, capacity], int64. */

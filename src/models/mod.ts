@@ -2,6 +2,15 @@
 export { type PretrainedConfig } from "./config.ts";
 export type { Family, TextDecoder, VisionEncoder } from "./family.ts";
 export { buildForward, type ForwardOptions } from "./forward.ts";
+export {
+  type DeclaredParameter,
+  declaredParameters,
+  ModelParameters,
+  storedIn,
+  type StoredParameter,
+} from "./parameters.ts";
+export { resizeEmbeddings } from "./resize_embeddings.ts";
+export { warmStart, type WarmStartOptions } from "./warm_start.ts";
 export { decoders, defaultConfig, encoders } from "./registry.ts";
 export {
   type Architecture,
@@ -9,6 +18,5 @@ export {
   buildCrossKeysValues,
   buildDecode,
   buildEncode,
-  type DecodeResult,
 } from "./vision_encoder_decoder.ts";
 export { readJson, VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";

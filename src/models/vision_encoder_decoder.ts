@@ -1,7 +1,7 @@
 // A VisionEncoderDecoder model as three programs: encode (once a picture), crossKeysValues (once a picture) and decode.
 import { ConfigError } from "../errors.ts";
 import { type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
-import { argMax, cacheAppend, slice } from "../operators/mod.ts";
+import { cacheAppend, slice } from "../operators/mod.ts";
 import { attentionsOf } from "./attending.ts";
 import type { KeysValues, TextDecoder, VisionEncoder } from "./family.ts";
 import { buildSection, decoders, encoders } from "./registry.ts";
@@ -83,22 +83,19 @@ export function buildCrossKeysValues(architecture: Architecture): Graph {
   return builder.build();
 }
 
-/** What a decode program does with the last state: append the best token to `tokens`, or give all logits. */
-export type DecodeResult = "greedy" | "logits";
-
 /**
- * The decoder's program, for a prompt (T > 1) as for a step (T = 1).
+ * The decoder's program, for a prompt (T > 1) as for a step (T = 1). What is made of its logits is another program's
+ * matter (buildSelect in src/generation): so one program, and one copy of the weights, serves every use.
  *
- * rows = batch · beams. State `tokens` [rows, capacity] holds the ids; this run reads those from `past` on, T of them.
+ * rows = batch · beams. State `tokens` [rows, capacity] holds the ids; a run reads those from `past` on, T of them.
  * States `self.keys.N`, `self.values.N` [rows, H, capacity, D] are the cache; inputs `cross.*` come from
- * `buildCrossKeysValues`. A greedy run writes the next token at `past + T`; otherwise output `logits` [rows, T, V].
+ * `buildCrossKeysValues`. Output `logits` [rows, L, V] is that of the last L of the T tokens.
  */
 export function buildDecode(
   { decoder }: Architecture,
-  result: DecodeResult,
   options: { hiddenStates?: boolean } = {},
 ): Graph {
-  const builder = new GraphBuilder(`decode ${result}`);
+  const builder = new GraphBuilder("decode");
   const scope = new Scope(builder, "decoder");
   const rows = "batch*beams";
   const { heads, headWidth, hiddenSize, layers } = decoder;
@@ -121,13 +118,8 @@ export function buildDecode(
     past: "past",
     ...attentionsOf({ cross, append, length: "past+T" }),
   });
-  if (result === "greedy") {
-    const last = slice(lastHiddenState, { starts: [0, "T-1", 0], sizes: [rows, 1, hiddenSize] });
-    const next = argMax(decoder.logits(scope, last), { axis: -1 });
-    cacheAppend(tokens, next, { axis: 1, at: "past+T" });
-  } else {
-    builder.output("logits", decoder.logits(scope, lastHiddenState));
-  }
+  const last = slice(lastHiddenState, { starts: [0, "T-L", 0], sizes: [rows, "L", hiddenSize] });
+  builder.output("logits", decoder.logits(scope, last));
   if (options.hiddenStates) hiddenStates.forEach((value, n) => builder.output(`hiddenStates.${n}`, value));
   return builder.build();
 }

@@ -2,6 +2,7 @@
 // the embedded model, their weights bound or lying in a file, and one model for each operator that ONNX lowers.
 import { toOnnx } from "../../backends/onnx/mod.ts";
 import { supportsNode } from "../../backends/onnx/mod.ts";
+import { buildGreedySelect } from "../../src/generation/select.ts";
 import { type Graph, GraphBuilder, type Operator } from "../../src/graph/mod.ts";
 import { architectureOf, buildCrossKeysValues, buildDecode, buildEncode } from "../../src/models/mod.ts";
 import { VisionEncoderDecoderConfig } from "../../src/models/mod.ts";
@@ -31,9 +32,10 @@ for (const external of [false, true]) {
   const tag = external ? "external" : "bound";
   write(`encode_${tag}`, buildEncode(architecture, architecture.encoder.imageSize), external);
   write(`cross_${tag}`, buildCrossKeysValues(architecture), external);
-  write(`decode_greedy_${tag}`, buildDecode(architecture, "greedy"), external);
-  write(`decode_logits_${tag}`, buildDecode(architecture, "logits"), external);
+  write(`decode_${tag}`, buildDecode(architecture), external);
 }
+
+write("select_greedily", buildGreedySelect(architecture.decoder.vocabularySize), false);
 
 const cases = new URL("../fixtures/operators/", import.meta.url);
 for (const file of ["operators", "extra"]) {
