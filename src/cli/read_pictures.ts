@@ -1,6 +1,7 @@
 // The command's work: load a model, read each picture in the order given, say what went wrong, count it.
 import { Captioner } from "../captioner.ts";
 import { LimnerError } from "../errors.ts";
+import type { Timings } from "../generation/mod.ts";
 import { type RawImage, readImage } from "../image/mod.ts";
 import { type Console, oneLine } from "./console.ts";
 import type { CommandOptions } from "./options.ts";
@@ -53,35 +54,48 @@ async function readAll(
   let failures = 0;
   for (const [i, file] of pictures.entries()) {
     progress.show("reading", i, pictures.length);
+    let reading: Reading;
     try {
-      const began = performance.now();
-      const image = await (i === 0 ? first : open(file));
-      let timings = "";
-      const text = await captioner.caption(image, {
-        maxNewTokens: options.maxNewTokens,
-        onTimings: ({ encode, decode, tokens }) => {
-          timings = `encode ${milliseconds(encode)} ms, decode ${tokens} tokens, ${
-            milliseconds(decode / Math.max(1, tokens))
-          } ms/token`;
-        },
-      });
-      const taken = milliseconds(performance.now() - began);
-      const line = options.json
-        ? JSON.stringify({ file, text, milliseconds: taken })
-        : pictures.length > 1
-        ? oneLine(text)
-        : text;
-      progress.above(() => console.print(line + "\n"));
-      if (console.closed) break;
-      if (options.verbose) progress.above(() => console.say(`${nameOf(file)}: ${taken} ms, ${timings}`));
+      reading = await readOne(captioner, i === 0 ? first : open(file), options);
     } catch (error) {
       failures++;
       const message = describe(error);
       const named = message.includes(nameOf(file)) ? message : `Could not read ${nameOf(file)}: ${message}`;
       progress.above(() => console.complain(named));
+      continue;
+    }
+    progress.above(() => console.print(format(file, reading, options) + "\n"));
+    if (console.closed) break;
+    if (options.verbose) {
+      progress.above(() => console.say(`${nameOf(file)}: ${reading.milliseconds} ms, ${reading.timings}`));
     }
   }
   return failures > 0 ? 1 : 0;
+}
+
+interface Reading {
+  readonly text: string;
+  readonly milliseconds: number;
+  readonly timings: string;
+}
+
+async function readOne(captioner: Captioner, image: Promise<RawImage>, options: CommandOptions): Promise<Reading> {
+  const began = performance.now();
+  let timings = "";
+  const onTimings = ({ encode, decode, tokens }: Timings): void => {
+    const each = milliseconds(decode / Math.max(1, tokens));
+    timings = `encode ${milliseconds(encode)} ms, decode ${tokens} tokens, ${each} ms/token`;
+  };
+  const text = await captioner.caption(await image, {
+    maxNewTokens: options.maxNewTokens,
+    ...(options.verbose ? { onTimings } : {}),
+  });
+  return { text, milliseconds: milliseconds(performance.now() - began), timings };
+}
+
+function format(file: string, { text, milliseconds }: Reading, { json, pictures }: CommandOptions): string {
+  if (json) return JSON.stringify({ file, text, milliseconds });
+  return pictures.length > 1 ? oneLine(text) : text;
 }
 
 // Linux's graphics libraries complain on standard error where no runtime folder is named, though none is needed.
