@@ -21,8 +21,9 @@ export { availableBackends, loadBackend } from "./src/load_backend.ts";
 export { defaultConfig, type PretrainedConfig, VisionEncoderDecoderConfig } from "./src/models/mod.ts";
 export { type DataType, type NestedNumbers, Tensor, type TypedArray } from "./src/tensor/mod.ts";
 export * from "./src/tokenizer/mod.ts";
+export type { ForwardInputs, ForwardOutput, TokenRows } from "./src/forward.ts";
+export type { SaveOptions } from "./src/save.ts";
 export {
-  type ForwardOutput,
   type GenerateOutput,
   type LoadOptions,
   type LoadProgress,

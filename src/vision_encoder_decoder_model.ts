@@ -1,7 +1,8 @@
 // The model a user holds: a configuration, weights on a backend, and what can be done with them.
 // Calls are queued and run one after another, so several may be under way at once.
-import { ConfigError, ShapeError } from "./errors.ts";
+import { ConfigError } from "./errors.ts";
 import { openCheckpoint } from "./checkpoint/mod.ts";
+import { checkPictures, type ForwardInputs, type ForwardOutput, ForwardRunner } from "./forward.ts";
 import { openRepository } from "./hub/mod.ts";
 import type { Backend, BackendName, BackendOptions, WeightStorage } from "./graph/mod.ts";
 import { loadBackend } from "./load_backend.ts";
@@ -13,8 +14,18 @@ import {
   ModelRunner,
   settle,
 } from "./generation/mod.ts";
-import { architectureOf, readJson, VisionEncoderDecoderConfig } from "./models/mod.ts";
-import { Tensor } from "./tensor/mod.ts";
+import {
+  type Architecture,
+  architectureOf,
+  ModelParameters,
+  readJson,
+  resizeEmbeddings,
+  storedIn,
+  VisionEncoderDecoderConfig,
+  warmStart,
+} from "./models/mod.ts";
+import { saveModel, type SaveOptions } from "./save.ts";
+import type { DataType, Tensor } from "./tensor/mod.ts";
 
 /** How far the loading of a model has come. */
 export interface LoadProgress {
@@ -41,12 +52,13 @@ export interface LoadOptions extends BackendOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What `forward` computes. */
-export interface ForwardOutput {
-  /** Shape [batch, T, vocabulary], float32. */
-  readonly logits: Tensor;
-  /** Shape [batch, S, C], float32, before any projection. */
-  readonly encoderLastHiddenState: Tensor;
+/** A model that is known but not yet on a backend. */
+interface Blueprint {
+  readonly config: VisionEncoderDecoderConfig;
+  readonly architecture: Architecture;
+  readonly parameters: ModelParameters;
+  /** generation_config.json. @default what the configuration holds */
+  readonly settings?: GenerationConfig;
 }
 
 /** What `generate` returns. */
@@ -73,7 +85,10 @@ export interface GenerateOutput {
  * ```
  */
 export class VisionEncoderDecoderModel implements AsyncDisposable {
-  readonly #runner: ModelRunner;
+  #runner: ModelRunner;
+  #forward: ForwardRunner;
+  #parameters: ModelParameters;
+  readonly #options: LoadOptions;
   readonly #ownsBackend: boolean;
   /** The last call; the next one waits for it. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -83,11 +98,15 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     readonly config: VisionEncoderDecoderConfig,
     /** Settings of `generate`, with generation_config.json's keys; they may be set and are read at each call. */
     readonly generationConfig: GenerationConfig,
+    parameters: ModelParameters,
     runner: ModelRunner,
-    ownsBackend: boolean,
+    options: LoadOptions,
   ) {
+    this.#parameters = parameters;
     this.#runner = runner;
-    this.#ownsBackend = ownsBackend;
+    this.#forward = new ForwardRunner(runner.architecture, runner.backend, runner.weights);
+    this.#options = options;
+    this.#ownsBackend = typeof options.backend !== "object";
   }
 
   /** The backend the model runs on. */
@@ -105,14 +124,9 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {ShapeError} If a weight's shape is not what config.json says.
    * @throws {BackendError} If the backend cannot run here.
    */
-  static async fromPretrained(source: string | URL, options: LoadOptions = {}): Promise<VisionEncoderDecoderModel> {
+  static fromPretrained(source: string | URL, options: LoadOptions = {}): Promise<VisionEncoderDecoderModel> {
     const { onProgress, signal } = options;
-    // The backend's library loads while the files are read.
-    const given = typeof options.backend === "object" ? options.backend : undefined;
-    const loading = given ? Promise.resolve(given) : loadBackend(options.backend as BackendName | "auto", options);
-    loading.catch(() => {});
-    let backend: Backend | undefined;
-    try {
+    return VisionEncoderDecoderModel.#load(options, async () => {
       const repository = await openRepository(source, { signal, onProgress });
       const values = await readJson(repository, "config.json");
       if (!values) {
@@ -120,44 +134,178 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
       }
       const config = new VisionEncoderDecoderConfig(values);
       const architecture = architectureOf(config);
-      const settings = await readJson(repository, "generation_config.json") ?? generationConfigOf(config);
+      const settings = await readJson(repository, "generation_config.json");
       onProgress?.({ stage: "reading", done: 0 });
-      const checkpoint = await openCheckpoint(repository);
-      backend = await loading;
-      onProgress?.({ stage: "compiling", done: 0 });
-      const runner = await ModelRunner.create(architecture, backend, checkpoint, {
-        storage: options.dtype,
-        lowMemory: options.lowMemory,
-        signal,
+      const find = storedIn(await openCheckpoint(repository));
+      return {
+        config,
+        architecture,
+        settings,
+        parameters: ModelParameters.gather(config, architecture, find, { fresh: "unused" }),
+      };
+    });
+  }
+
+  /**
+   * Make a model with new parameters, by Hugging Face's rules of initialisation.
+   *
+   * @param config A configuration of the whole; what it leaves out is as its families have it.
+   * @param options.seed Makes the random numbers: the same seed, the same model. @default 0
+   * @throws {ConfigError} If the configuration does not describe a model Limner knows.
+   * @throws {BackendError} If the backend cannot run here.
+   */
+  static fromConfig(
+    config: VisionEncoderDecoderConfig | Readonly<Record<string, unknown>>,
+    options: LoadOptions & { readonly seed?: number } = {},
+  ): Promise<VisionEncoderDecoderModel> {
+    // deno-lint-ignore require-await
+    return VisionEncoderDecoderModel.#load(options, async () => {
+      const own = new VisionEncoderDecoderConfig(config);
+      const architecture = architectureOf(own);
+      const parameters = ModelParameters.gather(own, architecture, () => undefined, {
+        fresh: "all",
+        seed: options.seed,
       });
-      return new VisionEncoderDecoderModel(config, settings, runner, given === undefined);
+      return { config: own, architecture, parameters };
+    });
+  }
+
+  /**
+   * Make a model of two checkpoints. What neither has, such as the cross-attention of a masked language model, is new
+   * and listed in `newlyInitialized`.
+   *
+   * @param encoder The folder or web address of a vision encoder, with or without a head.
+   * @param decoder That of a language model: causal, masked, for pretraining, or sequence to sequence, whose decoder is
+   * taken.
+   * @param options.seed Makes the random numbers of new parameters. @default 0
+   * @param options.encoderOverrides Fields that differ from the encoder's config.json.
+   * @param options.decoderOverrides Fields that differ from the decoder's config.json.
+   * @throws {HubError} If there is no such folder, or it has no weights.
+   * @throws {ConfigError} If one of them is of a family that Limner does not know as encoder or as decoder.
+   * @throws {ShapeError} If a weight's shape is not what its config.json says.
+   */
+  static fromEncoderDecoderPretrained(
+    encoder: string | URL,
+    decoder: string | URL,
+    options: LoadOptions & {
+      readonly seed?: number;
+      readonly encoderOverrides?: object;
+      readonly decoderOverrides?: object;
+    } = {},
+  ): Promise<VisionEncoderDecoderModel> {
+    return VisionEncoderDecoderModel.#load(options, () => warmStart(encoder, decoder, options));
+  }
+
+  /** Put a model on its backend, which is loaded while its files are read. */
+  static async #load(options: LoadOptions, read: () => Promise<Blueprint>): Promise<VisionEncoderDecoderModel> {
+    const given = typeof options.backend === "object" ? options.backend : undefined;
+    const loading = given ? Promise.resolve(given) : loadBackend(options.backend as BackendName | "auto", options);
+    loading.catch(() => {});
+    let backend: Backend | undefined;
+    try {
+      const { config, architecture, parameters, settings = generationConfigOf(config) } = await read();
+      backend = await loading;
+      options.onProgress?.({ stage: "compiling", done: 0 });
+      const runner = await createRunner(architecture, backend, parameters, options);
+      return new VisionEncoderDecoderModel(config, settings, parameters, runner, options);
     } catch (error) {
       if (!given) await (backend ?? await loading.catch(() => undefined))?.[Symbol.asyncDispose]();
       throw error;
     }
   }
 
+  /** The parameters that were in no file, and are filled by Hugging Face's rules. */
+  get newlyInitialized(): readonly string[] {
+    return this.#parameters.newlyInitialized;
+  }
+
+  /** Every parameter by checkpoint name, as Python's save_pretrained writes them: tied ones once, unused ones too. */
+  namedParameters(): Map<string, { dataType: DataType; shape: readonly number[] }> {
+    return new Map(
+      [...this.#parameters.parameters].map(([name, { dataType, shape }]) => [name, { dataType, shape }]),
+    );
+  }
+
   /**
-   * Run the encoder and, on given ids, the decoder.
+   * Read a parameter, in the type it was stored in.
    *
-   * @param inputs.pixelValues Pictures, [batch, channels, height, width], float32.
-   * @param inputs.decoderInputIds Ids, [batch, T]; pads are attended to.
-   * @throws {ShapeError} If the inputs do not fit the model or one another.
+   * @throws {ShapeError} If there is none of that name.
    */
-  async forward(
-    inputs: { pixelValues: Tensor; decoderInputIds: readonly (readonly number[])[] | Tensor },
-  ): Promise<ForwardOutput> {
-    const [batch, size] = this.#checkPictures(inputs.pixelValues);
-    const ids = this.#checkIds(inputs.decoderInputIds, batch);
-    const T = ids[0].length;
-    return await this.#inTurn(async () => {
-      const session = await this.#runner.session({ batch, beams: 1, size, positions: T, logits: T, selection: "none" });
-      session.encode(inputs.pixelValues);
-      session.writeTokens(ids);
-      session.decode(0, T);
-      const logits = await session.read("logits");
-      return { logits, encoderLastHiddenState: await session.read("encoderStates") };
+  parameter(name: string): Promise<Tensor> {
+    return this.#inTurn(() => this.#read(name));
+  }
+
+  /**
+   * Replace a parameter; the next call sees it.
+   *
+   * @throws {ShapeError} If there is none of that name, or of another shape, or the tensor is not of floats.
+   */
+  setParameter(name: string, tensor: Tensor): Promise<void> {
+    return this.#inTurn(async () => {
+      const value = this.#parameters.set(name, tensor);
+      if (this.#parameters.declared.get(name)!.used) await this.#runner.weights.write(name, value);
     });
+  }
+
+  /**
+   * Give the decoder another number of tokens: rows of its embedding and of its head are cut off, or added as the mean of
+   * those there are. `config.decoder.vocab_size` is set.
+   *
+   * @throws {ConfigError} If it is not a positive whole number.
+   */
+  resizeTokenEmbeddings(vocabularySize: number): Promise<void> {
+    return this.#inTurn(async () => {
+      const { architecture, parameters } = await resizeEmbeddings(
+        this.config,
+        this.#parameters,
+        (name) => this.#read(name),
+        vocabularySize,
+      );
+      const { backend } = this;
+      const runner = await createRunner(architecture, backend, parameters, this.#options);
+      await this.#forward[Symbol.asyncDispose]();
+      await this.#runner[Symbol.asyncDispose]();
+      this.#parameters = parameters;
+      this.#runner = runner;
+      this.#forward = new ForwardRunner(architecture, backend, runner.weights);
+    });
+  }
+
+  /**
+   * Write config.json, generation_config.json and the weights as safetensors, which Python's Transformers reads. Every
+   * file appears whole or not at all.
+   *
+   * @param folder The folder, made if it is missing.
+   * @param options.maxShardSize The most bytes of tensors in a file. @default "50GB"
+   * @throws {OptionError} If `maxShardSize` is no size.
+   */
+  savePretrained(folder: string | URL, options: SaveOptions = {}): Promise<void> {
+    return this.#inTurn(() => {
+      const { config, generationConfig } = this;
+      const model = {
+        config,
+        generationConfig,
+        parameters: this.#parameters,
+        read: (name: string) => this.#read(name),
+      };
+      return saveModel(folder, model, options);
+    });
+  }
+
+  /** A parameter's current value: the backend's where training changed it. */
+  #read(name: string): Promise<Tensor> {
+    return this.#parameters.trained.has(name) ? this.#runner.weights.read(name) : this.#parameters.read(name);
+  }
+
+  /**
+   * Run the encoder and, on given ids or labels, the decoder.
+   *
+   * @throws {ShapeError} If the inputs do not fit the model or one another, or neither ids nor labels are given.
+   * @throws {ConfigError} If labels are given without ids, and `config.decoder_start_token_id` or `config.pad_token_id`
+   * is not set.
+   */
+  forward(inputs: ForwardInputs): Promise<ForwardOutput> {
+    return this.#inTurn(() => this.#forward.run(inputs, this.config));
   }
 
   /**
@@ -170,8 +318,13 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {ConfigError} If no start token is known.
    */
   async generate(pixelValues: Tensor, options: GenerateOptions = {}): Promise<GenerateOutput> {
-    const [batch, size] = this.#checkPictures(pixelValues);
     const { decoder } = this.#runner.architecture;
+    const [batch, , ...size] = checkPictures(pixelValues, this.#runner.architecture).shape as [
+      number,
+      number,
+      number,
+      number,
+    ];
     const generation = settle(this.generationConfig, options, {
       batch,
       vocabularySize: decoder.vocabularySize,
@@ -196,6 +349,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
   /** Release the model's memory, and its backend unless that was given. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turn.catch(() => {});
+    await this.#forward[Symbol.asyncDispose]();
     await this.#runner[Symbol.asyncDispose]();
     if (this.#ownsBackend) await this.backend[Symbol.asyncDispose]();
   }
@@ -206,34 +360,13 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     this.#turn = result.catch(() => {});
     return result;
   }
+}
 
-  #checkPictures(pixelValues: Tensor): [batch: number, size: [height: number, width: number]] {
-    const { channels } = this.#runner.architecture.encoder;
-    const [batch, found, height, width] = pixelValues.shape;
-    if (pixelValues.shape.length !== 4 || found !== channels || pixelValues.dataType !== "float32" || batch < 1) {
-      throw new ShapeError(
-        `Cannot encode pixelValues ${pixelValues.dataType} [${pixelValues.shape.join(", ")}]: ` +
-          `expected float32 [batch, ${channels}, height, width]`,
-        { op: "encode", shapes: [pixelValues.shape] },
-      );
-    }
-    return [batch, [height, width]];
-  }
-
-  #checkIds(given: readonly (readonly number[])[] | Tensor, batch: number): number[][] {
-    const rows = (given instanceof Tensor ? given.toList() : given) as number[][];
-    const { vocabularySize, maxPositions = Infinity } = this.#runner.architecture.decoder;
-    const T = rows[0]?.length ?? 0;
-    if (rows.length !== batch || T < 1 || T > maxPositions || rows.some((row) => row.length !== T)) {
-      throw new ShapeError(
-        `Cannot decode decoderInputIds of ${rows.length} rows of ${rows.map((row) => row.length)}: expected ${batch} ` +
-          `rows, one a picture, of one length from 1 to ${maxPositions}`,
-      );
-    }
-    const stray = rows.flat().find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
-    if (stray !== undefined) {
-      throw new ShapeError(`Cannot decode the token ${stray}: the vocabulary has ${vocabularySize}`);
-    }
-    return rows;
-  }
+function createRunner(
+  architecture: Architecture,
+  backend: Backend,
+  parameters: ModelParameters,
+  { dtype, lowMemory, signal }: LoadOptions,
+): Promise<ModelRunner> {
+  return ModelRunner.create(architecture, backend, parameters, { storage: dtype, lowMemory, signal });
 }

@@ -2,6 +2,7 @@
 import { ConfigError } from "../errors.ts";
 import { ConfigReader, isRecord, type PretrainedConfig } from "./config.ts";
 import type { Family, TextDecoder, VisionEncoder } from "./family.ts";
+import { joinedModelType, joinSections } from "./join_sections.ts";
 import { bart, mbart } from "./bart.ts";
 import { beit } from "./beit.ts";
 import { bert } from "./bert.ts";
@@ -34,19 +35,29 @@ export const decoders: Readonly<Record<string, Family<TextDecoder>>> = {
 };
 
 /**
- * Fill in a section of a config.json and build its model.
+ * Fill in a section of a config.json by its family's defaults.
  *
  * @param families The families to choose from.
  * @param section The section's object.
  * @param path Its name: `encoder` or `decoder`.
- * @throws {ConfigError} If it is missing, of an unknown model_type, or a field cannot work.
+ * @throws {ConfigError} If it is missing or of an unknown model_type.
  */
-export function buildSection<M>(families: Readonly<Record<string, Family<M>>>, section: unknown, path: string): M {
+export function readSection<M>(
+  families: Readonly<Record<string, Family<M>>>,
+  section: unknown,
+  path: string,
+): { family: Family<M>; reader: ConfigReader } {
   if (!isRecord(section)) {
     throw new ConfigError(`Cannot build the model: config.json has no "${path}" section, which describes it`, path);
   }
   const family = familyOf(families, section.model_type, path);
-  return family.build(new ConfigReader({ ...family.defaults, ...section }, path));
+  return { family, reader: new ConfigReader({ ...family.defaults, ...section }, path) };
+}
+
+/** Build the model of a section. @throws {ConfigError} As `readSection`, or if a field cannot work. */
+export function buildSection<M>(families: Readonly<Record<string, Family<M>>>, section: unknown, path: string): M {
+  const { family, reader } = readSection(families, section, path);
+  return family.build(reader);
 }
 
 function familyOf<M>(families: Readonly<Record<string, Family<M>>>, modelType: unknown, path: string): Family<M> {
@@ -67,5 +78,8 @@ function familyOf<M>(families: Readonly<Record<string, Family<M>>>, modelType: u
  */
 export function defaultConfig(modelType: string, overrides: Readonly<Record<string, unknown>> = {}): PretrainedConfig {
   const families: Record<string, Family<VisionEncoder | TextDecoder>> = { ...encoders, ...decoders };
+  if (modelType === joinedModelType) {
+    return { ...joinSections(vit.defaults, bert.defaults), ...overrides };
+  }
   return { ...structuredClone(familyOf(families, modelType, "model").defaults), ...overrides };
 }

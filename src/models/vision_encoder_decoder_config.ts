@@ -1,9 +1,9 @@
 // The configuration of a VisionEncoderDecoder model: config.json with an encoder and a decoder section.
 import { ConfigError, FormatError } from "../errors.ts";
 import { openRepository, type Repository, type RepositoryOptions } from "../hub/mod.ts";
-import { isRecord, type PretrainedConfig } from "./config.ts";
-
-const modelType = "vision-encoder-decoder";
+import { joinedModelType, joinSections, withoutCommon } from "./join_sections.ts";
+import { decoders, encoders } from "./registry.ts";
+import { commonDefaults, isRecord, type PretrainedConfig } from "./config.ts";
 
 /** A VisionEncoderDecoder configuration; its fields have config.json's names and may be set. */
 export class VisionEncoderDecoderConfig {
@@ -20,9 +20,12 @@ export class VisionEncoderDecoderConfig {
    * @throws {ConfigError} If it is of another model type, or a section is missing.
    */
   constructor(values: Readonly<Record<string, unknown>>) {
-    if (values.model_type !== modelType) {
+    if (values.model_type !== joinedModelType) {
       const found = values.model_type === undefined ? "missing" : JSON.stringify(values.model_type);
-      throw new ConfigError(`Cannot build the model: model_type is ${found}, expected "${modelType}"`, "model_type");
+      throw new ConfigError(
+        `Cannot build the model: model_type is ${found}, expected "${joinedModelType}"`,
+        "model_type",
+      );
     }
     for (const path of ["encoder", "decoder"]) {
       if (!isRecord(values[path])) {
@@ -46,13 +49,7 @@ export class VisionEncoderDecoderConfig {
     decoder: PretrainedConfig,
     overrides: Readonly<Record<string, unknown>> = {},
   ): VisionEncoderDecoderConfig {
-    return new VisionEncoderDecoderConfig({
-      model_type: modelType,
-      is_encoder_decoder: true,
-      encoder,
-      decoder,
-      ...overrides,
-    });
+    return new VisionEncoderDecoderConfig({ ...joinSections(encoder, decoder), ...overrides });
   }
 
   /**
@@ -75,9 +72,27 @@ export class VisionEncoderDecoderConfig {
     return new VisionEncoderDecoderConfig(values);
   }
 
-  /** The fields as config.json has them. */
+  /** All fields, with config.json's keys. */
   toJSON(): Record<string, unknown> {
     return { ...this };
+  }
+
+  /** The fields that are written to config.json: fields that every configuration has by default are left out. */
+  toFile(): Record<string, unknown> {
+    const whole = withoutCommon(this.toJSON());
+    const section = (config: PretrainedConfig, families: Readonly<Record<string, { defaults: PretrainedConfig }>>) => {
+      const { transformers_version: _version, ...fields } = withoutCommon(
+        config,
+        families[config.model_type]?.defaults,
+      );
+      return fields;
+    };
+    return {
+      ...whole,
+      encoder: section(this.encoder, encoders),
+      decoder: section(this.decoder, decoders),
+      transformers_version: commonDefaults.transformers_version,
+    };
   }
 }
 

@@ -1,0 +1,83 @@
+// A model made of two separate checkpoints, as VisionEncoderDecoderModel.from_encoder_decoder_pretrained: an encoder with
+// or without a head, and the decoder part of any language model. What neither has is new.
+import { ConfigError } from "../errors.ts";
+import { openCheckpoint } from "../checkpoint/mod.ts";
+import { openRepository, type RepositoryOptions } from "../hub/mod.ts";
+import { decoders, encoders, readSection } from "./registry.ts";
+import { ModelParameters, storedIn, type StoredParameter } from "./parameters.ts";
+import { type Architecture, architectureOf } from "./vision_encoder_decoder.ts";
+import { readJson, VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";
+
+/** Options of a warm start. */
+export interface WarmStartOptions extends RepositoryOptions {
+  /** Makes the random numbers of new parameters. @default 0 */
+  readonly seed?: number;
+  /** Fields that differ from the encoder's config.json. */
+  readonly encoderOverrides?: object;
+  /** Fields that differ from the decoder's config.json. */
+  readonly decoderOverrides?: object;
+}
+
+/** The sequence-to-sequence models of which only the decoder is taken; Transformers marks their configurations so. */
+const onlyDecoder = ["bart", "mbart", "trocr"];
+
+async function openPart(
+  source: string | URL,
+  part: "encoder" | "decoder",
+  options: WarmStartOptions,
+): Promise<{ section: Record<string, unknown>; prefix: string; find: (name: string) => StoredParameter | undefined }> {
+  const repository = await openRepository(source, options);
+  const values = await readJson(repository, "config.json");
+  if (!values) {
+    throw new ConfigError(`Cannot load the ${part} ${repository.name}: it has no config.json`, "config.json");
+  }
+  const overrides = part === "encoder" ? options.encoderOverrides : options.decoderOverrides;
+  const { family, reader } = part === "encoder"
+    ? readSection(encoders, { ...values, ...overrides }, part)
+    : readSection(decoders, { ...values, ...overrides }, part);
+  const find = storedIn(await openCheckpoint(repository));
+  return { section: { ...reader.values }, prefix: family.basePrefix, find };
+}
+
+/** The names that a parameter may have in a checkpoint of its own, the likeliest first. */
+function namesOf(name: string, part: "encoder" | "decoder", prefix: string): string[] {
+  if (part === "encoder") return [name, `${prefix}.${name}`];
+  const names = [name, name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : name];
+  // Sequence-to-sequence models keep the embedding that encoder and decoder share apart.
+  return name === "model.decoder.embed_tokens.weight" ? [...names, "model.shared.weight", "shared.weight"] : names;
+}
+
+/**
+ * Join two checkpoints.
+ *
+ * @param encoder The encoder's folder or web address.
+ * @param decoder The decoder's.
+ * @throws {HubError} If one of them is not there.
+ * @throws {ConfigError} If one of them is of a family that Limner does not know as encoder or decoder.
+ */
+export async function warmStart(
+  encoder: string | URL,
+  decoder: string | URL,
+  options: WarmStartOptions = {},
+): Promise<{ config: VisionEncoderDecoderConfig; architecture: Architecture; parameters: ModelParameters }> {
+  const seeing = await openPart(encoder, "encoder", options);
+  const writing = await openPart(decoder, "decoder", options);
+  if (onlyDecoder.includes(String(writing.section.model_type))) writing.section.is_encoder_decoder = false;
+  const config = VisionEncoderDecoderConfig.fromEncoderDecoderConfigs(
+    seeing.section as { model_type: string },
+    writing.section as { model_type: string },
+    { tie_word_embeddings: false },
+  );
+  const architecture = architectureOf(config);
+  const find = (name: string) => {
+    const [part] = name.split(".", 1);
+    if (part !== "encoder" && part !== "decoder") return undefined;
+    const { prefix, find } = part === "encoder" ? seeing : writing;
+    for (const candidate of namesOf(name.slice(part.length + 1), part, prefix)) {
+      const found = find(candidate);
+      if (found) return found;
+    }
+  };
+  const parameters = ModelParameters.gather(config, architecture, find, { fresh: "all", seed: options.seed });
+  return { config, architecture, parameters };
+}
