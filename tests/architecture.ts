@@ -24,7 +24,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/training": ["…src/generation"],
   "src/forward.ts": ["…src/models"],
   "src/save.ts": ["…src/generation"],
-  "src": ["…src/training", "src/load_backend.ts", "src/image", "src/tokenizer"],
+  "src": ["…src/training", "src/forward.ts", "src/save.ts", "src/load_backend.ts", "src/image", "src/tokenizer"],
   "src/cli": ["src", "src/generation", "src/image", "src/errors.ts", "deno.json"],
   "caption.ts": ["src/cli"],
   "mod.ts": ["…src"],
