@@ -50,6 +50,7 @@ export const operatorBenches: readonly OperatorBench[] = [
   product("matmul_vit_base_m197_k768_n3072", 197, 768, 3072),
   product("matmul_embedded_m65_k192_n768", 65, 192, 768),
   product("matvec_decode_k768_n3072", 1, 768, 3072),
+  product("matvec_head_k768_n32000", 1, 768, 32000),
   product("matvec_embedded_k192_n768", 1, 192, 768),
   attending("attention_vit_base_h12_t197_s197_d64", 12, 197, 197, 64),
   attending("attention_decode_h12_t1_s197_d64", 12, 1, 197, 64),
