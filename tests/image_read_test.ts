@@ -139,3 +139,55 @@ Deno.test("readImage() answers damaged files with a LimnerError or a picture, an
   }
   assert(refused > 80, `${refused} were refused`);
 });
+
+Deno.test("readImage() is not deceived by a JPEG with two frame headers", async () => {
+  const bytes = Deno.readFileSync(new URL("ok.jpg", bad));
+  const at = bytes.findIndex((byte, i) => byte === 0xff && bytes[i + 1] === 0xc0);
+  const length = 2 + (bytes[at + 2] << 8 | bytes[at + 3]);
+  const huge = bytes.slice(at, at + length);
+  huge.set([0xff, 0xdc, 0xff, 0xdc], 5);
+  const join = (...parts: Uint8Array[]) => new Uint8Array(parts.flatMap((part) => [...part]));
+  const before = join(bytes.slice(0, at), huge, bytes.slice(at));
+  await assertRejects(() => readImage(before), FormatError, "65500 x 65500");
+  const after = join(bytes.slice(0, at + length), huge, bytes.slice(at + length));
+  await assertRejects(() => readImage(after), FormatError, "two frames");
+});
+
+Deno.test("readImage() refuses a JPEG whose data ends early, though its end marker is there", async () => {
+  const bytes = Deno.readFileSync(inputUrl("jpeg444.jpg"));
+  const cut = new Uint8Array([...bytes.slice(0, bytes.length * 0.7), 0xff, 0xd9]);
+  await assertRejects(() => readImage(cut, { name: "cut.jpg" }), FormatError, "cut.jpg: its data is damaged");
+});
+
+Deno.test("readImage() reads with no permission but that of reading the picture", async () => {
+  const script = `
+    import { readImage } from ${JSON.stringify(new URL("../src/image/mod.ts", import.meta.url).href)};
+    const sizes = [];
+    for (const file of Deno.args) sizes.push((await readImage(file)).width);
+    console.log(sizes.join());
+  `;
+  const files = ["inputs/rgb.png", "inputs/jpeg444.jpg", "formats/lossy.webp", "formats/palette.gif", "formats/rgb.bmp"]
+    .map((file) => decodeURIComponent(new URL(`./fixtures/images/${file}`, import.meta.url).pathname));
+  const folder = decodeURIComponent(new URL("./fixtures/images/", import.meta.url).pathname);
+  const config = decodeURIComponent(new URL("../deno.json", import.meta.url).pathname);
+  const main = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    await Deno.writeTextFile(main, script);
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--no-prompt",
+        "--quiet",
+        "--no-check",
+        "--config",
+        config,
+        `--allow-read=${folder}`,
+        main,
+        ...files,
+      ],
+    }).output();
+    assertEquals(new TextDecoder().decode(stdout).trim(), "83,91,83,83,83", new TextDecoder().decode(stderr));
+  } finally {
+    await Deno.remove(main);
+  }
+});

@@ -3,7 +3,8 @@
 import { RawImage } from "../raw_image.ts";
 import { type Frame, type JpegColors, walkJpeg } from "./frame.ts";
 import { Planes } from "./planes.ts";
-import { type Component, decodeScan, ScanError } from "./scan.ts";
+import { type Component, decodeScan } from "./scan.ts";
+import { ScanError } from "./scan_error.ts";
 
 /** Rows of the picture that are put together before they are copied out. */
 const rowsAtOnce = 16;

@@ -1,6 +1,7 @@
 // A JPEG's segments from start to end (ITU-T T.81, annex B): tables are kept as they come, and each scan is handed on.
 import { buildTable, type HuffmanTable, naturalOrder } from "./huffman.ts";
-import { type Component, type Scan, ScanError } from "./scan.ts";
+import type { Component, Scan } from "./scan.ts";
+import { ScanError } from "./scan_error.ts";
 
 /** A frame: the picture's size, its components, and how their colours are to be read. */
 export interface Frame {
@@ -144,6 +145,7 @@ function readFrame(body: Uint8Array, progressive: boolean): Frame {
     blocksHigh: mcusHigh * f.vertical,
     coefficients: new Int16Array(),
     rowsHeld: 0,
+    last: new Uint8Array(),
   }));
   return { width, height, progressive, components, horizontal, vertical, mcusWide, mcusHigh };
 }

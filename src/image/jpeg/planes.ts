@@ -1,7 +1,8 @@
 // A frame's components in the kernels' memory: coefficients become samples here, and samples rows of the picture's width.
 import type { Frame } from "./frame.ts";
 import { type JpegKernels, jpegKernels } from "./kernels.ts";
-import { type Component, ScanError } from "./scan.ts";
+import type { Component } from "./scan.ts";
+import { ScanError } from "./scan_error.ts";
 
 /** Bytes beside a row that the kernels may touch. */
 const margin = 16;
@@ -61,6 +62,7 @@ export class Planes {
     for (const { component, coefficientsAt } of this.#planes) {
       const length = component.rowsHeld * component.blocksWide * 64;
       component.coefficients = new Int16Array(this.memory.buffer, coefficientsAt, length);
+      component.last = new Uint8Array(frame.progressive ? length / 64 : 0);
     }
   }
 

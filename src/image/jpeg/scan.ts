@@ -1,5 +1,7 @@
 // The scans of a JPEG (ITU-T T.81, annexes F.2 and G.2): from entropy-coded bytes to coefficients, sequential or progressive.
-import { BitReader, extend, type HuffmanTable, naturalOrder } from "./huffman.ts";
+import { type Band, firstBand, refineBand } from "./bands.ts";
+import { BitReader, extend, type HuffmanTable } from "./huffman.ts";
+import { ScanError } from "./scan_error.ts";
 
 /** A colour component of a frame. */
 export interface Component {
@@ -17,6 +19,8 @@ export interface Component {
   /** Where the coefficients go (natural order, 64 a block), and how many rows of blocks are held at a time. */
   coefficients: Int16Array;
   rowsHeld: number;
+  /** Of a progressive frame, by block: the last coefficient in zigzag order that is not zero. */
+  last: Uint8Array;
 }
 
 /** A scan's header and tables. */
@@ -38,9 +42,6 @@ export interface Scan {
   readonly mcusWide: number;
   readonly mcusHigh: number;
 }
-
-/** Thrown with what is wrong with a scan; the caller names the file. */
-export class ScanError extends Error {}
 
 /**
  * Decode one scan's coefficients.
@@ -127,11 +128,6 @@ function blockDecoder(scan: Scan, reader: BitReader): BlockDecoder {
     if (!found) throw new ScanError(`a Huffman table (${kind}) is missing`);
     return found;
   };
-  const symbol = (of: HuffmanTable): number => {
-    const value = reader.symbol(of);
-    if (value < 0) throw new ScanError("its data holds bits that are no code");
-    return value;
-  };
   if (!scan.progressive) {
     const tables = scan.components.map((_, index) => ({ dc: table("dc", index), ac: table("ac", index) }));
     return {
@@ -145,79 +141,44 @@ function blockDecoder(scan: Scan, reader: BitReader): BlockDecoder {
       },
     };
   }
-  if (start === 0) {
+  const components = scan.components.map(({ component }) => component);
+  if (start === 0 && scan.high !== 0) {
     return {
       restart,
       block(index, x, y) {
-        const { component } = scan.components[index];
-        const at = place(component, x, y);
-        if (scan.high !== 0) component.coefficients[at] |= reader.bits(1) << low;
-        else {
-          const size = symbol(table("dc", index));
-          if (size > 15) throw new ScanError("its data holds bits that are no code");
-          if (size > 0) predictors[index] += extend(reader.bits(size), size);
-          component.coefficients[at] = predictors[index] << low;
-        }
+        const component = components[index];
+        component.coefficients[place(component, x, y)] |= reader.bits(1) << low;
       },
     };
   }
-  const ac = table("ac", 0);
+  if (start === 0) {
+    const tables = scan.components.map((_, index) => table("dc", index));
+    return {
+      restart,
+      block(index, x, y) {
+        const component = components[index];
+        const size = reader.symbol(tables[index]);
+        if (size < 0 || size > 15) throw new ScanError("its data holds bits that are no code");
+        if (size > 0) predictors[index] += extend(reader.bits(size), size);
+        component.coefficients[place(component, x, y)] = predictors[index] << low;
+      },
+    };
+  }
   const [{ component }] = scan.components;
-  const target = component.coefficients;
-  const first = (x: number, y: number): void => {
-    if (skipped > 0) {
-      skipped--;
-      return;
-    }
-    const at = place(component, x, y);
-    for (let k = start; k <= end; k++) {
-      const value = symbol(ac);
-      const [run, size] = [value >> 4, value & 15];
-      if (size > 0) {
-        k += run;
-        target[at + naturalOrder[k]] = extend(reader.bits(size), size) << low;
-      } else if (run === 15) k += 15;
-      else {
-        skipped = (1 << run) + reader.bits(run) - 1;
-        break;
-      }
-    }
+  const band: Band = {
+    reader,
+    table: table("ac", 0),
+    target: component.coefficients,
+    last: component.last,
+    start,
+    end,
+    low,
   };
-  /** One more bit for a coefficient that is not zero. */
-  const refine = (place: number): void => {
-    const value = target[place];
-    if (reader.bits(1) === 1 && ((Math.abs(value) >> low) & 1) === 0) {
-      target[place] += value < 0 ? -(1 << low) : 1 << low;
-    }
+  const visit = scan.high === 0 ? firstBand : refineBand;
+  return {
+    restart,
+    block(_, x, y) {
+      skipped = visit(band, place(component, x, y), skipped);
+    },
   };
-  const more = (x: number, y: number): void => {
-    const at = place(component, x, y);
-    let k = start;
-    if (skipped === 0) {
-      for (; k <= end; k++) {
-        const value = symbol(ac);
-        let run = value >> 4;
-        let fresh = 0;
-        if ((value & 15) !== 0) fresh = reader.bits(1) === 1 ? 1 << low : -(1 << low);
-        else if (run < 15) {
-          skipped = (1 << run) + reader.bits(run);
-          break;
-        }
-        for (; k <= end; k++) {
-          const place = at + naturalOrder[k];
-          if (target[place] !== 0) refine(place);
-          else if (run-- === 0) {
-            if (fresh !== 0) target[place] = fresh;
-            break;
-          }
-        }
-      }
-    }
-    if (skipped > 0) {
-      for (; k <= end; k++) if (target[at + naturalOrder[k]] !== 0) refine(at + naturalOrder[k]);
-      skipped--;
-    }
-  };
-  const visit = scan.high === 0 ? first : more;
-  return { restart, block: (_, x, y) => visit(x, y) };
 }
