@@ -1,0 +1,143 @@
+// The backend on one device: memory, rows of caches, and compiling graphs into plans and pipelines.
+import { ShapeError } from "../../src/errors.ts";
+import {
+  type Backend,
+  checkParameters,
+  type Counters,
+  type DeviceTensor,
+  type Graph,
+  type Node,
+  type OpenOptions,
+  type ParameterSource,
+  type Program,
+  type Weights,
+} from "../../src/graph/mod.ts";
+import { type DataType, sizeOf, type Tensor, type TypedArray } from "../../src/tensor/mod.ts";
+import type { Device, Pipeline } from "./device.ts";
+import { fromDevice, GpuTensor, toDevice } from "./device_tensor.ts";
+import { type Layout, layoutKey } from "./layout.ts";
+import { isSupported, lower } from "./lowerings.ts";
+import { Planner, type Step } from "./planner.ts";
+import type { Profile } from "./profile.ts";
+import { GpuProgram } from "./program.ts";
+import { GpuWeights } from "./weights.ts";
+
+/** WGSL kernels on one WebGPU device. */
+export class WebGpuBackend implements Backend {
+  readonly name = "webgpu";
+  readonly stepsPerRead = 8;
+  readonly counters: Counters;
+  readonly #gpu: Device;
+
+  /**
+   * @param gpu The device, which the backend owns.
+   * @param profile What kernels are shaped for.
+   * @param device The device for people.
+   */
+  constructor(gpu: Device, readonly profile: Profile, readonly device: string) {
+    this.#gpu = gpu;
+    this.counters = gpu.counters;
+  }
+
+  supports(node: Node): boolean {
+    return isSupported(node);
+  }
+
+  open(source: ParameterSource, options?: OpenOptions): Promise<Weights> {
+    return Promise.resolve(new GpuWeights(source, this.#gpu, options));
+  }
+
+  async compile(graph: Graph, weights: Weights, options: { signal?: AbortSignal } = {}): Promise<Program> {
+    const held = weights as GpuWeights;
+    options.signal?.throwIfAborted();
+    checkParameters(graph, held.source);
+    const planner = new Planner(graph, {
+      profile: this.profile,
+      maxBinding: this.#gpu.gpu.limits.maxStorageBufferBindingSize,
+      trainable: held.trainable,
+    });
+    const steps = planner.plan((node) => lower(planner, node));
+    const pipelines = this.#compileKernels(steps);
+    // A failed kernel is told of below, after the weights.
+    pipelines.catch(() => {});
+    await held.load(layoutsOf(steps), options.signal);
+    return new GpuProgram({ graph, device: this.#gpu, weights: held, steps, pipelines: await pipelines });
+  }
+
+  allocate(dataType: DataType, capacity: readonly number[]): DeviceTensor {
+    return new GpuTensor(this.#gpu, dataType, capacity);
+  }
+
+  write(target: DeviceTensor, data: TypedArray, offset = 0): void {
+    const tensor = target as GpuTensor;
+    tensor.check();
+    if (offset + data.length > tensor.size) {
+      throw new ShapeError(`Cannot write ${data.length} elements at ${offset}: the buffer is for [${tensor.capacity}]`);
+    }
+    this.#gpu.write(tensor.buffer, toDevice(tensor.dataType, data), 4 * offset);
+  }
+
+  copyRows(
+    source: DeviceTensor,
+    target: DeviceTensor,
+    rows: readonly (readonly [from: number, to: number])[],
+    positions: number,
+  ): void {
+    const [from, to] = [source as GpuTensor, target as GpuTensor];
+    const [, ...rest] = from.capacity;
+    const axis = rest.length >= 3 ? 1 : 0;
+    const width = 4 * sizeOf(rest.slice(axis + 1));
+    const heads = sizeOf(rest.slice(0, axis));
+    const moved = rows.filter(([a, b]) => from !== to || a !== b);
+    const bytes = positions * width;
+    if (bytes === 0 || moved.length === 0) return;
+    const place = (row: number, head: number) => (row * heads + head) * rest[axis] * width;
+    // All rows are read before any is written, by way of memory of their own.
+    const between = this.#gpu.createBuffer(moved.length * heads * bytes);
+    const each = (visit: (row: readonly [number, number], head: number, at: number) => void) =>
+      moved.forEach((row, i) => {
+        for (let head = 0; head < heads; head++) visit(row, head, (i * heads + head) * bytes);
+      });
+    each(([row], head, at) => this.#gpu.copy(from.buffer, place(row, head), between, at, bytes));
+    each(([, row], head, at) => this.#gpu.copy(between, at, to.buffer, place(row, head), bytes));
+    this.#gpu.release(between);
+  }
+
+  async read(
+    source: DeviceTensor,
+    { shape = source.capacity, signal }: { shape?: readonly number[]; signal?: AbortSignal } = {},
+  ): Promise<Tensor> {
+    const tensor = source as GpuTensor;
+    tensor.check();
+    if (sizeOf(shape) > tensor.size) {
+      throw new ShapeError(`Cannot read [${shape}]: the buffer is for [${tensor.capacity}]`);
+    }
+    return fromDevice(tensor.dataType, shape, await this.#gpu.read(tensor.buffer, 4 * sizeOf(shape), signal));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.resolve();
+    this.#gpu.close();
+  }
+
+  async #compileKernels(steps: readonly Step[]): Promise<Map<string, Pipeline>> {
+    const kernels = new Map(steps.flat().map(({ dispatch }) => [dispatch.code, dispatch]));
+    const compiled = await Promise.all(
+      [...kernels].map(async ([code, dispatch]) => [code, await this.#gpu.compile(dispatch)] as const),
+    );
+    return new Map(compiled);
+  }
+}
+
+/** The layouts in which a plan reads each parameter. */
+function layoutsOf(steps: readonly Step[]): Map<string, Layout[]> {
+  const layouts = new Map<string, Map<string, Layout>>();
+  for (const { dispatch } of steps.flat()) {
+    for (const storage of dispatch.storages) {
+      if (storage.kind !== "weights") continue;
+      const own = layouts.get(storage.name) ?? new Map<string, Layout>();
+      layouts.set(storage.name, own.set(layoutKey(storage.layout), storage.layout));
+    }
+  }
+  return new Map([...layouts].map(([name, own]) => [name, [...own.values()]]));
+}

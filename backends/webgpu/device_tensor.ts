@@ -1,0 +1,61 @@
+// A buffer with a type and a capacity, and how host arrays become device words: 64 bits as 32, narrow types as words,
+// half precision as single.
+import { ShapeError } from "../../src/errors.ts";
+import type { DeviceTensor } from "../../src/graph/mod.ts";
+import { allocateArray, type DataType, sizeOf, Tensor, toFloat32, type TypedArray } from "../../src/tensor/mod.ts";
+import { toBfloat16 } from "../../src/tensor/mod.ts";
+import type { Device } from "./device.ts";
+import { elementType } from "./kernels/shader.ts";
+
+/** A tensor on the GPU: one word an element. */
+export class GpuTensor implements DeviceTensor {
+  readonly buffer: GPUBuffer;
+  #live = true;
+
+  constructor(readonly device: Device, readonly dataType: DataType, readonly capacity: readonly number[]) {
+    this.buffer = device.createBuffer(4 * sizeOf(capacity));
+  }
+
+  /** The elements of the capacity. */
+  get size(): number {
+    return sizeOf(this.capacity);
+  }
+
+  /** @throws {ShapeError} If the tensor was disposed. */
+  check(): void {
+    if (!this.#live) throw new ShapeError(`Cannot use a ${this.dataType} [${this.capacity}] tensor: it was disposed`);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#live) this.device.release(this.buffer);
+    this.#live = false;
+  }
+}
+
+/** Elements as the device holds them: a word each. */
+export function toDevice(dataType: DataType, data: TypedArray): Uint8Array {
+  const type = elementType(dataType);
+  let words: Float32Array | Int32Array | Uint32Array;
+  if (type === "f32") words = toFloat32(dataType, data);
+  else if (data instanceof Int32Array) words = data;
+  else if (data instanceof BigInt64Array) {
+    words = new Int32Array(data.length);
+    for (let i = 0; i < data.length; i++) words[i] = Number(data[i]);
+  } else words = (type === "u32" ? Uint32Array : Int32Array).from(data as ArrayLike<number>);
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+}
+
+/** A host tensor from the device's words. */
+export function fromDevice(dataType: DataType, shape: readonly number[], words: ArrayBuffer): Tensor {
+  const type = elementType(dataType);
+  if (dataType === "float32") return new Tensor(dataType, shape, new Float32Array(words));
+  const source = type === "f32"
+    ? new Float32Array(words)
+    : type === "i32"
+    ? new Int32Array(words)
+    : new Uint32Array(words);
+  const data = allocateArray(dataType, source.length);
+  const convert = dataType === "int64" ? BigInt : dataType === "bfloat16" ? toBfloat16 : Number;
+  for (let i = 0; i < source.length; i++) data[i] = convert(source[i]) as never;
+  return new Tensor(dataType, shape, data);
+}

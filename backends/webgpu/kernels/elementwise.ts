@@ -1,0 +1,137 @@
+// Elementwise kernels: one invocation an element, any broadcasting, and chains of operators in one kernel.
+import type { DataType } from "../../../src/tensor/mod.ts";
+import type { AttributesOf, elementwise } from "../../../src/operators/mod.ts";
+import type { Profile } from "../profile.ts";
+import { broadcastView, type View } from "../view.ts";
+import { declareActivation, declareErf, declareTanh, sigmoid } from "./functions.ts";
+import { type Dispatch, elementsOf, elementType, Shader } from "./shader.ts";
+
+/** An operand of an expression: elements of a view, a number, or an expression that has no kernel of its own. */
+export type Operand =
+  | { readonly kind: "view"; readonly view: View }
+  | { readonly kind: "scalar"; readonly dataType: DataType; readonly value: number }
+  | Expression;
+
+/** A function of operands, computed for each element of a shape. */
+export interface Expression {
+  readonly kind: "expression";
+  readonly dataType: DataType;
+  readonly shape: View["shape"];
+  readonly operands: readonly Operand[];
+  /** The WGSL expression over the operands' expressions, which may be used several times. */
+  readonly code: (operands: readonly string[], shader: Shader) => string;
+}
+
+type Name = keyof typeof elementwise | "gelu" | "silu";
+type Code<A> = (attributes: A, from: readonly DataType[], to: DataType) => Expression["code"];
+
+const infix = (operator: string): Code<object> => () => ([a, b]) => `(${a} ${operator} ${b})`;
+const comparison = (operator: string): Code<object> => () => ([a, b]) => `select(0u, 1u, ${a} ${operator} ${b})`;
+const call = (name: string): Code<object> => () => ([x]) => `${name}(${x})`;
+
+function power(exponent: number): Expression["code"] {
+  if (exponent === 0) return () => "1.0";
+  if (exponent === 0.5) return ([x]) => `sqrt(${x})`;
+  if (Number.isInteger(exponent) && Math.abs(exponent) <= 8) {
+    const product = (x: string) => Array(Math.abs(exponent)).fill(x).join(" * ");
+    return ([x]) => exponent > 0 ? `(${product(x)})` : `(1.0 / (${product(x)}))`;
+  }
+  if (!Number.isInteger(exponent)) return ([x], shader) => `pow(${x}, ${shader.float(exponent)})`;
+  const odd = exponent % 2 !== 0;
+  return ([x], shader) => `(pow(abs(${x}), ${shader.float(exponent)})${odd ? ` * sign(${x})` : ""})`;
+}
+
+function conversion(from: DataType, to: DataType): Expression["code"] {
+  if (to === "bool") return ([x]) => `select(0u, 1u, ${x} != ${elementType(from)}(0))`;
+  if (to === "float16") return ([x]) => `unpack2x16float(pack2x16float(vec2f(f32(${x}), 0.0))).x`;
+  if (to === "bfloat16") {
+    return ([x], shader) => {
+      shader.declare(`fn to_bfloat16(x: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  return bitcast<f32>((bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u);
+}`);
+      return `to_bfloat16(f32(${x}))`;
+    };
+  }
+  if (to === "int8") return ([x]) => `((i32(${x}) << 24u) >> 24u)`;
+  if (to === "int16") return ([x]) => `((i32(${x}) << 16u) >> 16u)`;
+  if (to === "uint8") return ([x]) => `(u32(i32(${x})) & 255u)`;
+  return ([x]) => `${elementType(to)}(${x})`;
+}
+
+const gelus = { none: "gelu", tanh: "geluTanh", quick: "geluQuick" } as const;
+
+const codes: { [K in Name]: Code<AttributesOf<K>> } = {
+  add: infix("+"),
+  sub: infix("-"),
+  mul: infix("*"),
+  div: infix("/"),
+  equal: comparison("=="),
+  greaterOrEqual: comparison(">="),
+  sqrt: call("sqrt"),
+  exp: call("exp"),
+  log: call("log"),
+  tanh: () => ([x], shader) => `${declareTanh(shader, "f32")}(${x})`,
+  erf: () => ([x], shader) => `${declareErf(shader, "f32")}(${x})`,
+  sigmoid: () => ([x]) => sigmoid(x),
+  relu: () => ([x]) => `max(${x}, 0.0)`,
+  neg: call("-"),
+  abs: call("abs"),
+  pow: ({ exponent }) => power(exponent),
+  where: () => ([condition, a, b]) => `select(${b}, ${a}, ${condition} != 0u)`,
+  cast: ({ dataType }, [from]) => conversion(from, dataType),
+  gelu: ({ approximation = "none" }) => ([x], shader) =>
+    `${declareActivation(shader, gelus[approximation], "f32")}(${x})`,
+  silu: () => ([x], shader) => `${declareActivation(shader, "silu", "f32")}(${x})`,
+};
+
+/** Whether an operator computes each element by itself. */
+export function isElementwise(name: string): name is Name {
+  return Object.hasOwn(codes, name);
+}
+
+/** The code of an elementwise operator. */
+export function elementwiseCode(
+  name: Name,
+  attributes: object,
+  from: readonly DataType[],
+  to: DataType,
+): Expression["code"] {
+  return (codes[name] as Code<object>)(attributes, from, to);
+}
+
+/** The number of views that an expression reads. */
+export function countViews(operand: Operand): number {
+  if (operand.kind === "view") return 1;
+  return operand.kind === "scalar" ? 0 : operand.operands.reduce((sum, inner) => sum + countViews(inner), 0);
+}
+
+/** Compute an expression into a view of its shape. */
+export function elementwiseKernel(label: string, expression: Expression, target: View, profile: Profile): Dispatch {
+  const shader = new Shader(label);
+  const views: Record<string, View> = { out: target };
+  const loads: string[] = [];
+  const lines: string[] = [];
+  const emit = (operand: Operand): string => {
+    if (operand.kind === "scalar") {
+      if (elementType(operand.dataType) === "f32") return shader.float(operand.value);
+      return elementType(operand.dataType) === "i32" ? shader.integer(operand.value) : shader.parameter(operand.value);
+    }
+    if (operand.kind === "view") {
+      const name = `at${Object.keys(views).length}`;
+      views[name] = broadcastView(operand.view, expression.shape);
+      const value = `x${loads.length}`;
+      const buffer = shader.read(operand.view.storage, elementType(operand.view.dataType));
+      loads.push(`let ${value} = ${buffer}[${name}];`);
+      return value;
+    }
+    const value = operand.code(operand.operands.map(emit), shader);
+    const name = `y${lines.length}`;
+    lines.push(`let ${name} = ${value};`);
+    return name;
+  };
+  const result = emit(expression);
+  const out = shader.write(target.storage, elementType(target.dataType));
+  const body = [shader.places(expression.shape, "index", views), ...loads, ...lines, `${out}[out] = ${result};`];
+  return shader.elements(body.join("\n  "), elementsOf(expression.shape), profile.lanes);
+}

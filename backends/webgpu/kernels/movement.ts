@@ -1,0 +1,86 @@
+// Kernels that move data: copies between strided views, filling, tables read at indices, counting.
+import type { Dimension } from "../../../src/graph/mod.ts";
+import type { Profile } from "../profile.ts";
+import type { View } from "../view.ts";
+import { type Dispatch, elementsOf, elementType, Shader } from "./shader.ts";
+
+/** Copy elements from one view to another of the same shape. */
+export function copyKernel(from: View, to: View, profile: Profile): Dispatch {
+  const shader = new Shader("copy");
+  const source = shader.read(from.storage, "u32");
+  const target = shader.write(to.storage, "u32");
+  const places = shader.places(to.shape, "index", { out: to, at: from });
+  return shader.elements(`${places}\n  ${target}[out] = ${source}[at];`, elementsOf(to.shape), profile.lanes);
+}
+
+/** Write one number to every element of a view. */
+export function fillKernel(to: View, value: number, profile: Profile): Dispatch {
+  const shader = new Shader("fill");
+  const type = elementType(to.dataType);
+  const number = type === "f32" ? shader.float(value) : `${type}(${shader.integer(value)})`;
+  const target = shader.write(to.storage, type);
+  const places = shader.places(to.shape, "index", { out: to });
+  return shader.elements(`${places}\n  ${target}[out] = ${number};`, elementsOf(to.shape), profile.lanes);
+}
+
+/** start, start + 1, … */
+export function rangeKernel(to: View, start: Dimension, profile: Profile): Dispatch {
+  const shader = new Shader("range");
+  const type = elementType(to.dataType);
+  const first = typeof start === "number" ? shader.integer(start) : `i32(${shader.parameter(start)})`;
+  const target = shader.write(to.storage, type);
+  return shader.elements(`${target}[index] = ${type}(${first} + i32(index));`, elementsOf(to.shape), profile.lanes);
+}
+
+/** What `gatherKernel` reads: entries `from` and on of a table, as [outer, entries, block]. */
+export interface TablePart {
+  readonly table: View;
+  readonly outer: Dimension;
+  readonly entries: Dimension;
+  readonly block: Dimension;
+  /** The part's first entry, where a table is bound in parts: others are left as they are. */
+  readonly from?: number;
+}
+
+/** out[o, j, b] = table[o, indices[j], b]; the table lies in a row. An index out of range takes the nearest entry. */
+export function gatherKernel(part: TablePart, indices: View, to: View, profile: Profile): Dispatch {
+  const { table, outer, entries, block, from } = part;
+  const shader = new Shader("gather");
+  const source = shader.read(table.storage, "u32");
+  const ids = shader.read(indices.storage, "i32");
+  const target = shader.write(to.storage, "u32");
+  const [width, count, length] = [block, elementsOf(indices.shape), entries].map((d) => shader.parameter(d));
+  const first = from === undefined ? "" : `
+  let begin = i32(${shader.parameter(from)});
+  if (id < begin || id >= begin + i32(${length})) { return; }
+  let entry = u32(id - begin);`;
+  const body = `let inner = index % ${width};
+  let place_rest = index / ${width};
+  let item = place_rest % ${count};
+  ${shader.places(indices.shape, "item", { at: indices })}
+  let id = ${ids}[at];${first || `\n  let entry = u32(clamp(id, 0, i32(${length}) - 1));`}
+  let source_at = ((place_rest / ${count}) * ${length} + entry) * ${width} + inner;
+  ${target}[index] = ${source}[source_at + ${shader.parameter(table.offset)}];`;
+  return shader.elements(body, elementsOf([outer, ...indices.shape, block]), profile.lanes);
+}
+
+/** How many indices one dispatch of `scatterAddKernel` takes. */
+const scatterStep = 32_768;
+
+/** to[indices[j], b] += updates[j, b], in order: an invocation for each b. All views lie in a row. */
+export function scatterAddKernel(indices: View, updates: View, to: View, block: Dimension, profile: Profile): Dispatch {
+  const shader = new Shader("scatterAdd");
+  const ids = shader.read(indices.storage, "i32");
+  const source = shader.read(updates.storage, "f32");
+  const target = shader.write(to.storage, "f32");
+  const count = elementsOf(indices.shape);
+  const [all, width, length] = [count, block, to.shape[0]].map((d) => shader.parameter(d));
+  const [ids0, source0] = [indices, updates].map(({ offset }) => shader.parameter(offset));
+  const begin = shader.repeat(count, scatterStep);
+  const body = `let end = min(${all}, ${begin} + ${scatterStep}u);
+  for (var j = ${begin}; j < end; j++) {
+    let id = u32(clamp(${ids}[${ids0} + j], 0, i32(${length}) - 1));
+    ${target}[id * ${width} + index] += ${source}[${source0} + j * ${width} + index];
+  }`;
+  return shader.elements(body, block, profile.lanes, { iterations: () => scatterStep });
+}

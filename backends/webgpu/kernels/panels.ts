@@ -1,0 +1,216 @@
+// Products with packed weights: weights [N, K] lie in panels of 64 outputs, [ceil(N / 64)][K][64], padded with zeros, so
+// that the lanes of a workgroup read neighbours. One generator serves one row (a step of decoding) to many.
+import type { Dimension } from "../../../src/graph/mod.ts";
+import type { Profile } from "../profile.ts";
+import { isMultiple, type View } from "../view.ts";
+import { declareEpilogue, type Epilogue, readsInFours } from "./epilogue.ts";
+import { type Dispatch, Shader } from "./shader.ts";
+
+/** The outputs of a panel. */
+export const panelWidth = 64;
+/** The inputs of a panel are padded to a multiple of this. */
+export const panelDepth = 8;
+
+/** Operands of a product with packed weights. */
+export interface PanelProduct {
+  /** Rows of K numbers in a row: `rows` of them, `stride` elements apart. */
+  readonly x: View;
+  readonly rows: Dimension;
+  readonly stride: Dimension;
+  readonly inputs: number;
+  /** All outputs: the width of the result's rows. */
+  readonly outputs: number;
+  /** A part of the weights: outputs `from` to `to`. */
+  readonly weights: View;
+  readonly from: number;
+  readonly to: number;
+  readonly epilogue: Epilogue;
+  /** Rows of `outputs` numbers, in a row. */
+  readonly target: View;
+}
+
+/** The part of the result that a workgroup computes: rows, and columns of each of 8 lanes. */
+export interface Tile {
+  readonly rows: 1 | 2 | 4 | 8 | 16;
+  readonly columns: 4 | 8;
+}
+
+interface Names {
+  readonly source: string;
+  readonly weights: string;
+  readonly row: (r: number) => string;
+  readonly inputs: string;
+  readonly depth: string;
+}
+
+/** The loop of a tile over K, A's numbers broadcast from the lane that loaded them, or loaded by every lane. */
+function tileLoop(tile: Tile, names: Names, { broadcasts }: Profile, exact: boolean): string {
+  const vectors = tile.columns / 4;
+  const rows = [...Array(tile.rows).keys()];
+  const lines: string[] = [];
+  const load = (r: number, k: string) =>
+    exact
+      ? `${names.source}[${names.row(r)} + ${k}]`
+      : `select(0.0, ${names.source}[${names.row(r)} + min(${k}, ${names.inputs} - 1u)], ${k} < ${names.inputs})`;
+  if (broadcasts) { for (const r of rows) lines.push(`let a${r} = ${load(r, "(k + lane)")};`); }
+  for (let step = 0; step < panelDepth; step++) {
+    const products: string[] = [];
+    for (let v = 0; v < vectors; v++) products.push(`let b${v} = ${names.weights}[weights_at + ${step * 16 + v}u];`);
+    for (const r of rows) {
+      const a = broadcasts ? `subgroupBroadcast(a${r}, ${step}u)` : load(r, `(k + ${step}u)`);
+      products.push(`{ let a = ${a}; ${[...Array(vectors).keys()].map((v) => `c${r}_${v} += a * b${v};`).join(" ")} }`);
+    }
+    lines.push(`{ ${products.join("\n      ")} }`);
+  }
+  return `for (var k = 0u; k < ${names.depth}; k += ${panelDepth}u) {
+    ${lines.join("\n    ")}
+    weights_at += ${panelDepth * 16}u;
+  }`;
+}
+
+/** Statements that write a tile's results, from `results`, with the epilogue. */
+function writeTile(
+  { epilogue, target, outputs }: PanelProduct,
+  shader: Shader,
+  tile: Tile,
+  names: { rows: string; width: string; last: string },
+): string {
+  const vectors = tile.columns / 4;
+  const inFours = outputs % 4 === 0 && isMultiple(target.offset, 4) && readsInFours(epilogue, isMultiple);
+  declareEpilogue(shader, epilogue, inFours ? "vec4f" : "f32");
+  const out = shader.write(target.storage, inFours ? "vec4f" : "f32");
+  const write = inFours
+    ? `if (n < ${names.last}) {
+        let at = (row * ${names.width} + n) / 4u;
+        ${out}[at] = finish(results[i], at, n / 4u);
+      }`
+    : `for (var e = 0u; e < 4u; e++) {
+        if (n + e < ${names.last}) {
+          let at = row * ${names.width} + n + e;
+          ${out}[at] = finish(results[i][e], at, n + e);
+        }
+      }`;
+  const all = [...Array(tile.rows * vectors).keys()].map((i) => `c${Math.floor(i / vectors)}_${i % vectors}`);
+  return `var results = array<vec4f, ${all.length}>(${all.join(", ")});
+  for (var i = 0u; i < ${all.length}u; i++) {
+    let row = first_row + i / ${vectors}u;
+    let n = first_column + (i % ${vectors}u) * 4u;
+    if (row < ${names.rows}) {
+      ${write}
+    }
+  }`;
+}
+
+/** A product of 8 lanes, each with its own columns of a tile in registers. */
+export function panelKernel(product: PanelProduct, tile: Tile, profile: Profile): Dispatch {
+  const { x, rows, stride, inputs, outputs, weights, from, to } = product;
+  const shader = new Shader(`linear ${tile.rows}x${tile.columns * 8}`);
+  const names = {
+    source: shader.read(x.storage, "f32"),
+    weights: shader.read(weights.storage, "vec4f"),
+    rows: shader.parameter(rows),
+    inputs: shader.parameter(inputs),
+    depth: shader.parameter(Math.ceil(inputs / panelDepth) * panelDepth),
+    width: shader.parameter(outputs),
+    last: shader.parameter(to),
+    row: (r: number) => `row${r}`,
+  };
+  const [step, offset, first] = [stride, x.offset, from].map((d) => shader.parameter(d));
+  const width = tile.columns * 8;
+  const perPanel = panelWidth / width;
+  const vectors = tile.columns / 4;
+  const range = [...Array(tile.rows).keys()];
+  const body = `let row_tiles = (${names.rows} + ${tile.rows - 1}u) / ${tile.rows}u;
+  let first_row = (group % row_tiles) * ${tile.rows}u;
+  let block = group / row_tiles;
+  let first_column = ${first} + block * ${width}u + lane * ${tile.columns}u;
+  var weights_at = (block / ${perPanel}u) * ${names.depth} * 16u + (block % ${perPanel}u) * ${
+    width / 4
+  }u + lane * ${vectors}u;
+  ${range.map((r) => `let row${r} = ${offset} + min(first_row + ${r}u, ${names.rows} - 1u) * ${step};`).join("\n  ")}
+  ${range.flatMap((r) => [...Array(vectors).keys()].map((v) => `var c${r}_${v} = vec4f();`)).join(" ")}
+  ${tileLoop(tile, names, profile, inputs % panelDepth === 0)}
+  ${writeTile(product, shader, tile, names)}`;
+  const groups = Math.ceil((to - from) / width);
+  return shader.groups(body, (resolve) => Math.ceil(resolve(rows) / tile.rows) * groups, 8, {
+    iterations: () => Math.ceil(inputs / panelDepth) + 5 * tile.rows * vectors,
+  });
+}
+
+/** A product of 64 lanes on a tile of 32 rows and 64 columns, both operands in workgroup memory: for GPUs. */
+export function sharedPanelKernel(product: PanelProduct): Dispatch {
+  const { x, rows, stride, inputs, outputs, weights, from, to } = product;
+  const shader = new Shader("linear shared");
+  const names = {
+    source: shader.read(x.storage, "f32"),
+    weights: shader.read(weights.storage, "vec4f"),
+    rows: shader.parameter(rows),
+    inputs: shader.parameter(inputs),
+    depth: shader.parameter(Math.ceil(inputs / panelDepth) * panelDepth),
+    width: shader.parameter(outputs),
+    last: shader.parameter(to),
+  };
+  const [step, offset, first] = [stride, x.offset, from].map((d) => shader.parameter(d));
+  const tile: Tile = { rows: 4, columns: 8 };
+  shader.declare(`var<workgroup> tile_a: array<f32, ${32 * panelDepth}>;`);
+  shader.declare(`var<workgroup> tile_b: array<vec4f, ${panelDepth * 16}>;`);
+  const range = [0, 1, 2, 3];
+  // A lane has rows 4 · (lane / 8) and on, columns 8 · (lane % 8) and on.
+  const body = `let row_tiles = (${names.rows} + 31u) / 32u;
+  let first_row_of_tile = (group % row_tiles) * 32u;
+  let block = group / row_tiles;
+  let first_row = first_row_of_tile + (lane / 8u) * 4u;
+  let first_column = ${first} + block * 64u + (lane % 8u) * 8u;
+  let panel = block * ${names.depth} * 16u;
+  ${range.map((r) => `var c${r}_0 = vec4f(); var c${r}_1 = vec4f();`).join(" ")}
+  for (var k = 0u; k < ${names.depth}; k += ${panelDepth}u) {
+    for (var i = lane; i < ${32 * panelDepth}u; i += 64u) {
+      let row = min(first_row_of_tile + i / ${panelDepth}u, ${names.rows} - 1u);
+      let at = k + i % ${panelDepth}u;
+      tile_a[i] = select(0.0, ${names.source}[${offset} + row * ${step} + min(at, ${names.inputs} - 1u)], at < ${names.inputs});
+    }
+    for (var i = lane; i < ${panelDepth * 16}u; i += 64u) { tile_b[i] = ${names.weights}[panel + k * 16u + i]; }
+    workgroupBarrier();
+    for (var s = 0u; s < ${panelDepth}u; s++) {
+      let b0 = tile_b[s * 16u + (lane % 8u) * 2u];
+      let b1 = tile_b[s * 16u + (lane % 8u) * 2u + 1u];
+      ${
+    range.map((r) =>
+      `{ let a = tile_a[((lane / 8u) * 4u + ${r}u) * ${panelDepth}u + s]; c${r}_0 += a * b0; c${r}_1 += a * b1; }`
+    ).join("\n      ")
+  }
+    }
+    workgroupBarrier();
+  }
+  ${writeTile(product, shader, tile, names)}`;
+  const groups = Math.ceil((to - from) / 64);
+  return shader.groups(body, (resolve) => Math.ceil(resolve(rows) / 32) * groups, 64, {
+    iterations: () => Math.ceil(inputs / panelDepth) * (panelDepth + 6) + 5 * 8,
+  });
+}
+
+/** A product of few rows on a GPU: 64 lanes a panel, each one column, K split over nothing. */
+export function columnPanelKernel(product: PanelProduct): Dispatch {
+  const { x, rows, stride, inputs, outputs, weights, from, to, epilogue, target } = product;
+  const shader = new Shader("linear columns");
+  const source = shader.read(x.storage, "f32");
+  const packed = shader.read(weights.storage, "f32");
+  const [count, width, last, depth, end] = [rows, outputs, to, Math.ceil(inputs / panelDepth) * panelDepth, inputs]
+    .map((d) => shader.parameter(d));
+  const [step, offset, first] = [stride, x.offset, from].map((d) => shader.parameter(d));
+  declareEpilogue(shader, epilogue, "f32");
+  const out = shader.write(target.storage, "f32");
+  const body = `let row = group % ${count};
+  let block = group / ${count};
+  let n = ${first} + block * 64u + lane;
+  let base = ${offset} + row * ${step};
+  var weights_at = block * ${depth} * 64u + lane;
+  var sum = 0.0;
+  for (var k = 0u; k < ${end}; k++) {
+    sum += ${source}[base + k] * ${packed}[weights_at];
+    weights_at += 64u;
+  }
+  if (n < ${last} && row < ${count}) { let at = row * ${width} + n; ${out}[at] = finish(sum, at, n); }`;
+  const groups = Math.ceil((to - from) / 64);
+  return shader.groups(body, (resolve) => resolve(rows) * groups, 64, { iterations: () => inputs });
+}

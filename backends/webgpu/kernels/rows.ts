@@ -1,0 +1,204 @@
+// Kernels in which a workgroup treats one line of a view together: normalisations and selections.
+import { type Dimension, multiplyDimensions, type Shape } from "../../../src/graph/mod.ts";
+import type { Profile } from "../profile.ts";
+import type { View } from "../view.ts";
+import { type Dispatch, elementsOf, Shader } from "./shader.ts";
+
+/** Lines of a view along one axis (or the last axes, in a row). */
+export interface Lines {
+  readonly x: View;
+  /** The axes that a line does not lie along. */
+  readonly kept: { readonly shape: Shape; readonly strides: Shape };
+  readonly length: Dimension;
+  readonly stride: Dimension;
+}
+
+/** The lines of a view along an axis. */
+export function linesAlong(x: View, axis: number): Lines {
+  const others = <T>(list: readonly T[]): T[] => list.filter((_, i) => i !== axis);
+  return {
+    x,
+    kept: { shape: others(x.shape), strides: others(x.strides) },
+    length: x.shape[axis],
+    stride: x.strides[axis],
+  };
+}
+
+/** The invocations of a line: more for lines that are long, or may be. */
+function lanesFor(length: Dimension, profile: Profile): number {
+  return typeof length === "number" && length <= 1024 ? profile.rowLanes : Math.max(64, profile.rowLanes);
+}
+
+/** Statements that give every lane the combination of all lanes' `value`. */
+function share(shader: Shader, lanes: number, value: string, combine: (a: string, b: string) => string): string {
+  shader.declare(`var<workgroup> shared_values: array<f32, ${lanes}>;`);
+  return `shared_values[lane] = ${value};
+  workgroupBarrier();
+  ${value} = shared_values[0];
+  for (var s = 1u; s < ${lanes}u; s++) { ${value} = ${combine(value, "shared_values[s]")}; }
+  workgroupBarrier();`;
+}
+
+const sum = (a: string, b: string): string => `${a} + ${b}`;
+const maximum = (a: string, b: string): string => `max(${a}, ${b})`;
+
+/** Finish a kernel of a workgroup a line, guarded against the workgroups that folding adds. */
+function lineKernel(
+  shader: Shader,
+  lines: Dimension,
+  lanes: number,
+  body: string,
+  iterations: (resolve: (d: Dimension) => number) => number,
+): Dispatch {
+  return shader.groups(
+    `if (group >= ${shader.parameter(lines)}) { return; }\n  ${body}`,
+    (resolve) => resolve(lines),
+    lanes,
+    { iterations },
+  );
+}
+
+/** softmax or its logarithm along a line; target has x's shape. */
+export function softmaxKernel(
+  { x, kept, length, stride }: Lines,
+  target: Lines,
+  { logarithm }: { logarithm: boolean },
+  profile: Profile,
+): Dispatch {
+  const shader = new Shader(logarithm ? "logSoftmax" : "softmax");
+  const source = shader.read(x.storage, "f32");
+  const out = shader.write(target.x.storage, "f32");
+  const lanes = lanesFor(length, profile);
+  const [end, step, put] = [length, stride, target.stride].map((d) => shader.parameter(d));
+  const at = `${source}[base + j * ${step}]`;
+  const each = (statement: string) => `for (var j = lane; j < ${end}; j += ${lanes}u) { ${statement} }`;
+  const body = `${
+    shader.places(kept.shape, "group", {
+      base: { strides: kept.strides, offset: x.offset },
+      to: { strides: target.kept.strides, offset: target.x.offset },
+    })
+  }
+  var largest = ${source}[base];
+  ${each(`largest = max(largest, ${at});`)}
+  ${share(shader, lanes, "largest", maximum)}
+  var total = 0.0;
+  ${each(`total += exp(${at} - largest);`)}
+  ${share(shader, lanes, "total", sum)}
+  ${logarithm ? "total = log(total);" : ""}
+  ${
+    each(
+      `${out}[to + j * ${put}] = ${logarithm ? `${at} - largest - total` : `exp(${at} - largest) / total`};`,
+    )
+  }`;
+  return lineKernel(shader, elementsOf(kept.shape), lanes, body, (r) => 3 * Math.ceil(r(length) / lanes) + 2 * lanes);
+}
+
+/**
+ * Layer normalisation of lines in a row.
+ *
+ * @param target As x, in a row.
+ */
+export function layerNormalizationKernel(
+  { x, length, lines }: { x: View; length: Dimension; lines: Dimension },
+  { scale, bias, target }: { scale: View; bias: View; target: View },
+  { epsilon }: { epsilon: number },
+  profile: Profile,
+): Dispatch {
+  const shader = new Shader("layerNormalization");
+  const [source, factor, shift] = [x, scale, bias].map(({ storage }) => shader.read(storage, "f32"));
+  const out = shader.write(target.storage, "f32");
+  const lanes = lanesFor(length, profile);
+  const end = shader.parameter(length);
+  const [from, factorAt, shiftAt] = [x, scale, bias].map(({ offset }) =>
+    offset === 0 ? "" : ` + ${shader.parameter(offset)}`
+  );
+  const at = `${source}[base${from} + j]`;
+  const each = (statement: string) => `for (var j = lane; j < ${end}; j += ${lanes}u) { ${statement} }`;
+  const body = `let base = group * ${end};
+  let count = f32(${end});
+  var mean = 0.0;
+  ${each(`mean += ${at};`)}
+  ${share(shader, lanes, "mean", sum)}
+  mean = mean / count;
+  // The first mean is rounded, which shows where it is large against the deviations.
+  var rest = 0.0;
+  var squares = 0.0;
+  ${each(`let d = ${at} - mean; rest += d; squares += d * d;`)}
+  ${share(shader, lanes, "rest", sum)}
+  ${share(shader, lanes, "squares", sum)}
+  rest = rest / count;
+  let inverse = 1.0 / sqrt(max(squares / count - rest * rest, 0.0) + ${shader.float(epsilon)});
+  ${each(`${out}[base + j] = (${at} - mean - rest) * inverse * ${factor}[j${factorAt}] + ${shift}[j${shiftAt}];`)}`;
+  return lineKernel(shader, lines, lanes, body, (r) => 3 * Math.ceil(r(length) / lanes) + 3 * lanes);
+}
+
+/** The picks of one dispatch of `topKernel`. */
+const picksAtOnce = 8;
+
+/**
+ * The k largest of a line, largest first, of equals the first: argMax where k is 1 and there are no values.
+ *
+ * @param indices [lines, k] in a row, whole numbers.
+ * @param values Likewise, float32.
+ */
+export function topKernel(
+  { x, kept, length, stride }: Lines,
+  { k, indices, values }: { k: number; indices: View; values?: View },
+  profile: Profile,
+): Dispatch {
+  const shader = new Shader(values ? "topK" : "argMax");
+  const source = shader.read(x.storage, "f32");
+  const ids = shader.write(indices.storage, "i32");
+  const found = values && shader.write(values.storage, "f32");
+  const lanes = lanesFor(length, profile);
+  const [end, step, picks] = [length, stride, k].map((d) => shader.parameter(d));
+  shader.declare(`var<workgroup> best_values: array<f32, ${lanes}>;`);
+  shader.declare(`var<workgroup> best_places: array<u32, ${lanes}>;`);
+  // Whether (a, i) comes before (b, j) in the order of picks.
+  shader.declare(`fn before(a: f32, i: u32, b: f32, j: u32) -> bool { return a > b || (a == b && i < j); }`);
+  const begin = shader.repeat(k, picksAtOnce);
+  const places = shader.places(kept.shape, "group", { base: { strides: kept.strides, offset: x.offset } });
+  const body = `${places}
+  var last_value = 0.0;
+  var last_place = 0u;
+  if (${begin} > 0u) {
+    last_place = u32(${ids}[group * ${picks} + ${begin} - 1u]);
+    last_value = ${source}[base + last_place * ${step}];
+  }
+  let last_pick = min(${picks}, ${begin} + ${picksAtOnce}u);
+  for (var pick = ${begin}; pick < last_pick; pick++) {
+    var value = 0.0;
+    var at = ${end};
+    for (var j = lane; j < ${end}; j += ${lanes}u) {
+      let x = ${source}[base + j * ${step}];
+      let open = pick == 0u || before(last_value, last_place, x, j);
+      if (open && (at == ${end} || x > value)) { value = x; at = j; }
+    }
+    best_values[lane] = value;
+    best_places[lane] = at;
+    workgroupBarrier();
+    value = best_values[0];
+    at = best_places[0];
+    for (var s = 1u; s < ${lanes}u; s++) {
+      let other = best_places[s];
+      if (other != ${end} && (at == ${end} || before(best_values[s], other, value, at))) {
+        value = best_values[s];
+        at = other;
+      }
+    }
+    workgroupBarrier();
+    last_value = value;
+    last_place = at;
+    if (lane == 0u) {
+      ${ids}[group * ${picks} + pick] = i32(min(at, ${end} - 1u));
+      ${found ? `${found}[group * ${picks} + pick] = value;` : ""}
+    }
+  }`;
+  const perPick = (n: number) => Math.ceil(n / lanes) + lanes + 1;
+  return lineKernel(shader, elementsOf(kept.shape), lanes, body, (r) => Math.min(k, picksAtOnce) * perPick(r(length)));
+}
+
+/** The elements of the last axes together. */
+export function lineLength(shape: Shape): Dimension {
+  return multiplyDimensions(1, ...shape);
+}

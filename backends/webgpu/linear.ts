@@ -1,0 +1,79 @@
+// The fully connected layer: packed weights where they are a constant parameter, else the general product.
+import type { Dimension, Node, Value } from "../../src/graph/mod.ts";
+import type { AttributesOf } from "../../src/operators/mod.ts";
+import type { Epilogue } from "./kernels/epilogue.ts";
+import { matmulKernel } from "./kernels/matmul.ts";
+import { columnPanelKernel, panelKernel, type PanelProduct, sharedPanelKernel, type Tile } from "./kernels/panels.ts";
+import { elementsOf } from "./kernels/shader.ts";
+import { panelParts } from "./layout.ts";
+import type { Planner, Step } from "./planner.ts";
+import type { Profile } from "./profile.ts";
+import { isContiguous, mergeAxes, reshapeView, transposeView, type View, wholeView } from "./view.ts";
+
+/** Products with more inputs than this do not use panels, whose loops must stay short. */
+const maxInputs = 60_000;
+
+/** Rows of numbers in a row, with one step between rows, copied if x is not so. */
+function rowsOf(planner: Planner, x: View): { x: View; rows: Dimension; stride: Dimension } {
+  const axis = x.shape.length - 1;
+  const rows = elementsOf(x.shape.slice(0, axis));
+  const merged = mergeAxes(x.shape.slice(0, axis), [x.strides.slice(0, axis)]);
+  if (merged.shape.length <= 1 && (x.strides[axis] === 1 || x.shape[axis] === 1)) {
+    return { x, rows, stride: merged.strides[0][0] ?? 0 };
+  }
+  return { x: planner.viewInRow(x), rows, stride: x.shape[axis] };
+}
+
+/** The kernels of a product by the number of rows it is bound for. */
+function variants(product: PanelProduct, profile: Profile): Step {
+  if (profile.sharedTiles) {
+    return [
+      { when: (resolve) => resolve(product.rows) <= 4, dispatch: columnPanelKernel(product) },
+      { dispatch: sharedPanelKernel(product) },
+    ];
+  }
+  const heights: readonly Tile["rows"][] = profile.broadcasts ? [1, 2, 4, 8, 16] : [1, 2, 4, 8];
+  const known = typeof product.rows === "number" ? product.rows : undefined;
+  return heights.flatMap((rows, i) => {
+    const last = i === heights.length - 1;
+    if (known !== undefined && (known > rows && !last || i > 0 && known <= heights[i - 1])) return [];
+    // Few rows leave few workgroups, so they get narrower ones.
+    const dispatch = panelKernel(product, { rows, columns: rows === 1 ? 4 : 8 }, profile);
+    return last ? [{ dispatch }] : [{ when: (resolve) => resolve(product.rows) <= rows, dispatch }];
+  });
+}
+
+/**
+ * Add a linear node's steps.
+ *
+ * @param joined.residual Added to the result, which is then `joined.result`.
+ */
+export function lowerLinear(planner: Planner, node: Node, joined?: { residual: Value; result: Value }): void {
+  const { weightLayout = "out_in", activation } = node.attributes as AttributesOf<"linear">;
+  const [x, weight, biasValue] = node.inputs.map((value) => planner.view(value));
+  const residual = joined && planner.inRow(joined.residual);
+  const bias = biasValue && planner.viewInRow(biasValue);
+  const epilogue: Epilogue = { bias, activation, residual };
+  const target = planner.target(joined?.result ?? node.outputs[0]);
+  const byOutput = weightLayout === "out_in";
+  const { storage } = weight;
+  const [first, second] = weight.shape;
+  const [outputs, inputs] = (byOutput ? [first, second] : [second, first]) as number[];
+  const packs = storage.kind === "weights" && storage.layout.kind === "raw" && !planner.options.trainable &&
+    isContiguous(weight) && weight.offset === 0 && inputs <= maxInputs;
+  if (!packs) {
+    const matrix = byOutput ? transposeView(weight, [1, 0]) : weight;
+    const flat = rowsOf(planner, x);
+    const a: View = { ...flat.x, shape: [flat.rows, flat.x.shape.at(-1)!], strides: [flat.stride, 1] };
+    const to = reshapeView(target, [flat.rows, matrix.shape[1]])!;
+    planner.add(matmulKernel(a, matrix, to, epilogue, planner.profile));
+    return;
+  }
+  const flat = rowsOf(planner, x);
+  for (const { from, to } of panelParts(outputs, inputs, planner.options.maxBinding)) {
+    const layout = { kind: "panels", from, to, outputs, inputs, byOutput } as const;
+    const weights = wholeView({ ...storage, layout }, "float32", [to - from, inputs]);
+    const product = { ...flat, inputs, outputs, weights, from, to, epilogue, target };
+    planner.steps.push(variants(product, planner.profile));
+  }
+}

@@ -1,0 +1,290 @@
+// How each operator becomes views and kernels. Movements are views; the table must have every primitive.
+import {
+  addDimensions,
+  type Dimension,
+  divideDimensions,
+  multiplyDimensions,
+  type Node,
+  type Value,
+} from "../../src/graph/mod.ts";
+import {
+  type AttributesOf,
+  type CompositeName,
+  normalizeAxis,
+  type PrimitiveName,
+  type Reduction,
+} from "../../src/operators/mod.ts";
+import { queryAttentionKernel, splitAttentionKernel } from "./kernels/attention.ts";
+import { copyKernel, fillKernel, gatherKernel, rangeKernel, scatterAddKernel } from "./kernels/movement.ts";
+import {
+  type Combination,
+  cumulativeSumKernel,
+  reduceKernel,
+  reducePartsKernel,
+  reductionChunk,
+} from "./kernels/reduction.ts";
+import { layerNormalizationKernel, lineLength, linesAlong, softmaxKernel, topKernel } from "./kernels/rows.ts";
+import { matmulKernel } from "./kernels/matmul.ts";
+import { elementsOf } from "./kernels/shader.ts";
+import { lowerLinear } from "./linear.ts";
+import type { Planner } from "./planner.ts";
+import { broadcastView, mergeAxes, reshapeView, sliceView, transposeView, type View, wholeView } from "./view.ts";
+import { rawParts } from "./layout.ts";
+
+/** Adds a node's steps to a plan and says where its outputs are. */
+type Lowering<A> = (planner: Planner, node: Node, attributes: A) => void;
+
+const elementwise: Lowering<object> = (planner, node) => planner.expression(node);
+
+/** A node that only changes how its operand is seen. */
+function movement<A>(see: (view: View, node: Node, attributes: A, planner: Planner) => View): Lowering<A> {
+  return (planner, node, attributes) => {
+    planner.set(node.outputs[0], see(planner.view(node.inputs[0]), node, attributes, planner));
+  };
+}
+
+function reduce(combination: Combination, mean = false): Lowering<Reduction> {
+  return (planner, node, { axes }) => {
+    const x = planner.view(node.inputs[0]);
+    const gone = new Set(axes.map((axis) => normalizeAxis(axis, x.shape.length)));
+    const part = (goes: boolean) => {
+      const chosen = x.shape.map((_, i) => i).filter((i) => gone.has(i) === goes);
+      return { shape: chosen.map((i) => x.shape[i]), strides: chosen.map((i) => x.strides[i]) };
+    };
+    const [kept, rest] = [part(false), part(true)];
+    const merged = mergeAxes(rest.shape, [rest.strides]);
+    const reduced = { shape: merged.shape, strides: merged.strides[0] };
+    const length = elementsOf(reduced.shape);
+    const target = planner.target(node.outputs[0]);
+    const scale = mean ? length : undefined;
+    if (typeof length === "number" && length <= reductionChunk) {
+      const options = { combination, chunks: false, scale };
+      planner.add(reduceKernel({ x, kept, reduced }, target, options, planner.profile));
+      return;
+    }
+    // The chunks' results, then one more reduction of those. Their count is no polynomial of sizes.
+    const partial: View = {
+      ...target,
+      offset: 0,
+      storage: {
+        kind: "temporary",
+        elements: (resolve) => resolve(elementsOf(kept.shape)) * Math.ceil(resolve(length) / reductionChunk),
+      },
+    };
+    const own = { x, kept, reduced };
+    planner.add(reduceKernel(own, partial, { combination, chunks: true }, planner.profile));
+    planner.add(reducePartsKernel(partial, target, { length, combination, scale }, planner.profile));
+  };
+}
+
+function concat(planner: Planner, node: Node, { axis }: { axis: number }): void {
+  const [value] = node.outputs;
+  const views = node.inputs.map((input) => planner.view(input));
+  const target = planner.target(value);
+  const along = normalizeAxis(axis, value.rank);
+  let start: Dimension = 0;
+  for (const [i, view] of views.entries()) {
+    const starts = value.shape.map((_, n): Dimension => n === along ? start : 0);
+    planner.add(copyKernel(view, sliceView(target, starts, node.inputs[i].shape), planner.profile));
+    start = addDimensions(start, view.shape[along]);
+  }
+}
+
+/** A table's entries along an axis: the table in parts where it is larger than a binding. */
+function gather(planner: Planner, node: Node, { axis }: { axis: number }): void {
+  const [tableValue, indicesValue] = node.inputs;
+  const table = planner.inRow(tableValue);
+  const indices = planner.view(indicesValue);
+  const target = planner.target(node.outputs[0]);
+  const at = normalizeAxis(axis, tableValue.rank);
+  const outer = elementsOf(table.shape.slice(0, at));
+  const block = elementsOf(table.shape.slice(at + 1));
+  const entries = table.shape[at];
+  const { storage } = table;
+  const parts = storage.kind === "weights" && outer === 1
+    ? rawParts(entries as number, block as number, planner.options.maxBinding)
+    : [];
+  if (parts.length <= 1 || storage.kind !== "weights") {
+    planner.add(gatherKernel({ table, outer, entries, block }, indices, target, planner.profile));
+    return;
+  }
+  parts.forEach(({ from, to }) => {
+    const layout = { kind: "rows", from, to, width: block as number } as const;
+    const own = wholeView({ ...storage, layout }, table.dataType, [to - from, block]);
+    planner.add(gatherKernel({ table: own, outer, entries: to - from, block, from }, indices, target, planner.profile));
+  });
+}
+
+function scatterAdd(planner: Planner, node: Node): void {
+  const [indices, updates] = node.inputs.map((value) => planner.inRow(value));
+  const target = planner.target(node.outputs[0]);
+  const block = multiplyDimensions(1, ...target.shape.slice(1));
+  planner.add(fillKernel(target, 0, planner.profile));
+  planner.add(scatterAddKernel(indices, updates, target, block, planner.profile));
+}
+
+function top(planner: Planner, node: Node, { axis, k }: { axis: number; k?: number }): void {
+  const x = planner.view(node.inputs[0]);
+  const lines = linesAlong(x, normalizeAxis(axis, x.shape.length));
+  const values = k === undefined ? undefined : planner.target(node.outputs[0]);
+  const indices = planner.target(node.outputs[node.outputs.length - 1]);
+  planner.add(topKernel(lines, { k: k ?? 1, indices, values }, planner.profile));
+}
+
+function softmax(logarithm: boolean): Lowering<{ axis: number }> {
+  return (planner, node, { axis }) => {
+    const x = planner.view(node.inputs[0]);
+    const along = normalizeAxis(axis, x.shape.length);
+    const target = planner.target(node.outputs[0]);
+    planner.add(softmaxKernel(linesAlong(x, along), linesAlong(target, along), { logarithm }, planner.profile));
+  };
+}
+
+/** Where the last axis is in a row, or a copy of it. */
+function lastInRow(planner: Planner, value: Value): View {
+  const view = planner.view(value);
+  const axis = view.shape.length - 1;
+  return view.shape[axis] === 1 || view.strides[axis] === 1 ? view : planner.viewInRow(view);
+}
+
+function attention(planner: Planner, node: Node, attributes: AttributesOf<"attention">): void {
+  const [query, key, value] = node.inputs.slice(0, 3).map((input) => lastInRow(planner, input));
+  const [rows, H, T, D] = query.shape;
+  const [batch, , S] = key.shape;
+  const mask = node.inputs[3] && planner.view(node.inputs[3]);
+  const first = mask?.shape[0];
+  const shared = first === batch && first !== rows;
+  const E = value.shape[3];
+  // Results lie as [rows, T, H, E], so that joining the heads moves nothing.
+  const target = transposeView(planner.temporary("float32", [rows, T, H, E]), [0, 2, 1, 3]);
+  const operands = {
+    query,
+    key,
+    value,
+    mask: mask && { view: broadcastView(mask, [shared ? batch : rows, H, T, S]), shared },
+    beams: divideDimensions(rows, batch)!,
+    length: attributes.length ?? S,
+    causal: attributes.causal ?? false,
+    scale: attributes.scale ?? 1 / Math.sqrt(D as number),
+    target,
+  };
+  // Few queries would leave lanes idle.
+  const few = planner.profile.sharedTiles ? 64 : 4;
+  planner.steps.push([
+    { when: (resolve) => resolve(T) <= few, dispatch: splitAttentionKernel(operands, planner.profile) },
+    { dispatch: queryAttentionKernel(operands, planner.profile) },
+  ]);
+  planner.set(node.outputs[0], target);
+}
+
+/** The lowering of every primitive. */
+export const primitiveLowerings = {
+  add: (planner, node) => {
+    const sum = planner.joinedSum(node);
+    if (sum) lowerLinear(planner, sum.product, { residual: sum.other, result: node.outputs[0] });
+    else planner.expression(node);
+  },
+  sub: elementwise,
+  mul: elementwise,
+  div: elementwise,
+  equal: elementwise,
+  greaterOrEqual: elementwise,
+  sqrt: elementwise,
+  exp: elementwise,
+  log: elementwise,
+  tanh: elementwise,
+  erf: elementwise,
+  sigmoid: elementwise,
+  relu: elementwise,
+  neg: elementwise,
+  abs: elementwise,
+  pow: elementwise,
+  where: elementwise,
+  cast: elementwise,
+  reshape: movement((view, { outputs: [{ shape }] }, _, planner) =>
+    reshapeView(view, shape) ?? reshapeView(planner.viewInRow(view), shape)!
+  ),
+  transpose: movement((view, _, { permutation }) => transposeView(view, permutation)),
+  expand: movement((view, { outputs: [{ shape }] }) => broadcastView(view, shape)),
+  slice: movement((view, { outputs: [{ shape }] }, { starts }) => sliceView(view, starts, shape)),
+  concat,
+  pad: (planner, node, { beginning, value = 0 }) => {
+    const view = planner.view(node.inputs[0]);
+    const target = planner.target(node.outputs[0]);
+    planner.add(fillKernel(target, value, planner.profile));
+    planner.add(copyKernel(view, sliceView(target, beginning, view.shape), planner.profile));
+  },
+  matmul: (planner, node) => {
+    const [a, b] = node.inputs.map((value) => planner.view(value));
+    planner.add(matmulKernel(a, b, planner.target(node.outputs[0]), {}, planner.profile));
+  },
+  reduceSum: reduce("sum"),
+  reduceMax: reduce("maximum"),
+  cumulativeSum: (planner, node, { axis, reversed = false }) => {
+    const x = planner.inRow(node.inputs[0]);
+    const options = { axis: normalizeAxis(axis, x.shape.length), reversed };
+    planner.add(cumulativeSumKernel(x, planner.target(node.outputs[0]), options, planner.profile));
+  },
+  argMax: (planner, node, { axis }) => top(planner, node, { axis }),
+  topK: top,
+  range: (planner, node, { start = 0 }) => {
+    planner.add(rangeKernel(planner.target(node.outputs[0]), start, planner.profile));
+  },
+  gather,
+  scatterAdd,
+  cacheAppend: (planner, node, { axis, at }) => {
+    const [state, x] = node.inputs.map((value) => planner.view(value));
+    planner.beforeWrite(state, node);
+    const along = normalizeAxis(axis, state.shape.length);
+    const starts = state.shape.map((_, i) => i === along ? at : 0);
+    planner.copy(x, sliceView(state, starts, x.shape));
+    planner.set(node.outputs[0], state);
+  },
+  assign: (planner, node) => {
+    planner.assign(planner.view(node.inputs[0]), node.inputs[1]);
+    planner.set(node.outputs[0], planner.view(node.inputs[1]));
+  },
+} satisfies { [K in PrimitiveName]: Lowering<AttributesOf<K>> };
+
+/** The composites that have kernels of their own. */
+export const compositeLowerings = {
+  linear: (planner, node) => lowerLinear(planner, node),
+  gelu: elementwise,
+  silu: elementwise,
+  softmax: softmax(false),
+  logSoftmax: softmax(true),
+  reduceMean: reduce("sum", true),
+  layerNormalization: (planner, node, { axes = [-1], epsilon = 1e-5 }) => {
+    const [x, scale, bias] = node.inputs.map((value) => planner.inRow(value));
+    const from = x.shape.length - axes.length;
+    const lines = { x, length: lineLength(x.shape.slice(from)), lines: elementsOf(x.shape.slice(0, from)) };
+    const target = planner.target(node.outputs[0]);
+    planner.add(layerNormalizationKernel(lines, { scale, bias, target }, { epsilon }, planner.profile));
+  },
+  attention,
+} satisfies { [K in CompositeName]?: Lowering<AttributesOf<K>> };
+
+const lowerings: Readonly<Record<string, Lowering<never>>> = { ...primitiveLowerings, ...compositeLowerings };
+
+/** The widest heads whose numbers are kept in registers. */
+const maxHeadWidth = 512;
+
+/** The longest lines that a workgroup treats without too many iterations. */
+const maxLine = 1 << 20;
+
+/** Whether a node has a lowering for its shapes. */
+export function isSupported({ operator: { name }, inputs }: Node): boolean {
+  if (!Object.hasOwn(lowerings, name)) return false;
+  if (name === "attention") {
+    return [inputs[0], inputs[2]].every(({ shape: [, , , width] }) =>
+      typeof width === "number" && width <= maxHeadWidth
+    );
+  }
+  if (!Object.hasOwn(compositeLowerings, name)) return true;
+  return inputs[0].shape.every((length) => typeof length === "string" || length <= maxLine);
+}
+
+/** Add a node's steps to a plan. */
+export function lower(planner: Planner, node: Node): void {
+  lowerings[node.operator.name](planner, node, node.attributes as never);
+}

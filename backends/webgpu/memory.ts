@@ -1,0 +1,45 @@
+// Which buffer each temporary has: one that is free again after its last use is taken over.
+import type { Device } from "./device.ts";
+import type { Dispatch } from "./kernels/shader.ts";
+import type { Resolve, Storage } from "./view.ts";
+
+/** The buffers of a run's temporaries. */
+export interface Memory {
+  readonly buffers: GPUBuffer[];
+  readonly places: ReadonlyMap<Storage, GPUBuffer>;
+}
+
+/** Give every temporary of dispatches, in their order, a buffer. */
+export function planMemory(dispatches: readonly Dispatch[], resolve: Resolve, device: Device): Memory {
+  const lastUse = new Map<Storage, number>();
+  dispatches.forEach(({ storages }, at) => storages.forEach((storage) => lastUse.set(storage, at)));
+  // Slots of bytes, each to become one buffer; a slot may still grow, as nothing is allocated yet.
+  const slots: { bytes: number; free: boolean }[] = [];
+  const slotOf = new Map<Storage, number>();
+  dispatches.forEach(({ storages }, at) => {
+    for (const storage of storages) {
+      if (storage.kind !== "temporary" || slotOf.has(storage)) continue;
+      slotOf.set(storage, takeSlot(slots, 4 * storage.elements(resolve)));
+    }
+    for (const storage of new Set(storages)) {
+      const slot = slotOf.get(storage);
+      if (slot !== undefined && lastUse.get(storage) === at) slots[slot].free = true;
+    }
+  });
+  const buffers = slots.map(({ bytes }) => device.createBuffer(bytes));
+  return { buffers, places: new Map([...slotOf].map(([storage, slot]) => [storage, buffers[slot]])) };
+}
+
+/** The smallest free slot that is large enough, else the largest free one, grown, else a new one. */
+function takeSlot(slots: { bytes: number; free: boolean }[], bytes: number): number {
+  let best = -1;
+  for (const [i, slot] of slots.entries()) {
+    if (!slot.free) continue;
+    if (best < 0) best = i;
+    const [a, b] = [slot.bytes, slots[best].bytes];
+    if (b < bytes ? a > b : a >= bytes && a < b) best = i;
+  }
+  if (best < 0) return slots.push({ bytes, free: false }) - 1;
+  slots[best] = { bytes: Math.max(bytes, slots[best].bytes), free: false };
+  return best;
+}

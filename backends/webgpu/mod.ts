@@ -1,0 +1,28 @@
+// The WebGPU backend: WGSL kernels on `navigator.gpu`, on a GPU or on a driver that computes on the CPU.
+import type { Backend, BackendOptions, BackendReport } from "../../src/graph/mod.ts";
+import { BackendError } from "../../src/errors.ts";
+import { findAdapter, isSoftware, nameOf, openDevice } from "./adapter.ts";
+import { WebGpuBackend } from "./backend.ts";
+
+/** What to do where no adapter is found. */
+const missing = "no GPU was found; on a machine without one a software driver serves " +
+  "(Debian and Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1)";
+
+/**
+ * Load the WebGPU backend.
+ *
+ * @throws {BackendError} If there is no adapter.
+ */
+export async function load(_options?: BackendOptions): Promise<Backend> {
+  const adapter = await findAdapter();
+  if (!adapter) throw new BackendError(`Cannot load the backend "webgpu": ${missing}`, "webgpu");
+  const { device, profile } = await openDevice(adapter);
+  return new WebGpuBackend(device, profile, nameOf(adapter));
+}
+
+/** Whether WebGPU can run here, and on what. */
+export async function report(_options?: BackendOptions): Promise<BackendReport> {
+  const adapter = await findAdapter();
+  if (!adapter) return { name: "webgpu", available: false, device: "", reason: missing };
+  return { name: "webgpu", available: true, device: nameOf(adapter), reason: "", software: isSoftware(adapter) };
+}
