@@ -4,6 +4,7 @@ import type { Backend } from "../../src/graph/mod.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
 import { VisionEncoderDecoderModel } from "../../src/vision_encoder_decoder_model.ts";
 import { assertClose } from "./closeness.ts";
+import { familyConformance } from "./families.ts";
 import { readTensors } from "./golden.ts";
 
 /** The first axis cut to its first `count` entries. */
@@ -39,36 +40,6 @@ function embeddedModel(name: string, load: () => Promise<Backend>, tolerance: nu
   });
 }
 
-function sinusoidalModel(name: string, load: () => Promise<Backend>, tolerance: number): void {
-  Deno.test(`${name} gives vit_trocr_sinusoidal's encoder states, logits and ids as Transformers`, async (t) => {
-    const folder = new URL("models/vit_trocr_sinusoidal/", fixtures);
-    const golden = await readTensors(new URL("golden.safetensors", folder));
-    const { generate } = JSON.parse(await Deno.readTextFile(new URL("golden.json", folder)));
-    const pixelValues = golden.get("pixel_values")!;
-    await using backend = await load();
-    await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend });
-    await t.step("encoder states and logits", async () => {
-      const output = await model.forward({ pixelValues, decoderInputIds: golden.get("decoder_input_ids")! });
-      const states = golden.get("encoder_last_hidden_state")!;
-      assertClose(output.encoderLastHiddenState, states, tolerance, "the encoder's states");
-      assertClose(output.logits, golden.get("logits")!, tolerance, "the logits");
-    });
-    for (const entry of generate) {
-      const { rows, kwargs } = entry;
-      if (Object.keys(kwargs).some((key) => key !== "max_new_tokens")) continue;
-      await t.step(`generate ${entry.name}`, async () => {
-        const pictures = rows.length === 2 ? pixelValues : new Tensor(
-          "float32",
-          [1, ...pixelValues.shape.slice(1)],
-          pixelValues.data.slice(rows[0] * pixelValues.size / 2, (rows[0] + 1) * pixelValues.size / 2),
-        );
-        const { sequences } = await model.generate(pictures, { maxNewTokens: kwargs.max_new_tokens });
-        assertEquals(sequences, entry.sequences);
-      });
-    }
-  });
-}
-
 /**
  * Check whole models on a backend.
  *
@@ -84,5 +55,5 @@ export function modelConformance(
   options: { rows?: number } = {},
 ): void {
   embeddedModel(name, load, tolerance, options.rows ?? 8);
-  sinusoidalModel(name, load, tolerance);
+  familyConformance(name, load, tolerance);
 }
