@@ -1,7 +1,7 @@
 // BEiT (Bao et al. 2021), as transformers.BeitModel: a ViT with relative positions, layer scale and keys without a bias.
 import type { Value } from "../graph/mod.ts";
 import { add, concat, gather, reshape, slice, transpose } from "../operators/mod.ts";
-import { commonDefaults, type ConfigReader } from "./config.ts";
+import { commonDefaults, type ConfigReader, deriveStages } from "./config.ts";
 import type { Family, VisionEncoder } from "./family.ts";
 import { type Initial, zeros } from "./initial.ts";
 import { embedPatches, gridPositions, readPatches } from "./patches.ts";
@@ -114,5 +114,7 @@ export const beit: Family<VisionEncoder> = {
   },
   basePrefix: "beit",
   build,
+  derive: (config) =>
+    typeof config.num_hidden_layers === "number" ? deriveStages(config, config.num_hidden_layers) : {},
   initial,
 };

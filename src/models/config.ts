@@ -31,6 +31,20 @@ export const commonDefaults = {
   _name_or_path: "",
 };
 
+/**
+ * The names of an encoder's stages, and which of them a backbone gives: the last, unless the configuration says others.
+ *
+ * @param config The configuration, as far as it is known.
+ * @param count The number of stages behind the stem.
+ */
+export function deriveStages(config: Readonly<Record<string, unknown>>, count: number): Record<string, unknown> {
+  const names = ["stem", ...Array.from({ length: count }, (_, n) => `stage${n + 1}`)];
+  const { out_features: features } = config;
+  const fit = Array.isArray(features) && JSON.stringify(config.stage_names) === JSON.stringify(names) &&
+    features.every((name) => names.includes(name));
+  return { stage_names: names, ...(!fit && { out_features: [names[count]], out_indices: [count] }) };
+}
+
 /** Whether a value is a JSON object. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -94,6 +94,8 @@ export interface TextDecoder {
 export interface Family<M> {
   /** Hugging Face's defaults, with config.json's keys. */
   readonly defaults: PretrainedConfig;
+  /** The fields that follow from others, which Transformers computes anew whenever it reads a configuration. */
+  derive?(config: Readonly<Record<string, unknown>>): Record<string, unknown>;
   /** Where separate checkpoints put the model without a head, such as `bert`. */
   readonly basePrefix: string;
   /** @throws {ConfigError} If a field cannot work. */

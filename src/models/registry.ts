@@ -81,5 +81,7 @@ export function defaultConfig(modelType: string, overrides: Readonly<Record<stri
   if (modelType === joinedModelType) {
     return { ...joinSections(vit.defaults, bert.defaults), ...overrides };
   }
-  return { ...structuredClone(familyOf(families, modelType, "model").defaults), ...overrides };
+  const { defaults, derive } = familyOf(families, modelType, "model");
+  const config = { ...structuredClone(defaults), ...structuredClone(overrides) };
+  return { ...config, ...derive?.(config), ...structuredClone(overrides) };
 }

@@ -4,7 +4,7 @@ import { ConfigError, ShapeError } from "../errors.ts";
 import type { Dimension, Value } from "../graph/mod.ts";
 import { add, attention, gather, pad, reshape, roll, slice, transpose } from "../operators/mod.ts";
 import { Tensor } from "../tensor/mod.ts";
-import { commonDefaults, type ConfigReader } from "./config.ts";
+import { commonDefaults, type ConfigReader, deriveStages } from "./config.ts";
 import type { Family, VisionEncoder } from "./family.ts";
 import { activationNames } from "./heads.ts";
 import { zeros } from "./initial.ts";
@@ -197,6 +197,12 @@ function build(config: ConfigReader, finalNorm: boolean): VisionEncoder {
 const initial = (name: string) =>
   name === "embeddings.position_embeddings" || name.endsWith("relative_position_bias_table") ? zeros : undefined;
 
+/** The width of the last stage and the number of stages, where they can be told. */
+function derive({ embed_dim, depths }: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  if (typeof embed_dim !== "number" || !Array.isArray(depths)) return {};
+  return { hidden_size: embed_dim * 2 ** (depths.length - 1), num_layers: depths.length };
+}
+
 /** The defaults that Swin and Donut-Swin share. */
 const shared = {
   ...commonDefaults,
@@ -232,6 +238,10 @@ export const swin: Family<VisionEncoder> = {
   },
   basePrefix: "swin",
   build: (config) => build(config, true),
+  derive: (config) => ({
+    ...derive(config),
+    ...(Array.isArray(config.depths) && deriveStages(config, config.depths.length)),
+  }),
   initial,
 };
 
@@ -240,5 +250,6 @@ export const donutSwin: Family<VisionEncoder> = {
   defaults: { ...shared, model_type: "donut-swin" },
   basePrefix: "donut",
   build: (config) => build(config, false),
+  derive,
   initial,
 };

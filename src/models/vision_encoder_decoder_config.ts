@@ -80,12 +80,10 @@ export class VisionEncoderDecoderConfig {
   /** The fields that are written to config.json: fields that every configuration has by default are left out. */
   toFile(): Record<string, unknown> {
     const whole = withoutCommon(this.toJSON());
-    const section = (config: PretrainedConfig, families: Readonly<Record<string, { defaults: PretrainedConfig }>>) => {
-      const { transformers_version: _version, ...fields } = withoutCommon(
-        config,
-        families[config.model_type]?.defaults,
-      );
-      return fields;
+    const section = (config: PretrainedConfig, families: typeof encoders | typeof decoders) => {
+      const family = families[config.model_type];
+      const { transformers_version: _version, ...fields } = withoutCommon(config, family?.defaults);
+      return { ...fields, ...family?.derive?.(config) };
     };
     return {
       ...whole,
