@@ -40,7 +40,7 @@ Deno.exit(failed === 0 ? 0 : 1);
 async function webGpuTests(): Promise<string[]> {
   const files: string[] = [];
   for await (const { name } of Deno.readDir(new URL("tests/", root))) {
-    if (/^webgpu_.*_test\.ts$/.test(name)) files.push(`tests/${name}`);
+    if (/^webgpu_(.*_)?test\.ts$/.test(name)) files.push(`tests/${name}`);
   }
   return files;
 }
