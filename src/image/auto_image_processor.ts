@@ -1,6 +1,6 @@
 // From a model's repository to its image processor.
 import { ConfigError, FormatError, HubError } from "../errors.ts";
-import { openRepository } from "../hub/repository.ts";
+import { openRepository, type RepositoryOptions } from "../hub/repository.ts";
 import { createImageProcessor, type ImageProcessor } from "./image_processor.ts";
 import { processorType } from "./processor_config.ts";
 
@@ -24,7 +24,7 @@ export class AutoImageProcessor {
    */
   static async fromPretrained(
     source: string | URL | TextFiles,
-    options: { signal?: AbortSignal } = {},
+    options: RepositoryOptions = {},
   ): Promise<ImageProcessor> {
     const repository = typeof source === "string" || source instanceof URL
       ? await openRepository(source, options)

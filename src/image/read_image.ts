@@ -1,7 +1,8 @@
 // A picture from anywhere (path, URL, bytes, Blob) to upright pixels. Content decides the format, not the name.
-import { FormatError, HubError, LimnerError, OptionError } from "../errors.ts";
+import { FormatError, HubError, OptionError } from "../errors.ts";
 import { type ImageHeader, readHeader } from "./header.ts";
 import type { RawImage } from "./raw_image.ts";
+import { ScanError } from "./jpeg/scan_error.ts";
 import { orient } from "./transforms.ts";
 
 /** How a picture is read. */
@@ -50,20 +51,20 @@ export async function readImage(
 }
 
 async function decode(bytes: Uint8Array, header: ImageHeader, name: string): Promise<RawImage> {
+  const fail = (what: string, cause?: unknown): never => {
+    const expected = `${header.width} x ${header.height} pixels were expected`;
+    const message = `Could not decode ${header.format.toUpperCase()} ${name}: ${what}, and ${expected}`;
+    throw new FormatError(message, { file: name }, { cause });
+  };
+  let image: RawImage;
   try {
-    const image = await (await decoderOf(header))(bytes, header);
-    if (image.width === header.width && image.height === header.height) return image;
-    throw new Error(`it decodes to ${image.width} x ${image.height}`);
+    image = await (await decoderOf(header))(bytes, header);
   } catch (error) {
-    if (error instanceof LimnerError) throw error;
-    const what = error instanceof Error ? error.message : String(error);
-    throw new FormatError(
-      `Could not decode ${header.format.toUpperCase()} ${name}: its data is damaged (${what}), and ${header.width} x ` +
-        `${header.height} pixels were expected`,
-      { file: name },
-      { cause: error },
-    );
+    // What a library says of a damaged file says nothing to its reader.
+    return fail(error instanceof ScanError ? error.message : "its data is damaged", error);
   }
+  if (image.width === header.width && image.height === header.height) return image;
+  return fail(`its data is of ${image.width} x ${image.height}`);
 }
 
 /** A decoder is loaded when the first picture of its format comes: start-up stays short. */

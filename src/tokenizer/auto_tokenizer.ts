@@ -1,6 +1,6 @@
 // From a model's repository to its tokenizer: tokenizer.json where there is one, else the older files.
 import { FormatError } from "../errors.ts";
-import { openRepository } from "../hub/repository.ts";
+import { openRepository, type RepositoryOptions } from "../hub/repository.ts";
 import { checkDefinition } from "./_check_definition.ts";
 import { fromOlderFiles } from "./_older_files.ts";
 import { parseJson } from "./_parse_json.ts";
@@ -30,7 +30,7 @@ export class AutoTokenizer {
    */
   static async fromPretrained(
     source: string | URL | TokenizerFiles,
-    options: { signal?: AbortSignal } = {},
+    options: RepositoryOptions = {},
   ): Promise<Tokenizer> {
     const files: TokenizerFiles = typeof source === "string" || source instanceof URL
       ? await openRepository(source, options)
