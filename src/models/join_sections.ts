@@ -28,7 +28,7 @@ export function joinSections(
  * The fields as config.json has them: without those of every configuration that are as they are by default.
  *
  * @param config A configuration, or a section of one.
- * @param defaults What its family has by default; a field is kept where the family differs from the others.
+ * @param defaults What its family has by default, where that is not what the others have.
  */
 export function withoutCommon(
   config: Readonly<Record<string, unknown>>,
@@ -39,8 +39,7 @@ export function withoutCommon(
   return Object.fromEntries(
     Object.entries(config).filter(([key, value]) => {
       if (key === "transformers_version") return true;
-      return !Object.hasOwn(common, key) || !same(value, common[key]) ||
-        !same(defaults[key] ?? common[key], common[key]);
+      return !Object.hasOwn(common, key) || !same(value, defaults[key] ?? common[key]);
     }),
   );
 }
