@@ -1,6 +1,6 @@
 // A BMP's header (Microsoft's BITMAPFILEHEADER and BITMAPINFOHEADER, and OS/2's BITMAPCOREHEADER).
 import { FormatError } from "../errors.ts";
-import type { ImageHeader } from "./header.ts";
+import type { ImageHeader } from "./image_header.ts";
 
 /**
  * Read a BMP's header and check that its rows are all there.

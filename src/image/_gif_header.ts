@@ -1,6 +1,6 @@
 // A GIF's screen and the outline of its blocks up to the end of the first frame (GIF89a specification).
 import { FormatError } from "../errors.ts";
-import type { ImageHeader } from "./header.ts";
+import type { ImageHeader } from "./image_header.ts";
 
 /**
  * Read a GIF's header and walk over its blocks to the end of the first frame.

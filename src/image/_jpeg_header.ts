@@ -1,7 +1,7 @@
 // A JPEG's frame header, its EXIF orientation and the outline of its segments (ITU-T T.81, annex B).
 import { FormatError } from "../errors.ts";
 import { readOrientation } from "./_exif.ts";
-import type { ImageHeader } from "./header.ts";
+import type { ImageHeader } from "./image_header.ts";
 
 /**
  * Read a JPEG's frame header and walk over its segments to the end marker.

@@ -1,7 +1,7 @@
 // A PNG's header and the outline of its chunks (PNG specification, third edition, sections 5 and 11.2).
 import { FormatError } from "../errors.ts";
 import { readOrientation } from "./_exif.ts";
-import type { ImageHeader } from "./header.ts";
+import type { ImageHeader } from "./image_header.ts";
 
 const colors: Readonly<Record<number, { color: ImageHeader["color"]; bits: readonly number[] }>> = {
   0: { color: "grey", bits: [1, 2, 4, 8, 16] },

@@ -1,7 +1,7 @@
 // A WebP's size, EXIF orientation and chunks (WebP container specification; VP8: RFC 6386, VP8L: its specification).
 import { FormatError } from "../errors.ts";
 import { readOrientation } from "./_exif.ts";
-import type { ImageHeader } from "./header.ts";
+import type { ImageHeader } from "./image_header.ts";
 
 /**
  * Read a WebP's header and walk over its chunks.

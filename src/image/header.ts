@@ -6,28 +6,7 @@ import { readGifHeader } from "./_gif_header.ts";
 import { readJpegHeader } from "./_jpeg_header.ts";
 import { readPngHeader } from "./_png_header.ts";
 import { readWebpHeader } from "./_webp_header.ts";
-
-/** The picture formats that are read. */
-export type ImageFormat = "png" | "jpeg" | "gif" | "webp" | "bmp";
-
-/** What a picture's header says. */
-export interface ImageHeader {
-  readonly format: ImageFormat;
-  /** Pixels a row, as stored. */
-  readonly width: number;
-  /** Rows, as stored. */
-  readonly height: number;
-  /** The EXIF orientation, 1 to 8. */
-  readonly orientation: number;
-  /** How the samples are stored. */
-  readonly color: "grey" | "rgb" | "palette" | "cmyk" | "ycck";
-  /** Whether some places may be transparent. */
-  readonly alpha: boolean;
-  /** The colour of places that no frame covers, for a GIF without transparency. */
-  readonly background?: readonly [red: number, green: number, blue: number];
-  /** Bits a sample. */
-  readonly bits: number;
-}
+import type { ImageFormat, ImageHeader } from "./image_header.ts";
 
 /** The bytes that a file of each format begins with; undefined stands for any byte. */
 const signatures: readonly (readonly [ImageFormat, readonly (number | undefined)[]])[] = [

@@ -1,6 +1,7 @@
 // A picture from anywhere (path, URL, bytes, Blob) to upright pixels. Content decides the format, not the name.
 import { FormatError, HubError, OptionError } from "../errors.ts";
-import { type ImageHeader, readHeader } from "./header.ts";
+import { readHeader } from "./header.ts";
+import type { Decoder, ImageFormat, ImageHeader } from "./image_header.ts";
 import type { RawImage } from "./raw_image.ts";
 import { ScanError } from "./jpeg/scan_error.ts";
 import { orient } from "./transforms.ts";
@@ -56,9 +57,10 @@ async function decode(bytes: Uint8Array, header: ImageHeader, name: string): Pro
     const message = `Could not decode ${header.format.toUpperCase()} ${name}: ${what}, and ${expected}`;
     throw new FormatError(message, { file: name }, { cause });
   };
+  const decoder = await (decoders[header.format] ??= loaders[header.format]());
   let image: RawImage;
   try {
-    image = await (await decoderOf(header))(bytes, header);
+    image = await decoder(bytes, header);
   } catch (error) {
     // What a library says of a damaged file says nothing to its reader.
     return fail(error instanceof ScanError ? error.message : "its data is damaged", error);
@@ -68,14 +70,14 @@ async function decode(bytes: Uint8Array, header: ImageHeader, name: string): Pro
 }
 
 /** A decoder is loaded when the first picture of its format comes: start-up stays short. */
-async function decoderOf(
-  header: ImageHeader,
-): Promise<(bytes: Uint8Array, header: ImageHeader) => RawImage | Promise<RawImage>> {
-  if (header.format === "png") return (await import("./_decode_png.ts")).decodePng;
-  if (header.format === "webp") return (await import("./_decode_webp.ts")).decodeWebp;
-  if (header.format === "jpeg") return (await import("./jpeg/decode.ts")).decodeJpeg;
-  return (await import("./_decode_other.ts")).decodeOther;
-}
+const loaders: Readonly<Record<ImageFormat, () => Promise<Decoder>>> = {
+  png: async () => await (await import("./_decode_png.ts")).load(),
+  jpeg: async () => (await import("./jpeg/decode.ts")).decodeJpeg,
+  webp: async () => await (await import("./_decode_webp.ts")).load(),
+  gif: async () => await (await import("./_decode_other.ts")).load(),
+  bmp: async () => await (await import("./_decode_other.ts")).load(),
+};
+const decoders: Partial<Record<ImageFormat, Promise<Decoder>>> = {};
 
 function nameOf(source: string | URL | Uint8Array | Blob): string {
   if (source instanceof Uint8Array) return "(bytes)";

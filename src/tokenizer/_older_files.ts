@@ -4,7 +4,7 @@ import { HubError } from "../errors.ts";
 import { byteLevelDefinition, guessByteLevelClass } from "./_byte_level.ts";
 import { readSentencePiece, sentencePieceDefinition } from "./_sentence_piece.ts";
 import { wordPieceDefinition } from "./_word_piece.ts";
-import type { TokenizerFiles } from "./auto_tokenizer.ts";
+import type { TokenizerFiles } from "./tokenizer_files.ts";
 import type { TokenizerSettings } from "./definition.ts";
 
 /** A tokenizer.json's content before it is checked, the file it comes from, and its settings. */

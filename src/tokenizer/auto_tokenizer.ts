@@ -8,16 +8,7 @@ import { readSettings } from "./_settings.ts";
 import { createTokenizer } from "./create_tokenizer.ts";
 import type { TokenizerSettings } from "./definition.ts";
 import type { Tokenizer } from "./tokenizer.ts";
-
-/** What a tokenizer is read from: a folder of files, wherever it lies. */
-export interface TokenizerFiles {
-  /** What messages call it. */
-  readonly name: string;
-  /** The text of a file, or undefined if there is none of that name. */
-  readText(file: string): Promise<string | undefined>;
-  /** The bytes of a file, or undefined if there is none of that name. */
-  readBytes?(file: string): Promise<Uint8Array | undefined>;
-}
+import type { TokenizerFiles } from "./tokenizer_files.ts";
 
 /** Loads tokenizers. */
 export class AutoTokenizer {

@@ -1,5 +1,5 @@
 // Tokenizers: text to token ids and back.
-export { AutoTokenizer, type TokenizerFiles } from "./auto_tokenizer.ts";
+export { AutoTokenizer } from "./auto_tokenizer.ts";
 export type {
   BatchEncoding,
   DecodeOptions,
@@ -8,3 +8,4 @@ export type {
   Encoding,
   Tokenizer,
 } from "./tokenizer.ts";
+export type { TokenizerFiles } from "./tokenizer_files.ts";

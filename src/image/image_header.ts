@@ -1,0 +1,27 @@
+// What is known of a picture before it is decoded, and what decodes it.
+import type { RawImage } from "./raw_image.ts";
+
+/** The picture formats that are read. */
+export type ImageFormat = "png" | "jpeg" | "gif" | "webp" | "bmp";
+
+/** What a picture's header says. */
+export interface ImageHeader {
+  readonly format: ImageFormat;
+  /** Pixels a row, as stored. */
+  readonly width: number;
+  /** Rows, as stored. */
+  readonly height: number;
+  /** The EXIF orientation, 1 to 8. */
+  readonly orientation: number;
+  /** How the samples are stored. */
+  readonly color: "grey" | "rgb" | "palette" | "cmyk" | "ycck";
+  /** Whether some places may be transparent. */
+  readonly alpha: boolean;
+  /** The colour of places that no frame covers, for a GIF without transparency. */
+  readonly background?: readonly [red: number, green: number, blue: number];
+  /** Bits a sample. */
+  readonly bits: number;
+}
+
+/** Turns a whole file, whose header has been read, into pixels. */
+export type Decoder = (bytes: Uint8Array, header: ImageHeader) => RawImage | Promise<RawImage>;
