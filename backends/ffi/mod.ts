@@ -19,7 +19,7 @@ import { supportsNode, toOnnx } from "../onnx/mod.ts";
 import { findLibrary, givenPath } from "./library.ts";
 import { type Compiled, FfiProgram } from "./program.ts";
 import { cString, OutPointer, Runtime } from "./runtime.ts";
-import { OrtTensor } from "./value.ts";
+import { OrtTensor, type OrtView } from "./value.ts";
 import { FfiWeights } from "./weights.ts";
 
 class FfiBackend implements Backend {
@@ -46,8 +46,13 @@ class FfiBackend implements Backend {
   async compile(graph: Graph, weights: Weights, { signal }: { signal?: AbortSignal } = {}): Promise<Program> {
     const held = weights as FfiWeights;
     checkParameters(graph, held.source);
-    const compiled = await this.#compile(graph, held, signal);
-    return new FfiProgram(this.runtime, graph, held, () => this.#compile(graph, held), compiled);
+    return await held.exclusively(async () => {
+      const names = new Set([...graph.parameters.keys()].filter((name) => held.external(name)));
+      const compile = (pack: boolean) => this.#compile(graph, held, pack);
+      const pack = await held.shareOut(names);
+      signal?.throwIfAborted();
+      return new FfiProgram(this.runtime, graph, held, compile, await this.#compile(graph, held, pack, signal));
+    });
   }
 
   allocate(dataType: DataType, capacity: readonly number[]): DeviceTensor {
@@ -121,19 +126,38 @@ class FfiBackend implements Backend {
     await this.runtime.close();
   }
 
-  async #compile(graph: Graph, weights: FfiWeights, signal?: AbortSignal): Promise<Compiled> {
+  async #compile(
+    graph: Graph,
+    weights: FfiWeights,
+    packed: boolean,
+    signal?: AbortSignal,
+  ): Promise<Compiled> {
     const model = toOnnx(graph, (name) => weights.external(name) ?? "bound");
     const parameters = new Map<string, OrtTensor>();
+    const fromFile = new Set<string>();
     for (const name of graph.parameters.keys()) {
       signal?.throwIfAborted();
       if (model.boundParameters.has(name)) parameters.set(name, await weights.hold(name));
-      else weights.countExternal(name, weights.external(name)!.byteLength);
+      else {
+        weights.countExternal(name, weights.external(name)!.byteLength);
+        fromFile.add(name);
+      }
     }
-    const session = await this.#createSession(model.bytes, weights.folder, graph.name);
-    return { model, session, parameters };
+    // A session that makes no copy of its own reads the file's pages through one mapping that all sessions share.
+    const mapped = packed ? [] : [...fromFile].map((name) => [`parameter:${name}`, weights.mapped(name)] as const);
+    const session = await this.#createSession(model.bytes, graph.name, { folder: weights.folder, packed, mapped });
+    return { model, session, parameters, fromFile, packed };
   }
 
-  async #createSession(bytes: Uint8Array<ArrayBuffer>, folder: string | undefined, name: string) {
+  async #createSession(
+    bytes: Uint8Array<ArrayBuffer>,
+    name: string,
+    { folder, packed, mapped }: {
+      folder: string | undefined;
+      packed: boolean;
+      mapped: readonly (readonly [name: string, view: OrtView | undefined])[];
+    },
+  ): Promise<Deno.PointerObject> {
     const { runtime } = this;
     const { api } = runtime;
     const options = runtime.create("make session options", (out) => api.createSessionOptions(out));
@@ -141,9 +165,12 @@ class FfiBackend implements Backend {
       runtime.check(api.disablePerSessionThreads(options), "share the threads");
       const entry = (key: string, value: string) =>
         runtime.check(api.addSessionConfigEntry(options, cString(key), cString(value)), `set ${key}`);
-      // A packed copy would cost as much memory again for each program, and most of the time of loading.
-      entry("session.disable_prepacking", "1");
+      if (!packed) entry("session.disable_prepacking", "1");
+      entry("session.use_device_allocator_for_initializers", "1");
       if (folder) entry("session.model_external_initializers_file_folder_path", folder);
+      for (const [key, view] of mapped) {
+        if (view) runtime.check(api.addInitializer(options, cString(key), view.pointer), `give ${key}`);
+      }
       const out = new OutPointer();
       const length = BigInt(bytes.length);
       const buffer = out.buffer as BigUint64Array<ArrayBuffer>;

@@ -14,14 +14,16 @@ import {
 } from "../../src/graph/mod.ts";
 import type { OnnxModel } from "../onnx/mod.ts";
 import { cString, type Runtime } from "./runtime.ts";
-import { type OrtTensor, OrtValue } from "./value.ts";
+import { type OrtTensor, OrtValue, OrtView } from "./value.ts";
 import type { FfiWeights, Reader } from "./weights.ts";
 
-/** A session, and the parameters that are its inputs. */
+/** A session, the parameters that are its inputs, and those it reads from their file. */
 export interface Compiled {
   readonly model: OnnxModel;
   readonly session: Deno.PointerObject;
   readonly parameters: ReadonlyMap<string, OrtTensor>;
+  readonly fromFile: ReadonlySet<string>;
+  readonly packed: boolean;
 }
 
 /** A tensor bound to a name: as long as the value stays, the binding does. */
@@ -31,7 +33,7 @@ interface Bound {
   /** The shape it is seen in; undefined for the whole buffer. */
   readonly shape: readonly number[] | undefined;
   bound: OrtValue | undefined;
-  view: Deno.PointerObject | undefined;
+  view: OrtView | undefined;
 }
 
 /** A program on ONNX Runtime. */
@@ -41,14 +43,14 @@ export class FfiProgram implements Program, Reader {
   #disposed = false;
 
   /**
-   * @param compile Compiles the graph with its parameters as they now are.
+   * @param compile Compiles the graph with its parameters as they now are, and a packed copy of them or not.
    * @param compiled What it compiled to first.
    */
   constructor(
     readonly runtime: Runtime,
     readonly graph: Graph,
     readonly weights: FfiWeights,
-    readonly compile: () => Promise<Compiled>,
+    readonly compile: (pack: boolean) => Promise<Compiled>,
     compiled: Compiled,
   ) {
     this.compiled = compiled;
@@ -65,6 +67,7 @@ export class FfiProgram implements Program, Reader {
     return {
       enqueue: (sizes) => {
         this.#checkLive("run");
+        this.weights.checkOpen(this.graph.name);
         run.enqueue(sizesOfRun(binding, sizes));
       },
       [Symbol.dispose]: () => {
@@ -74,12 +77,16 @@ export class FfiProgram implements Program, Reader {
     };
   }
 
-  readsFile(name: string): boolean {
-    return this.graph.parameters.has(name) && !this.compiled.parameters.has(name);
+  get fromFile(): ReadonlySet<string> {
+    return this.compiled.fromFile;
   }
 
-  async reload(): Promise<void> {
-    const compiled = await this.compile();
+  get packed(): boolean {
+    return this.compiled.packed;
+  }
+
+  async reload(pack: boolean): Promise<void> {
+    const compiled = await this.compile(pack);
     const { api } = this.runtime;
     // What was queued meanwhile runs as it was bound.
     await this.runtime.whenIdle(() => {
@@ -98,9 +105,9 @@ export class FfiProgram implements Program, Reader {
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.weights.readers.delete(this);
     const { session } = this.compiled;
     this.runtime.release(() => this.runtime.api.releaseSession(session));
+    this.weights.leave(this);
   }
 }
 
@@ -178,9 +185,10 @@ class FfiRun implements Disposable {
         if (entry.bound === entry.tensor.value) continue;
         const old = entry.view;
         entry.bound = entry.tensor.value;
-        entry.view = entry.shape && entry.bound.view(entry.shape);
-        this.#bind(call, entry.name, entry.view ?? entry.bound.pointer);
-        if (old) this.program.runtime.api.releaseValue(old);
+        const { dataType, address, pointer } = entry.bound;
+        entry.view = entry.shape && new OrtView(this.program.runtime, dataType, entry.shape, address);
+        this.#bind(call, entry.name, entry.view?.pointer ?? pointer);
+        old?.release();
       }
     }
     for (const { name, spare } of this.#swaps) this.#bind("bindOutput", name, spare.pointer);
@@ -200,7 +208,7 @@ class FfiRun implements Disposable {
   #free(): void {
     const { api } = this.program.runtime;
     api.releaseIoBinding(this.#binding);
-    for (const { view } of [...this.#inputs, ...this.#outputs]) if (view) api.releaseValue(view);
+    for (const { view } of [...this.#inputs, ...this.#outputs]) view?.release();
     for (const { value } of this.#sizes) value.release();
     for (const { spare } of this.#swaps) spare.release();
     this.#inputs = [];

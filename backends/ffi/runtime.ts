@@ -128,13 +128,17 @@ export class Runtime {
 
   /** Release an object that was counted: now if nothing is under way, else when that has ended. */
   release(free: () => void): void {
-    const last = () => {
+    this.afterwards(() => {
       free();
       this.counters.liveHandles--;
       if (this.#closed) this.#finish();
-    };
-    if (this.#pending === 0) last();
-    else this.#follow(this.#tail.then(last));
+    });
+  }
+
+  /** Act now if nothing is under way, else when that has ended, after all that was asked for before. */
+  afterwards(act: () => void): void {
+    if (this.#pending === 0) act();
+    else this.#follow(this.#tail.then(act));
   }
 
   /** Act as soon as nothing is under way; nothing comes between. */

@@ -36,24 +36,32 @@ export class OrtValue {
     runtime.counters.liveHandles++;
   }
 
-  /** Make another OrtValue of this memory, with a shape that fits in it. The caller releases it. */
-  view(shape: readonly number[]): Deno.PointerObject {
-    const { api, memoryInfo } = this.runtime;
+  /** Release the memory; twice does no harm. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.runtime.release(() => this.runtime.api.releaseValue(this.pointer));
+  }
+}
+
+/** An OrtValue of memory that is another's. */
+export class OrtView {
+  readonly pointer: Deno.PointerObject;
+  #released = false;
+
+  constructor(readonly runtime: Runtime, dataType: DataType, shape: readonly number[], address: Deno.PointerObject) {
+    const { api, memoryInfo } = runtime;
     const lengths = BigInt64Array.from(shape, BigInt);
-    const bytes = BigInt(sizeOf(shape) * bytesPerElement(this.dataType));
-    return this.runtime.create(`view [${shape}]`, (out) =>
-      api.createTensorWithDataAsOrtValue(
-        memoryInfo,
-        this.address,
-        bytes,
-        lengths,
-        BigInt(shape.length),
-        onnxTypes[this.dataType],
-        out,
-      ));
+    const bytes = BigInt(sizeOf(shape) * bytesPerElement(dataType));
+    const [rank, type] = [BigInt(shape.length), onnxTypes[dataType]];
+    this.pointer = runtime.create(
+      `view [${shape}]`,
+      (out) => api.createTensorWithDataAsOrtValue(memoryInfo, address, bytes, lengths, rank, type, out),
+    );
+    runtime.counters.liveHandles++;
   }
 
-  /** Release the memory; twice does no harm. */
+  /** Release the view, not the memory; twice does no harm. */
   release(): void {
     if (this.#released) return;
     this.#released = true;

@@ -1,18 +1,21 @@
 // A model's parameters as they are stored, [out, in] as torch.nn.Linear has them: left in their file where they lie there
-// as float32, so that all sessions read the same pages; else held once in ONNX Runtime's memory.
+// as float32, of which a session makes a packed copy or which several sessions read; else held once in memory.
 import { BackendError, ShapeError } from "../../src/errors.ts";
 import type { OpenOptions, ParameterSource, Weights } from "../../src/graph/mod.ts";
 import { isFloat, Tensor, toFloat32 } from "../../src/tensor/mod.ts";
 import type { ExternalData } from "../onnx/mod.ts";
 import type { Runtime } from "./runtime.ts";
-import { OrtTensor } from "./value.ts";
+import { FileMapping } from "./mapping.ts";
+import { OrtTensor, OrtView } from "./value.ts";
 
 /** A program as its weights see it. */
 export interface Reader {
-  /** Whether the program's session reads a parameter from its file. */
-  readsFile(name: string): boolean;
-  /** Compile anew, since parameters are elsewhere. */
-  reload(): Promise<void>;
+  /** The parameters that the program's session reads from their file. */
+  readonly fromFile: ReadonlySet<string>;
+  /** Whether the session has a packed copy of them: faster by 5 to 40 %, but its own. */
+  readonly packed: boolean;
+  /** Compile anew, since parameters are elsewhere or another program is about to read them too. */
+  reload(pack: boolean): Promise<void>;
 }
 
 /** A folder and a file in it. */
@@ -31,6 +34,10 @@ export class FfiWeights implements Weights {
   /** Parameters that have another value than their file. */
   readonly #changed = new Set<string>();
   readonly #folder: string | undefined;
+  /** Files in memory by path, and parameters as they lie in them. */
+  readonly #mappings = new Map<string, FileMapping | undefined>();
+  readonly #mapped = new Map<string, OrtView>();
+  #compiling: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
   constructor(readonly runtime: Runtime, readonly source: ParameterSource, readonly options: OpenOptions) {
@@ -54,6 +61,45 @@ export class FfiWeights implements Weights {
     return { file, offset: info.region.offset, byteLength: info.region.byteLength };
   }
 
+  /** A parameter as it lies in its file; undefined where files cannot be mapped. */
+  mapped(name: string): OrtView | undefined {
+    const known = this.#mapped.get(name);
+    const { region, dataType, shape } = this.source.parameters.get(name)!;
+    if (known || !region) return known;
+    if (!this.#mappings.has(region.path)) this.#mappings.set(region.path, FileMapping.open(region.path));
+    const file = this.#mappings.get(region.path);
+    if (!file) return;
+    const view = new OrtView(this.runtime, dataType, shape, file.at(region.offset));
+    this.#mapped.set(name, view);
+    return view;
+  }
+
+  /** Forget a program. */
+  leave(reader: Reader): void {
+    this.readers.delete(reader);
+    if (this.#disposed) this.#unmap();
+  }
+
+  /**
+   * Prepare for a program that reads parameters from their file.
+   * What two programs read is held once: in the file's pages, which a packed copy would not share.
+   *
+   * @param names The parameters.
+   * @returns Whether the program may keep a packed copy: no other reads the same.
+   */
+  async shareOut(names: ReadonlySet<string>): Promise<boolean> {
+    const others = [...this.readers].filter((reader) => !reader.fromFile.isDisjointFrom(names));
+    for (const reader of others) if (reader.packed) await reader.reload(false);
+    return others.length === 0 && !this.options.lowMemory;
+  }
+
+  /** Do work on the programs of these weights, one at a time. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#compiling.then(work);
+    this.#compiling = done.catch(() => {});
+    return done;
+  }
+
   /** Count what a session reads from the file, once for all sessions. */
   countExternal(name: string, byteLength: number): void {
     if (this.#external.has(name)) return;
@@ -63,11 +109,11 @@ export class FfiWeights implements Weights {
 
   /** A parameter in memory, float32 if it is a floating-point number. */
   async hold(name: string): Promise<OrtTensor> {
-    this.#checkOpen(name);
+    this.checkOpen(`"${name}"`);
     const held = this.#held.get(name);
     if (held) return held;
     const stored = await this.source.read(name);
-    this.#checkOpen(name);
+    this.checkOpen(`"${name}"`);
     return this.#held.get(name) ?? this.#allocate(name, stored);
   }
 
@@ -83,7 +129,7 @@ export class FfiWeights implements Weights {
     if (info?.shape.join() !== tensor.shape.join()) {
       throw new ShapeError(`Cannot write "${name}": it is [${info?.shape}], the new value [${tensor.shape}]`);
     }
-    this.#checkOpen(name);
+    this.checkOpen(`"${name}"`);
     const held = this.#held.get(name);
     if (held) {
       this.runtime.queue(() => this.#fill(held, tensor));
@@ -94,11 +140,23 @@ export class FfiWeights implements Weights {
     this.#allocate(name, tensor);
     this.runtime.counters.weightBytes -= this.#external.get(name) ?? 0;
     this.#external.delete(name);
-    for (const reader of this.readers) if (reader.readsFile(name)) await reader.reload();
+    await this.exclusively(async () => {
+      for (const reader of this.readers) if (reader.fromFile.has(name)) await reader.reload(reader.packed);
+    });
   }
 
-  #checkOpen(name: string): void {
-    if (this.#disposed) throw new BackendError(`Cannot use "${name}": the weights were released`, "ffi");
+  /** @throws {BackendError} If the weights were released. */
+  checkOpen(what: string): void {
+    if (this.#disposed) throw new BackendError(`Cannot use ${what}: the weights were released`, "ffi");
+  }
+
+  /** Give files back, once no session reads them. */
+  #unmap(): void {
+    if (this.readers.size > 0) return;
+    for (const view of this.#mapped.values()) view.release();
+    const mappings = [...this.#mappings.values()];
+    this.#mappings.clear();
+    this.runtime.afterwards(() => mappings.forEach((mapping) => mapping?.[Symbol.dispose]()));
   }
 
   #allocate(name: string, tensor: Tensor): OrtTensor {
@@ -121,5 +179,6 @@ export class FfiWeights implements Weights {
       held[Symbol.dispose]();
     }
     for (const bytes of this.#external.values()) this.runtime.counters.weightBytes -= bytes;
+    this.#unmap();
   }
 }

@@ -1,0 +1,64 @@
+// Files in memory, by the C library's mmap: pages are read when they are touched, shared by all sessions, and given back
+// to the system when it needs room. Windows has no mmap.
+
+const libraries: Readonly<Record<string, string>> = { linux: "libc.so.6", darwin: "libSystem.B.dylib" };
+
+const symbols = {
+  // int open(const char *path, int flags, ...)
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  // int close(int fd)
+  close: { parameters: ["i32"], result: "i32" },
+  // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
+  mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
+  // int munmap(void *addr, size_t length)
+  munmap: { parameters: ["pointer", "usize"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** PROT_READ and MAP_SHARED of sys/mman.h, and MAP_FAILED. */
+const [readable, shared, failed] = [1, 1, 2n ** 64n - 1n];
+
+/** A whole file in memory, which may only be read. */
+export class FileMapping implements Disposable {
+  readonly #library: Deno.DynamicLibrary<typeof symbols>;
+  readonly #address: Deno.PointerObject;
+  readonly #length: bigint;
+
+  private constructor(library: Deno.DynamicLibrary<typeof symbols>, address: Deno.PointerObject, length: bigint) {
+    this.#library = library;
+    this.#address = address;
+    this.#length = length;
+  }
+
+  /**
+   * Map a file.
+   *
+   * @returns The mapping, or undefined where that cannot be done: the file must then be read.
+   */
+  static open(path: string): FileMapping | undefined {
+    const name = libraries[Deno.build.os];
+    if (!name) return;
+    const library = Deno.dlopen(name, symbols);
+    const { open, close, mmap } = library.symbols;
+    const file = open(new TextEncoder().encode(path + "\0"), 0);
+    if (file >= 0) {
+      const length = BigInt(Deno.statSync(path).size);
+      const address = mmap(null, length, readable, shared, file, 0n);
+      close(file);
+      if (address && BigInt(Deno.UnsafePointer.value(address)) !== failed) {
+        return new FileMapping(library, address, length);
+      }
+    }
+    library.close();
+  }
+
+  /** The address of a byte of the file. */
+  at(offset: number): Deno.PointerObject {
+    return Deno.UnsafePointer.offset(this.#address, offset)!;
+  }
+
+  /** Unmap the file; no address of it may be used any more. */
+  [Symbol.dispose](): void {
+    this.#library.symbols.munmap(this.#address, this.#length);
+    this.#library.close();
+  }
+}
