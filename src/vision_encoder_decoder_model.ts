@@ -3,7 +3,7 @@
 import { ConfigError } from "./errors.ts";
 import { openCheckpoint } from "./checkpoint/mod.ts";
 import { checkPictures, type ForwardInputs, type ForwardOutput, ForwardRunner } from "./forward.ts";
-import { openRepository } from "./hub/mod.ts";
+import { openRepository, toPath } from "./hub/mod.ts";
 import type { Backend, BackendName, BackendOptions, WeightStorage } from "./graph/mod.ts";
 import { loadBackend } from "./load_backend.ts";
 import {
@@ -57,6 +57,8 @@ interface Blueprint {
   readonly config: VisionEncoderDecoderConfig;
   readonly architecture: Architecture;
   readonly parameters: ModelParameters;
+  /** Where the parameters are read from. */
+  readonly sources: readonly (string | URL)[];
   /** generation_config.json. @default what the configuration holds */
   readonly settings?: GenerationConfig;
 }
@@ -89,6 +91,8 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
   #forward: ForwardRunner;
   #parameters: ModelParameters;
   readonly #options: LoadOptions;
+  /** The folders that the parameters are read from. */
+  readonly #folders: readonly (string | undefined)[];
   readonly #ownsBackend: boolean;
   /** The last call; the next one waits for it. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -101,7 +105,9 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     parameters: ModelParameters,
     runner: ModelRunner,
     options: LoadOptions,
+    folders: readonly (string | undefined)[],
   ) {
+    this.#folders = folders;
     this.#parameters = parameters;
     this.#runner = runner;
     this.#forward = new ForwardRunner(runner.architecture, runner.backend, runner.weights);
@@ -141,6 +147,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
         config,
         architecture,
         settings,
+        sources: [source],
         parameters: ModelParameters.gather(config, architecture, find, { fresh: "unused" }),
       };
     });
@@ -166,7 +173,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
         fresh: "all",
         seed: options.seed,
       });
-      return { config: own, architecture, parameters };
+      return { config: own, architecture, parameters, sources: [] };
     });
   }
 
@@ -193,7 +200,10 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
       readonly decoderOverrides?: object;
     } = {},
   ): Promise<VisionEncoderDecoderModel> {
-    return VisionEncoderDecoderModel.#load(options, () => warmStart(encoder, decoder, options));
+    return VisionEncoderDecoderModel.#load(options, async () => ({
+      ...await warmStart(encoder, decoder, options),
+      sources: [encoder, decoder],
+    }));
   }
 
   /** Put a model on its backend, which is loaded while its files are read. */
@@ -203,11 +213,12 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     loading.catch(() => {});
     let backend: Backend | undefined;
     try {
-      const { config, architecture, parameters, settings = generationConfigOf(config) } = await read();
+      const { config, architecture, parameters, sources, settings = generationConfigOf(config) } = await read();
+      const folders = await Promise.all(sources.map(localFolder));
       backend = await loading;
       options.onProgress?.({ stage: "compiling", done: 0 });
       const runner = await createRunner(architecture, backend, parameters, options);
-      return new VisionEncoderDecoderModel(config, settings, parameters, runner, options);
+      return new VisionEncoderDecoderModel(config, settings, parameters, runner, options, folders);
     } catch (error) {
       if (!given) await (backend ?? await loading.catch(() => undefined))?.[Symbol.asyncDispose]();
       throw error;
@@ -280,15 +291,13 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {OptionError} If `maxShardSize` is no size.
    */
   savePretrained(folder: string | URL, options: SaveOptions = {}): Promise<void> {
-    return this.#inTurn(() => {
+    return this.#inTurn(async () => {
       const { config, generationConfig } = this;
-      const model = {
-        config,
-        generationConfig,
-        parameters: this.#parameters,
-        read: (name: string) => this.#read(name),
-      };
-      return saveModel(folder, model, options);
+      const parameters = this.#parameters;
+      await saveModel(folder, { config, generationConfig, parameters, read: (name) => this.#read(name) }, options);
+      // Where the model was read from the same folder, its files are no longer there.
+      const path = await Deno.realPath(toPath(folder));
+      if (this.#folders.includes(path)) parameters.adopt(storedIn(await openCheckpoint(await openRepository(path))));
     });
   }
 
@@ -360,6 +369,11 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     this.#turn = result.catch(() => {});
     return result;
   }
+}
+
+/** The real path of a source that is a folder here. */
+async function localFolder(source: string | URL): Promise<string | undefined> {
+  return /^https?:/i.test(String(source)) ? undefined : await Deno.realPath(toPath(source)).catch(() => undefined);
 }
 
 function createRunner(

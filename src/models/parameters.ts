@@ -135,6 +135,14 @@ export class ModelParameters implements ParameterSource {
     return dataType === "float32" ? copy : new Tensor("float32", shape, toFloat32(dataType, copy.data));
   }
 
+  /** Take values from where they were just saved, since what they were read from is gone. */
+  adopt(find: (name: string) => StoredParameter | undefined): void {
+    for (const name of this.#stored.keys()) {
+      const found = find(name);
+      if (found && !this.trained.has(name)) this.#stored.set(name, found);
+    }
+  }
+
   /** The widest of the parameters' types, which holds them all without loss. */
   get dataType(): DataType {
     const types = new Set(
