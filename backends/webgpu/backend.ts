@@ -1,5 +1,5 @@
 // The backend on one device: memory, rows of caches, and compiling graphs into plans and pipelines.
-import { ShapeError } from "../../src/errors.ts";
+import { BackendError, ShapeError } from "../../src/errors.ts";
 import {
   type Backend,
   checkParameters,
@@ -43,8 +43,11 @@ export class WebGpuBackend implements Backend {
     return isSupported(node);
   }
 
-  open(source: ParameterSource, options?: OpenOptions): Promise<Weights> {
-    return Promise.resolve(new GpuWeights(source, this.#gpu, options));
+  async open(source: ParameterSource, options: OpenOptions = {}): Promise<Weights> {
+    if (options.storage !== undefined && options.storage !== "float32") {
+      throw new BackendError(`Cannot hold weights as ${options.storage}: the webgpu backend holds float32`, "webgpu");
+    }
+    return await Promise.resolve(new GpuWeights(source, this.#gpu, options));
   }
 
   async compile(graph: Graph, weights: Weights, options: { signal?: AbortSignal } = {}): Promise<Program> {

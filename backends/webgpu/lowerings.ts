@@ -14,7 +14,12 @@ import {
   type PrimitiveName,
   type Reduction,
 } from "../../src/operators/mod.ts";
-import { queryAttentionKernel, splitAttentionKernel } from "./kernels/attention.ts";
+import {
+  broadcastAttentionKernel,
+  canBroadcast,
+  queryAttentionKernel,
+  splitAttentionKernel,
+} from "./kernels/attention.ts";
 import { copyKernel, fillKernel, gatherKernel, rangeKernel, scatterAddKernel } from "./kernels/movement.ts";
 import {
   type Combination,
@@ -172,7 +177,11 @@ function attention(planner: Planner, node: Node, attributes: AttributesOf<"atten
   const few = planner.profile.sharedTiles ? 64 : 4;
   planner.steps.push([
     { when: (resolve) => resolve(T) <= few, dispatch: splitAttentionKernel(operands, planner.profile) },
-    { dispatch: queryAttentionKernel(operands, planner.profile) },
+    {
+      dispatch: planner.profile.broadcasts && canBroadcast(operands)
+        ? broadcastAttentionKernel(operands)
+        : queryAttentionKernel(operands, planner.profile),
+    },
   ]);
   planner.set(node.outputs[0], target);
 }
