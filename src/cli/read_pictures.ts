@@ -37,8 +37,11 @@ async function load(options: CommandOptions, console: Console, progress: Progres
   });
   if (options.verbose) {
     const { backend } = captioner.model;
-    console.say(`device: ${backend.name}, ${backend.device}`);
-    console.say(`load: ${milliseconds(performance.now() - began)} ms`);
+    const taken = milliseconds(performance.now() - began);
+    progress.above(() => {
+      console.say(`device: ${backend.name}, ${backend.device}`);
+      console.say(`load: ${taken} ms`);
+    });
   }
   return captioner;
 }
