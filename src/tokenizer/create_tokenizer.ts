@@ -3,7 +3,7 @@
 import { Tokenizer as Engine } from "@huggingface/tokenizers";
 import { FormatError, OptionError } from "../errors.ts";
 import { type AddedToken, type Role, roles, type TokenizerDefinition, type TokenizerSettings } from "./definition.ts";
-import { followRustRules } from "./_engine_rules.ts";
+import { followRustRules, forEngine } from "./_engine_rules.ts";
 import type {
   BatchEncoding,
   DecodeOptions,
@@ -25,8 +25,11 @@ export function createTokenizer(definition: TokenizerDefinition, settings: Token
   const whole = { ...definition, added_tokens: withExtraTokens(definition, settings) };
   try {
     // The engine's own settings (lower-casing, clean-up) are left at what the Rust library does.
-    const engine = new Engine(whole, { eos_token: settings.specialTokens.eos, clean_up_tokenization_spaces: false });
-    followRustRules(engine, whole, name);
+    const engine = new Engine(forEngine(whole), {
+      eos_token: settings.specialTokens.eos,
+      clean_up_tokenization_spaces: false,
+    });
+    followRustRules(engine, forEngine(whole), name);
     return new EngineTokenizer(engine, whole, settings);
   } catch (error) {
     if (error instanceof FormatError) throw error;
