@@ -3,7 +3,7 @@ import { FormatError, HubError, OptionError } from "../errors.ts";
 import { readHeader } from "./header.ts";
 import type { Decoder, ImageFormat, ImageHeader } from "./image_header.ts";
 import type { RawImage } from "./raw_image.ts";
-import { ScanError } from "./jpeg/scan_error.ts";
+import { DecodeError } from "./decode_error.ts";
 import { orient } from "./transforms.ts";
 
 /** How a picture is read. */
@@ -63,7 +63,7 @@ async function decode(bytes: Uint8Array, header: ImageHeader, name: string): Pro
     image = await decoder(bytes, header);
   } catch (error) {
     // What a library says of a damaged file says nothing to its reader.
-    return fail(error instanceof ScanError ? error.message : "its data is damaged", error);
+    return fail(error instanceof DecodeError ? error.message : "its data is damaged", error);
   }
   if (image.width === header.width && image.height === header.height) return image;
   return fail(`its data is of ${image.width} x ${image.height}`);
@@ -71,7 +71,7 @@ async function decode(bytes: Uint8Array, header: ImageHeader, name: string): Pro
 
 /** A decoder is loaded when the first picture of its format comes: start-up stays short. */
 const loaders: Readonly<Record<ImageFormat, () => Promise<Decoder>>> = {
-  png: async () => await (await import("./_decode_png.ts")).load(),
+  png: async () => (await import("./png/decode.ts")).decodePng,
   jpeg: async () => (await import("./jpeg/decode.ts")).decodeJpeg,
   webp: async () => await (await import("./_decode_webp.ts")).load(),
   gif: async () => await (await import("./_decode_other.ts")).load(),

@@ -1,7 +1,7 @@
 // The AC bands of progressive scans (ITU-T T.81, G.1.2.2 and G.1.2.3). Most of a progressive picture's time is spent here, so
 // bits are read in place, as in BitReader.block.
 import { type BitReader, extend, type HuffmanTable, naturalOrder } from "./huffman.ts";
-import { ScanError } from "./scan_error.ts";
+import { DecodeError } from "../decode_error.ts";
 
 /** A scan of one component's coefficients from `start` to `end` in zigzag order, `low` bits above the lowest. */
 export interface Band {
@@ -17,7 +17,7 @@ export interface Band {
 
 function symbol(band: Band): number {
   const value = band.reader.symbol(band.table);
-  if (value < 0) throw new ScanError("its data holds bits that are no code");
+  if (value < 0) throw new DecodeError("its data holds bits that are no code");
   return value;
 }
 

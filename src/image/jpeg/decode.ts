@@ -4,7 +4,7 @@ import { RawImage } from "../raw_image.ts";
 import { type Frame, type JpegColors, walkJpeg } from "./frame.ts";
 import { Planes } from "./planes.ts";
 import { type Component, decodeScan } from "./scan.ts";
-import { ScanError } from "./scan_error.ts";
+import { DecodeError } from "../decode_error.ts";
 
 /** Rows of the picture that are put together before they are copied out. */
 const rowsAtOnce = 16;
@@ -17,7 +17,7 @@ const mostScans = 300;
  *
  * @param bytes The whole file.
  * @returns Grey for one component, else RGB.
- * @throws {ScanError} If it is malformed or its data ends early.
+ * @throws {DecodeError} If it is malformed or its data ends early.
  */
 export function decodeJpeg(bytes: Uint8Array): RawImage {
   let frame: Frame | undefined;
@@ -27,7 +27,7 @@ export function decodeJpeg(bytes: Uint8Array): RawImage {
   const colors = walkJpeg(bytes, {
     frame: (found) => frame = found,
     scan(scan, data, quantisers) {
-      if (++scans > mostScans) throw new ScanError(`it has more than ${mostScans} scans`);
+      if (++scans > mostScans) throw new DecodeError(`it has more than ${mostScans} scans`);
       const components = scan.components.map(({ component }) => component);
       // One scan of all components needs no more than a row of coefficients at a time.
       planes ??= new Planes(
@@ -36,7 +36,7 @@ export function decodeJpeg(bytes: Uint8Array): RawImage {
         rowsAtOnce * frame!.width * 3 + 32,
       );
       if (!scan.progressive && components.some((component) => seen.has(component))) {
-        throw new ScanError("it has two scans of one component");
+        throw new DecodeError("it has two scans of one component");
       }
       planes.quantise(components, quantisers);
       const { streaming } = planes;
@@ -44,7 +44,7 @@ export function decodeJpeg(bytes: Uint8Array): RawImage {
       components.forEach((component) => seen.add(component));
     },
   });
-  if (!frame || !planes || seen.size < frame.components.length) throw new ScanError("a component has no scan");
+  if (!frame || !planes || seen.size < frame.components.length) throw new DecodeError("a component has no scan");
   if (!planes.streaming) { for (let row = 0; row < frame.mcusHigh; row++) planes.transformRow(row); }
   planes.closeRows();
   return new RawImage(putTogether(planes, colors), frame.width, frame.height, frame.components.length === 1 ? 1 : 3);

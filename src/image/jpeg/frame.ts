@@ -1,7 +1,7 @@
 // A JPEG's segments from start to end (ITU-T T.81, annex B): tables are kept as they come, and each scan is handed on.
 import { buildTable, type HuffmanTable, naturalOrder } from "./huffman.ts";
 import type { Component, Scan } from "./scan.ts";
-import { ScanError } from "./scan_error.ts";
+import { DecodeError } from "../decode_error.ts";
 
 /** A frame: the picture's size, its components, and how their colours are to be read. */
 export interface Frame {
@@ -34,7 +34,7 @@ export interface JpegColors {
  * Walk over a JPEG's segments.
  *
  * @param bytes The whole file.
- * @throws {ScanError} If a segment is malformed.
+ * @throws {DecodeError} If a segment is malformed.
  */
 export function walkJpeg(bytes: Uint8Array, visitor: JpegVisitor): JpegColors {
   const quantisers: (Int16Array | undefined)[] = [];
@@ -55,7 +55,9 @@ export function walkJpeg(bytes: Uint8Array, visitor: JpegVisitor): JpegColors {
     }
     const length = bytes[at + 2] << 8 | bytes[at + 3];
     const body = bytes.subarray(at + 4, at + 2 + length);
-    if (length < 2 || at + 2 + length > bytes.length) throw new ScanError(`segment ${marker} is longer than the file`);
+    if (length < 2 || at + 2 + length > bytes.length) {
+      throw new DecodeError(`segment ${marker} is longer than the file`);
+    }
     at += 2 + length;
     if (marker === 0xdb) readQuantisers(body, quantisers);
     else if (marker === 0xc4) readHuffman(body, tables);
@@ -63,10 +65,10 @@ export function walkJpeg(bytes: Uint8Array, visitor: JpegVisitor): JpegColors {
     else if (marker === 0xe0) jfif ||= ascii(body, "JFIF\0");
     else if (marker === 0xee) adobeTransform = ascii(body, "Adobe") ? body[11] : adobeTransform;
     else if (marker >= 0xc0 && marker <= 0xc2) {
-      if (frame) throw new ScanError("it has two frames");
+      if (frame) throw new DecodeError("it has two frames");
       visitor.frame(frame = readFrame(body, marker === 0xc2));
     } else if (marker === 0xda) {
-      if (!frame) throw new ScanError("a scan comes before the frame");
+      if (!frame) throw new DecodeError("a scan comes before the frame");
       const end = endOfScan(bytes, at);
       visitor.scan(readScan(body, frame, tables, restartInterval), bytes.subarray(at, end), quantisers);
       at = end;
@@ -93,7 +95,7 @@ function readQuantisers(body: Uint8Array, quantisers: (Int16Array | undefined)[]
   for (let at = 0; at < body.length;) {
     const wide = body[at] >> 4;
     const size = wide ? 128 : 64;
-    if (wide > 1 || at + 1 + size > body.length) throw new ScanError("a quantisation table is malformed");
+    if (wide > 1 || at + 1 + size > body.length) throw new DecodeError("a quantisation table is malformed");
     const table = new Int16Array(64);
     for (let i = 0; i < 64; i++) {
       const entry = at + 1 + (wide ? 2 * i : i);
@@ -114,7 +116,7 @@ function readHuffman(
     const table = counts.length < 16 || at + 17 + total > body.length
       ? undefined
       : buildTable(counts, body.slice(at + 17, at + 17 + total));
-    if (!table) throw new ScanError("a Huffman table is malformed");
+    if (!table) throw new DecodeError("a Huffman table is malformed");
     tables[body[at] >> 4 ? "ac" : "dc"][body[at] & 15] = table;
     at += 17 + total;
   }
@@ -123,7 +125,7 @@ function readHuffman(
 function readFrame(body: Uint8Array, progressive: boolean): Frame {
   const [height, width, count] = [body[1] << 8 | body[2], body[3] << 8 | body[4], body[5]];
   if (body[0] !== 8 || width === 0 || height === 0 || body.length < 6 + 3 * count) {
-    throw new ScanError("its frame header is malformed");
+    throw new DecodeError("its frame header is malformed");
   }
   const factors = Array.from({ length: count }, (_, i) => {
     const [id, sampling, quantiser] = body.subarray(6 + 3 * i, 9 + 3 * i);
@@ -131,7 +133,7 @@ function readFrame(body: Uint8Array, progressive: boolean): Frame {
     return { id, horizontal: count === 1 ? 1 : sampling >> 4, vertical: count === 1 ? 1 : sampling & 15, quantiser };
   });
   if (!factors.every((f) => f.horizontal >= 1 && f.horizontal <= 4 && f.vertical >= 1 && f.vertical <= 4)) {
-    throw new ScanError("a component has a sampling factor outside of 1 to 4");
+    throw new DecodeError("a component has a sampling factor outside of 1 to 4");
   }
   const horizontal = Math.max(...factors.map((f) => f.horizontal));
   const vertical = Math.max(...factors.map((f) => f.vertical));
@@ -161,11 +163,11 @@ function readScan(
   const { progressive, mcusWide, mcusHigh } = frame;
   const wrong = count < 1 || count > frame.components.length || body.length < 4 + 2 * count ||
     progressive && (start > end || end > 63 || (start === 0 ? end !== 0 : count !== 1));
-  if (wrong) throw new ScanError("a scan header is malformed");
+  if (wrong) throw new DecodeError("a scan header is malformed");
   const components = Array.from({ length: count }, (_, i) => {
     const [id, selectors] = body.subarray(1 + 2 * i, 3 + 2 * i);
     const component = frame.components.find((one) => one.id === id);
-    if (!component) throw new ScanError(`a scan has component ${id}, which the frame has not`);
+    if (!component) throw new DecodeError(`a scan has component ${id}, which the frame has not`);
     return { component, dc: tables.dc[selectors >> 4], ac: tables.ac[selectors & 15] };
   });
   const [high, low] = [approximation >> 4, approximation & 15];

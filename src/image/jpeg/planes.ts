@@ -2,7 +2,7 @@
 import type { Frame } from "./frame.ts";
 import { type JpegKernels, jpegKernels } from "./kernels.ts";
 import type { Component } from "./scan.ts";
-import { ScanError } from "./scan_error.ts";
+import { DecodeError } from "../decode_error.ts";
 
 /** Bytes beside a row that the kernels may touch. */
 const margin = 16;
@@ -71,7 +71,7 @@ export class Planes {
     for (const plane of this.#planes) {
       if (plane.quantised || !components.includes(plane.component)) continue;
       const table = tables[plane.component.quantiser];
-      if (!table) throw new ScanError(`quantisation table ${plane.component.quantiser} is missing`);
+      if (!table) throw new DecodeError(`quantisation table ${plane.component.quantiser} is missing`);
       new Int16Array(this.memory.buffer, plane.quantiserAt, 64).set(table);
       plane.quantised = true;
     }
@@ -134,7 +134,7 @@ export class Planes {
 
   #repeat(source: number, target: number, across: number): void {
     if (!Number.isInteger(across)) {
-      throw new ScanError("its components' sampling factors are no multiples of each other");
+      throw new DecodeError("its components' sampling factors are no multiples of each other");
     }
     const { memory, frame: { width } } = this;
     for (let x = 0; x < width; x++) memory[target + x] = memory[source + Math.floor(x / across)];

@@ -1,7 +1,7 @@
 // The scans of a JPEG (ITU-T T.81, annexes F.2 and G.2): from entropy-coded bytes to coefficients, sequential or progressive.
 import { type Band, firstBand, refineBand } from "./bands.ts";
 import { BitReader, extend, type HuffmanTable } from "./huffman.ts";
-import { ScanError } from "./scan_error.ts";
+import { DecodeError } from "../decode_error.ts";
 
 /** A colour component of a frame. */
 export interface Component {
@@ -48,7 +48,7 @@ export interface Scan {
  *
  * @param data The scan's bytes from its header to the next marker that is no restart.
  * @param onRow Called when a row of MCUs is complete.
- * @throws {ScanError} If the bits are no codes, or end early.
+ * @throws {DecodeError} If the bits are no codes, or end early.
  */
 export function decodeScan(data: Uint8Array, scan: Scan, onRow: (row: number) => void): void {
   const { bytes, ends } = withoutStuffing(data);
@@ -62,13 +62,13 @@ export function decodeScan(data: Uint8Array, scan: Scan, onRow: (row: number) =>
   let left = scan.restartInterval || Infinity;
   let segment = 0;
   const check = (): void => {
-    if (reader.position > ends[segment] * 8) throw new ScanError("its data ends early");
+    if (reader.position > ends[segment] * 8) throw new DecodeError("its data ends early");
   };
   for (let y = 0; y < high; y++) {
     for (let x = 0; x < wide; x++) {
       if (left-- === 0) {
         check();
-        if (segment + 1 >= ends.length) throw new ScanError("a restart marker is missing");
+        if (segment + 1 >= ends.length) throw new DecodeError("a restart marker is missing");
         reader.position = ends[segment++] * 8;
         decode.restart();
         left = scan.restartInterval - 1;
@@ -125,7 +125,7 @@ function blockDecoder(scan: Scan, reader: BitReader): BlockDecoder {
     ((y % component.rowsHeld) * component.blocksWide + x) * 64;
   const table = (kind: "dc" | "ac", index: number): HuffmanTable => {
     const found = scan.components[index][kind];
-    if (!found) throw new ScanError(`a Huffman table (${kind}) is missing`);
+    if (!found) throw new DecodeError(`a Huffman table (${kind}) is missing`);
     return found;
   };
   if (!scan.progressive) {
@@ -136,7 +136,7 @@ function blockDecoder(scan: Scan, reader: BitReader): BlockDecoder {
         const { component } = scan.components[index];
         const { dc, ac } = tables[index];
         const value = reader.block(component.coefficients, place(component, x, y), dc, ac, predictors[index]);
-        if (Number.isNaN(value)) throw new ScanError("its data holds bits that are no code");
+        if (Number.isNaN(value)) throw new DecodeError("its data holds bits that are no code");
         predictors[index] = value;
       },
     };
@@ -158,7 +158,7 @@ function blockDecoder(scan: Scan, reader: BitReader): BlockDecoder {
       block(index, x, y) {
         const component = components[index];
         const size = reader.symbol(tables[index]);
-        if (size < 0 || size > 15) throw new ScanError("its data holds bits that are no code");
+        if (size < 0 || size > 15) throw new DecodeError("its data holds bits that are no code");
         if (size > 0) predictors[index] += extend(reader.bits(size), size);
         component.coefficients[place(component, x, y)] = predictors[index] << low;
       },
