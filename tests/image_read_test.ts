@@ -27,8 +27,7 @@ for (const [file, { shape, data }] of readStored(new URL("decoded.safetensors", 
     const image = (await readImage(new URL(file, formats))).toRgb();
     assertEquals([image.height, image.width, 3], shape);
     const { worst, share } = compare(image.data, data);
-    const limit = /rgb5\d5/.test(file) ? 1 : 0;
-    assert(worst <= limit, `the worst sample differs by ${worst}, ${share * 100} % are equal`);
+    assert(worst === 0, `the worst sample differs by ${worst}, ${share * 100} % are equal`);
   });
 }
 

@@ -74,8 +74,8 @@ const loaders: Readonly<Record<ImageFormat, () => Promise<Decoder>>> = {
   png: async () => (await import("./png/decode.ts")).decodePng,
   jpeg: async () => (await import("./jpeg/decode.ts")).decodeJpeg,
   webp: async () => await (await import("./_decode_webp.ts")).load(),
-  gif: async () => await (await import("./_decode_other.ts")).load(),
-  bmp: async () => await (await import("./_decode_other.ts")).load(),
+  gif: async () => (await import("./gif_decode.ts")).decodeGif,
+  bmp: async () => (await import("./bmp_decode.ts")).decodeBmp,
 };
 const decoders: Partial<Record<ImageFormat, Promise<Decoder>>> = {};
 
