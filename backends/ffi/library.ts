@@ -16,18 +16,18 @@ const files: Readonly<Record<string, string>> = {
 const advice = `install it with "deno add ${packageName}", or name a libonnxruntime of version 1.22 or later by the ` +
   `option libraryPath or the variable LIMNER_ORT_LIBRARY`;
 
-/** The library's file in the package, for this machine. */
-function packageFile(): string {
+/** The library's file in the package, for this machine; undefined where there is none. */
+function packageFile(): string | undefined {
   const folder = Deno.build.os === "windows" ? "win32" : Deno.build.os;
   const architecture = Deno.build.arch === "x86_64" ? "x64" : "arm64";
   const file = files[Deno.build.os];
-  if (!file || (Deno.build.os === "darwin" && architecture === "x64")) {
-    throw new BackendError(
-      `Cannot load the ffi backend: there is no libonnxruntime for ${Deno.build.target} in ${packageName}; ${advice}`,
-      "ffi",
-    );
-  }
+  if (!file || (Deno.build.os === "darwin" && architecture === "x64")) return;
   return `bin/napi-v6/${folder}/${architecture}/${file}`;
+}
+
+/** Why there is no library for this machine unless a person names one; empty where there is. */
+export function whyNoPackage(): string {
+  return packageFile() ? "" : `there is no libonnxruntime for ${Deno.build.target} in ${packageName}; ${advice}`;
 }
 
 /** The path that a person gave, if any. */
@@ -47,10 +47,12 @@ export async function findLibrary(options: BackendOptions): Promise<string> {
   const given = givenPath(options);
   if (given) return given;
   const file = packageFile();
+  if (!file) throw new BackendError(`Cannot load the ffi backend: ${whyNoPackage()}`, "ffi");
   try {
     // The import makes Deno fetch the package; only after it does resolve give the package's place.
     await import(`${packageName}/package.json`, { with: { type: "json" } });
-    return decodeURIComponent(new URL(file, import.meta.resolve(`${packageName}/package.json`)).pathname);
+    const path = decodeURIComponent(new URL(file, import.meta.resolve(`${packageName}/package.json`)).pathname);
+    return Deno.build.os === "windows" ? path.slice(1) : path;
   } catch (error) {
     throw new BackendError(
       `Cannot load the ffi backend: ${packageName} is not to be had (${(error as Error).message}); ${advice}`,

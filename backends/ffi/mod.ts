@@ -16,7 +16,7 @@ import {
 } from "../../src/graph/mod.ts";
 import { bytesPerElement, type DataType, sizeOf, Tensor, type TypedArray } from "../../src/tensor/mod.ts";
 import { supportsNode, toOnnx } from "../onnx/mod.ts";
-import { findLibrary, givenPath } from "./library.ts";
+import { findLibrary, givenPath, whyNoPackage } from "./library.ts";
 import { type Compiled, FfiProgram } from "./program.ts";
 import { cString, OutPointer, Runtime } from "./runtime.ts";
 import { OrtTensor, type OrtView } from "./value.ts";
@@ -219,5 +219,5 @@ export function report(options: BackendOptions = {}): Promise<BackendReport> {
       return Promise.resolve(answer((error as Error).message));
     }
   }
-  return Promise.resolve(answer(""));
+  return Promise.resolve(answer(given === undefined ? whyNoPackage() : ""));
 }

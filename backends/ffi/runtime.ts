@@ -19,7 +19,14 @@ export class OutPointer {
   }
 }
 
-function readTable(base: Deno.PointerObject, path: string): Api {
+/**
+ * The functions of a library.
+ *
+ * @param base Its OrtApiBase.
+ * @param path Its path, for messages.
+ * @throws {BackendError} If it is too old.
+ */
+export function readTable(base: Deno.PointerObject, path: string): Api {
   const view = new Deno.UnsafePointerView(base);
   const call = <T extends Deno.ForeignFunction>(offset: number, definition: T) =>
     new Deno.UnsafeFnPointer(view.getPointer(offset)!, definition);
