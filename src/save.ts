@@ -2,8 +2,8 @@
 import { writeCheckpoint, writeFileAtomically } from "./checkpoint/mod.ts";
 import type { GenerationConfig } from "./generation/mod.ts";
 import { toPath } from "./hub/mod.ts";
-import type { ModelParameters, VisionEncoderDecoderConfig } from "./models/mod.ts";
-import type { Tensor } from "./tensor/mod.ts";
+import { isRecord, type ModelParameters, type VisionEncoderDecoderConfig } from "./models/mod.ts";
+import type { DataType, Tensor } from "./tensor/mod.ts";
 
 /** Options of saving. */
 export interface SaveOptions {
@@ -20,14 +20,18 @@ export interface Savable {
   readonly read: (name: string) => Promise<Tensor>;
 }
 
+/** The fields that Python takes for fractions and refuses as whole numbers: 1 is written 1.0. */
+const fractions =
+  /"([a-z_]*(?:dropout|dropout_prob|pdrop|layerdrop|_rate|_range|_std|_eps|_epsilon|_ratio|loss_weight|init_value|temperature|top_p|min_p|typical_p|_penalty|_cutoff|guidance_scale))": (-?\d+)(?=,?$)/gm;
+
 /** JSON as Python writes it: keys sorted, two spaces. */
 function toJson(value: unknown): string {
   const sorted = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(sorted);
-    if (typeof value !== "object" || value === null) return value;
+    if (!isRecord(value)) return value;
     return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1).map(([k, v]) => [k, sorted(v)]));
   };
-  return `${JSON.stringify(sorted(value), null, 2)}\n`;
+  return `${JSON.stringify(sorted(value), null, 2).replace(fractions, '"$1": $2.0')}\n`;
 }
 
 /**
@@ -38,13 +42,16 @@ function toJson(value: unknown): string {
  */
 export async function saveModel(folder: string | URL, model: Savable, options: SaveOptions = {}): Promise<void> {
   const { config, generationConfig, parameters, read } = model;
-  const types = new Map(
-    [...parameters.parameters].map(([name, { dataType, shape }]) =>
-      [name, { dataType: parameters.trained.has(name) ? "float32" as const : dataType, shape }] as const
-    ),
-  );
+  const types = new Map<string, { dataType: DataType; shape: readonly number[] }>(parameters.buffers);
+  for (const [name, { dataType, shape }] of parameters.parameters) {
+    types.set(name, { dataType: parameters.trained.has(name) ? "float32" : dataType, shape });
+  }
+  const source = {
+    parameters: types,
+    read: (name: string) => Promise.resolve(parameters.buffers.get(name) ?? read(name)),
+  };
   const { maxShardSize } = options;
-  await writeCheckpoint(folder, { parameters: types, read }, maxShardSize === undefined ? {} : { maxShardSize });
+  await writeCheckpoint(folder, source, maxShardSize === undefined ? {} : { maxShardSize });
   const path = toPath(folder).replace(/(?<=.)[/\\]+$/, "");
   const whole = { ...config.toFile(), architectures: ["VisionEncoderDecoderModel"], dtype: parameters.dataType };
   await writeFileAtomically(`${path}/config.json`, toJson(whole));

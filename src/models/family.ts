@@ -1,5 +1,6 @@
 // What a family of encoders or decoders is: a function of its configuration that can write its part of a program.
 import type { Dimension, Value } from "../graph/mod.ts";
+import type { Tensor } from "../tensor/mod.ts";
 import type { ConfigReader, PretrainedConfig } from "./config.ts";
 import type { Initial } from "./initial.ts";
 import type { Scope } from "./scope.ts";
@@ -36,6 +37,8 @@ export interface VisionEncoder {
   encode(scope: Scope, pixelValues: Value, options?: EncodeOptions): EncoderOutputs;
   /** Declare the parameters that files have and no program reads: poolers and mask tokens. */
   declareUnused?(scope: Scope): void;
+  /** The constants that Transformers writes beside the parameters, by their name below the encoder. */
+  buffers?(): ReadonlyMap<string, Tensor>;
 }
 
 /** Keys and values of one attention layer, each [batch, H, S, D]. */

@@ -1,5 +1,5 @@
 // Models as programs: configurations, the families, and the VisionEncoderDecoder that joins two of them.
-export { type PretrainedConfig } from "./config.ts";
+export { isRecord, type PretrainedConfig } from "./config.ts";
 export type { Family, TextDecoder, VisionEncoder } from "./family.ts";
 export { buildForward, type ForwardOptions } from "./forward.ts";
 export {

@@ -68,6 +68,8 @@ export class ModelParameters implements ParameterSource {
     readonly declared: ReadonlyMap<string, DeclaredParameter>,
     /** Those that were not found and are filled by Hugging Face's rules. */
     readonly newlyInitialized: readonly string[],
+    /** Constants that Transformers writes beside the parameters. */
+    readonly buffers: ReadonlyMap<string, Tensor>,
   ) {
     this.#stored = stored;
   }
@@ -101,7 +103,10 @@ export class ModelParameters implements ParameterSource {
         stored.set(name, { dataType: "float32", shape, load });
       }
     }
-    return new ModelParameters(stored, declared, fresh.sort());
+    const buffers = [...architecture.encoder.buffers?.() ?? []].map(([name, value]) =>
+      [`encoder.${name}`, value] as const
+    );
+    return new ModelParameters(stored, declared, fresh.sort(), new Map(buffers));
   }
 
   /** What is known of each parameter. */

@@ -191,6 +191,17 @@ function build(config: ConfigReader, finalNorm: boolean): VisionEncoder {
       });
       return { lastHiddenState: finalNorm ? scope.layerNorm("layernorm", x, epsilon) : x, hiddenStates };
     },
+    // Swin's own are not written any more, Donut's are.
+    buffers: () =>
+      new Map(
+        finalNorm ? [] : depths.flatMap((depth, stage) =>
+          Array.from({ length: depth }, (_, n) =>
+            [
+              `encoder.layers.${stage}.blocks.${n}.attention.self.relative_position_index`,
+              relativePositionIndex([window, window]),
+            ] as const)
+        ),
+      ),
   };
 }
 
