@@ -53,6 +53,7 @@ export class WebGpuBackend implements Backend {
   async compile(graph: Graph, weights: Weights, options: { signal?: AbortSignal } = {}): Promise<Program> {
     const held = weights as GpuWeights;
     options.signal?.throwIfAborted();
+    this.#gpu.check();
     checkParameters(graph, held.source);
     const planner = new Planner(graph, {
       profile: this.profile,

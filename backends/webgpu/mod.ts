@@ -3,6 +3,9 @@ import type { Backend, BackendOptions, BackendReport } from "../../src/graph/mod
 import { BackendError } from "../../src/errors.ts";
 import { findAdapter, isSoftware, nameOf, openDevice } from "./adapter.ts";
 import { WebGpuBackend } from "./backend.ts";
+import { type ProfileName, profiles } from "./profile.ts";
+
+export type { ProfileName } from "./profile.ts";
 
 /** What to do where no adapter is found. */
 const missing = "no GPU was found; on a machine without one a software driver serves " +
@@ -13,10 +16,20 @@ const missing = "no GPU was found; on a machine without one a software driver se
  *
  * @throws {BackendError} If there is no adapter.
  */
-export async function load(_options?: BackendOptions): Promise<Backend> {
+export function load(_options?: BackendOptions): Promise<Backend> {
+  return loadWithProfile();
+}
+
+/**
+ * Load the backend with kernels shaped for another kind of device than the one there is.
+ *
+ * @param name The profile. @default the one that suits the device
+ * @throws {BackendError} If there is no adapter, or it lacks what the profile needs.
+ */
+export async function loadWithProfile(name?: ProfileName): Promise<Backend> {
   const adapter = await findAdapter();
   if (!adapter) throw new BackendError(`Cannot load the backend "webgpu": ${missing}`, "webgpu");
-  const { device, profile } = await openDevice(adapter);
+  const { device, profile } = await openDevice(adapter, name && profiles[name]);
   return new WebGpuBackend(device, profile, nameOf(adapter));
 }
 

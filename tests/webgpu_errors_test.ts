@@ -1,0 +1,119 @@
+// What goes wrong on a device: when it is told of, and that nothing is left behind.
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { findAdapter, openDevice } from "../backends/webgpu/adapter.ts";
+import { WebGpuBackend } from "../backends/webgpu/backend.ts";
+import { load, report } from "../backends/webgpu/mod.ts";
+import { Captioner } from "../src/captioner.ts";
+import { BackendError, DeviceLostError, ShapeError, WebGpuError } from "../src/errors.ts";
+import { GraphBuilder } from "../src/graph/mod.ts";
+import { add } from "../src/operators/mod.ts";
+import { memorySource } from "./conformance/execute.ts";
+
+/** The backend and the device below it. */
+async function open() {
+  const { device, profile } = await openDevice((await findAdapter())!);
+  return { device, backend: new WebGpuBackend(device, profile, "test") };
+}
+
+function double(): GraphBuilder {
+  const builder = new GraphBuilder("double");
+  const x = builder.input("x", "float32", [4]);
+  builder.output("y", add(x, x));
+  return builder;
+}
+
+Deno.test("webgpu tells of an error of queued work at the next read, once, and goes on", async () => {
+  const { device, backend } = await open();
+  await using _ = backend;
+  using x = backend.allocate("float32", [4]);
+  backend.write(x, Float32Array.of(1, 2, 3, 4));
+  const small = device.createBuffer(16);
+  device.copy(small, 0, small, 0, 64);
+  await assertRejects(() => backend.read(x), WebGpuError, "Cannot run on the GPU");
+  assertEquals([...(await backend.read(x)).data], [1, 2, 3, 4]);
+  device.release(small);
+});
+
+Deno.test("webgpu tells that the device was lost, at the next read and at every one after it", async () => {
+  const { device, backend } = await open();
+  using weights = await backend.open(memorySource());
+  using program = await backend.compile(double().build(), weights);
+  using x = backend.allocate("float32", [4]);
+  using y = backend.allocate("float32", [4]);
+  using run = program.bind({ x, y });
+  run.enqueue();
+  await backend.read(y);
+  device.gpu.destroy();
+  run.enqueue();
+  await assertRejects(() => backend.read(y), DeviceLostError, "lost");
+  await assertRejects(() => backend.read(y), DeviceLostError, "lost");
+  await assertRejects(() => backend.compile(double().build(), weights), DeviceLostError, "lost");
+});
+
+Deno.test("webgpu tells of a kernel that does not compile by the compiler's own line", async () => {
+  const { device, backend } = await open();
+  await using _ = backend;
+  const kernel = { label: "broken", storages: [], writes: [], parameters: [], workgroups: () => [1, 1, 1] as const };
+  await assertRejects(
+    () => device.compile({ ...kernel, code: "fn main( {" }),
+    WebGpuError,
+    "the kernel broken: line 1",
+  );
+  const unbound =
+    "@group(3) @binding(9) var<storage> x: array<f32>;\n@compute @workgroup_size(1) fn main() { _ = x[0]; }";
+  await assertRejects(() => device.compile({ ...kernel, code: unbound }), WebGpuError, "the kernel broken");
+});
+
+Deno.test("webgpu's read can be aborted while it waits, and the backend stays usable", async () => {
+  await using backend = await load();
+  using x = backend.allocate("float32", [4]);
+  backend.write(x, Float32Array.of(1, 2, 3, 4));
+  const controller = new AbortController();
+  const reading = backend.read(x, { signal: controller.signal });
+  controller.abort(new Error("enough"));
+  await assertRejects(() => reading, Error, "enough");
+  assertEquals([...(await backend.read(x)).data], [1, 2, 3, 4]);
+});
+
+Deno.test("webgpu refuses tensors and runs that were disposed, and what does not fit a buffer", async () => {
+  await using backend = await load();
+  using weights = await backend.open(memorySource());
+  using program = await backend.compile(double().build(), weights);
+  using x = backend.allocate("float32", [4]);
+  using y = backend.allocate("float32", [4]);
+  const run = program.bind({ x, y });
+  run[Symbol.dispose]();
+  assertThrows(() => run.enqueue(), WebGpuError, "disposed");
+  assertThrows(() => backend.write(x, new Float32Array(3), 2), ShapeError, "3 elements at 2");
+  await assertRejects(() => backend.read(x, { shape: [5] }), ShapeError, "[5]");
+  x[Symbol.dispose]();
+  assertThrows(() => backend.write(x, new Float32Array(4)), ShapeError, "disposed");
+  await assertRejects(() => backend.read(x), ShapeError, "disposed");
+  await assertRejects(() => backend.open(memorySource(), { storage: "q8" }), BackendError, "float32");
+});
+
+Deno.test("webgpu says what to install where there is no adapter", async () => {
+  const { gpu } = navigator;
+  const request = gpu.requestAdapter;
+  gpu.requestAdapter = () => Promise.resolve(null);
+  try {
+    const { available, reason } = await report();
+    assertEquals(available, false);
+    assertEquals(reason.includes("mesa-vulkan-drivers"), true);
+    await assertRejects(() => load(), BackendError, "mesa-vulkan-drivers");
+  } finally {
+    gpu.requestAdapter = request;
+  }
+});
+
+Deno.test("webgpu reads a line with one wait for 8 tokens, and only tokens leave the device", async () => {
+  await using backend = await load();
+  await using captioner = await Captioner.load(undefined, { backend });
+  const picture = new URL("../assets/examples/line.png", import.meta.url);
+  await captioner.caption(picture);
+  const before = { ...backend.counters };
+  const text = await captioner.caption(picture);
+  const { waits, bytesRead } = backend.counters;
+  assertEquals(waits - before.waits <= Math.ceil((text.length + 1) / 8), true);
+  assertEquals(bytesRead - before.bytesRead <= (waits - before.waits) * 4 * 128, true);
+});

@@ -1,0 +1,102 @@
+// Every shape of kernel, also those for devices that are not here, against the plain definition on awkward sizes.
+import { assertEquals } from "@std/assert";
+import { loadWithProfile, type ProfileName } from "../backends/webgpu/mod.ts";
+import { type Backend, GraphBuilder, type Shape, type Value } from "../src/graph/mod.ts";
+import { add, attention, layerNormalization, linear, matmul, softmax, topK } from "../src/operators/mod.ts";
+import { Tensor } from "../src/tensor/mod.ts";
+import { assertClose } from "./conformance/closeness.ts";
+import { execute } from "./conformance/execute.ts";
+import { operatorConformance } from "./conformance/operators.ts";
+
+const tolerance = 2e-4;
+const profiles: ProfileName[] = ["soft", "soft-nosg", "gpu", "gpu-sg"];
+
+/** Repeatable numbers in [-1, 1). */
+function numbers(seed: number, ...shape: number[]): Tensor {
+  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  for (let i = 0; i < data.length; i++) data[i] = ((Math.imul(i + seed * 977 + 1, 2654435761) >>> 8) / (1 << 23)) - 1;
+  return new Tensor("float32", shape, data);
+}
+
+/** x [M, K] · weight [N, K]ᵀ + bias, relu, + residual, in float64. */
+function plainLinear(x: Tensor, weight: Tensor, bias: Tensor, residual: Tensor): Tensor {
+  const [[M, K], [N]] = [x.shape, weight.shape];
+  const data = new Float32Array(M * N);
+  for (let m = 0; m < M; m++) {
+    for (let n = 0; n < N; n++) {
+      let sum = bias.data[n] as number;
+      for (let k = 0; k < K; k++) sum += (x.data[m * K + k] as number) * (weight.data[n * K + k] as number);
+      data[m * N + n] = Math.max(0, sum) + (residual.data[m * N + n] as number);
+    }
+  }
+  return new Tensor("float32", [M, N], data);
+}
+
+async function checkLinear(backend: Backend, K: number, N: number): Promise<void> {
+  const builder = new GraphBuilder("linear");
+  const x = builder.input("x", "float32", ["M", K]);
+  const residual = builder.input("residual", "float32", ["M", N]);
+  const bias = builder.parameter("bias", [N]);
+  const product = linear(x, builder.parameter("weight", [N, K]), { bias, activation: "relu" });
+  builder.output("y", add(residual, product));
+  const graph = builder.build();
+  const parameters = { weight: numbers(1, N, K), bias: numbers(2, N) };
+  for (const M of [1, 2, 3, 7, 8, 9, 197]) {
+    const tensors = { x: numbers(3, M, K), residual: numbers(4, M, N) };
+    const { y } = await execute(backend, graph, tensors, { M }, parameters);
+    const expected = plainLinear(tensors.x, parameters.weight, parameters.bias, tensors.residual);
+    assertClose(y, expected, tolerance, `M ${M}, K ${K}, N ${N}`);
+  }
+}
+
+/** The same graph, its composites decomposed by the reference backend. */
+async function checkAgainstReference(
+  backend: Backend,
+  reference: Backend,
+  shapes: Readonly<Record<string, Shape>>,
+  build: (values: readonly Value[]) => Value,
+): Promise<void> {
+  const builder = new GraphBuilder("case");
+  const names = Object.keys(shapes);
+  builder.output("y", build(names.map((name) => builder.input(name, "float32", shapes[name]))));
+  const graph = builder.build();
+  const tensors = Object.fromEntries(names.map((name, i) => [name, numbers(i, ...shapes[name].map(Number))]));
+  const [actual, expected] = [await execute(backend, graph, tensors), await execute(reference, graph, tensors)];
+  assertClose(actual.y, expected.y, tolerance, JSON.stringify(shapes));
+}
+
+for (const profile of profiles) {
+  Deno.test(`webgpu's ${profile} kernels multiply by packed weights of any size`, async () => {
+    await using backend = await loadWithProfile(profile);
+    for (const K of [1, 3, 33, 768]) for (const N of [1, 5, 129]) await checkLinear(backend, K, N);
+    assertEquals(backend.counters.liveHandles, 0);
+  });
+
+  Deno.test(`webgpu's ${profile} kernels attend, normalise and select at any size`, async () => {
+    const { load } = await import("../backends/reference/mod.ts");
+    await using reference = await load();
+    await using backend = await loadWithProfile(profile);
+    const check = (shapes: Readonly<Record<string, Shape>>, build: (values: readonly Value[]) => Value) =>
+      checkAgainstReference(backend, reference, shapes, build);
+    for (const [T, S, D] of [[1, 1, 1], [1, 197, 64], [3, 9, 5], [33, 33, 64], [17, 40, 12], [70, 3, 130]]) {
+      const shapes = { q: [2, 3, T, D], k: [2, 3, S, D], v: [2, 3, S, D] };
+      await check(shapes, ([q, k, v]) => attention(q, k, v));
+      await check(shapes, ([q, k, v]) => attention(q, k, v, { causal: true }));
+      await check({ ...shapes, mask: [2, 1, 1, S] }, ([q, k, v, mask]) => attention(q, k, v, { mask, causal: true }));
+    }
+    for (const width of [1, 7, 64, 1025]) {
+      const shapes = { x: [5, width], scale: [width], bias: [width] };
+      await check(shapes, ([x, scale, bias]) => layerNormalization(x, { scale, bias }));
+      await check({ x: [5, width] }, ([x]) => softmax(x, { axis: 0 }));
+      await check({ x: [5, width] }, ([x]) => topK(x, { k: Math.min(width, 19), axis: -1 })[0]);
+    }
+    for (const [M, K, N] of [[1, 1, 1], [2, 33, 1], [7, 3, 5], [9, 768, 129], [197, 33, 5]]) {
+      await check({ a: [2, M, K], b: [K, N] }, ([a, b]) => matmul(a, b));
+    }
+    assertEquals(backend.counters.liveHandles, 0);
+  });
+}
+
+for (const profile of ["soft-nosg", "gpu"] as const) {
+  operatorConformance(`webgpu with ${profile} kernels`, () => loadWithProfile(profile), tolerance);
+}
