@@ -11,11 +11,9 @@ export interface WasmFunction {
   readonly body: string;
 }
 
-/** Opcodes (WebAssembly core specification 2.0, section 5.4), and what follows: "i" integer, "m" offset, "b" byte. */
+/** Opcodes (WebAssembly core specification 2.0, section 5.4); "i", "m" and "l" say what follows: integer, offset, lane. */
 const opcodes: Readonly<Record<string, readonly [code: readonly number[], operands?: string]>> = {
   "loop": [[0x03, 0x40]],
-  "if": [[0x04, 0x40]],
-  "else": [[0x05]],
   "end": [[0x0b]],
   "br_if": [[0x0d], "i"],
   "local.get": [[0x20], "i"],
@@ -26,53 +24,22 @@ const opcodes: Readonly<Record<string, readonly [code: readonly number[], operan
   "i32.lt_u": [[0x49]],
   "i32.add": [[0x6a]],
   "i32.sub": [[0x6b]],
-  ...vectorOpcodes({
-    "v128.load": [0x00, "m"],
-    "v128.load8x8_u": [0x02, "m"],
-    "v128.load32_splat": [0x09, "m"],
-    "v128.store": [0x0b, "m"],
-    "i8x16.shuffle": [0x0d, "bbbbbbbbbbbbbbbb"],
-    "i16x8.splat": [0x10],
-    "i32x4.splat": [0x11],
-    "v128.or": [0x50],
-    "v128.any_true": [0x53],
-    "v128.store32_lane": [0x5a, "mb"],
-    "v128.store64_lane": [0x5b, "mb"],
-    "v128.load32_zero": [0x5c, "m"],
-    "v128.load64_zero": [0x5d, "m"],
-    "i8x16.narrow_i16x8_u": [0x66],
-    "i16x8.narrow_i32x4_s": [0x85],
-    "i16x8.extend_low_i8x16_u": [0x89],
-    "i16x8.extend_high_i8x16_u": [0x8a],
-    "i16x8.shr_u": [0x8d],
-    "i16x8.add": [0x8e],
-    "i16x8.add_sat_s": [0x8f],
-    "i16x8.sub": [0x91],
-    "i16x8.mul": [0x95],
-    "i32x4.extend_low_i16x8_u": [0xa9],
-    "i32x4.extend_high_i16x8_u": [0xaa],
-    "i32x4.shl": [0xab],
-    "i32x4.shr_s": [0xac],
-    "i32x4.add": [0xae],
-    "i32x4.sub": [0xb1],
-    "i32x4.mul": [0xb5],
-    "i32x4.dot_i16x8_s": [0xba],
-    "i32x4.extmul_low_i16x8_s": [0xbc],
-    "i32x4.extmul_high_i16x8_s": [0xbd],
-  }),
+  "v128.load": [[0xfd, 0x00], "m"],
+  "v128.load32_splat": [[0xfd, 0x09], "m"],
+  "v128.store": [[0xfd, 0x0b], "m"],
+  "v128.store32_lane": [[0xfd, 0x5a], "ml"],
+  "v128.load32_zero": [[0xfd, 0x5c], "m"],
+  "i32x4.splat": [[0xfd, 0x11]],
+  "i8x16.narrow_i16x8_u": [[0xfd, 0x66]],
+  "i16x8.narrow_i32x4_s": [[0xfd, 0x85, 0x01]],
+  "i16x8.extend_low_i8x16_u": [[0xfd, 0x89, 0x01]],
+  "i16x8.extend_high_i8x16_u": [[0xfd, 0x8a, 0x01]],
+  "i32x4.extend_low_i16x8_u": [[0xfd, 0xa9, 0x01]],
+  "i32x4.extend_high_i16x8_u": [[0xfd, 0xaa, 0x01]],
+  "i32x4.shr_s": [[0xfd, 0xac, 0x01]],
+  "i32x4.add": [[0xfd, 0xae, 0x01]],
+  "i32x4.mul": [[0xfd, 0xb5, 0x01]],
 };
-
-type VectorOpcodes = Readonly<Record<string, readonly [code: number, operands?: string]>>;
-
-/** Vector instructions stand behind a prefix byte, their number as LEB128. */
-function vectorOpcodes(table: VectorOpcodes): Record<string, readonly [code: readonly number[], operands?: string]> {
-  return Object.fromEntries(
-    Object.entries(table).map(([name, [code, operands]]) => [
-      name,
-      [code < 0x80 ? [0xfd, code] : [0xfd, code, 0x01], operands],
-    ]),
-  );
-}
 
 /**
  * Assemble a module that exports its functions and a memory named `memory`.
@@ -103,8 +70,7 @@ function functionCode({ parameters, integers, vectors, body }: WasmFunction): nu
     bytes.push(...code);
     for (const operand of operands) {
       if (operand === "m") bytes.push(0); // no alignment is promised
-      if (operand === "b") bytes.push(Number(words[at++]));
-      else bytes.push(...integer(words[at++]));
+      bytes.push(...integer(words[at++]));
     }
   }
   bytes.push(0x0b);

@@ -31,7 +31,10 @@ export function readGifHeader(bytes: Uint8Array, name: string): ImageHeader {
       if (at + 11 > bytes.length) cut();
       skipBlocks(at + 11 + tableSize(bytes[at + 9]));
       const [width, height] = [view.getUint16(6, true), view.getUint16(8, true)];
-      return { format: "gif", width, height, bits: 8, color: "palette", alpha, orientation: 1 };
+      const entry = 13 + 3 * bytes[11]; // of the screen's palette
+      const background = alpha || !(bytes[10] & 0x80) ? undefined : [bytes[entry], bytes[entry + 1], bytes[entry + 2]];
+      const known = background as ImageHeader["background"];
+      return { format: "gif", width, height, bits: 8, color: "palette", alpha, background: known, orientation: 1 };
     } else if (bytes[at] === 0x3b) break;
     else fail(`byte ${at} is ${bytes[at]}, and an extension (33) or a frame (44) was expected`, at);
   }

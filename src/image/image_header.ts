@@ -17,6 +17,8 @@ export interface ImageHeader {
   readonly color: "grey" | "rgb" | "palette" | "cmyk" | "ycck";
   /** Whether some places may be transparent. */
   readonly alpha: boolean;
+  /** The colour of places that no frame covers, for a GIF without transparency. */
+  readonly background?: readonly [red: number, green: number, blue: number];
   /** Bits a sample. */
   readonly bits: number;
 }

@@ -1,9 +1,8 @@
 // A picture from anywhere (path, URL, bytes, Blob) to upright pixels. Content decides the format, not the name.
 import { FormatError, HubError, OptionError } from "../errors.ts";
 import { readHeader } from "./header.ts";
-import type { Decoder, ImageFormat, ImageHeader } from "./image_header.ts";
+import type { Decoder, ImageHeader } from "./image_header.ts";
 import type { RawImage } from "./raw_image.ts";
-import { DecodeError } from "./decode_error.ts";
 import { orient } from "./transforms.ts";
 
 /** How a picture is read. */
@@ -57,27 +56,32 @@ async function decode(bytes: Uint8Array, header: ImageHeader, name: string): Pro
     const message = `Could not decode ${header.format.toUpperCase()} ${name}: ${what}, and ${expected}`;
     throw new FormatError(message, { file: name }, { cause });
   };
-  const decoder = await (decoders[header.format] ??= loaders[header.format]());
+  const decoder = await decoderOf(header);
   let image: RawImage;
   try {
     image = await decoder(bytes, header);
   } catch (error) {
     // What a library says of a damaged file says nothing to its reader.
-    return fail(error instanceof DecodeError ? error.message : "its data is damaged", error);
+    return fail("its data is damaged", error);
   }
   if (image.width === header.width && image.height === header.height) return image;
   return fail(`its data is of ${image.width} x ${image.height}`);
 }
 
-/** A decoder is loaded when the first picture of its format comes: start-up stays short. */
-const loaders: Readonly<Record<ImageFormat, () => Promise<Decoder>>> = {
-  png: async () => (await import("./png/decode.ts")).decodePng,
-  jpeg: async () => (await import("./jpeg/decode.ts")).decodeJpeg,
+const loaders = {
+  png: async () => await (await import("./_decode_png.ts")).load(),
+  jpeg: async () => await (await import("./_decode_jpeg.ts")).load(),
   webp: async () => await (await import("./_decode_webp.ts")).load(),
-  gif: async () => (await import("./gif_decode.ts")).decodeGif,
-  bmp: async () => (await import("./bmp_decode.ts")).decodeBmp,
-};
-const decoders: Partial<Record<ImageFormat, Promise<Decoder>>> = {};
+  other: async () => await (await import("./_decode_other.ts")).load(),
+} satisfies Record<string, () => Promise<Decoder>>;
+const loaded: Partial<Record<keyof typeof loaders, Promise<Decoder>>> = {};
+
+/** A decoder is loaded when the first picture for it comes: start-up stays short. */
+function decoderOf({ format, color }: ImageHeader): Promise<Decoder> {
+  const inks = color === "cmyk" || color === "ycck";
+  const name = format === "png" || format === "webp" || format === "jpeg" && !inks ? format : "other";
+  return loaded[name] ??= loaders[name]();
+}
 
 function nameOf(source: string | URL | Uint8Array | Blob): string {
   if (source instanceof Uint8Array) return "(bytes)";
