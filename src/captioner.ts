@@ -3,6 +3,7 @@ import { openRepository } from "./hub/mod.ts";
 import { AutoImageProcessor, type ImageProcessor, RawImage, readImage } from "./image/mod.ts";
 import type { GenerateOptions } from "./generation/mod.ts";
 import { AutoTokenizer, type Tokenizer } from "./tokenizer/mod.ts";
+import type { SaveOptions } from "./save.ts";
 import { TextStream } from "./text_stream.ts";
 import { type LoadOptions, VisionEncoderDecoderModel } from "./vision_encoder_decoder_model.ts";
 
@@ -111,6 +112,19 @@ export class Captioner implements AsyncDisposable {
       stop.abort();
       await generating.catch(() => {});
     }
+  }
+
+  /**
+   * Write model, image processor and tokenizer into a folder, from which `Captioner.load` and Python read them.
+   *
+   * @param folder The folder, made if it is missing.
+   * @param options.maxShardSize The most bytes of weights in a file. @default "50GB"
+   * @throws {OptionError} If `maxShardSize` is no size.
+   */
+  async savePretrained(folder: string | URL, options: SaveOptions = {}): Promise<void> {
+    await this.model.savePretrained(folder, options);
+    await this.processor.savePretrained(folder);
+    await this.tokenizer.savePretrained(folder);
   }
 
   /** Release the model. */
