@@ -1,7 +1,7 @@
 // The Swin Transformer (Liu et al. 2021), as transformers.SwinModel and DonutSwinModel: attention within windows, which
 // are shifted in every other layer. Windows are folded into the heads, so that mask and bias are one addend.
 import { ConfigError, ShapeError } from "../errors.ts";
-import type { Dimension, Value } from "../graph/mod.ts";
+import { type Dimension, multiplyDimensions, type Value } from "../graph/mod.ts";
 import { add, attention, gather, pad, reshape, roll, slice, transpose } from "../operators/mod.ts";
 import { Tensor } from "../tensor/mod.ts";
 import { commonDefaults, type ConfigReader, deriveStages } from "./config.ts";
@@ -76,27 +76,26 @@ function build(config: ConfigReader, finalNorm: boolean): VisionEncoder {
   const hiddenSize = embedding * 2 ** (depths.length - 1);
   heads.forEach((count, stage) => config.headWidth(embedding * 2 ** stage, count, `num_heads[${stage}]`));
 
-  /** [batch, windows, w², C] to the same, each token seeing its window. */
-  function windowAttention(scope: Scope, x: Value, count: number, mask: Tensor | undefined): Value {
-    const { builder } = scope;
+  /**
+   * [batch, windows, w², C] to the same, each token seeing its window. The windows of a shifted layer are folded into the
+   * heads, since each has its own mask; others into the batch, since the offsets' bias is all they add.
+   */
+  function windowAttention(scope: Scope, x: Value, count: number, mask: Value | undefined): Value {
     const [batch, windows, area, width] = x.shape as [Dimension, number, number, number];
     const own = scope.at("self");
+    const folded = mask ? [batch, windows * count] : [multiplyDimensions(batch, windows), count];
     const fold = (name: string) => {
       const cut = reshape(own.linear(name, x, width, { bias }), {
         shape: [batch, windows, area, count, width / count],
       });
-      return reshape(transpose(cut, { permutation: [0, 1, 3, 2, 4] }), {
-        shape: [batch, windows * count, area, width / count],
-      });
+      return reshape(transpose(cut, { permutation: [0, 1, 3, 2, 4] }), { shape: [...folded, area, width / count] });
     };
     const table = own.parameter("relative_position_bias_table", [relativeOffsets([window, window]), count]);
-    const index = builder.constant(relativePositionIndex([window, window]));
-    // [1, H, w², w²], and with the mask [windows, H, w², w²].
+    const index = scope.builder.constant(relativePositionIndex([window, window]));
     const offsets = reshape(transpose(gather(table, index, { axis: 0 }), { permutation: [2, 0, 1] }), {
       shape: [1, count, area, area],
     });
-    const everywhere = builder.constant(mask ?? new Tensor("float32", [windows, 1, 1, 1], new Float32Array(windows)));
-    const addend = reshape(add(everywhere, offsets), { shape: [1, windows * count, area, area] });
+    const addend = mask ? reshape(add(mask, offsets), { shape: [1, windows * count, area, area] }) : offsets;
     const context = attention(fold("query"), fold("key"), fold("value"), { mask: addend });
     const parted = reshape(context, { shape: [batch, windows, count, area, width / count] });
     const joined = reshape(transpose(parted, { permutation: [0, 1, 3, 2, 4] }), { shape: x.shape });
@@ -104,7 +103,17 @@ function build(config: ConfigReader, finalNorm: boolean): VisionEncoder {
   }
 
   /** [batch, rows · columns, C] to the same. */
-  function layer(scope: Scope, x: Value, [rows, columns]: Grid, count: number, shifted: boolean): Value {
+  function layer(
+    scope: Scope,
+    x: Value,
+    { grid: [rows, columns], count, shifted, masks }: {
+      grid: Grid;
+      count: number;
+      shifted: boolean;
+      /** The masks of this encoder so far; the layers of a stage share one. */
+      masks: Map<string, Value>;
+    },
+  ): Value {
     const [batch, , width] = x.shape as [Dimension, number, number];
     const smallest = Math.min(rows, columns);
     if (smallest < window) {
@@ -125,7 +134,9 @@ function build(config: ConfigReader, finalNorm: boolean): VisionEncoder {
     const windows = reshape(transpose(cut, { permutation: [0, 1, 3, 2, 4, 5] }), {
       shape: [batch, down * across, window * window, width],
     });
-    const mask = shift ? shiftMask(padded, window, shift) : undefined;
+    const key = padded.join();
+    if (shift && !masks.has(key)) masks.set(key, scope.builder.constant(shiftMask(padded, window, shift)));
+    const mask = shift ? masks.get(key) : undefined;
     const seen = reshape(windowAttention(scope.at("attention"), windows, count, mask), {
       shape: [batch, down, across, window, window, width],
     });
@@ -180,9 +191,12 @@ function build(config: ConfigReader, finalNorm: boolean): VisionEncoder {
     encode(scope, pixelValues, { interpolate = false } = {}) {
       let { x, grid } = embed(scope.at("embeddings"), pixelValues, interpolate);
       const hiddenStates = [x];
+      const masks = new Map<string, Value>();
       depths.forEach((depth, stage) => {
         const place = scope.at(`encoder.layers.${stage}`);
-        for (let n = 0; n < depth; n++) x = layer(place.at(`blocks.${n}`), x, grid, heads[stage], n % 2 === 1);
+        for (let n = 0; n < depth; n++) {
+          x = layer(place.at(`blocks.${n}`), x, { grid, count: heads[stage], shifted: n % 2 === 1, masks });
+        }
         if (stage < depths.length - 1) {
           x = merge(place.at("downsample"), x, grid);
           grid = [Math.ceil(grid[0] / 2), Math.ceil(grid[1] / 2)];
