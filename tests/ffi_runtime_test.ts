@@ -197,7 +197,8 @@ for (const width of [64, 7]) {
       using prompt = await bound(backend, cachedAttention(width), { ...sizes, T: 4, past: 5 });
       const { keys, values } = prompt.buffers;
       using stack = new DisposableStack();
-      for (const [at, T] of [[0, 4], [4, 1], [5, 1], [6, 1]]) {
+      // With several rows ONNX Runtime's own operator refuses several tokens after others.
+      for (const [at, T] of [[0, 4], [4, 1], [5, 1], [6, 3]]) {
         const step: Record<string, DeviceTensor> = { keys, values };
         for (const [i, name] of ["query", "key", "value", "y"].entries()) {
           step[name] = stack.use(backend.allocate("float32", [2, 3, T, width]));

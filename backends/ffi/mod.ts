@@ -48,10 +48,11 @@ class FfiBackend implements Backend {
     checkParameters(graph, held.source);
     return await held.exclusively(async () => {
       const names = new Set([...graph.parameters.keys()].filter((name) => held.external(name)));
-      const compile = (pack: boolean) => this.#compile(graph, held, pack);
+      const compile = (packed: boolean, fusesCaches: boolean) => this.#compile(graph, held, { packed, fusesCaches });
       const pack = await held.shareOut(names);
       signal?.throwIfAborted();
-      return new FfiProgram(this.runtime, graph, held, compile, await this.#compile(graph, held, pack, signal));
+      const compiled = await this.#compile(graph, held, { packed: pack, fusesCaches: true, signal });
+      return new FfiProgram(this.runtime, graph, held, compile, compiled);
     });
   }
 
@@ -129,10 +130,9 @@ class FfiBackend implements Backend {
   async #compile(
     graph: Graph,
     weights: FfiWeights,
-    packed: boolean,
-    signal?: AbortSignal,
+    { packed, fusesCaches, signal }: { packed: boolean; fusesCaches: boolean; signal?: AbortSignal },
   ): Promise<Compiled> {
-    const model = toOnnx(graph, (name) => weights.external(name) ?? "bound");
+    const model = toOnnx(graph, (name) => weights.external(name) ?? "bound", { fusesCaches });
     const parameters = new Map<string, OrtTensor>();
     const fromFile = new Set<string>();
     for (const name of graph.parameters.keys()) {

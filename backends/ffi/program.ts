@@ -39,18 +39,20 @@ interface Bound {
 /** A program on ONNX Runtime. */
 export class FfiProgram implements Program, Reader {
   compiled: Compiled;
-  readonly #runs = new Set<FfiRun>();
+  /** Its uses that are not yet released. */
+  readonly runs = new Set<FfiRun>();
   #disposed = false;
 
   /**
-   * @param compile Compiles the graph with its parameters as they now are, and a packed copy of them or not.
+   * @param compile Compiles the graph with its parameters as they now are, with or without a packed copy of them and
+   * attention that appends to its caches.
    * @param compiled What it compiled to first.
    */
   constructor(
     readonly runtime: Runtime,
     readonly graph: Graph,
     readonly weights: FfiWeights,
-    readonly compile: (pack: boolean) => Promise<Compiled>,
+    readonly compile: (pack: boolean, fusesCaches: boolean) => Promise<Compiled>,
     compiled: Compiled,
   ) {
     this.compiled = compiled;
@@ -63,17 +65,14 @@ export class FfiProgram implements Program, Reader {
     const binding = checkBinding(this.graph, tensors, maxima);
     for (const tensor of Object.values(tensors)) (tensor as OrtTensor).checkLive();
     const run = new FfiRun(this, tensors as Record<string, OrtTensor>, maxima);
-    this.#runs.add(run);
+    this.runs.add(run);
     return {
       enqueue: (sizes) => {
         this.#checkLive("run");
         this.weights.checkOpen(this.graph.name);
         run.enqueue(sizesOfRun(binding, sizes));
       },
-      [Symbol.dispose]: () => {
-        this.#runs.delete(run);
-        run[Symbol.dispose]();
-      },
+      [Symbol.dispose]: () => run[Symbol.dispose](),
     };
   }
 
@@ -86,16 +85,28 @@ export class FfiProgram implements Program, Reader {
   }
 
   async reload(pack: boolean): Promise<void> {
-    const compiled = await this.compile(pack);
-    const { api } = this.runtime;
+    const compiled = await this.compile(pack, this.compiled.model.fusesCaches);
     // What was queued meanwhile runs as it was bound.
     await this.runtime.whenIdle(() => {
-      const { session } = this.compiled;
-      if (this.#disposed) return api.releaseSession(compiled.session);
-      this.compiled = compiled;
-      for (const run of this.#runs) run.bindAnew();
-      api.releaseSession(session);
+      if (this.#disposed) this.runtime.api.releaseSession(compiled.session);
+      else this.#replace(compiled);
     });
+  }
+
+  /** Compile anew, once and within queued work, if the session cannot run with these sizes. */
+  async fit(sizes: Sizes): Promise<void> {
+    const refused = this.compiled.model.fusedCaches.some(({ rows, T, length }) => {
+      const tokens = resolveDimension(T, sizes);
+      return tokens > 1 && resolveDimension(rows, sizes) > 1 && resolveDimension(length, sizes) !== tokens;
+    });
+    if (refused) this.#replace(await this.compile(this.packed, false));
+  }
+
+  #replace(compiled: Compiled): void {
+    const { session } = this.compiled;
+    this.compiled = compiled;
+    for (const run of this.runs) run.bindAnew();
+    this.runtime.api.releaseSession(session);
   }
 
   #checkLive(what: string): void {
@@ -105,8 +116,7 @@ export class FfiProgram implements Program, Reader {
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    const { session } = this.compiled;
-    this.runtime.release(() => this.runtime.api.releaseSession(session));
+    this.runtime.release(() => this.runtime.api.releaseSession(this.compiled.session));
     this.weights.leave(this);
   }
 }
@@ -161,6 +171,7 @@ class FfiRun implements Disposable {
     if (this.#disposed) throw new BackendError(`Cannot run ${graph.name}: the run was released`, "ffi");
     for (const { tensor } of [...this.#inputs, ...this.#outputs]) tensor.checkLive();
     runtime.queue(async () => {
+      await this.program.fit(sizes);
       for (const { expression, value } of this.#sizes) value.data[0] = BigInt(resolveDimension(expression, sizes));
       this.#rebind();
       runtime.counters.runs++;
@@ -220,6 +231,9 @@ class FfiRun implements Disposable {
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.program.runtime.release(() => this.#free());
+    this.program.runtime.release(() => {
+      this.#free();
+      this.program.runs.delete(this);
+    });
   }
 }

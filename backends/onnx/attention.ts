@@ -1,9 +1,12 @@
 // Attention in ONNX Runtime's fused operators: MultiHeadAttention where all keys are used, GroupQueryAttention over a
 // cache that it appends to in place. What fits neither is decomposed before it comes here.
-import { addDimensions, dimension, type Node, type Value } from "../../src/graph/mod.ts";
+import { addDimensions, type Dimension, dimension, type Node, type Value } from "../../src/graph/mod.ts";
 import type { AttentionAttributes, AttributesOf } from "../../src/operators/mod.ts";
 import type { Lowering, LoweringContext } from "./lowering.ts";
 import { microsoft, onnxTypes } from "./model.ts";
+
+/** What stands for −∞ where a key may not be seen. */
+const hidden = -1e30;
 
 const headsFirst = [0, 2, 1, 3].join();
 
@@ -86,6 +89,34 @@ function groupQueryAttention(context: LoweringContext, node: Node, scale: number
   return cut(context, node, whole);
 }
 
+/** The same over a cache that was appended to before, from ONNX's own operators: slower, but of any batch and length. */
+function plainCachedAttention(context: LoweringContext, node: Node, scale: number): string[] {
+  const { model } = context;
+  const [query, key, value] = node.inputs;
+  const { length } = node.attributes as AttentionAttributes;
+  const T = query.shape[2];
+  const scalar = (size: Dimension) => model.node("Squeeze", [context.size(size), context.integers([0])]);
+  const used = (cache: Value) =>
+    model.node("Slice", [context.name(cache), context.integers([0]), context.size(length!), context.integers([2])]);
+  const one = model.node("Squeeze", [context.integers([1]), context.integers([0])]);
+  const rows = model.node("Range", [scalar(addDimensions(length!, T, -1)), scalar(length!), one]);
+  const columns = model.node("Range", [scalar(0), scalar(length!), one]);
+  const visible = model.node("GreaterOrEqual", [
+    model.node("Unsqueeze", [rows, context.integers([1])]),
+    columns,
+  ]);
+  const products = model.node("MatMul", [
+    context.name(query),
+    model.node("Transpose", [used(key)], { perm: [0, 1, 3, 2] }),
+  ]);
+  const scores = model.node("Where", [
+    visible,
+    model.node("Mul", [products, context.scalar(scale)]),
+    context.scalar(hidden),
+  ]);
+  return context.write(node, "MatMul", [model.node("Softmax", [scores], { axis: -1 }), used(value)]);
+}
+
 function multiHeadAttention(context: LoweringContext, node: Node, scale: number): string[] {
   const [query, key, value] = node.inputs;
   const [rows, heads, T, width] = query.shape;
@@ -105,5 +136,6 @@ function multiHeadAttention(context: LoweringContext, node: Node, scale: number)
 /** The lowering of attention. */
 export const attentionLowering: Lowering<AttentionAttributes> = (context, node) => {
   const { scale = 1 / Math.sqrt(node.inputs[0].shape[3] as number) } = node.attributes;
-  return readsItsCache(node) ? groupQueryAttention(context, node, scale) : multiHeadAttention(context, node, scale);
+  if (!readsItsCache(node)) return multiHeadAttention(context, node, scale);
+  return (context.fusesCaches ? groupQueryAttention : plainCachedAttention)(context, node, scale);
 };

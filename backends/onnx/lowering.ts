@@ -9,6 +9,10 @@ export type Lowering<A> = (context: LoweringContext, node: Node & { readonly att
 /** The state of a lowering. */
 export class LoweringContext {
   readonly model = new ModelBuilder();
+
+  /** @param fusesCaches Whether attention appends to the caches that it reads. */
+  constructor(readonly fusesCaches: boolean) {}
+
   /** The named sizes that the model takes as inputs, [1], int64. */
   readonly sizes = new Set<string>();
   readonly #names = new Map<Value, string>();

@@ -1,8 +1,8 @@
 // Graphs as ONNX models: pure, without the runtime. Parameters are initializers whose bytes lie in the checkpoint's own
 // file, or inputs that the backend binds; named sizes that operators need as numbers are inputs too.
 import { ShapeError } from "../../src/errors.ts";
-import { type Graph, isLeaf, type NamedLeaf, type Node, type Value } from "../../src/graph/mod.ts";
-import { primitives } from "../../src/operators/mod.ts";
+import { type Dimension, type Graph, isLeaf, type NamedLeaf, type Node, type Value } from "../../src/graph/mod.ts";
+import { type AttentionAttributes, primitives } from "../../src/operators/mod.ts";
 import type { Tensor } from "../../src/tensor/mod.ts";
 import { readsItsCache } from "./attention.ts";
 import { compositeLowerings, isNative } from "./composites.ts";
@@ -22,6 +22,18 @@ export interface OnnxModel {
   readonly boundParameters: ReadonlySet<string>;
   /** The states and parameters that the model gives a new value `next:NAME`, and when it counts. */
   readonly writes: ReadonlyMap<string, { kind: "state" | "parameter"; when: "inPlace" | "atEnd" }>;
+  /** Whether attention may append to the caches that it reads. */
+  readonly fusesCaches: boolean;
+  /** The lengths of each GroupQueryAttention, which takes several rows of several tokens only where there is no past. */
+  readonly fusedCaches: readonly FusedCache[];
+}
+
+/** The lengths of an attention that appends to its caches. */
+export interface FusedCache {
+  readonly rows: Dimension;
+  readonly T: Dimension;
+  /** Past and T. */
+  readonly length: Dimension;
 }
 
 /** Where a parameter's bytes are: in a file, or in a buffer that is bound at run time. */
@@ -86,11 +98,16 @@ function lowerLeaf(context: LoweringContext, node: Node, place: (name: string) =
  *
  * @param graph Made of primitives and of composites that `supportsNode` accepts.
  * @param place Says where a parameter is.
+ * @param options.fusesCaches Whether attention may append to the caches that it reads. @default true
  * @throws {ShapeError} If a state is written in place while something else may still read it.
  */
-export function toOnnx(graph: Graph, place: (name: string) => ParameterPlace): OnnxModel {
+export function toOnnx(
+  graph: Graph,
+  place: (name: string) => ParameterPlace,
+  { fusesCaches = true }: { fusesCaches?: boolean } = {},
+): OnnxModel {
   checkOrder(graph);
-  const context = new LoweringContext();
+  const context = new LoweringContext(fusesCaches);
   const boundParameters = new Set([...graph.parameters.keys()].filter((name) => place(name) === "bound"));
   const writes = new Map<string, { kind: "state" | "parameter"; when: "inPlace" | "atEnd" }>();
   const results: [name: string, value: Value][] = [...graph.outputs].map(([name, value]) => [`output:${name}`, value]);
@@ -108,14 +125,25 @@ export function toOnnx(graph: Graph, place: (name: string) => ParameterPlace): O
   for (const [name, value] of copied) context.model.node("Identity", [context.name(value)], {}, { outputs: [name] });
   for (const [name, { dataType, shape }] of results) context.model.output(name, dataType, shape);
   for (const size of context.sizes) context.model.input(`size:${size}`, "int64", [1]);
-  return { bytes: context.model.finish(graph.name), sizes: [...context.sizes], boundParameters, writes };
+  const fusedCaches = fusesCaches ? graph.nodes.filter(isCached).map(lengthsOf) : [];
+  const bytes = context.model.finish(graph.name);
+  return { bytes, sizes: [...context.sizes], boundParameters, writes, fusesCaches, fusedCaches };
+}
+
+function isCached(node: Node): boolean {
+  return node.operator.name === "attention" && readsItsCache(node);
+}
+
+function lengthsOf(node: Node): FusedCache {
+  const [rows, , T] = node.inputs[0].shape;
+  return { rows, T, length: (node.attributes as AttentionAttributes).length! };
 }
 
 function lowerNodes(context: LoweringContext, graph: Graph, place: (name: string) => ParameterPlace): void {
   // Appends that their attention does by itself.
   const fused = new Set<Node>();
   for (const node of graph.nodes) {
-    if (node.operator.name !== "attention" || !readsItsCache(node)) continue;
+    if (!context.fusesCaches || !isCached(node)) continue;
     for (const value of node.inputs.slice(1, 3)) fused.add(value.node);
   }
   const lowerings = { ...primitiveLowerings, ...compositeLowerings } as unknown as Record<string, Lowering<object>>;
