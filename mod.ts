@@ -22,10 +22,6 @@ export { defaultConfig, type PretrainedConfig, VisionEncoderDecoderConfig } from
 export { type DataType, type NestedNumbers, Tensor, type TypedArray } from "./src/tensor/mod.ts";
 export * from "./src/tokenizer/mod.ts";
 export type { ForwardInputs, ForwardOutput, TokenRows } from "./src/forward.ts";
+export type { LoadOptions, LoadProgress } from "./src/load_options.ts";
 export type { SaveOptions } from "./src/save.ts";
-export {
-  type GenerateOutput,
-  type LoadOptions,
-  type LoadProgress,
-  VisionEncoderDecoderModel,
-} from "./src/vision_encoder_decoder_model.ts";
+export { type GenerateOutput, VisionEncoderDecoderModel } from "./src/vision_encoder_decoder_model.ts";

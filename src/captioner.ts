@@ -5,7 +5,8 @@ import type { GenerateOptions } from "./generation/mod.ts";
 import { AutoTokenizer, type Tokenizer } from "./tokenizer/mod.ts";
 import type { SaveOptions } from "./save.ts";
 import { TextStream } from "./text_stream.ts";
-import { type LoadOptions, VisionEncoderDecoderModel } from "./vision_encoder_decoder_model.ts";
+import type { LoadOptions } from "./load_options.ts";
+import { VisionEncoderDecoderModel } from "./vision_encoder_decoder_model.ts";
 
 /** A picture: a path, an address, the bytes of a file, or pixels. */
 export type ImageInput = string | URL | Uint8Array | Blob | RawImage;

@@ -1,67 +1,22 @@
 // The model a user holds: a configuration, weights on a backend, and what can be done with them.
 // Calls are queued and run one after another, so several may be under way at once.
-import { ConfigError } from "./errors.ts";
+import { type Blueprint, joinedBlueprint, newBlueprint, readBlueprint } from "./blueprint.ts";
 import { openCheckpoint } from "./checkpoint/mod.ts";
 import { checkPictures, type ForwardInputs, type ForwardOutput, ForwardRunner } from "./forward.ts";
 import { openRepository, toPath } from "./hub/mod.ts";
-import type { Backend, BackendName, BackendOptions, WeightStorage } from "./graph/mod.ts";
+import type { Backend, BackendName } from "./graph/mod.ts";
 import { loadBackend } from "./load_backend.ts";
-import {
-  decodeGreedily,
-  type GenerateOptions,
-  type GenerationConfig,
-  generationConfigOf,
-  ModelRunner,
-  settle,
-} from "./generation/mod.ts";
+import { decodeGreedily, type GenerateOptions, type GenerationConfig, ModelRunner, settle } from "./generation/mod.ts";
+import type { LoadOptions } from "./load_options.ts";
 import {
   type Architecture,
-  architectureOf,
-  ModelParameters,
-  readJson,
+  type ModelParameters,
   resizeEmbeddings,
   storedIn,
-  VisionEncoderDecoderConfig,
-  warmStart,
+  type VisionEncoderDecoderConfig,
 } from "./models/mod.ts";
 import { saveModel, type SaveOptions } from "./save.ts";
 import type { DataType, Tensor } from "./tensor/mod.ts";
-
-/** How far the loading of a model has come. */
-export interface LoadProgress {
-  readonly stage: "downloading" | "reading" | "compiling";
-  /** The file being downloaded. */
-  readonly file?: string;
-  /** Bytes done; 0 where a stage has no measure. */
-  readonly done: number;
-  /** Bytes in all, where that is known. */
-  readonly total?: number;
-}
-
-/** Options of loading a model. */
-export interface LoadOptions extends BackendOptions {
-  /** Where it runs: a name, which runs or fails, "auto", or a backend that is loaded already. @default "auto" */
-  readonly backend?: BackendName | "auto" | Backend;
-  /** How the backend holds the weights. @default "float32" */
-  readonly dtype?: WeightStorage;
-  /** Prefer less memory to speed. @default false */
-  readonly lowMemory?: boolean;
-  /** Is told how loading gets on. */
-  readonly onProgress?: (event: LoadProgress) => void;
-  /** Stops the loading. */
-  readonly signal?: AbortSignal;
-}
-
-/** A model that is known but not yet on a backend. */
-interface Blueprint {
-  readonly config: VisionEncoderDecoderConfig;
-  readonly architecture: Architecture;
-  readonly parameters: ModelParameters;
-  /** Where the parameters are read from. */
-  readonly sources: readonly (string | URL)[];
-  /** generation_config.json. @default what the configuration holds */
-  readonly settings?: GenerationConfig;
-}
 
 /** What `generate` returns. */
 export interface GenerateOutput {
@@ -92,7 +47,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
   #parameters: ModelParameters;
   readonly #options: LoadOptions;
   /** The folders that the parameters are read from. */
-  readonly #folders: readonly (string | undefined)[];
+  readonly #folders: readonly string[];
   readonly #ownsBackend: boolean;
   /** The last call; the next one waits for it. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -105,7 +60,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     parameters: ModelParameters,
     runner: ModelRunner,
     options: LoadOptions,
-    folders: readonly (string | undefined)[],
+    folders: readonly string[],
   ) {
     this.#folders = folders;
     this.#parameters = parameters;
@@ -131,26 +86,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {BackendError} If the backend cannot run here.
    */
   static fromPretrained(source: string | URL, options: LoadOptions = {}): Promise<VisionEncoderDecoderModel> {
-    const { onProgress, signal } = options;
-    return VisionEncoderDecoderModel.#load(options, async () => {
-      const repository = await openRepository(source, { signal, onProgress });
-      const values = await readJson(repository, "config.json");
-      if (!values) {
-        throw new ConfigError(`Cannot load the model ${repository.name}: it has no config.json`, "config.json");
-      }
-      const config = new VisionEncoderDecoderConfig(values);
-      const architecture = architectureOf(config);
-      const settings = await readJson(repository, "generation_config.json");
-      onProgress?.({ stage: "reading", done: 0 });
-      const find = storedIn(await openCheckpoint(repository));
-      return {
-        config,
-        architecture,
-        settings,
-        sources: [source],
-        parameters: ModelParameters.gather(config, architecture, find, { fresh: "unused" }),
-      };
-    });
+    return VisionEncoderDecoderModel.#load(options, () => readBlueprint(source, options));
   }
 
   /**
@@ -165,16 +101,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     config: VisionEncoderDecoderConfig | Readonly<Record<string, unknown>>,
     options: LoadOptions & { readonly seed?: number } = {},
   ): Promise<VisionEncoderDecoderModel> {
-    // deno-lint-ignore require-await
-    return VisionEncoderDecoderModel.#load(options, async () => {
-      const own = new VisionEncoderDecoderConfig(config);
-      const architecture = architectureOf(own);
-      const parameters = ModelParameters.gather(own, architecture, () => undefined, {
-        fresh: "all",
-        seed: options.seed,
-      });
-      return { config: own, architecture, parameters, sources: [] };
-    });
+    return VisionEncoderDecoderModel.#load(options, () => newBlueprint(config, options.seed));
   }
 
   /**
@@ -200,10 +127,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
       readonly decoderOverrides?: object;
     } = {},
   ): Promise<VisionEncoderDecoderModel> {
-    return VisionEncoderDecoderModel.#load(options, async () => ({
-      ...await warmStart(encoder, decoder, options),
-      sources: [encoder, decoder],
-    }));
+    return VisionEncoderDecoderModel.#load(options, () => joinedBlueprint(encoder, decoder, options));
   }
 
   /** Put a model on its backend, which is loaded while its files are read. */
@@ -213,8 +137,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     loading.catch(() => {});
     let backend: Backend | undefined;
     try {
-      const { config, architecture, parameters, sources, settings = generationConfigOf(config) } = await read();
-      const folders = await Promise.all(sources.map(localFolder));
+      const { config, settings, architecture, parameters, folders } = await read();
       backend = await loading;
       options.onProgress?.({ stage: "compiling", done: 0 });
       const runner = await createRunner(architecture, backend, parameters, options);
@@ -369,11 +292,6 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     this.#turn = result.catch(() => {});
     return result;
   }
-}
-
-/** The real path of a source that is a folder here. */
-async function localFolder(source: string | URL): Promise<string | undefined> {
-  return /^https?:/i.test(String(source)) ? undefined : await Deno.realPath(toPath(source)).catch(() => undefined);
 }
 
 function createRunner(

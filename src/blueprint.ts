@@ -1,0 +1,72 @@
+// What a model is before it is on a backend: read from its files, new, or joined of two checkpoints.
+import { openCheckpoint } from "./checkpoint/mod.ts";
+import { ConfigError } from "./errors.ts";
+import { type GenerationConfig, generationConfigOf } from "./generation/mod.ts";
+import { openRepository, toPath } from "./hub/mod.ts";
+import type { LoadOptions } from "./load_options.ts";
+import {
+  type Architecture,
+  architectureOf,
+  ModelParameters,
+  readJson,
+  storedIn,
+  VisionEncoderDecoderConfig,
+  warmStart,
+  type WarmStartOptions,
+} from "./models/mod.ts";
+
+/** A model that is known but not yet on a backend. */
+export interface Blueprint {
+  readonly config: VisionEncoderDecoderConfig;
+  /** generation_config.json, or what the configuration holds where there is none. */
+  readonly settings: GenerationConfig;
+  readonly architecture: Architecture;
+  readonly parameters: ModelParameters;
+  /** The real paths of the folders that parameters are read from. */
+  readonly folders: readonly string[];
+}
+
+/** Those of the sources that are folders here, by their real paths. */
+async function foldersOf(...sources: (string | URL)[]): Promise<string[]> {
+  const local = sources.filter((source) => !/^https?:/i.test(String(source)));
+  const paths = await Promise.all(local.map((source) => Deno.realPath(toPath(source)).catch(() => undefined)));
+  return paths.filter((path) => path !== undefined);
+}
+
+/** Read a published model's files; weights are read when a program needs them. */
+export async function readBlueprint(source: string | URL, { onProgress, signal }: LoadOptions): Promise<Blueprint> {
+  const repository = await openRepository(source, { signal, onProgress });
+  const values = await readJson(repository, "config.json");
+  if (!values) {
+    throw new ConfigError(`Cannot load the model ${repository.name}: it has no config.json`, "config.json");
+  }
+  const config = new VisionEncoderDecoderConfig(values);
+  const architecture = architectureOf(config);
+  const settings = await readJson(repository, "generation_config.json") ?? generationConfigOf(config);
+  onProgress?.({ stage: "reading", done: 0 });
+  const find = storedIn(await openCheckpoint(repository));
+  const parameters = ModelParameters.gather(config, architecture, find, { fresh: "unused" });
+  return { config, settings, architecture, parameters, folders: await foldersOf(source) };
+}
+
+/** A model whose parameters are all new. */
+// deno-lint-ignore require-await
+export async function newBlueprint(
+  values: VisionEncoderDecoderConfig | Readonly<Record<string, unknown>>,
+  seed?: number,
+): Promise<Blueprint> {
+  const config = new VisionEncoderDecoderConfig(values);
+  const architecture = architectureOf(config);
+  const parameters = ModelParameters.gather(config, architecture, () => undefined, { fresh: "all", seed });
+  return { config, settings: generationConfigOf(config), architecture, parameters, folders: [] };
+}
+
+/** A model of two checkpoints. */
+export async function joinedBlueprint(
+  encoder: string | URL,
+  decoder: string | URL,
+  options: WarmStartOptions,
+): Promise<Blueprint> {
+  const joined = await warmStart(encoder, decoder, options);
+  return { ...joined, settings: generationConfigOf(joined.config), folders: await foldersOf(encoder, decoder) };
+}
