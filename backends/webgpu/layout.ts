@@ -1,9 +1,20 @@
 // How weights lie in device memory: as stored (raw), as stored but cut into bindings (rows), or packed for products.
 import { panelDepth, panelWidth } from "./kernels/panels.ts";
 
+/** Parameters whose elements follow each other in one buffer, as one binding. */
+export interface JointLayout {
+  readonly kind: "joint";
+  readonly bytes: number;
+  readonly members: readonly { readonly name: string; readonly layout: MemberLayout; readonly offset: number }[];
+}
+
+/** How a member of a joint layout lies in its part. */
+export type MemberLayout = Exclude<Layout, { kind: "rows" } | { kind: "joint" }>;
+
 /** A layout of a parameter's elements. Each part is one binding. */
 export type Layout =
   | { readonly kind: "raw" }
+  | JointLayout
   | { readonly kind: "rows"; readonly from: number; readonly to: number; readonly width: number }
   | {
     readonly kind: "panels";
@@ -18,6 +29,7 @@ export type Layout =
 
 /** A text that equal layouts share; the rows of one parameter are one buffer. */
 export function layoutKey(layout: Layout): string {
+  if (layout.kind === "joint") return "joint";
   return layout.kind === "panels" ? `panels ${layout.from} ${layout.to} ${layout.byOutput}` : "raw";
 }
 
@@ -36,6 +48,12 @@ function cut(total: number, most: number): { from: number; to: number }[] {
   const parts: { from: number; to: number }[] = [];
   for (let from = 0; from < total; from += most) parts.push({ from, to: Math.min(total, from + most) });
   return parts;
+}
+
+/** The bytes of a layout of a matrix in panels. */
+export function panelBytes(outputs: number, inputs: number): number {
+  const depth = Math.ceil(inputs / panelDepth) * panelDepth;
+  return 4 * Math.ceil(outputs / panelWidth) * panelWidth * depth;
 }
 
 /** Pack a matrix into panels, [panels][depth][64], what is missing being zero. */

@@ -1,14 +1,23 @@
 // The fully connected layer: packed weights where they are a constant parameter, else the general product.
-import type { Dimension, Node, Value } from "../../src/graph/mod.ts";
+import type { Dimension, NamedLeaf, Node, Value } from "../../src/graph/mod.ts";
 import type { AttributesOf } from "../../src/operators/mod.ts";
 import type { Epilogue } from "./kernels/epilogue.ts";
 import { matmulKernel } from "./kernels/matmul.ts";
 import { columnPanelKernel, panelKernel, type PanelProduct, sharedPanelKernel, type Tile } from "./kernels/panels.ts";
 import { elementsOf } from "./kernels/shader.ts";
-import { panelParts } from "./layout.ts";
+import { type MemberLayout, panelBytes, panelParts } from "./layout.ts";
 import type { Planner, Step } from "./planner.ts";
 import type { Profile } from "./profile.ts";
-import { isContiguous, mergeAxes, reshapeView, transposeView, type View, wholeView } from "./view.ts";
+import {
+  isContiguous,
+  mergeAxes,
+  reshapeView,
+  sliceView,
+  type Storage,
+  transposeView,
+  type View,
+  wholeView,
+} from "./view.ts";
 
 /** Products with more inputs than this do not use panels, whose loops must stay short. */
 const maxInputs = 60_000;
@@ -43,12 +52,67 @@ function variants(product: PanelProduct, profile: Profile): Step {
   });
 }
 
+/** Products of one value as one: weights and biases follow each other, the results are parts of wider rows. */
+function lowerTogether(planner: Planner, nodes: readonly Node[]): void {
+  const [{ inputs: operands, attributes }] = nodes;
+  const { weightLayout = "out_in", activation } = attributes as AttributesOf<"linear">;
+  const x = planner.view(operands[0]);
+  const inputs = x.shape.at(-1) as number;
+  const widths = nodes.map(({ outputs: [{ shape }] }) => shape.at(-1) as number);
+  const outputs = widths.reduce((a, b) => a + b);
+  const nameOf = (value: Value) => (value.node.attributes as NamedLeaf).name;
+  const join = (
+    operand: number,
+    bytesOf: (width: number) => number,
+    layoutOf: (width: number) => MemberLayout,
+  ): Storage => {
+    let bytes = 0;
+    const members = nodes.map((node, i) => {
+      const offset = bytes;
+      bytes += bytesOf(widths[i]);
+      return { name: nameOf(node.inputs[operand]), layout: layoutOf(widths[i]), offset };
+    });
+    // A line break stands in no name, so the joint name is no parameter's.
+    return {
+      kind: "weights",
+      name: members.map(({ name }) => name).join("\n"),
+      layout: { kind: "joint", bytes, members },
+    };
+  };
+  const byOutput = weightLayout === "out_in";
+  const weights = join(1, (width) => panelBytes(width, inputs), (width) => (
+    { kind: "panels", from: 0, to: width, outputs: width, inputs, byOutput }
+  ));
+  const bias = operands.length > 2 ? join(2, (width) => 4 * width, () => ({ kind: "raw" })) : undefined;
+  const epilogue = { activation, bias: bias && wholeView(bias, "float32", [outputs]) };
+  const target = planner.temporary("float32", [...x.shape.slice(0, -1), outputs]);
+  const product = {
+    ...rowsOf(planner, x),
+    inputs,
+    outputs,
+    weights: wholeView(weights, "float32", [outputs, inputs]),
+    from: 0,
+    to: outputs,
+    epilogue,
+    target,
+  };
+  planner.steps.push(variants(product, planner.profile));
+  let start = 0;
+  for (const [i, node] of nodes.entries()) {
+    const starts = target.shape.map((_, axis) => axis === target.shape.length - 1 ? start : 0);
+    planner.set(node.outputs[0], sliceView(target, starts, node.outputs[0].shape));
+    start += widths[i];
+  }
+}
+
 /**
  * Add a linear node's steps.
  *
  * @param joined.residual Added to the result, which is then `joined.result`.
  */
 export function lowerLinear(planner: Planner, node: Node, joined?: { residual: Value; result: Value }): void {
+  const together = planner.together(node);
+  if (together.length > 1) return lowerTogether(planner, together);
   const { weightLayout = "out_in", activation } = node.attributes as AttributesOf<"linear">;
   const [x, weight, biasValue] = node.inputs.map((value) => planner.view(value));
   const residual = joined && planner.inRow(joined.residual);

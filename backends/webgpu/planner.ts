@@ -22,6 +22,8 @@ import {
 } from "./kernels/elementwise.ts";
 import { copyKernel } from "./kernels/movement.ts";
 import { type Dispatch, elementsOf } from "./kernels/shader.ts";
+import { panelWidth } from "./kernels/panels.ts";
+import { panelBytes } from "./layout.ts";
 import type { Profile } from "./profile.ts";
 import { isContiguous, type Resolve, type Storage, type View, wholeView } from "./view.ts";
 
@@ -61,6 +63,9 @@ export class Planner {
   readonly #sums = new Map<Node, { product: Node; other: Value }>();
   readonly #joined = new Set<Node>();
 
+  /** Products of one x that are one product, by the first; the others are in `#joined`. */
+  readonly #together = new Map<Node, Node[]>();
+
   /** @param graph A graph in which every node but the leaves has a lowering. */
   constructor(readonly graph: Graph, readonly options: PlanOptions) {
     for (const node of graph.nodes) {
@@ -75,6 +80,7 @@ export class Planner {
       this.#lastUse.set(value, Infinity);
     }
     for (const node of graph.nodes) this.#findSum(node);
+    if (!options.trainable) this.#findTogether();
   }
 
   get profile(): Profile {
@@ -173,6 +179,11 @@ export class Planner {
     return this.#sums.get(node);
   }
 
+  /** The products that are one with this one, it first. */
+  together(node: Node): readonly Node[] {
+    return this.#together.get(node) ?? [node];
+  }
+
   /** A state is about to be written in place: views of it that are used later are copied now. */
   beforeWrite(state: View, writer: Node): void {
     for (const [value, view] of [...this.#views]) {
@@ -251,6 +262,28 @@ export class Planner {
       this.#sums.set(node, { product: source, other });
       this.#joined.add(source);
       return;
+    }
+  }
+
+  /** Make products of one value by constant parameters, such as a layer's queries, keys and values, one product. */
+  #findTogether(): void {
+    const isJoinable = (node: Node) =>
+      node.operator.name === "linear" && !this.#joined.has(node) && !this.#outputs.has(node.outputs[0]) &&
+      node.inputs.slice(1).every(({ node: { operator } }) => operator === parameterOperator) &&
+      (node.outputs[0].shape.at(-1) as number) % panelWidth === 0;
+    const groups = Map.groupBy(this.graph.nodes.filter(isJoinable), (node) => node.inputs[0]);
+    for (const nodes of groups.values()) {
+      const alike = Map.groupBy(nodes, ({ inputs, attributes }) => `${inputs.length} ${JSON.stringify(attributes)}`);
+      for (const [first, ...others] of alike.values()) {
+        const all = [first, ...others];
+        const bytes = all.reduce(
+          (sum, { inputs: [x], outputs: [y] }) => sum + panelBytes(y.shape.at(-1) as number, x.shape.at(-1) as number),
+          0,
+        );
+        if (others.length === 0 || bytes > this.options.maxBinding) continue;
+        this.#together.set(first, all);
+        others.forEach((node) => this.#joined.add(node));
+      }
     }
   }
 }

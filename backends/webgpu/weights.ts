@@ -4,7 +4,7 @@ import type { OpenOptions, ParameterSource, Weights } from "../../src/graph/mod.
 import { isFloat, sizeOf, Tensor, toFloat32 } from "../../src/tensor/mod.ts";
 import type { Device } from "./device.ts";
 import { fromDevice, toDevice } from "./device_tensor.ts";
-import { type Layout, layoutKey, packPanels } from "./layout.ts";
+import { type JointLayout, type Layout, layoutKey, type MemberLayout, packPanels } from "./layout.ts";
 
 /** Bytes of a binding, where a layout is a part of its buffer. */
 interface Binding {
@@ -38,8 +38,9 @@ export class GpuWeights implements Weights {
         const missing = layouts.filter((layout) => !held?.has(layoutKey(layout)));
         if (missing.length === 0) continue;
         signal?.throwIfAborted();
-        const tensor = await this.#current(name);
-        for (const layout of missing) this.#upload(name, layout, tensor);
+        const [first] = missing;
+        if (first.kind === "joint") await this.#loadJoint(name, first);
+        else await this.#loadAll(name, missing as Exclude<Layout, JointLayout>[]);
       }
     });
     this.#loading = load.catch(() => {});
@@ -70,27 +71,44 @@ export class GpuWeights implements Weights {
       throw new ShapeError(`Cannot write "${name}": it is [${info?.shape}], the new value [${tensor.shape}]`);
     }
     this.#written.set(name, new Tensor(tensor.dataType, tensor.shape, tensor.data.slice()));
-    for (const { layout } of this.#held.get(name)?.values() ?? []) this.#upload(name, layout, tensor);
+    for (const { layout, buffer } of this.#held.get(name)?.values() ?? []) {
+      if (layout.kind !== "joint") this.device.write(buffer, elementsIn(layout, tensor));
+    }
+    for (const { layout, buffer } of [...this.#held.values()].flatMap((parts) => [...parts.values()])) {
+      if (layout.kind !== "joint") continue;
+      for (const member of layout.members) {
+        if (member.name === name) this.device.write(buffer, elementsIn(member.layout, tensor), member.offset);
+      }
+    }
   }
 
   async #current(name: string): Promise<Tensor> {
     return this.#written.get(name) ?? await this.source.read(name);
   }
 
-  #upload(name: string, layout: Layout, { dataType, data }: Tensor): void {
-    const bytes = layout.kind === "panels"
-      ? new Uint8Array(packPanels(toFloat32(dataType, data), layout).buffer)
-      : toDevice(dataType, data);
-    const key = layoutKey(layout);
-    let parts = this.#held.get(name);
-    if (!parts) this.#held.set(name, parts = new Map());
-    let held = parts.get(key);
-    if (!held) {
-      held = { layout, buffer: this.device.createBuffer(bytes.length) };
-      this.device.counters.weightBytes += held.buffer.size;
-      parts.set(key, held);
+  async #loadAll(name: string, layouts: readonly Exclude<Layout, JointLayout>[]): Promise<void> {
+    const tensor = await this.#current(name);
+    for (const layout of layouts) {
+      const bytes = elementsIn(layout, tensor);
+      this.device.write(this.#hold(name, layout, bytes.length), bytes);
     }
-    this.device.write(held.buffer, bytes);
+  }
+
+  async #loadJoint(name: string, layout: JointLayout): Promise<void> {
+    // All are read before the buffer is held, so that a failed read leaves none half written.
+    const tensors = await Promise.all(layout.members.map((member) => this.#current(member.name)));
+    const buffer = this.#hold(name, layout, layout.bytes);
+    layout.members.forEach((member, i) => {
+      this.device.write(buffer, elementsIn(member.layout, tensors[i]), member.offset);
+    });
+  }
+
+  #hold(name: string, layout: Layout, bytes: number): GPUBuffer {
+    const buffer = this.device.createBuffer(bytes);
+    this.device.counters.weightBytes += buffer.size;
+    const parts = this.#held.get(name) ?? new Map<string, Held>();
+    this.#held.set(name, parts.set(layoutKey(layout), { layout, buffer }));
+    return buffer;
   }
 
   [Symbol.dispose](): void {
@@ -102,4 +120,11 @@ export class GpuWeights implements Weights {
     }
     this.#held.clear();
   }
+}
+
+/** A parameter's elements as they lie in a layout. */
+function elementsIn(layout: MemberLayout | { kind: "rows" }, { dataType, data }: Tensor): Uint8Array {
+  return layout.kind === "panels"
+    ? new Uint8Array(packPanels(toFloat32(dataType, data), layout).buffer)
+    : toDevice(dataType, data);
 }
