@@ -2,7 +2,7 @@
 import { bertLayerNames, type BertVariant, buildBertDecoder, initialBert } from "./bert_layers.ts";
 import { commonDefaults, type ConfigReader } from "./config.ts";
 import type { Family, TextDecoder } from "./family.ts";
-import { activationNames } from "./heads.ts";
+import { activationNames } from "./activations.ts";
 import { countedPositions } from "./positions.ts";
 
 /** The sizes that BERT and RoBERTa read alike. @throws {ConfigError} If they cannot work. */

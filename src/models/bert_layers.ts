@@ -1,7 +1,8 @@
 // The decoder that BERT, RoBERTa and DistilBERT share: post-norm layers, and a head that transforms before it predicts.
 // Only names differ, and a few parts; the cross-attention has BERT's names in all three.
 import type { Value } from "../graph/mod.ts";
-import { activate, type Activation, add, gather, linear, reshape, slice } from "../operators/mod.ts";
+import { add, gather, linear, reshape, slice } from "../operators/mod.ts";
+import { applyActivation, type NamedActivation } from "./activations.ts";
 import type { ConfigReader } from "./config.ts";
 import type { DecoderInputs, TextDecoder } from "./family.ts";
 import { joinHeads, splitHeads } from "./heads.ts";
@@ -14,7 +15,7 @@ export interface BertVariant {
   readonly layers: number;
   readonly heads: number;
   readonly intermediate: number;
-  readonly activation: Activation;
+  readonly activation: NamedActivation;
   readonly epsilon: number;
   /** The rows of the table of positions. */
   readonly positionRows: number;
@@ -44,7 +45,7 @@ export interface BertNames {
   /** Of the head. */
   readonly transform: string;
   readonly transformNorm: string;
-  readonly transformActivation?: Activation;
+  readonly transformActivation?: NamedActivation;
   /** The bias of a tied head; an untied one has `projection.weight` and `projection.bias`. */
   readonly headBias: string;
   readonly projection: string;
@@ -117,7 +118,7 @@ export function buildBertDecoder(config: ConfigReader, variant: BertVariant): Te
     },
     logits(scope, states) {
       const dense = scope.linear(names.transform, states, hiddenSize);
-      const transformed = activate(dense, names.transformActivation ?? activation);
+      const transformed = applyActivation(dense, names.transformActivation ?? activation);
       const normal = scope.layerNorm(names.transformNorm, transformed, epsilon);
       if (!tied) return scope.linear(names.projection, normal, vocabularySize);
       return linear(normal, scope.parameter(`${words}.weight`, [vocabularySize, hiddenSize]), {

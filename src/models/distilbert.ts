@@ -4,7 +4,7 @@ import { Tensor } from "../tensor/mod.ts";
 import { buildBertDecoder, initialBert } from "./bert_layers.ts";
 import { commonDefaults, type ConfigReader } from "./config.ts";
 import type { Family, TextDecoder } from "./family.ts";
-import { activationNames } from "./heads.ts";
+import { activationNames } from "./activations.ts";
 import { countedPositions } from "./positions.ts";
 
 function build(config: ConfigReader): TextDecoder {

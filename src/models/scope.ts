@@ -1,6 +1,7 @@
 // Where a model's parameters are named: a prefix in the checkpoint, and the layers that every family is made of.
 import type { GraphBuilder, Value } from "../graph/mod.ts";
-import { type Activation, layerNormalization, linear } from "../operators/mod.ts";
+import { layerNormalization, linear, type LinearAttributes } from "../operators/mod.ts";
+import { applyActivation, type NamedActivation } from "./activations.ts";
 
 /** A place in a checkpoint, such as `encoder.encoder.layer.0`, in a graph under construction. */
 export class Scope {
@@ -21,26 +22,39 @@ export class Scope {
   }
 
   /** torch.nn.Linear: `name.weight` [outputs, inputs] and, unless `bias` is false, `name.bias` [outputs]. */
-  linear(name: string, x: Value, outputs: number, options: { bias?: boolean; activation?: Activation } = {}): Value {
-    const layer = this.at(name);
-    const inputs = x.shape[x.rank - 1] as number;
-    return this.builder.scope(layer.prefix, () =>
-      linear(x, layer.parameter("weight", [outputs, inputs]), {
-        bias: options.bias === false ? undefined : layer.parameter("bias", [outputs]),
-        ...(options.activation && { activation: options.activation }),
-      }));
+  linear(
+    name: string,
+    x: Value,
+    outputs: number,
+    options: { bias?: boolean; activation?: NamedActivation } = {},
+  ): Value {
+    return this.#product(name, x, outputs, { ...options, weightLayout: "out_in" });
   }
 
   /** transformers.pytorch_utils.Conv1D: `name.weight` [inputs, outputs] and `name.bias` [outputs]. */
-  conv1d(name: string, x: Value, outputs: number, options: { activation?: Activation } = {}): Value {
+  conv1d(name: string, x: Value, outputs: number, options: { activation?: NamedActivation } = {}): Value {
+    return this.#product(name, x, outputs, { ...options, weightLayout: "in_out" });
+  }
+
+  #product(
+    name: string,
+    x: Value,
+    outputs: number,
+    options: { bias?: boolean; activation?: NamedActivation; weightLayout: "out_in" | "in_out" },
+  ): Value {
+    const { bias = true, activation, weightLayout } = options;
     const layer = this.at(name);
     const inputs = x.shape[x.rank - 1] as number;
-    return this.builder.scope(layer.prefix, () =>
-      linear(x, layer.parameter("weight", [inputs, outputs]), {
-        weightLayout: "in_out",
-        bias: layer.parameter("bias", [outputs]),
-        ...options,
-      }));
+    const shape = weightLayout === "out_in" ? [outputs, inputs] : [inputs, outputs];
+    const attributes: LinearAttributes = {
+      ...(weightLayout === "in_out" && { weightLayout }),
+      ...(typeof activation === "string" && { activation }),
+    };
+    return this.builder.scope(layer.prefix, () => {
+      const weight = layer.parameter("weight", shape);
+      const y = linear(x, weight, { bias: bias ? layer.parameter("bias", [outputs]) : undefined, ...attributes });
+      return typeof activation === "function" ? applyActivation(y, activation) : y;
+    });
   }
 
   /** torch.nn.LayerNorm over the last axis: `name.weight` and `name.bias`. */

@@ -6,7 +6,7 @@ import { add, attention, gather, pad, reshape, roll, slice, transpose } from "..
 import { Tensor } from "../tensor/mod.ts";
 import { commonDefaults, type ConfigReader, deriveStages } from "./config.ts";
 import type { Family, VisionEncoder } from "./family.ts";
-import { activationNames } from "./heads.ts";
+import { activationNames } from "./activations.ts";
 import { zeros } from "./initial.ts";
 import { embedPatches, gridOf, gridPositions, readPatches } from "./patches.ts";
 import { relativeOffsets, relativePositionIndex } from "./relative_positions.ts";

@@ -1,8 +1,9 @@
 // The pre-norm layers that ViT, DeiT and BEiT share, with the names of their files.
 import type { Value } from "../graph/mod.ts";
-import { type Activation, add, attention, concat, expand, mul } from "../operators/mod.ts";
+import { add, attention, concat, expand, mul } from "../operators/mod.ts";
 import type { ConfigReader } from "./config.ts";
-import { activationNames, joinHeads, splitHeads } from "./heads.ts";
+import { activationNames, type NamedActivation } from "./activations.ts";
+import { joinHeads, splitHeads } from "./heads.ts";
 import type { Scope } from "./scope.ts";
 
 /** The sizes of a vision encoder's layers. */
@@ -11,7 +12,7 @@ export interface VisionLayers {
   readonly layers: number;
   readonly heads: number;
   readonly intermediate: number;
-  readonly activation: Activation;
+  readonly activation: NamedActivation;
   readonly epsilon: number;
 }
 
