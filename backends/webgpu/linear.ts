@@ -2,7 +2,7 @@
 import type { Dimension, NamedLeaf, Node, Value } from "../../src/graph/mod.ts";
 import type { AttributesOf } from "../../src/operators/mod.ts";
 import type { Epilogue } from "./kernels/epilogue.ts";
-import { matmulKernel } from "./kernels/matmul.ts";
+import { broadcastMatmulKernel, matmulKernel } from "./kernels/matmul.ts";
 import { columnPanelKernel, panelKernel, type PanelProduct, sharedPanelKernel, type Tile } from "./kernels/panels.ts";
 import { elementsOf } from "./kernels/shader.ts";
 import { type MemberLayout, panelBytes, panelParts } from "./layout.ts";
@@ -50,6 +50,16 @@ function variants(product: PanelProduct, profile: Profile): Step {
     const dispatch = panelKernel(product, { rows, columns: rows === 1 ? 4 : 8 }, profile);
     return last ? [{ dispatch }] : [{ when: (resolve) => resolve(product.rows) <= rows, dispatch }];
   });
+}
+
+/** Add the product of two views, completed by the epilogue; target is in a row. */
+export function addProduct(planner: Planner, a: View, b: View, target: View, epilogue: Epilogue): void {
+  const { profile } = planner;
+  const general = matmulKernel(a, b, target, epilogue, profile);
+  const rows = target.shape[target.shape.length - 2];
+  if (!profile.broadcasts || (typeof rows === "number" && rows <= 4)) return planner.add(general);
+  const wide = broadcastMatmulKernel(a, b, target, epilogue);
+  planner.steps.push([{ when: (resolve) => resolve(rows) <= 4, dispatch: general }, { dispatch: wide }]);
 }
 
 /** Products of one value as one: weights and biases follow each other, the results are parts of wider rows. */
@@ -130,7 +140,7 @@ export function lowerLinear(planner: Planner, node: Node, joined?: { residual: V
     const flat = rowsOf(planner, x);
     const a: View = { ...flat.x, shape: [flat.rows, flat.x.shape.at(-1)!], strides: [flat.stride, 1] };
     const to = reshapeView(target, [flat.rows, matrix.shape[1]])!;
-    planner.add(matmulKernel(a, matrix, to, epilogue, planner.profile));
+    addProduct(planner, a, matrix, to, epilogue);
     return;
   }
   const flat = rowsOf(planner, x);

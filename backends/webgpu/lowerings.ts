@@ -29,9 +29,8 @@ import {
   reductionChunk,
 } from "./kernels/reduction.ts";
 import { layerNormalizationKernel, lineLength, linesAlong, softmaxKernel, topKernel } from "./kernels/rows.ts";
-import { matmulKernel } from "./kernels/matmul.ts";
 import { elementsOf } from "./kernels/shader.ts";
-import { lowerLinear } from "./linear.ts";
+import { addProduct, lowerLinear } from "./linear.ts";
 import type { Planner } from "./planner.ts";
 import { broadcastView, mergeAxes, reshapeView, sliceView, transposeView, type View, wholeView } from "./view.ts";
 import { rawParts } from "./layout.ts";
@@ -225,7 +224,7 @@ export const primitiveLowerings = {
   },
   matmul: (planner, node) => {
     const [a, b] = node.inputs.map((value) => planner.view(value));
-    planner.add(matmulKernel(a, b, planner.target(node.outputs[0]), {}, planner.profile));
+    addProduct(planner, a, b, planner.target(node.outputs[0]), {});
   },
   reduceSum: reduce("sum"),
   reduceMax: reduce("maximum"),
