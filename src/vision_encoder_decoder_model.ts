@@ -2,7 +2,8 @@
 // Calls are queued and run one after another, so several may be under way at once.
 import { type Blueprint, joinedBlueprint, newBlueprint, readBlueprint } from "./blueprint.ts";
 import { openCheckpoint } from "./checkpoint/mod.ts";
-import { checkPictures, type ForwardInputs, type ForwardOutput, ForwardRunner } from "./forward.ts";
+import { type ForwardOutput, ForwardRunner } from "./forward.ts";
+import { checkPictures, type ForwardInputs } from "./forward_inputs.ts";
 import { openRepository, toPath } from "./hub/mod.ts";
 import type { Backend, BackendName } from "./graph/mod.ts";
 import { loadBackend } from "./load_backend.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ConfigError, defaultConfig, LimnerError, ShapeError, Tensor, VisionEncoderDecoderModel } from "../mod.ts";
-import { shiftTokensRight } from "../src/forward.ts";
+import { shiftTokensRight } from "../src/forward_inputs.ts";
 import { VisionEncoderDecoderConfig } from "../src/models/mod.ts";
 import { readTensors } from "./conformance/golden.ts";
 
