@@ -34,8 +34,8 @@ async function foldersOf(...sources: (string | URL)[]): Promise<string[]> {
 }
 
 /** Read a published model's files; weights are read when a program needs them. */
-export async function readBlueprint(source: string | URL, { onProgress, signal }: LoadOptions): Promise<Blueprint> {
-  const repository = await openRepository(source, { signal, onProgress });
+export async function readBlueprint(source: string | URL, options: LoadOptions): Promise<Blueprint> {
+  const repository = await openRepository(source, options);
   const values = await readJson(repository, "config.json");
   if (!values) {
     throw new ConfigError(`Cannot load the model ${repository.name}: it has no config.json`, "config.json");
@@ -43,7 +43,7 @@ export async function readBlueprint(source: string | URL, { onProgress, signal }
   const config = new VisionEncoderDecoderConfig(values);
   const architecture = architectureOf(config);
   const settings = await readJson(repository, "generation_config.json") ?? generationConfigOf(config);
-  onProgress?.({ stage: "reading", done: 0 });
+  options.onProgress?.({ stage: "reading", done: 0 });
   const find = storedIn(await openCheckpoint(repository));
   const parameters = ModelParameters.gather(config, architecture, find, { fresh: "unused" });
   return { config, settings, architecture, parameters, folders: await foldersOf(source) };

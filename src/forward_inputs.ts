@@ -114,13 +114,21 @@ export function checkInputs(
   if (labels) given.labels = integers(labels);
   if (inputs.decoderAttentionMask) {
     const seen = rowsOf(inputs.decoderAttentionMask, batch, "decoderAttentionMask", T);
-    given.decoderMask = new Tensor(
-      "float32",
-      [batch, 1, 1, T],
-      Float32Array.from(seen.flat(), (value) => Number(value) ? 0 : hidden),
-    );
+    given.decoderMask = maskOf(seen);
   }
   return given;
+}
+
+/** What is added to the products of queries and keys, [batch, 1, T, T]: nothing where a key is seen and not ahead. */
+function maskOf(seen: readonly (readonly number[])[]): Tensor {
+  const T = seen[0].length;
+  const data = new Float32Array(seen.length * T * T).fill(hidden);
+  seen.forEach((row, b) => {
+    for (let query = 0; query < T; query++) {
+      for (let key = 0; key <= query; key++) if (Number(row[key])) data[(b * T + query) * T + key] = 0;
+    }
+  });
+  return new Tensor("float32", [seen.length, 1, T, T], data);
 }
 
 function checkStates(states: Tensor, { encoder: { hiddenSize } }: Architecture): Tensor {

@@ -2,7 +2,9 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ConfigError, defaultConfig, LimnerError, ShapeError, Tensor, VisionEncoderDecoderModel } from "../mod.ts";
 import { shiftTokensRight } from "../src/forward_inputs.ts";
 import { VisionEncoderDecoderConfig } from "../src/models/mod.ts";
+import { assertClose } from "./conformance/closeness.ts";
 import { readTensors } from "./conformance/golden.ts";
+import { testedBackends } from "./tested_backends.ts";
 
 const models = new URL("fixtures/models/", import.meta.url);
 const { shift_tokens_right: shifts } = JSON.parse(
@@ -144,4 +146,24 @@ Deno.test("calls under way at once do not disturb one another", async () => {
   assertThrows(() => {
     throw (results[1] as PromiseRejectedResult).reason;
   }, LimnerError);
+});
+
+Deno.test("a token that may see nothing sees all alike, on every backend", async () => {
+  // Left padding: the first two queries of the first row see no key.
+  const decoderInputIds = [[1, 1, 5, 6, 7], [2, 9, 5, 6, 7]];
+  const decoderAttentionMask = [[0, 0, 1, 1, 1], [1, 1, 1, 0, 1]];
+  const golden = await readTensors(new URL("vit_gpt2_scaled/golden.safetensors", models));
+  const pixelValues = golden.get("pixel_values")!;
+  let expected: Tensor | undefined;
+  for (const backend of testedBackends.toReversed()) {
+    await using model = await VisionEncoderDecoderModel.fromPretrained(new URL("vit_gpt2_scaled/", models), {
+      backend,
+    });
+    const inputs = { pixelValues, decoderInputIds, decoderAttentionMask };
+    const { logits, decoderAttentions } = await model.forward({ ...inputs, outputAttentions: true });
+    const [first] = (decoderAttentions![0].toList() as number[][][][])[0];
+    assertEquals(first[1].map((x) => Math.round(x * 1e5)), Array(5).fill(2e4));
+    expected ??= logits;
+    assertClose((await model.forward(inputs)).logits, expected, 2e-4, backend);
+  }
 });

@@ -22,7 +22,10 @@ export interface Attending {
   readonly append?: (layer: number, current: KeysValues) => KeysValues;
   /** The positions in use after appending. @default all */
   readonly length?: Dimension;
-  /** Added to the products of queries and keys, [rows, 1, 1, positions]. */
+  /**
+   * Added to the products of queries and keys, [rows, 1, T, positions]; it holds the causal rule too, so that a token
+   * that may see nothing sees all alike, as in the reference. @default the causal rule
+   */
   readonly mask?: Value;
   /** Is given the probabilities, [rows, H, T, S], of the attentions that it asks for. Without a cache only. */
   readonly observe?: (kind: "self" | "cross", layer: number, probabilities: Value) => void;
@@ -50,9 +53,9 @@ export function attentionsOf(
     selfAttention(layer, query, current, { scale } = {}) {
       const { keys, values } = append?.(layer, current) ?? current;
       if (!observe) {
-        return attention(query, keys, values, { causal: true, length, scale, ...(mask && { mask }) });
+        return attention(query, keys, values, { causal: !mask, length, scale, ...(mask && { mask }) });
       }
-      const weights = probabilities(query, keys, scaleOf(query, scale), { causal: true, mask });
+      const weights = probabilities(query, keys, scaleOf(query, scale), { causal: !mask, mask });
       observe("self", layer, weights);
       return matmul(weights, values);
     },

@@ -28,7 +28,7 @@ export interface ForwardOptions {
  * The forward program.
  *
  * Inputs `pixelValues` [batch, channels, height, width] (or `encoderStates` [batch, sources, C]), `decoderInputIds`
- * [batch, T] int64, and where asked for `decoderMask` [batch, 1, 1, T] (added to the products of queries and keys) and
+ * [batch, T] int64, and where asked for `decoderMask` [batch, 1, T, T] (added to the products of queries and keys) and
  * `labels` [batch, T] int64. Outputs `encoderStates`, `logits` [batch, T, V], and where asked for `loss` (a scalar),
  * `encoderHiddenStates.N`, `decoderHiddenStates.N`, `decoderAttentions.N` [batch, H, T, T] and `crossAttentions.N`
  * [batch, H, T, S].
@@ -51,7 +51,7 @@ export function buildForward(architecture: Architecture, options: ForwardOptions
   const scope = new Scope(builder, "decoder");
   const cross = decoder.crossKeysValues(scope, projectStates(architecture, states));
   const ids = builder.input("decoderInputIds", "int64", ["batch", "T"]);
-  const mask = options.mask ? builder.input("decoderMask", "float32", ["batch", 1, 1, "T"]) : undefined;
+  const mask = options.mask ? builder.input("decoderMask", "float32", ["batch", 1, "T", "T"]) : undefined;
   const observe = options.attentions
     ? (kind: "self" | "cross", n: number, weights: Value) =>
       builder.output(`${kind === "self" ? "decoder" : "cross"}Attentions.${n}`, weights)
