@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ShapeError } from "../src/errors.ts";
-import { Tensor, toBfloat16, widenBfloat16 } from "../src/tensor/mod.ts";
+import { type DataType, Tensor, toBfloat16, toFloat32, type TypedArray, widenBfloat16 } from "../src/tensor/mod.ts";
 
 Deno.test("Tensor.toList() nests as deep as the rank and turns int64 into numbers", () => {
   assertEquals(new Tensor("int64", [1, 2], new BigInt64Array([1n, -2n])).toList(), [[1, -2]]);
@@ -24,4 +24,20 @@ Deno.test("bfloat16 rounds to nearest even and widens exactly", () => {
   assertEquals(wide[7], Infinity);
   assertEquals(Number.isNaN(widenBfloat16(new Uint16Array([toBfloat16(NaN)]))[0]), true);
   assertEquals(toBfloat16(1.00390625), 0x3f80); // a tie, to even
+});
+
+Deno.test("toFloat32() widens every type, into an array that is given too", () => {
+  const cases: [DataType, TypedArray, number[]][] = [
+    ["float16", new Float16Array([1, -0.5, 65504]), [1, -0.5, 65504]],
+    ["bfloat16", new Uint16Array([0x3f80, 0xc000]), [1, -2]],
+    ["int64", new BigInt64Array([3n, -4n]), [3, -4]],
+    ["uint8", new Uint8Array([0, 255]), [0, 255]],
+    ["float32", new Float32Array([1.5]), [1.5]],
+  ];
+  for (const [type, data, expected] of cases) {
+    assertEquals([...toFloat32(type, data)], expected);
+    const target = new Float32Array(data.length);
+    assertEquals(toFloat32(type, data, target), target);
+    assertEquals([...target], expected);
+  }
 });

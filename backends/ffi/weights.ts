@@ -168,7 +168,8 @@ export class FfiWeights implements Weights {
   }
 
   #fill(held: OrtTensor, { dataType, data }: Tensor): void {
-    held.data.set((isFloat(dataType) ? toFloat32(dataType, data) : data) as never);
+    if (isFloat(dataType)) toFloat32(dataType, data, held.data as Float32Array);
+    else held.data.set(data as never);
   }
 
   [Symbol.dispose](): void {

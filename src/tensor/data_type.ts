@@ -90,10 +90,17 @@ export function toBfloat16(value: number): number {
   return (bits[0] + 0x7fff + ((bits[0] >>> 16) & 1)) >>> 16;
 }
 
-/** Convert elements of any type to float32: half-precision types are widened exactly, int64 is rounded. */
-export function toFloat32(type: DataType, data: TypedArray): Float32Array {
-  if (data instanceof Float32Array) return data;
-  if (type === "bfloat16") return widenBfloat16(data as Uint16Array);
-  if (data instanceof BigInt64Array) return Float32Array.from(data, Number);
-  return Float32Array.from(data as ArrayLike<number>);
+/**
+ * Convert elements of any type to float32: half-precision types are widened exactly, int64 is rounded.
+ *
+ * @param target Takes the values, where it is given; nothing else is allocated then.
+ * @returns The target; without one float32 data itself, or a new array.
+ */
+export function toFloat32(type: DataType, data: TypedArray, target?: Float32Array): Float32Array {
+  if (!target && data instanceof Float32Array) return data;
+  const values = target ?? new Float32Array(data.length);
+  if (type === "bfloat16") return widenBfloat16(data as Uint16Array, values);
+  if (data instanceof BigInt64Array) data.forEach((value, i) => values[i] = Number(value));
+  else values.set(data as ArrayLike<number>);
+  return values;
 }
