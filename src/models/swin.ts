@@ -1,9 +1,8 @@
 // The Swin Transformer (Liu et al. 2021), as transformers.SwinModel and DonutSwinModel: attention within windows, which
-// are shifted in every other layer. Windows are folded into the heads, so that mask and bias are one addend.
+// are shifted in every other layer.
 import { ConfigError, ShapeError } from "../errors.ts";
 import { type Dimension, multiplyDimensions, type Value } from "../graph/mod.ts";
 import { add, attention, gather, pad, reshape, roll, slice, transpose } from "../operators/mod.ts";
-import { Tensor } from "../tensor/mod.ts";
 import { commonDefaults, type ConfigReader, deriveStages } from "./config.ts";
 import type { Family, VisionEncoder } from "./family.ts";
 import { activationNames } from "./activations.ts";
@@ -11,42 +10,13 @@ import { zeros } from "./initial.ts";
 import { embedPatches, gridOf, gridPositions, readPatches } from "./patches.ts";
 import { relativeOffsets, relativePositionIndex } from "./relative_positions.ts";
 import type { Scope } from "./scope.ts";
-
-/** The rows and columns of a grid of tokens. */
-type Grid = readonly [rows: number, columns: number];
-
-/** Added where a token of a shifted window may not see another; the reference's value. */
-const apart = -100;
+import { attendEdgesApart, edgeMask, type Grid } from "./windows.ts";
 
 /** Append zeros so that the first two axes behind the batch have the given lengths. */
 function padGrid(x: Value, rows: number, columns: number): Value {
   const [, height, width] = x.shape as [Dimension, number, number, number];
   if (rows === height && columns === width) return x;
   return pad(x, { beginning: [0, 0, 0, 0], ending: [0, rows - height, columns - width, 0] });
-}
-
-/**
- * What is added in shifted windows: tokens that were not neighbours before the shift do not see one another.
- *
- * @returns Shape [windows, 1, w², w²].
- */
-function shiftMask([rows, columns]: Grid, window: number, shift: number): Tensor {
-  const region = (at: number, length: number) => Number(at >= length - window) + Number(at >= length - shift);
-  const area = window * window;
-  const across = columns / window;
-  const windows = (rows / window) * across;
-  const data = new Float32Array(windows * area * area);
-  for (let w = 0; w < windows; w++) {
-    const regions = Array.from({ length: area }, (_, i) => {
-      const row = Math.floor(w / across) * window + Math.floor(i / window);
-      const column = (w % across) * window + (i % window);
-      return region(row, rows) * 3 + region(column, columns);
-    });
-    for (let a = 0; a < area; a++) {
-      for (let b = 0; b < area; b++) data[(w * area + a) * area + b] = regions[a] === regions[b] ? 0 : apart;
-    }
-  }
-  return new Tensor("float32", [windows, 1, area, area], data);
 }
 
 /** One whole number for each stage. @throws {ConfigError} If it is something else. */
@@ -77,8 +47,8 @@ function build(config: ConfigReader, finalNorm: boolean): VisionEncoder {
   heads.forEach((count, stage) => config.headWidth(embedding * 2 ** stage, count, `num_heads[${stage}]`));
 
   /**
-   * [batch, windows, w², C] to the same, each token seeing its window. The windows of a shifted layer are folded into the
-   * heads, since each has its own mask; others into the batch, since the offsets' bias is all they add.
+   * [batch, windows, w², C] to the same, each token seeing its window. Windows that have a mask each, [windows, 1, w², w²],
+   * are folded into the heads; others into the batch, since the offsets' bias is all they add.
    */
   function windowAttention(scope: Scope, x: Value, count: number, mask: Value | undefined): Value {
     const [batch, windows, area, width] = x.shape as [Dimension, number, number, number];
@@ -134,22 +104,22 @@ function build(config: ConfigReader, finalNorm: boolean): VisionEncoder {
     const windows = reshape(transpose(cut, { permutation: [0, 1, 3, 2, 4, 5] }), {
       shape: [batch, down * across, window * window, width],
     });
+    const place = scope.at("attention");
+    const attend = (x: Value, mask?: Value) => windowAttention(place, x, count, mask);
     const key = padded.join();
-    if (shift && !masks.has(key)) masks.set(key, scope.builder.constant(shiftMask(padded, window, shift)));
-    const mask = shift ? masks.get(key) : undefined;
-    const seen = reshape(windowAttention(scope.at("attention"), windows, count, mask), {
-      shape: [batch, down, across, window, window, width],
-    });
+    if (shift && !masks.has(key)) masks.set(key, scope.builder.constant(edgeMask([down, across], window, shift)));
+    const attended = shift ? attendEdgesApart(windows, [down, across], masks.get(key)!, attend) : attend(windows);
+    const seen = reshape(attended, { shape: [batch, down, across, window, window, width] });
     const whole = reshape(transpose(seen, { permutation: [0, 1, 3, 2, 4, 5] }), { shape: [batch, ...padded, width] });
     const back = slice(turn(whole, shift), { starts: [0, 0, 0, 0], sizes: [batch, rows, columns, width] });
-    const attended = add(x, reshape(back, { shape: x.shape }));
+    x = add(x, reshape(back, { shape: x.shape }));
     const inner = scope.linear(
       "intermediate.dense",
-      scope.layerNorm("layernorm_after", attended, epsilon),
+      scope.layerNorm("layernorm_after", x, epsilon),
       Math.trunc(ratio * width),
       { activation },
     );
-    return add(attended, scope.linear("output.dense", inner, width));
+    return add(x, scope.linear("output.dense", inner, width));
   }
 
   /** Each 2 × 2 tokens become one of double width. */
