@@ -7,6 +7,7 @@ import { Captioner } from "../src/captioner.ts";
 import { BackendError, DeviceLostError, ShapeError, WebGpuError } from "../src/errors.ts";
 import { GraphBuilder } from "../src/graph/mod.ts";
 import { add } from "../src/operators/mod.ts";
+import { Tensor } from "../src/tensor/mod.ts";
 import { memorySource } from "./conformance/execute.ts";
 
 /** The backend and the device below it. */
@@ -90,6 +91,23 @@ Deno.test("webgpu refuses tensors and runs that were disposed, and what does not
   assertThrows(() => backend.write(x, new Float32Array(4)), ShapeError, "disposed");
   await assertRejects(() => backend.read(x), ShapeError, "disposed");
   await assertRejects(() => backend.open(memorySource(), { storage: "q8" }), BackendError, "float32");
+});
+
+Deno.test("webgpu runs what is bound also after its program was disposed, and then releases all", async () => {
+  await using backend = await load();
+  const builder = new GraphBuilder("shift");
+  const x = builder.input("x", "float32", [2]);
+  builder.output("y", add(x, builder.constant(new Tensor("float32", [2], Float32Array.of(10, 20)))));
+  const weights = await backend.open(memorySource());
+  const program = await backend.compile(builder.build(), weights);
+  const tensors = { x: backend.allocate("float32", [2]), y: backend.allocate("float32", [2]) };
+  const run = program.bind(tensors);
+  program[Symbol.dispose]();
+  assertThrows(() => program.bind(tensors), WebGpuError, "disposed");
+  run.enqueue();
+  assertEquals([...(await backend.read(tensors.y)).data], [10, 20]);
+  for (const object of [run, tensors.x, tensors.y, weights]) object[Symbol.dispose]();
+  assertEquals(backend.counters.liveHandles, 0);
 });
 
 Deno.test("webgpu says what to install where there is no adapter", async () => {

@@ -98,7 +98,9 @@ Deno.test("webgpu refuses at bind a loop that the device would cut short", async
   using program = await backend.compile(prepare(builder.build(), backend), weights);
   using x = backend.allocate("float32", [1, 2_000_000]);
   using y = backend.allocate("float32", [1, 2_000_000]);
+  const before = backend.counters.liveHandles;
   assertThrows(() => program.bind({ x, y }, { T: 2_000_000 }), WebGpuError, "iterations");
+  assertEquals(backend.counters.liveHandles, before);
 });
 
 Deno.test("webgpu multiplies by and reads from a weight larger than a binding", async () => {

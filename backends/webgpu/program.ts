@@ -44,6 +44,8 @@ function resolver(sizes: Sizes): Resolve {
 /** A compiled graph on the GPU. */
 export class GpuProgram implements Program {
   readonly #constants = new Map<Tensor, GPUBuffer>();
+  /** Runs that are not yet disposed: they keep the constants. */
+  #runs = 0;
   #live = true;
 
   constructor(readonly parts: ProgramParts) {
@@ -61,15 +63,28 @@ export class GpuProgram implements Program {
   }
 
   bind(tensors: Readonly<Record<string, DeviceTensor>>, maxima: Sizes = {}): Run {
+    if (!this.#live) throw new WebGpuError(`Cannot bind ${this.parts.graph.name}: the program was disposed`);
     const binding = checkBinding(this.parts.graph, tensors, maxima);
-    return new GpuRun(this.parts, tensors as Readonly<Record<string, GpuTensor>>, this.#constants, binding);
+    const buffers = tensors as Readonly<Record<string, GpuTensor>>;
+    const run = new GpuRun(this.parts, buffers, this.#constants, binding, () => {
+      this.#runs--;
+      this.#releaseUnused();
+    });
+    this.#runs++;
+    return run;
   }
 
   [Symbol.dispose](): void {
     if (!this.#live) return;
     this.#live = false;
     this.parts.device.counters.liveHandles--;
+    this.#releaseUnused();
+  }
+
+  #releaseUnused(): void {
+    if (this.#live || this.#runs > 0) return;
     for (const buffer of this.#constants.values()) this.parts.device.release(buffer);
+    this.#constants.clear();
   }
 }
 
@@ -99,6 +114,7 @@ class GpuRun implements Run {
     readonly tensors: Readonly<Record<string, GpuTensor>>,
     readonly constants: ReadonlyMap<Tensor, GPUBuffer>,
     readonly binding: Binding,
+    readonly onDispose: () => void,
   ) {
     const { device, steps } = parts;
     this.#device = device;
@@ -108,8 +124,12 @@ class GpuRun implements Run {
     this.#temporaries = memory.buffers;
     device.counters.liveHandles++;
     const words: number[] = [];
-    const groups = new Map<string, GPUBindGroup>();
-    for (const dispatch of dispatches) this.#enter(dispatch, { words, resolve, places: memory.places, groups });
+    try {
+      for (const dispatch of dispatches) this.#enter(dispatch, { words, resolve, places: memory.places });
+    } catch (error) {
+      this.#release();
+      throw error;
+    }
     this.#block = Uint32Array.from(words);
   }
 
@@ -119,7 +139,6 @@ class GpuRun implements Run {
       words: number[];
       resolve: Resolve;
       places: ReadonlyMap<Storage, GPUBuffer>;
-      groups: Map<string, GPUBindGroup>;
     },
   ): void {
     const { label, iterations, repeat, parameters } = dispatch;
@@ -206,6 +225,11 @@ class GpuRun implements Run {
 
   [Symbol.dispose](): void {
     if (!this.#live) return;
+    this.#release();
+    this.onDispose();
+  }
+
+  #release(): void {
     this.#live = false;
     this.#device.counters.liveHandles--;
     for (const buffer of this.#temporaries) this.#device.release(buffer);
