@@ -7,7 +7,7 @@ import { checkPictures, type ForwardInputs } from "./forward_inputs.ts";
 import { openRepository, toPath } from "./hub/mod.ts";
 import type { Backend, BackendName } from "./graph/mod.ts";
 import { loadBackend } from "./load_backend.ts";
-import { decodeGreedily, type GenerateOptions, type GenerationConfig, ModelRunner, settle } from "./generation/mod.ts";
+import { decode, type GenerateOptions, type GenerationConfig, ModelRunner, settle } from "./generation/mod.ts";
 import type { LoadOptions } from "./load_options.ts";
 import {
   type Architecture,
@@ -17,7 +17,7 @@ import {
   type VisionEncoderDecoderConfig,
 } from "./models/mod.ts";
 import { saveModel, type SaveOptions } from "./save.ts";
-import type { DataType, Tensor } from "./tensor/mod.ts";
+import { type DataType, Tensor } from "./tensor/mod.ts";
 
 /** What `generate` returns. */
 export interface GenerateOutput {
@@ -25,6 +25,13 @@ export interface GenerateOutput {
   readonly sequences: number[][];
   /** Whether a row was cut by the length and has no end token. */
   readonly truncated: boolean[];
+  /** The score of each row, where beams were searched. */
+  readonly sequencesScores?: number[];
+  /** Each step's scores after all rules, [rows, vocabulary], if asked for. */
+  readonly scores?: Tensor[];
+  /** Each layer's attention of the returned rows to the picture, [rows, H, tokens − 1, S], if asked for: entry t of a row
+   * belongs to the token at t + 1. */
+  readonly crossAttentions?: Tensor[];
 }
 
 /**
@@ -252,12 +259,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    */
   async generate(pixelValues: Tensor, options: GenerateOptions = {}): Promise<GenerateOutput> {
     const { decoder } = this.#runner.architecture;
-    const [batch, , ...size] = checkPictures(pixelValues, this.#runner.architecture).shape as [
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [batch] = checkPictures(pixelValues, this.#runner.architecture).shape;
     const generation = settle(this.generationConfig, options, {
       batch,
       vocabularySize: decoder.vocabularySize,
@@ -266,17 +268,32 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     });
     return await this.#inTurn(async () => {
       options.signal?.throwIfAborted();
-      const positions = generation.maxLength;
-      const session = await this.#runner.session({ batch, beams: 1, size, positions, logits: 1, selection: "greedy" });
-      const start = performance.now();
-      session.encode(pixelValues);
-      if (options.onTimings) await session.read("encoderStates", { shape: [1], signal: options.signal });
-      const encoded = performance.now();
-      const output = await decodeGreedily(session, generation, options);
-      const tokens = output.sequences.flat().length - generation.prompts.flat().length;
-      options.onTimings?.({ encode: encoded - start, decode: performance.now() - encoded, tokens });
-      return output;
+      const output = await decode(this.#runner, pixelValues, generation, options);
+      return options.outputAttentions ? { ...output, ...await this.#attend(pixelValues, output, options) } : output;
     });
+  }
+
+  /** The attentions of rows that were generated: one more run over them. */
+  async #attend(
+    pixelValues: Tensor,
+    { sequences }: { sequences: number[][] },
+    options: GenerateOptions,
+  ): Promise<Pick<GenerateOutput, "crossAttentions">> {
+    const [batch, ...rest] = pixelValues.shape;
+    const texts = sequences.length / batch;
+    const picture = pixelValues.size / batch;
+    const pictures = new Float32Array(sequences.length * picture);
+    sequences.forEach((_, row) => {
+      const from = Math.floor(row / texts) * picture;
+      pictures.set((pixelValues.data as Float32Array).subarray(from, from + picture), row * picture);
+    });
+    const { crossAttentions } = await this.#forward.run({
+      pixelValues: new Tensor("float32", [sequences.length, ...rest], pictures),
+      decoderInputIds: sequences.map((row) => row.slice(0, -1)),
+      outputAttentions: true,
+      interpolatePosEncoding: options.interpolatePosEncoding,
+    }, this.config);
+    return { crossAttentions };
   }
 
   /** Release the model's memory, and its backend unless that was given. */

@@ -16,7 +16,9 @@ export interface GenerationConfig {
 /** The keys of generation_config.json that older repositories have in config.json. */
 const legacyKeys = [
   "max_length",
+  "max_new_tokens",
   "min_length",
+  "min_new_tokens",
   "do_sample",
   "early_stopping",
   "num_beams",
@@ -24,7 +26,10 @@ const legacyKeys = [
   "temperature",
   "top_k",
   "top_p",
+  "min_p",
   "typical_p",
+  "epsilon_cutoff",
+  "eta_cutoff",
   "repetition_penalty",
   "length_penalty",
   "no_repeat_ngram_size",
@@ -33,6 +38,7 @@ const legacyKeys = [
   "begin_suppress_tokens",
   "forced_bos_token_id",
   "forced_eos_token_id",
+  "sequence_bias",
   "exponential_decay_length_penalty",
   "pad_token_id",
   "bos_token_id",

@@ -17,7 +17,8 @@ function collect(rows: Rows, data: ArrayLike<bigint | number>, length: number, g
       const token = Number(data[row * capacity + tokens.length]);
       tokens.push(token);
       fresh.push(token);
-      rows.ended[row] = generation.eosTokenIds.includes(token);
+      rows.ended[row] = generation.eosTokenIds.includes(token) ||
+        generation.stoppingCriteria.some((stops) => stops(tokens));
     }
     return fresh;
   });
@@ -46,7 +47,7 @@ export async function decodeGreedily(
     for (; queued < stepsPerRead && length < maxLength; queued++) session.decode(length++ - 1, 1);
     const { data } = await session.readTokens(signal);
     const fresh = collect(rows, data as BigInt64Array, length, generation);
-    streamer?.put(fresh);
+    await streamer?.put(fresh);
     if (length >= maxLength || rows.ended.every(Boolean)) break;
   }
   streamer?.end();

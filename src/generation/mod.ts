@@ -1,6 +1,16 @@
 // Generation: the settings, the device's buffers, and the decoding methods.
 export { type GenerationConfig, generationConfigOf } from "./generation_config.ts";
-export { decodeGreedily } from "./greedy.ts";
-export { type GenerateOptions, type Generation, layOptions, settle, type Streamer, type Timings } from "./options.ts";
+export { decode } from "./decode.ts";
+export type { LogitsProcessor } from "./processors.ts";
+export type { Decoded } from "./rows.ts";
+export {
+  type GenerateOptions,
+  type Generation,
+  layOptions,
+  settle,
+  type StoppingCriterion,
+  type Streamer,
+  type Timings,
+} from "./options.ts";
 export { ModelRunner, type RunnerOptions } from "./runner.ts";
 export { Session, type SessionShape } from "./session.ts";

@@ -1,12 +1,14 @@
 // What a person asks of generate(), laid over the model's generation settings. Nothing is silently ignored: an option
-// that does not exist, or that this version cannot honour, is an error.
+// that does not exist, contradicts another or cannot be honoured is an error. Most of the file says what the options are.
 import { ConfigError, OptionError } from "../errors.ts";
 import type { GenerationConfig } from "./generation_config.ts";
+import type { LogitsProcessor } from "./processors.ts";
+import { checkConflicts, type GenerationSettings, settingsOf } from "./settings.ts";
 
 /** Receives tokens as they are decided. */
 export interface Streamer {
-  /** Take the next tokens: one list a row, empty for a row that has ended. */
-  put(tokens: readonly (readonly number[])[]): void;
+  /** Take the next tokens: one list a row, empty for a row that has ended. The generation waits for a promise. */
+  put(tokens: readonly (readonly number[])[]): void | Promise<void>;
   /** The generation has ended. */
   end(): void;
 }
@@ -21,16 +23,54 @@ export interface Timings {
   readonly tokens: number;
 }
 
-/** Options of `generate`; undefined takes the model's setting, null unsets it. */
+/** Options of `generate`, Hugging Face's in camelCase; undefined takes the model's setting, null unsets it. */
 export interface GenerateOptions {
   /** The most tokens to add to the prompt; it wins over `maxLength`. @default 20 where neither is set */
   readonly maxNewTokens?: number | null;
   /** The most tokens in all, the start token included. */
   readonly maxLength?: number | null;
-  /** Only 1: greedy search. */
+  /** The fewest tokens to add to the prompt; it wins over `minLength`. */
+  readonly minNewTokens?: number | null;
+  /** The fewest tokens in all. */
+  readonly minLength?: number | null;
+  /** Beams of each picture. @default 1 */
   readonly numBeams?: number | null;
-  /** Only false: the most likely token is taken. */
+  /** Texts of each picture. @default 1 */
+  readonly numReturnSequences?: number | null;
+  /** Draw tokens by their probabilities. @default false */
   readonly doSample?: boolean | null;
+  /** Divides the scores before drawing. @default 1 */
+  readonly temperature?: number | null;
+  /** Draw from this many of the likeliest tokens; 0 for all. @default 50 */
+  readonly topK?: number | null;
+  /** Draw from the likeliest tokens that together have this probability. @default 1 */
+  readonly topP?: number | null;
+  /** Draw from tokens that have this share of the likeliest one's probability. */
+  readonly minP?: number | null;
+  /** Draw from the most typical tokens that together have this probability. @default 1 */
+  readonly typicalP?: number | null;
+  /** Draw from tokens of at least this probability. @default 0 */
+  readonly epsilonCutoff?: number | null;
+  /** As `epsilonCutoff`, lowered where the distribution is flat. @default 0 */
+  readonly etaCutoff?: number | null;
+  /** Divides the scores of tokens that a row has. Rows are read from the device. @default 1 */
+  readonly repetitionPenalty?: number | null;
+  /** Sequences of this many tokens may occur once. Rows are read from the device. @default 0 */
+  readonly noRepeatNgramSize?: number | null;
+  /** The exponent of a beam's length, by which its score is divided. @default 1 */
+  readonly lengthPenalty?: number | null;
+  /** Whether beam search ends with the first `numBeams` texts; "never" until no better one is possible. @default false */
+  readonly earlyStopping?: boolean | "never" | null;
+  /** Sequences of tokens that may not occur. Rows are read from the device. */
+  readonly badWordsIds?: readonly (readonly number[])[] | null;
+  /** Tokens that may not occur. */
+  readonly suppressTokens?: readonly number[] | null;
+  /** Tokens that may not come first. */
+  readonly beginSuppressTokens?: readonly number[] | null;
+  /** The token behind the start token. */
+  readonly forcedBosTokenId?: number | null;
+  /** The token at the length limit. */
+  readonly forcedEosTokenId?: number | readonly number[] | null;
   /** The tokens that end a row. */
   readonly eosTokenId?: number | readonly number[] | null;
   /** Fills rows behind their end. @default the first end token */
@@ -39,90 +79,91 @@ export interface GenerateOptions {
   readonly decoderStartTokenId?: number | null;
   /** A prompt for each row, all of one length; the start token is put before those that lack it. */
   readonly decoderInputIds?: readonly (readonly number[])[];
+  /** Added to the score of a sequence's last token. Rows are read from the device. */
+  readonly sequenceBias?: readonly (readonly [readonly number[], number])[] | null;
+  /** From how many new tokens on, and how fast, end tokens become likelier. Rows are read from the device. */
+  readonly exponentialDecayLengthPenalty?: readonly [number, number] | null;
+  /** Not supported: an error unless it is null. */
+  readonly assistantModel?: null;
+  /** Whether positions are stretched to pictures of another size. @default false */
+  readonly interpolatePosEncoding?: boolean;
   /** Accepted for Hugging Face's sake; the cache is always used. */
   readonly useCache?: boolean | null;
-  /** Receives tokens as they are decided. */
+  /** Sampling with a seed repeats exactly: a whole number from 0 to 2^53 − 1. */
+  readonly seed?: number | null;
+  /** Whether the scores of each step are wanted, as they are after all rules. @default false */
+  readonly outputScores?: boolean;
+  /** Whether the attentions to the picture are wanted. @default false */
+  readonly outputAttentions?: boolean;
+  /** Receives tokens as they are decided; not with more than one beam or text. */
   readonly streamer?: Streamer;
   /** Stops the generation within a step. */
   readonly signal?: AbortSignal;
+  /** Told a row's tokens after each step; true ends the row. */
+  readonly stoppingCriteria?: readonly StoppingCriterion[];
+  /** Applied behind the other rules and before those of sampling. Rows are read from the device. */
+  readonly logitsProcessors?: readonly LogitsProcessor[];
   /** Is told how long it took; measuring costs one more wait for the device. */
   readonly onTimings?: (timings: Timings) => void;
 }
 
+/** Whether a row of tokens, the prompt first, is complete. */
+export type StoppingCriterion = (tokens: readonly number[]) => boolean;
+
 /** The settings of one generation, resolved. */
-export interface Generation {
-  /** The prompt of each row, the start token first. */
+export interface Generation extends GenerationSettings {
+  /** The prompt of each picture, the start token first. */
   readonly prompts: readonly (readonly number[])[];
   /** The most tokens of a row, the prompt included. */
   readonly maxLength: number;
-  readonly eosTokenIds: readonly number[];
   readonly padTokenId: number;
 }
 
-/** Options that are honoured, and the setting each stands for. */
-const settingOf: Readonly<Record<string, string | undefined>> = {
-  maxNewTokens: "max_new_tokens",
-  maxLength: "max_length",
-  numBeams: "num_beams",
-  doSample: "do_sample",
-  eosTokenId: "eos_token_id",
-  padTokenId: "pad_token_id",
-  decoderStartTokenId: "decoder_start_token_id",
-  useCache: "use_cache",
-  decoderInputIds: undefined,
-  streamer: undefined,
-  signal: undefined,
-  onTimings: undefined,
-};
+/** Options that belong to one call and are no settings. */
+const callOptions = new Set([
+  "decoderInputIds",
+  "assistantModel",
+  "interpolatePosEncoding",
+  "seed",
+  "outputScores",
+  "outputAttentions",
+  "streamer",
+  "signal",
+  "stoppingCriteria",
+  "logitsProcessors",
+  "onTimings",
+]);
 
-/** Settings that change what is generated and are not honoured, with the values that change nothing. */
-const neutral: Readonly<Record<string, readonly unknown[]>> = {
-  num_beams: [1],
-  do_sample: [false],
-  num_return_sequences: [1],
-  min_length: [0],
-  min_new_tokens: [0],
-  repetition_penalty: [1],
-  no_repeat_ngram_size: [0],
-  bad_words_ids: [],
-  suppress_tokens: [],
-  begin_suppress_tokens: [],
-  forced_bos_token_id: [],
-  forced_eos_token_id: [],
-  sequence_bias: [],
-  exponential_decay_length_penalty: [],
-};
+/** Options that stand for a setting. */
+const settingOptions = new Set(
+  ("maxNewTokens maxLength minNewTokens minLength numBeams numReturnSequences doSample temperature topK topP minP " +
+    "typicalP epsilonCutoff etaCutoff repetitionPenalty noRepeatNgramSize lengthPenalty earlyStopping badWordsIds " +
+    "suppressTokens beginSuppressTokens forcedBosTokenId forcedEosTokenId eosTokenId padTokenId decoderStartTokenId " +
+    "sequenceBias exponentialDecayLengthPenalty useCache").split(" "),
+);
 
-function isNeutral(key: string, value: unknown): boolean {
-  return value === undefined || value === null || neutral[key].includes(value) ||
-    (Array.isArray(value) && value.length === 0);
-}
+const settingOf = (option: string): string => option.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /**
  * Lay options over settings.
  *
- * @throws {OptionError} If an option does not exist, or asks for what this version cannot do.
+ * @throws {OptionError} If an option does not exist, or asks for what cannot be done.
  */
 export function layOptions(settings: GenerationConfig, options: GenerateOptions): GenerationConfig {
   const laid: GenerationConfig = { ...settings };
   for (const [option, value] of Object.entries(options)) {
-    if (!Object.hasOwn(settingOf, option)) {
+    if (settingOptions.has(option)) {
+      if (value !== undefined) laid[settingOf(option)] = value;
+    } else if (!callOptions.has(option)) {
       throw new OptionError(
         `Cannot generate with the option "${option}": it does not exist; the options are ${
-          Object.keys(settingOf).join(", ")
+          [...settingOptions, ...callOptions].join(", ")
         }`,
       );
     }
-    const key = settingOf[option];
-    if (key && value !== undefined) laid[key] = value;
   }
-  for (const key of Object.keys(neutral)) {
-    if (!isNeutral(key, laid[key])) {
-      throw new OptionError(
-        `Cannot generate with ${key} = ${JSON.stringify(laid[key])}: only greedy search without processors is ` +
-          `supported, expected ${neutral[key].length ? JSON.stringify(neutral[key][0]) : "null"}`,
-      );
-    }
+  if ((options.assistantModel ?? null) !== null) {
+    throw new OptionError("Cannot generate with assistantModel: assisted generation is not supported; leave it out");
   }
   return laid;
 }
@@ -186,8 +227,8 @@ export function settle(
       `Cannot generate up to ${maxLength} tokens: the decoder has ${model.maxPositions} positions, one for each but the last`,
     );
   }
-  const ends = [laid.eos_token_id ?? []].flat();
-  const eosTokenIds = ends.map((id) => tokenId(laid, "eos_token_id", vocabularySize, id)!);
+  const resolved = settingsOf(laid, options, vocabularySize);
+  const { eosTokenIds } = resolved;
   // Without an end token nothing ends early, and nothing is filled.
   const padTokenId = tokenId(laid, "pad_token_id", vocabularySize) ?? eosTokenIds[0] ?? 0;
   if (prompts.length !== batch) {
@@ -195,7 +236,8 @@ export function settle(
       `Cannot generate: there are ${batch} pictures, but decoderInputIds has ${prompts.length} rows`,
     );
   }
-  return { prompts, maxLength, eosTokenIds, padTokenId };
+  checkConflicts(resolved, options, maxLength, length);
+  return { ...resolved, prompts, maxLength, padTokenId };
 }
 
 function promptsOf(

@@ -51,7 +51,7 @@ export class ModelRunner implements AsyncDisposable {
     try {
       const { imageSize } = architecture.encoder;
       await Promise.all([
-        runner.encodeProgram(imageSize, options.signal),
+        runner.encodeProgram(imageSize, { signal: options.signal }),
         runner.crossProgram(options.signal),
         runner.decodeProgram(options.signal),
         runner.greedyProgram(options.signal),
@@ -64,9 +64,12 @@ export class ModelRunner implements AsyncDisposable {
   }
 
   /** The encode program for pictures of a size. */
-  encodeProgram(size: readonly [number, number], signal?: AbortSignal): Promise<Compiled> {
-    const key = `encode ${size}`;
-    const compiled = this.#compile(key, () => buildEncode(this.architecture, size), signal);
+  encodeProgram(
+    size: readonly [number, number],
+    { signal, interpolate = false }: { signal?: AbortSignal; interpolate?: boolean } = {},
+  ): Promise<Compiled> {
+    const key = `encode ${size}${interpolate ? " interpolated" : ""}`;
+    const compiled = this.#compile(key, () => buildEncode(this.architecture, size, { interpolate }), signal);
     // The one just used is the last to go.
     this.#programs.delete(key);
     this.#programs.set(key, compiled);
@@ -96,6 +99,12 @@ export class ModelRunner implements AsyncDisposable {
     this.#session?.[Symbol.dispose]();
     this.#session = undefined;
     return this.#session = await Session.create(this, shape);
+  }
+
+  /** Release the buffers of the last generation. */
+  releaseSession(): void {
+    this.#session?.[Symbol.dispose]();
+    this.#session = undefined;
   }
 
   /** Release buffers, programs and weights; the backend stays, and may be released once this has ended. */

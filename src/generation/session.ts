@@ -16,6 +16,8 @@ export interface SessionShape {
   readonly logits: number;
   /** How the next token is found. */
   readonly selection: Selection;
+  /** Whether positions are stretched to the pictures. @default false */
+  readonly interpolate?: boolean;
 }
 
 /** Capacities are multiples of this, so that generations of similar lengths share buffers. */
@@ -40,7 +42,7 @@ export class Session implements Disposable {
 
   /** Allocate the buffers and bind the programs. */
   static async create(runner: ModelRunner, shape: SessionShape): Promise<Session> {
-    const encode = await runner.encodeProgram(shape.size);
+    const encode = await runner.encodeProgram(shape.size, { interpolate: shape.interpolate });
     const cross = await runner.crossProgram();
     const decode = await runner.decodeProgram();
     const select = shape.selection === "greedy" ? await runner.greedyProgram() : undefined;
@@ -73,11 +75,18 @@ export class Session implements Disposable {
     this.#cross.enqueue();
   }
 
-  /** Queue a write of rows of tokens, the first at position 0. */
-  writeTokens(rows: readonly (readonly number[])[]): void {
+  /** Queue a write of rows of tokens from a position on. */
+  writeTokens(rows: readonly (readonly number[])[], position = 0): void {
     rows.forEach((row, i) =>
-      this.runner.backend.write(this.#tokens(), BigInt64Array.from(row, BigInt), i * this.sizes.capacity)
+      this.runner.backend.write(this.#tokens(), BigInt64Array.from(row, BigInt), i * this.sizes.capacity + position)
     );
+  }
+
+  /** Queue copies of the first `positions` positions of rows' caches to other rows. */
+  moveRows(rows: readonly (readonly [from: number, to: number])[], positions: number): void {
+    for (const [name, buffer] of Object.entries(this.#buffers)) {
+      if (name.startsWith("self.")) this.runner.backend.copyRows(buffer, buffer, rows, positions);
+    }
   }
 
   /** Queue the decoder on the T tokens from position `past` on, and the choice of the next token. */

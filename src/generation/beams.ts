@@ -1,0 +1,181 @@
+// Beam search and beam sampling, as transformers.GenerationMixin._beam_search: the same candidates, scores and end.
+// A beam stays in the row of its parent where it can, so that only the caches of beams that fork are copied.
+import type { Generation } from "./options.ts";
+import { largest } from "./largest.ts";
+import { processorsOf } from "./processors.ts";
+import { Noise } from "./random.ts";
+import { type Decoded, readRows, stack } from "./rows.ts";
+import type { Session } from "./session.ts";
+
+/** A text under way, or a finished one. */
+interface Beam {
+  readonly tokens: readonly number[];
+  readonly score: number;
+  readonly finished: boolean;
+  /** The device's row, relative to the picture's first, that holds the caches of its parent. */
+  readonly row: number;
+}
+
+/** Transformers' stand-in for −∞. */
+const lowest = -1e9;
+const float = Math.fround;
+
+/** The beams of one picture. */
+class Picture {
+  running: Beam[];
+  #finished: Beam[];
+  #improvable = true;
+
+  constructor(prompt: readonly number[], readonly generation: Generation) {
+    const beams = Array.from({ length: generation.numBeams }, (_, row) => row);
+    this.running = beams.map((row) => ({ tokens: prompt, score: row ? lowest : 0, finished: false, row }));
+    this.#finished = beams.map((row) => ({ tokens: prompt, score: lowest, finished: false, row }));
+  }
+
+  get #full(): boolean {
+    return this.#finished.every(({ finished }) => finished) && this.generation.earlyStopping === true;
+  }
+
+  /** Whether nothing can change any more. */
+  get done(): boolean {
+    return !this.#improvable || this.#full;
+  }
+
+  get best(): readonly Beam[] {
+    return this.#finished;
+  }
+
+  /**
+   * Go on by one token.
+   *
+   * @param rows The log-probabilities of each running beam, after all rules.
+   * @param noise Where beams are sampled, the noise of a beam's token.
+   * @returns Whether a beam can still go on.
+   */
+  advance(rows: readonly Float32Array[], noise?: (beam: number, id: number) => number): boolean {
+    const { numBeams, eosTokenIds, lengthPenalty, maxLength, prompts, stoppingCriteria } = this.generation;
+    const promptLength = prompts[0].length;
+    const kept = Math.max(2, 1 + eosTokenIds.length) * numBeams;
+    const candidates = this.running.flatMap((beam, i) => {
+      const scores = rows[i];
+      const order = noise ? scores.map((score, id) => score === -Infinity ? score : score + noise(i, id)) : scores;
+      return largest(order, Math.min(kept, order.length)).indices.map((id, k) => {
+        const score = float(scores[id] + beam.score);
+        return { beam, id, score, rank: order[id] + beam.score, k };
+      });
+    }).sort((a, b) => (b.rank > a.rank ? 1 : b.rank < a.rank ? -1 : 0)).slice(0, kept);
+    const next = candidates.map(({ beam, id, score }): Beam => {
+      const tokens = [...beam.tokens, id];
+      const finished = tokens.length >= maxLength || eosTokenIds.includes(id) ||
+        stoppingCriteria.some((stops) => stops(tokens));
+      return { tokens, score, finished, row: beam.row };
+    });
+    const length = next[0].tokens.length - promptLength;
+    const blocked = this.#full || !this.#improvable;
+    const best = next.map((beam, i): Beam => {
+      const ends = beam.finished && i < numBeams;
+      const out = (blocked ? lowest : 0) + (ends ? 0 : lowest);
+      return { ...beam, score: float(float(beam.score / length ** lengthPenalty) + out), finished: ends };
+    });
+    const byScore = (beams: readonly Beam[]) => [...beams].sort((a, b) => b.score - a.score).slice(0, numBeams);
+    this.running = byScore(next.map((beam) => ({ ...beam, score: float(beam.score + (beam.finished ? lowest : 0)) })));
+    this.#finished = byScore([...this.#finished, ...best]);
+    this.#improvable &&= this.#canImprove(length, promptLength);
+    return next.some(({ finished }) => !finished);
+  }
+
+  #canImprove(length: number, promptLength: number): boolean {
+    const { earlyStopping, lengthPenalty, maxLength } = this.generation;
+    const assumed = earlyStopping === "never" && lengthPenalty > 0 ? maxLength - promptLength : length;
+    const possible = this.running[0].score / assumed ** lengthPenalty;
+    const least = Math.min(...this.#finished.map(({ score }) => score));
+    return this.#finished.some(({ finished }) => possible > (finished ? least : lowest));
+  }
+
+  /** Give each running beam a row. @returns The rows whose caches must be copied, and the beam of each row. */
+  place(): { moves: [from: number, to: number][]; beams: Beam[] } {
+    const beams: Beam[] = [];
+    const homeless: number[] = [];
+    this.running.forEach((beam, i) => {
+      if (beams[beam.row]) homeless.push(i);
+      else beams[beam.row] = beam;
+    });
+    const moves: [number, number][] = [];
+    let free = 0;
+    for (const i of homeless) {
+      while (beams[free]) free++;
+      moves.push([this.running[i].row, free]);
+      this.running[i] = { ...this.running[i], row: free };
+      beams[free] = this.running[i];
+    }
+    return { moves, beams };
+  }
+}
+
+/** Logits to log-probabilities, in place. */
+function logSoftmax(row: Float32Array): void {
+  let highest = -Infinity;
+  for (let id = 0; id < row.length; id++) if (row[id] > highest) highest = row[id];
+  let sum = 0;
+  for (let id = 0; id < row.length; id++) sum += Math.exp(row[id] - highest);
+  const total = highest + Math.log(sum);
+  for (let id = 0; id < row.length; id++) row[id] -= total;
+}
+
+/** Decode with beams; the encoder's programs are queued before. */
+export async function decodeBeams(
+  session: Session,
+  generation: Generation,
+  { signal }: { signal?: AbortSignal } = {},
+): Promise<Decoded> {
+  const { prompts, maxLength, numBeams, doSample, padTokenId, eosTokenIds } = generation;
+  const promptLength = prompts[0].length;
+  const processors = processorsOf(generation, { promptLength, maxLength });
+  const pictures = prompts.map((prompt) => new Picture(prompt, generation));
+  const noise = doSample ? new Noise(generation.seed) : undefined;
+  const { vocabularySize } = session.runner.architecture.decoder;
+  const scores = [];
+  session.writeTokens(prompts.flatMap((prompt) => Array(numBeams).fill(prompt)));
+  session.decode(0, promptLength);
+  for (let length = promptLength;; length++) {
+    const read = await readRows(session, vocabularySize, signal);
+    const rows = pictures.map((picture, p) => picture.running.map(({ row }) => read[p * numBeams + row]));
+    let open = false;
+    pictures.forEach((picture, p) => {
+      if (picture.done && !generation.outputScores) return;
+      rows[p].forEach((row, i) => {
+        logSoftmax(row);
+        for (const process of processors) process(picture.running[i].tokens, row);
+      });
+    });
+    if (generation.outputScores) scores.push(stack(rows.flat()));
+    pictures.forEach((picture, p) => {
+      if (picture.done) return;
+      const own = noise && ((beam: number, id: number) => noise.at(p * numBeams + beam, length, id));
+      if (picture.advance(rows[p], own)) open = true;
+    });
+    signal?.throwIfAborted();
+    if (!open || pictures.every(({ done }) => done)) break;
+    const moves: [number, number][] = [];
+    const tokens = pictures.flatMap((picture, p) => {
+      if (picture.done) return Array.from({ length: numBeams }, () => [padTokenId]);
+      const placed = picture.place();
+      for (const [from, to] of placed.moves) moves.push([p * numBeams + from, p * numBeams + to]);
+      return placed.beams.map((beam) => [beam.tokens[length]]);
+    });
+    // After the prompt all beams of a picture have the same caches.
+    if (length > promptLength && moves.length > 0) session.moveRows(moves, length);
+    session.writeTokens(tokens, length);
+    session.decode(length, 1);
+  }
+  const best = pictures.flatMap((picture) => picture.best.slice(0, generation.numReturnSequences));
+  const longest = Math.max(...best.map(({ tokens }) => tokens.length));
+  // Transformers takes a pad token of 0 for none here.
+  const fill = eosTokenIds.length ? padTokenId || eosTokenIds[0] : padTokenId;
+  return {
+    sequences: best.map(({ tokens }) => [...tokens, ...Array(longest - tokens.length).fill(fill)]),
+    truncated: best.map(({ tokens }) => tokens.length >= maxLength && !eosTokenIds.includes(tokens[tokens.length - 1])),
+    sequencesScores: best.map(({ score }) => score),
+    ...(generation.outputScores && { scores }),
+  };
+}

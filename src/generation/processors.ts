@@ -1,0 +1,134 @@
+// The rules that change a row of scores before a token is taken from it, in the order of Transformers'
+// `_get_logits_processor`. Each works in place on one row; those of sampling are in warpers.ts.
+import type { GenerationSettings } from "./settings.ts";
+import { warpersOf } from "./warpers.ts";
+
+/**
+ * Changes the scores of a row's next token.
+ *
+ * @param tokens The row's tokens so far, the prompt first.
+ * @param scores A score for each token of the vocabulary: logits, or log-probabilities in beam search. It is changed in
+ * place; −Infinity forbids a token.
+ */
+export type LogitsProcessor = (tokens: readonly number[], scores: Float32Array) => void;
+
+/** The places that the rules of a row of tokens depend on. */
+export interface Place {
+  /** Tokens of the prompt, the start token included. */
+  readonly promptLength: number;
+  /** The most tokens of a row, the prompt included. */
+  readonly maxLength: number;
+}
+
+/** Forbid tokens. */
+function forbid(ids: readonly number[], scores: Float32Array): void {
+  for (const id of ids) scores[id] = -Infinity;
+}
+
+function force(ids: readonly number[], scores: Float32Array): void {
+  scores.fill(-Infinity);
+  for (const id of ids) scores[id] = 0;
+}
+
+/** SequenceBiasLogitsProcessor: adds a bias to the last token of sequences that the row has begun. */
+function sequenceBias(biases: readonly (readonly [readonly number[], number])[]): LogitsProcessor {
+  return (tokens, scores) => {
+    const added = new Map<number, number>();
+    for (const [sequence, bias] of biases) {
+      const last = sequence.length - 1;
+      const from = tokens.length - last;
+      if (from < 0 || sequence.some((id, i) => i < last && id !== tokens[from + i])) continue;
+      added.set(sequence[last], (added.get(sequence[last]) ?? 0) + bias);
+    }
+    for (const [id, bias] of added) scores[id] += bias;
+  };
+}
+
+/** RepetitionPenaltyLogitsProcessor. */
+function repetitionPenalty(penalty: number): LogitsProcessor {
+  return (tokens, scores) => {
+    for (const id of new Set(tokens)) scores[id] = scores[id] < 0 ? scores[id] * penalty : scores[id] / penalty;
+  };
+}
+
+/** NoRepeatNGramLogitsProcessor. */
+function noRepeatNgrams(size: number): LogitsProcessor {
+  return (tokens, scores) => {
+    const prefix = tokens.length + 1 - size;
+    for (let at = 0; at + size <= tokens.length; at++) {
+      let same = true;
+      for (let i = 0; same && i < size - 1; i++) same = tokens[at + i] === tokens[prefix + i];
+      if (same) scores[tokens[at + size - 1]] = -Infinity;
+    }
+  };
+}
+
+/** ExponentialDecayLengthPenalty. */
+function exponentialDecay([start, factor]: readonly [number, number], ends: readonly number[], from: number) {
+  return (tokens: readonly number[], scores: Float32Array): void => {
+    const beyond = tokens.length - from - start;
+    if (beyond <= 0) return;
+    for (const id of ends) {
+      if (Number.isFinite(scores[id])) scores[id] += Math.abs(scores[id]) * (factor ** beyond - 1);
+    }
+  };
+}
+
+/** The rules that depend on nothing but how long a row is: the device can apply them. */
+export function lengthRules(settings: GenerationSettings, { promptLength, maxLength }: Place): LogitsProcessor[] {
+  const { eosTokenIds, forcedBosTokenId, forcedEosTokenIds, suppressTokens, beginSuppressTokens } = settings;
+  const rules: LogitsProcessor[] = [];
+  const minLength = Math.max(
+    settings.minNewTokens === undefined ? settings.minLength : promptLength + settings.minNewTokens,
+    0,
+  );
+  if (minLength > 0 && eosTokenIds.length > 0) {
+    rules.push((tokens, scores) => tokens.length < minLength && forbid(eosTokenIds, scores));
+  }
+  if (forcedBosTokenId !== undefined) {
+    rules.push((tokens, scores) => tokens.length === 1 && force([forcedBosTokenId], scores));
+  }
+  if (forcedEosTokenIds.length > 0) {
+    rules.push((tokens, scores) => tokens.length === maxLength - 1 && force(forcedEosTokenIds, scores));
+  }
+  return [...rules, ...suppressions(suppressTokens, beginSuppressTokens, settings, promptLength)];
+}
+
+function suppressions(
+  always: readonly number[],
+  atBeginning: readonly number[],
+  { forcedBosTokenId }: GenerationSettings,
+  promptLength: number,
+): LogitsProcessor[] {
+  const rules: LogitsProcessor[] = [];
+  if (always.length > 0) rules.push((_, scores) => forbid(always, scores));
+  if (atBeginning.length > 0) {
+    const begin = promptLength > 1 || forcedBosTokenId === undefined ? promptLength : promptLength + 1;
+    rules.push((tokens, scores) => tokens.length === begin && forbid(atBeginning, scores));
+  }
+  return rules;
+}
+
+/** Whether a rule needs to see the tokens or the whole row, so that rows are read from the device. */
+export function needsRows(settings: GenerationSettings): boolean {
+  return settings.sequenceBias.length > 0 || settings.badWordsIds.length > 0 || settings.repetitionPenalty !== 1 ||
+    settings.noRepeatNgramSize > 0 || settings.exponentialDecayLengthPenalty !== undefined ||
+    settings.logitsProcessors.length > 0;
+}
+
+/** All rules of a generation in Hugging Face's order, with those of sampling. */
+export function processorsOf(settings: GenerationSettings, place: Place): LogitsProcessor[] {
+  const { eosTokenIds, exponentialDecayLengthPenalty: decay } = settings;
+  const processors: LogitsProcessor[] = [];
+  if (settings.sequenceBias.length > 0) processors.push(sequenceBias(settings.sequenceBias));
+  if (settings.repetitionPenalty !== 1) processors.push(repetitionPenalty(settings.repetitionPenalty));
+  if (settings.noRepeatNgramSize > 0) processors.push(noRepeatNgrams(settings.noRepeatNgramSize));
+  const words = settings.badWordsIds.filter((word) => word.length !== 1 || !eosTokenIds.includes(word[0]));
+  if (words.length > 0) processors.push(sequenceBias(words.map((word) => [word, -Infinity] as const)));
+  const rules = lengthRules({ ...settings, suppressTokens: [], beginSuppressTokens: [] }, place);
+  processors.push(...rules);
+  if (decay) processors.push(exponentialDecay(decay, eosTokenIds, place.promptLength));
+  const { suppressTokens, beginSuppressTokens } = settings;
+  processors.push(...suppressions(suppressTokens, beginSuppressTokens, settings, place.promptLength));
+  return [...processors, ...settings.logitsProcessors, ...warpersOf(settings)];
+}
