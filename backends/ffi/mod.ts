@@ -14,7 +14,7 @@ import {
   type Program,
   type Weights,
 } from "../../src/graph/mod.ts";
-import { bytesPerElement, type DataType, sizeOf, Tensor, type TypedArray } from "../../src/tensor/mod.ts";
+import { bytesPerElement, copyRows, type DataType, sizeOf, Tensor, type TypedArray } from "../../src/tensor/mod.ts";
 import { supportsNode, toOnnx } from "../onnx/mod.ts";
 import { findLibrary, givenPath, whyNoPackage } from "./library.ts";
 import { type Compiled, FfiProgram } from "./program.ts";
@@ -82,23 +82,7 @@ class FfiBackend implements Backend {
     const [from, to] = [source as OrtTensor, target as OrtTensor];
     from.checkLive();
     to.checkLive();
-    this.runtime.queue(() => {
-      const [, ...rest] = from.capacity;
-      const axis = rest.length >= 3 ? 1 : 0;
-      const width = sizeOf(rest.slice(axis + 1));
-      const heads = sizeOf(rest.slice(0, axis));
-      const stride = rest[axis] * width;
-      const data = from.value.data;
-      const copies = rows.map(([row]) =>
-        Array.from({ length: heads }, (_, head) => {
-          const at = (row * heads + head) * stride;
-          return data.slice(at, at + positions * width);
-        })
-      );
-      rows.forEach(([, row], i) =>
-        copies[i].forEach((copy, head) => to.value.data.set(copy as never, (row * heads + head) * stride))
-      );
-    });
+    this.runtime.queue(() => copyRows(from.capacity, from.value.data, to.value.data, rows, positions));
   }
 
   async read(

@@ -16,6 +16,7 @@ import {
 import {
   allocateArray,
   bytesPerElement,
+  copyRows,
   isFloat,
   sizeOf,
   Tensor,
@@ -121,23 +122,8 @@ class ReferenceBackend implements Backend {
     rows: readonly (readonly [from: number, to: number])[],
     positions: number,
   ): void {
-    this.#queue(() => {
-      const [, ...rest] = source.capacity;
-      const axis = rest.length >= 3 ? 1 : 0;
-      const width = sizeOf(rest.slice(axis + 1));
-      const heads = sizeOf(rest.slice(0, axis));
-      const stride = rest[axis] * width;
-      const from = (source as HostBuffer).data;
-      const parts = rows.map(([row]) =>
-        Array.from({ length: heads }, (_, head) => {
-          const at = (row * heads + head) * stride;
-          return from.slice(at, at + positions * width);
-        })
-      );
-      rows.forEach(([, row], i) =>
-        parts[i].forEach((part, head) => (target as HostBuffer).data.set(part as never, (row * heads + head) * stride))
-      );
-    });
+    const [from, to] = [source as HostBuffer, target as HostBuffer];
+    this.#queue(() => copyRows(from.capacity, from.data, to.data, rows, positions));
   }
 
   async read(
