@@ -6,7 +6,14 @@
 export { Captioner, type ImageInput } from "./src/captioner.ts";
 export { readCheckpoint } from "./src/checkpoint/mod.ts";
 export * from "./src/errors.ts";
-export type { GenerateOptions, GenerationConfig, Streamer, Timings } from "./src/generation/mod.ts";
+export type {
+  GenerateOptions,
+  GenerationConfig,
+  LogitsProcessor,
+  StoppingCriterion,
+  Streamer,
+  Timings,
+} from "./src/generation/mod.ts";
 export type {
   Backend,
   BackendName,
@@ -25,4 +32,5 @@ export type { ForwardOutput } from "./src/forward.ts";
 export type { ForwardInputs, TokenRows } from "./src/forward_inputs.ts";
 export type { LoadOptions, LoadProgress } from "./src/load_options.ts";
 export type { SaveOptions } from "./src/save.ts";
+export { type TaggedObject, type TaggedValue, token2json } from "./src/token2json.ts";
 export { type GenerateOutput, VisionEncoderDecoderModel } from "./src/vision_encoder_decoder_model.ts";

@@ -38,7 +38,6 @@ for (const backendName of testedBackends) {
         const factor = Math.max(1, sequences[0].length ** -(kwargs.length_penalty ?? 1));
         sequences_scores?.forEach((score: number, i: number) => {
           const difference = Math.abs(output.sequencesScores![i] - score);
-          if (Deno.env.get("SHOW") && difference > tolerance) console.log(name, kind, difference);
           assert(
             difference < factor * tolerance,
             `${name} ${kind}: ${output.sequencesScores}, not ${sequences_scores}`,
@@ -108,4 +107,43 @@ Deno.test("sampling repeats with a seed, and gives several texts a picture", asy
   assertEquals(await model.generate(white, { ...options, seed: 7 }), first);
   const other = await model.generate(white, { ...options, seed: 8 });
   assert(JSON.stringify(other.sequences) !== JSON.stringify(first.sequences));
+});
+
+for (const numBeams of [1, 3]) {
+  Deno.test(`an abort stops generate() with ${numBeams} beams within a step, and the model stays usable`, async () => {
+    await using model = await VisionEncoderDecoderModel.fromPretrained(new URL("vit_bert/", models), {
+      backend: "reference",
+    });
+    const white = new Tensor("float32", [1, 3, 32, 32], new Float32Array(3 * 32 * 32).fill(1));
+    const options = { numBeams, maxNewTokens: 12, eosTokenId: null };
+    const before = await model.generate(white, options);
+    const stop = new AbortController();
+    let longest = 0;
+    const stops = (tokens: readonly number[]) => {
+      longest = Math.max(longest, tokens.length);
+      if (tokens.length === 4) stop.abort(new Error("enough"));
+      return false;
+    };
+    const aborted = () => model.generate(white, { ...options, stoppingCriteria: [stops], signal: stop.signal });
+    await assertRejects(aborted, Error, "enough");
+    assert(longest <= 5, `${longest}`);
+    assertEquals(await model.generate(white, options), before);
+  });
+}
+
+Deno.test("outputAttentions gives where each token of the returned rows looked", async () => {
+  await using model = await VisionEncoderDecoderModel.fromPretrained(new URL("vit_bert/", models), {
+    backend: "reference",
+  });
+  const white = new Tensor("float32", [1, 3, 32, 32], new Float32Array(3 * 32 * 32).fill(1));
+  const { sequences, crossAttentions } = await model.generate(white, {
+    numBeams: 2,
+    numReturnSequences: 2,
+    maxNewTokens: 5,
+    outputAttentions: true,
+  });
+  const [rows, , T, S] = crossAttentions![0].shape;
+  assertEquals([rows, T], [2, sequences[0].length - 1]);
+  const data = crossAttentions![0].data as Float32Array;
+  assert(Math.abs(data.slice(0, S).reduce((sum, p) => sum + p, 0) - 1) < 1e-5);
 });
