@@ -86,7 +86,7 @@ export class Captioner implements AsyncDisposable {
   }
 
   /**
-   * Write the text of a picture as it is decided.
+   * Write the text of a picture as it is decided, without beams, which are decided at the end only.
    *
    * @returns Pieces of text, never half a character. Ending the loop early stops the generation.
    */
@@ -97,15 +97,17 @@ export class Captioner implements AsyncDisposable {
     const text = new TextStream((ids) => this.tokenizer.decode(ids, { skipSpecialTokens: true }));
     const streamer = {
       put: (tokens: readonly (readonly number[])[]) => {
-        options.streamer?.put(tokens);
         text.put(tokens);
+        return options.streamer?.put(tokens);
       },
       end: () => {
         options.streamer?.end();
         text.end();
       },
     };
-    const generating = this.model.generate(pixelValues, { ...options, signal, streamer });
+    // Beams are decided at the end only: where the model's settings ask for them, a stream does without.
+    const one = { numBeams: 1, numReturnSequences: 1 };
+    const generating = this.model.generate(pixelValues, { ...one, ...options, signal, streamer });
     generating.catch((error) => text.fail(error));
     try {
       yield* text;

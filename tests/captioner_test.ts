@@ -95,3 +95,19 @@ Deno.test("a batch whose rows end at different times is padded, and cut rows are
   assertEquals(sequences.map((row) => row.length), [3, 3]);
   assertEquals(truncated, [true, true]);
 });
+
+Deno.test("Captioner.stream() does without the beams that a model's settings ask for", async () => {
+  await using captioner = await Captioner.load(undefined, { backend: "ffi" });
+  captioner.model.generationConfig.num_beams = 4;
+  const pieces: string[] = [];
+  for await (const piece of captioner.stream(line("001.png"))) pieces.push(piece);
+  assertEquals(pieces.join(""), texts["001.png"]);
+  await assertRejects(
+    async () => {
+      for await (const piece of captioner.stream(line("001.png"), { numBeams: 2 })) pieces.push(piece);
+    },
+    OptionError,
+    "streamer",
+  );
+  assertEquals(await captioner.caption(line("001.png")), texts["001.png"]);
+});
