@@ -190,3 +190,17 @@ Deno.test("readImage() reads with no permission but that of reading the picture"
     await Deno.remove(main);
   }
 });
+
+Deno.test("readImage() leaves a source that does not end, and names an address that is none", async () => {
+  const chunk = new Uint8Array(2 ** 24);
+  let given = 0;
+  const endless = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      given += chunk.length;
+      controller.enqueue(chunk);
+    },
+  });
+  await assertRejects(() => readImage(endless, { name: "pipe" }), FormatError, "pipe");
+  assert(given < 2 ** 29 + 2 ** 26);
+  await assertRejects(() => readImage("http://"), HubError, "http://");
+});

@@ -110,8 +110,7 @@ function quietenDrivers(): void {
 
 async function open(file: string): Promise<RawImage> {
   if (file !== "-") return await readImage(file);
-  const bytes = new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer());
-  return await readImage(bytes, { name: nameOf(file) });
+  return await readImage(Deno.stdin.readable, { name: nameOf(file) });
 }
 
 function nameOf(file: string): string {

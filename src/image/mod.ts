@@ -3,5 +3,6 @@ export { AutoImageProcessor, type TextFiles } from "./auto_image_processor.ts";
 export { createImageProcessor, type ImageProcessor, type ImageProcessorOptions } from "./image_processor.ts";
 export type { ProcessorSettings, ProcessorType, SizeConfig } from "./processor_config.ts";
 export { type Channels, RawImage } from "./raw_image.ts";
+export type { ImageSource } from "./_source_bytes.ts";
 export { readImage, type ReadImageOptions } from "./read_image.ts";
 export { type Box, type Resample, resize } from "./resample.ts";

@@ -1,5 +1,6 @@
 // A picture from anywhere (path, URL, bytes, Blob) to upright pixels. Content decides the format, not the name.
-import { FormatError, HubError, OptionError } from "../errors.ts";
+import { FormatError, OptionError } from "../errors.ts";
+import { type ImageSource, nameOfSource, readSource } from "./_source_bytes.ts";
 import { readHeader } from "./header.ts";
 import type { Decoder, ImageHeader } from "./image_header.ts";
 import type { RawImage } from "./raw_image.ts";
@@ -21,13 +22,14 @@ export interface ReadImageOptions {
 /**
  * Read a picture and turn it upright as its EXIF orientation says.
  *
- * @param source A path, a `file:`, `http:`, `https:` or `data:` URL, the file's bytes, or a Blob.
+ * @param source A path, a `file:`, `http:`, `https:` or `data:` URL, the file's bytes, a Blob or a stream of them.
  * @returns The pixels: grey 1 channel, grey with alpha 2, colour and palettes 3, colour with alpha 4.
  * @throws {HubError} If the source cannot be reached: no such file, a folder, no permission, an HTTP error.
- * @throws {FormatError} If it is no picture, is damaged or cut short, or has more than `maxPixels`.
+ * @throws {FormatError} If it is no picture, is damaged or cut short, has more than `maxPixels`, or its
+ * file more than 512 MiB.
  */
 export async function readImage(
-  source: string | URL | Uint8Array | Blob,
+  source: ImageSource,
   options: ReadImageOptions = {},
 ): Promise<RawImage> {
   const maxPixels = options.maxPixels ?? 64e6;
@@ -36,8 +38,8 @@ export async function readImage(
       `Could not read a picture: option maxPixels is ${maxPixels}, and a positive number was expected`,
     );
   }
-  const name = options.name ?? nameOf(source);
-  const bytes = await readBytes(source, name, options.signal);
+  const name = options.name ?? nameOfSource(source);
+  const bytes = await readSource(source, name, options.signal);
   const header = readHeader(bytes, name);
   const pixels = header.width * header.height;
   if (pixels > maxPixels) {
@@ -81,53 +83,4 @@ function decoderOf({ format, color }: ImageHeader): Promise<Decoder> {
   const inks = color === "cmyk" || color === "ycck";
   const name = format === "png" || format === "webp" || format === "jpeg" && !inks ? format : "other";
   return loaded[name] ??= loaders[name]();
-}
-
-function nameOf(source: string | URL | Uint8Array | Blob): string {
-  if (source instanceof Uint8Array) return "(bytes)";
-  if (source instanceof Blob) return (source as File).name ?? "(blob)";
-  const name = String(source);
-  return name.startsWith("data:") ? "(data URL)" : name;
-}
-
-async function readBytes(
-  source: string | URL | Uint8Array | Blob,
-  name: string,
-  signal?: AbortSignal,
-): Promise<Uint8Array> {
-  if (source instanceof Uint8Array) return source;
-  if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
-  const url = source instanceof URL ? source : /^(https?|file|data|blob):/i.test(source) ? new URL(source) : undefined;
-  if (url && url.protocol !== "file:") return await download(url, name, signal);
-  try {
-    return await Deno.readFile(url ?? source, { signal });
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new HubError(`Could not read picture ${name}: ${reason(error)}`, { cause: error });
-  }
-}
-
-function reason(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "there is no such file";
-  if (error instanceof Deno.errors.IsADirectory) return "it is a folder, and a file was expected";
-  if (error instanceof Deno.errors.NotCapable) return "reading it is not permitted, and --allow-read was expected";
-  if (error instanceof Deno.errors.PermissionDenied) return "reading it is not permitted";
-  return error instanceof Error ? error.message : String(error);
-}
-
-async function download(url: URL, name: string, signal?: AbortSignal): Promise<Uint8Array> {
-  let response: Response;
-  try {
-    response = await fetch(url, { signal });
-    if (response.ok) return new Uint8Array(await response.arrayBuffer());
-    await response.body?.cancel();
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new HubError(`Could not download picture ${name}: ${error instanceof Error ? error.message : error}`, {
-      cause: error,
-    });
-  }
-  throw new HubError(
-    `Could not download picture ${name}: the server answered ${response.status}, and 200 was expected`,
-  );
 }
