@@ -47,6 +47,16 @@ Deno.test("caption.ts stops after --max-new-tokens", async () => {
   assertEquals(stdout, "nin\n");
 });
 
+Deno.test("caption.ts searches with --beams, draws with --sample, and prints as it decides with --stream", async () => {
+  const beams = await caption(["--beams", "3", line]);
+  assertEquals([beams.stdout, beams.code], ["ninth century Zen master\n", 0]);
+  const streamed = await caption(["--stream", ...pictures]);
+  assertEquals([streamed.stdout, streamed.code], [pictures.map((picture) => texts[picture] + "\n").join(""), 0]);
+  const drawn = await caption(["--sample", "--seed", "1", line]);
+  assertEquals((await caption(["--sample", "--seed", "1", line])).stdout, drawn.stdout);
+  assertEquals(drawn.code, 0);
+});
+
 Deno.test("caption.ts --model reads with the model of a folder", async () => {
   const { stdout, code } = await caption(["--model", "assets/model", line]);
   assertEquals([stdout, code], ["ninth century Zen master\n", 0]);

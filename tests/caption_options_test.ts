@@ -8,7 +8,8 @@ const problemsOf = (...args: string[]) => parseOptions(args).problems;
 
 Deno.test("parseOptions() reads every option", () => {
   const { options, problems } = parseOptions([
-    ..."--model folder --backend=webgpu --max-new-tokens 12 --json --verbose a.png - 7".split(" "),
+    ..."--model folder --backend=webgpu --max-new-tokens 12 --beams 3 --sample --seed 5 --json --verbose a.png - 7"
+      .split(" "),
   ]);
   assertEquals(problems, []);
   assertEquals(options, {
@@ -16,6 +17,10 @@ Deno.test("parseOptions() reads every option", () => {
     model: "folder",
     backend: "webgpu",
     maxNewTokens: 12,
+    beams: 3,
+    sample: true,
+    seed: 5,
+    stream: false,
     json: true,
     verbose: true,
     help: false,
@@ -48,6 +53,13 @@ Deno.test("parseOptions() names every wrong option at once", () => {
   ]);
 });
 
+Deno.test("parseOptions() refuses options that contradict each other", () => {
+  assertStringIncludes(problemsOf("--seed", "3", "a.png").join(), "--seed needs --sample");
+  assertStringIncludes(problemsOf("--stream", "--json", "a.png").join(), "exclude each other");
+  assertStringIncludes(problemsOf("--stream", "--beams", "2", "a.png").join(), "exclude each other");
+  assertEquals(problemsOf("--stream", "--beams", "1", "--sample", "a.png"), []);
+});
+
 Deno.test("parseOptions() refuses values that an option does not take", () => {
   for (const value of ["0", "-3", "1.5", "1e3", "12345678901", "Infinity"]) {
     assertStringIncludes(problemsOf(`--max-new-tokens=${value}`, "a.png").join(), `--max-new-tokens is ${value}`);
@@ -78,10 +90,14 @@ Deno.test("--help lists exactly the options that parseOptions() takes", () => {
   }
   assertEquals(listed.sort(), [
     "--backend",
+    "--beams",
     "--help",
     "--json",
     "--max-new-tokens",
     "--model",
+    "--sample",
+    "--seed",
+    "--stream",
     "--verbose",
     "--version",
   ]);

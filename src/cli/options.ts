@@ -14,14 +14,22 @@ export interface CommandOptions {
   readonly backend: typeof backendNames[number];
   /** The most tokens a text may have; undefined leaves it to the model. */
   readonly maxNewTokens: number | undefined;
+  /** The beams to search with; undefined leaves it to the model. */
+  readonly beams: number | undefined;
+  /** Whether tokens are drawn by chance instead of the best taken. */
+  readonly sample: boolean;
+  /** Repeats a draw. */
+  readonly seed: number | undefined;
+  /** Whether a text is printed as it is decided. */
+  readonly stream: boolean;
   readonly json: boolean;
   readonly verbose: boolean;
   readonly help: boolean;
   readonly version: boolean;
 }
 
-const booleans = ["json", "verbose", "help", "version"] as const;
-const strings = ["model", "backend", "max-new-tokens"] as const;
+const booleans = ["sample", "stream", "json", "verbose", "help", "version"] as const;
+const strings = ["model", "backend", "max-new-tokens", "beams", "seed"] as const;
 const names: readonly string[] = [...booleans, ...strings];
 
 /**
@@ -48,9 +56,19 @@ export function parseOptions(args: readonly string[]): { options: CommandOptions
   if (parsed.backend && !(backendNames as readonly string[]).includes(parsed.backend)) {
     problems.push(`option --backend is ${parsed.backend}, and ${expected.backend} was expected`);
   }
-  const limit = parsed["max-new-tokens"];
-  if (limit && !/^[1-9]\d{0,8}$/.test(limit)) {
-    problems.push(`option --max-new-tokens is ${limit}, and ${expected["max-new-tokens"]} was expected`);
+  const numbers = { "max-new-tokens": /^[1-9]\d{0,8}$/, beams: /^[1-9]\d{0,3}$/, seed: /^\d{1,9}$/ };
+  const [limit, beams, seed] = Object.entries(numbers).map(([name, form]) => {
+    const value = parsed[name as keyof typeof numbers];
+    if (!value) return undefined;
+    if (!form.test(value)) {
+      problems.push(`option --${name} is ${value}, and ${expected[name as keyof typeof numbers]} was expected`);
+    }
+    return Number(value);
+  });
+  if (seed !== undefined && !parsed.sample) problems.push("option --seed needs --sample: without it nothing is drawn");
+  if (parsed.stream && parsed.json) problems.push("options --stream and --json exclude each other");
+  if (parsed.stream && (beams ?? 1) > 1) {
+    problems.push("options --stream and --beams exclude each other: beams are decided at the end");
   }
   const pictures = parsed._.map(String);
   if (!parsed.help && !parsed.version) {
@@ -65,7 +83,11 @@ export function parseOptions(args: readonly string[]): { options: CommandOptions
       pictures,
       model: parsed.model,
       backend: (parsed.backend ?? "auto") as CommandOptions["backend"],
-      maxNewTokens: limit ? Number(limit) : undefined,
+      maxNewTokens: limit,
+      beams,
+      sample: parsed.sample,
+      seed,
+      stream: parsed.stream,
       json: parsed.json,
       verbose: parsed.verbose,
       help: parsed.help,
@@ -79,6 +101,8 @@ const expected = {
   model: "a model's folder or address",
   backend: `one of ${backendNames.join(", ")}`,
   "max-new-tokens": "a whole number from 1",
+  beams: "a whole number from 1 to 9999",
+  seed: "a whole number from 0",
 };
 
 function unknownOption(arg: string, key: string): string {

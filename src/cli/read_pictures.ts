@@ -59,7 +59,10 @@ async function readAll(
     progress.show("reading", i, pictures.length);
     let reading: Reading;
     try {
-      reading = await readOne(captioner, i === 0 ? first : open(file), options);
+      reading = await readOne(captioner, i === 0 ? first : open(file), options, (piece) => {
+        progress.stop();
+        console.print(piece);
+      });
     } catch (error) {
       failures++;
       const message = describe(error);
@@ -67,7 +70,8 @@ async function readAll(
       progress.above(() => console.complain(named));
       continue;
     }
-    progress.above(() => console.print(format(file, reading, options) + "\n"));
+    const rest = options.stream ? "" : format(file, reading, options);
+    progress.above(() => console.print(rest + "\n"));
     if (console.closed) break;
     if (options.verbose) {
       progress.above(() => console.say(`${nameOf(file)}: ${reading.milliseconds} ms, ${reading.timings}`));
@@ -82,17 +86,31 @@ interface Reading {
   readonly timings: string;
 }
 
-async function readOne(captioner: Captioner, image: Promise<RawImage>, options: CommandOptions): Promise<Reading> {
+async function readOne(
+  captioner: Captioner,
+  image: Promise<RawImage>,
+  options: CommandOptions,
+  print: (piece: string) => void,
+): Promise<Reading> {
   const began = performance.now();
   let timings = "";
   const onTimings = ({ encode, decode, tokens }: Timings): void => {
     const each = milliseconds(decode / Math.max(1, tokens));
     timings = `encode ${milliseconds(encode)} ms, decode ${tokens} tokens, ${each} ms/token`;
   };
-  const text = await captioner.caption(await image, {
+  const asked = {
     maxNewTokens: options.maxNewTokens,
+    numBeams: options.beams,
+    ...(options.sample ? { doSample: true, seed: options.seed } : {}),
     ...(options.verbose ? { onTimings } : {}),
-  });
+  };
+  let text = "";
+  if (options.stream) {
+    for await (const piece of captioner.stream(await image, { ...asked, numBeams: options.beams ?? 1 })) {
+      print(options.pictures.length > 1 ? piece.replace(/[\r\n\u2028\u2029]+/g, " ") : piece);
+      text += piece;
+    }
+  } else text = await captioner.caption(await image, asked);
   return { text, milliseconds: milliseconds(performance.now() - began), timings };
 }
 

@@ -14,6 +14,10 @@ options:
                         [default: the embedded model, which reads one line of printed text]
   --backend NAME        ${backendNames.join(", ")} [default: auto, the fastest there is]
   --max-new-tokens N    stop a text after N tokens [default: the model's own limit]
+  --beams N             search with N beams [default: what the model's settings say]
+  --sample              draw tokens by chance instead of taking the best
+  --seed N              with --sample: draw the same again [default: another each time]
+  --stream              print a text as it is decided
   --json                print an object a line: file, text, milliseconds
   --verbose             say on standard error which device runs, and how long each part takes
   --help, -h            print this and exit
