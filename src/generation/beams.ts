@@ -6,6 +6,7 @@ import { processorsOf } from "./processors.ts";
 import { Noise } from "./random.ts";
 import { type Decoded, readRows, stack } from "./rows.ts";
 import type { Session } from "./session.ts";
+import type { Tensor } from "../tensor/mod.ts";
 
 /** A text under way, or a finished one. */
 interface Beam {
@@ -14,6 +15,27 @@ interface Beam {
   readonly finished: boolean;
   /** The device's row, relative to the picture's first, that holds the caches of its parent. */
   readonly row: number;
+}
+
+/** A token that a beam may go on with. */
+interface Candidate {
+  readonly id: number;
+  /** Its log-probability. */
+  readonly score: number;
+  /** What it is ranked by: the score, with noise where beams are sampled. */
+  readonly rank: number;
+}
+
+/** How many candidates of a picture are kept: enough that its beams go on though the best ones end. */
+export function candidatesKept({ numBeams, eosTokenIds }: Generation): number {
+  return Math.max(2, 1 + eosTokenIds.length) * numBeams;
+}
+
+/** The best candidates of a row of log-probabilities. */
+function candidatesOf(scores: Float32Array, count: number, noise?: (id: number) => number): Candidate[] {
+  const order = noise ? scores.map((score, id) => score === -Infinity ? score : score + noise(id)) : scores;
+  const { values, indices } = largest(order, Math.min(count, order.length));
+  return indices.map((id, k) => ({ id, score: scores[id], rank: values[k] }));
 }
 
 /** Transformers' stand-in for −∞. */
@@ -48,22 +70,15 @@ class Picture {
   /**
    * Go on by one token.
    *
-   * @param rows The log-probabilities of each running beam, after all rules.
-   * @param noise Where beams are sampled, the noise of a beam's token.
+   * @param offered The best candidates of each running beam, after all rules.
    * @returns Whether a beam can still go on.
    */
-  advance(rows: readonly Float32Array[], noise?: (beam: number, id: number) => number): boolean {
+  advance(offered: readonly (readonly Candidate[])[]): boolean {
     const { numBeams, eosTokenIds, lengthPenalty, maxLength, prompts, stoppingCriteria } = this.generation;
     const promptLength = prompts[0].length;
-    const kept = Math.max(2, 1 + eosTokenIds.length) * numBeams;
-    const candidates = this.running.flatMap((beam, i) => {
-      const scores = rows[i];
-      const order = noise ? scores.map((score, id) => score === -Infinity ? score : score + noise(i, id)) : scores;
-      return largest(order, Math.min(kept, order.length)).indices.map((id, k) => {
-        const score = float(scores[id] + beam.score);
-        return { beam, id, score, rank: order[id] + beam.score, k };
-      });
-    }).sort((a, b) => (b.rank > a.rank ? 1 : b.rank < a.rank ? -1 : 0)).slice(0, kept);
+    const candidates = this.running.flatMap((beam, i) =>
+      offered[i].map(({ id, score, rank }) => ({ beam, id, score: float(score + beam.score), rank: rank + beam.score }))
+    ).sort((a, b) => (b.rank > a.rank ? 1 : b.rank < a.rank ? -1 : 0)).slice(0, candidatesKept(this.generation));
     const next = candidates.map(({ beam, id, score }): Beam => {
       const tokens = [...beam.tokens, id];
       const finished = tokens.length >= maxLength || eosTokenIds.includes(id) ||
@@ -122,37 +137,67 @@ function logSoftmax(row: Float32Array): void {
   for (let id = 0; id < row.length; id++) row[id] -= total;
 }
 
+/** Gives the candidates of all running beams of a step, by picture and beam. */
+type Offer = (pictures: readonly Picture[], length: number) => Promise<Candidate[][][]>;
+
+/** Candidates that the device found: only they are read. */
+function offerFromDevice(session: Session, count: number, signal?: AbortSignal): Offer {
+  return async (pictures) => {
+    const data = (await session.read("candidates", { signal })).data as Float32Array;
+    const rowOf = (row: number): Candidate[] =>
+      Array.from({ length: count }, (_, k) => {
+        const score = data[row * 2 * count + k];
+        return { id: data[(row * 2 + 1) * count + k], score, rank: score };
+      });
+    return pictures.map(({ running }, p) => running.map(({ row }) => rowOf(p * running.length + row)));
+  };
+}
+
+/** Candidates found on the host, in whole rows, because rules or draws need them. */
+function offerFromRows(session: Session, generation: Generation, scores: Tensor[], signal?: AbortSignal): Offer {
+  const { prompts, maxLength, numBeams, doSample, outputScores } = generation;
+  const processors = processorsOf(generation, { promptLength: prompts[0].length, maxLength });
+  const noise = doSample ? new Noise(generation.seed) : undefined;
+  const { vocabularySize } = session.runner.architecture.decoder;
+  return async (pictures, length) => {
+    const read = await readRows(session, vocabularySize, signal);
+    const rows = pictures.map((picture, p) => picture.running.map(({ row }) => read[p * numBeams + row]));
+    const offered = pictures.map((picture, p) =>
+      rows[p].map((row, i): Candidate[] => {
+        if (picture.done && !outputScores) return [];
+        logSoftmax(row);
+        for (const process of processors) process(picture.running[i].tokens, row);
+        if (picture.done) return [];
+        const own = noise && ((id: number) => noise.at(p * numBeams + i, length, id));
+        return candidatesOf(row, candidatesKept(generation), own);
+      })
+    );
+    if (outputScores) scores.push(stack(rows.flat()));
+    return offered;
+  };
+}
+
 /** Decode with beams; the encoder's programs are queued before. */
 export async function decodeBeams(
   session: Session,
   generation: Generation,
   { signal }: { signal?: AbortSignal } = {},
 ): Promise<Decoded> {
-  const { prompts, maxLength, numBeams, doSample, padTokenId, eosTokenIds } = generation;
+  const { prompts, maxLength, numBeams, padTokenId, eosTokenIds } = generation;
   const promptLength = prompts[0].length;
-  const processors = processorsOf(generation, { promptLength, maxLength });
   const pictures = prompts.map((prompt) => new Picture(prompt, generation));
-  const noise = doSample ? new Noise(generation.seed) : undefined;
-  const { vocabularySize } = session.runner.architecture.decoder;
-  const scores = [];
+  const scores: Tensor[] = [];
+  const { selection } = session.shape;
+  const offer = typeof selection === "object"
+    ? offerFromDevice(session, selection.candidates, signal)
+    : offerFromRows(session, generation, scores, signal);
   session.writeTokens(prompts.flatMap((prompt) => Array(numBeams).fill(prompt)));
   session.decode(0, promptLength);
   for (let length = promptLength;; length++) {
-    const read = await readRows(session, vocabularySize, signal);
-    const rows = pictures.map((picture, p) => picture.running.map(({ row }) => read[p * numBeams + row]));
+    const offered = await offer(pictures, length);
     let open = false;
     pictures.forEach((picture, p) => {
-      if (picture.done && !generation.outputScores) return;
-      rows[p].forEach((row, i) => {
-        logSoftmax(row);
-        for (const process of processors) process(picture.running[i].tokens, row);
-      });
-    });
-    if (generation.outputScores) scores.push(stack(rows.flat()));
-    pictures.forEach((picture, p) => {
-      if (picture.done) return;
-      const own = noise && ((beam: number, id: number) => noise.at(p * numBeams + beam, length, id));
-      if (picture.advance(rows[p], own)) open = true;
+      if (!picture.done && picture.advance(offered[p])) open = true;
     });
     signal?.throwIfAborted();
     if (!open || pictures.every(({ done }) => done)) break;

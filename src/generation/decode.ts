@@ -1,6 +1,6 @@
 // One generation from pictures to tokens: the method that its settings ask for, on buffers of the right size.
 import type { Tensor } from "../tensor/mod.ts";
-import { decodeBeams } from "./beams.ts";
+import { candidatesKept, decodeBeams } from "./beams.ts";
 import { decodeGreedily } from "./greedy.ts";
 import type { GenerateOptions, Generation } from "./options.ts";
 import { lengthRules, needsRows } from "./processors.ts";
@@ -24,13 +24,15 @@ export async function decode(
   const ruled = needsRows(generation) ||
     lengthRules(generation, { promptLength: prompts[0].length, maxLength }).length > 0;
   const onDevice = numBeams === 1 && !doSample && !outputScores && !ruled;
+  const { vocabularySize } = runner.architecture.decoder;
+  const candidates = { candidates: Math.min(candidatesKept(generation), vocabularySize) };
   const session = await runner.session({
     batch,
     beams: Math.max(numBeams, numReturnSequences),
     size: [height, width],
     positions: maxLength,
     logits: 1,
-    selection: onDevice ? "greedy" : "none",
+    selection: onDevice ? "greedy" : numBeams > 1 && !doSample && !outputScores && !ruled ? candidates : "none",
     interpolate: options.interpolatePosEncoding ?? false,
   });
   try {

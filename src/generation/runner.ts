@@ -3,7 +3,7 @@
 import type { Backend, Graph, ParameterSource, Program, Weights, WeightStorage } from "../graph/mod.ts";
 import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode } from "../models/mod.ts";
 import { prepare } from "../passes/mod.ts";
-import { buildGreedySelect } from "./select.ts";
+import { buildCandidateSelect, buildGreedySelect, type Selection } from "./select.ts";
 import { Session, type SessionShape } from "./session.ts";
 
 /** Encode programs kept for pictures of different sizes. */
@@ -54,7 +54,7 @@ export class ModelRunner implements AsyncDisposable {
         runner.encodeProgram(imageSize, { signal: options.signal }),
         runner.crossProgram(options.signal),
         runner.decodeProgram(options.signal),
-        runner.greedyProgram(options.signal),
+        runner.selectProgram("greedy", options.signal),
       ]);
     } catch (error) {
       await runner[Symbol.asyncDispose]();
@@ -88,9 +88,14 @@ export class ModelRunner implements AsyncDisposable {
     return this.#compile("decode", () => buildDecode(this.architecture), signal);
   }
 
-  /** The program that takes the best token. */
-  greedyProgram(signal?: AbortSignal): Promise<Compiled> {
-    return this.#compile("greedy", () => buildGreedySelect(this.architecture.decoder.vocabularySize), signal);
+  /** The program that chooses tokens, if any does. */
+  selectProgram(selection: Selection, signal?: AbortSignal): Promise<Compiled> | undefined {
+    const { vocabularySize } = this.architecture.decoder;
+    if (selection === "none") return undefined;
+    if (selection === "greedy") return this.#compile("greedy", () => buildGreedySelect(vocabularySize), signal);
+    const { candidates } = selection;
+    const build = () => buildCandidateSelect(vocabularySize, candidates);
+    return this.#compile(`candidates ${candidates}`, build, signal);
   }
 
   /** The buffers for a generation; those of the last one are used again where they fit. */

@@ -45,7 +45,7 @@ export class Session implements Disposable {
     const encode = await runner.encodeProgram(shape.size, { interpolate: shape.interpolate });
     const cross = await runner.crossProgram();
     const decode = await runner.decodeProgram();
-    const select = shape.selection === "greedy" ? await runner.greedyProgram() : undefined;
+    const select = await runner.selectProgram(shape.selection);
     const sources = encode.graph.outputs.get("encoderStates")!.shape[1] as number;
     const session = new Session(runner, shape, sources);
     try {

@@ -2,7 +2,7 @@
 // the embedded model, their weights bound or lying in a file, and one model for each operator that ONNX lowers.
 import { toOnnx } from "../../backends/onnx/mod.ts";
 import { supportsNode } from "../../backends/onnx/mod.ts";
-import { buildGreedySelect } from "../../src/generation/select.ts";
+import { buildCandidateSelect, buildGreedySelect } from "../../src/generation/select.ts";
 import { type Graph, GraphBuilder, type Operator } from "../../src/graph/mod.ts";
 import { architectureOf, buildCrossKeysValues, buildDecode, buildEncode } from "../../src/models/mod.ts";
 import { VisionEncoderDecoderConfig } from "../../src/models/mod.ts";
@@ -36,6 +36,7 @@ for (const external of [false, true]) {
 }
 
 write("select_greedily", buildGreedySelect(architecture.decoder.vocabularySize), false);
+write("select_candidates", buildCandidateSelect(architecture.decoder.vocabularySize, 8), false);
 
 const cases = new URL("../fixtures/operators/", import.meta.url);
 for (const file of ["operators", "extra"]) {
