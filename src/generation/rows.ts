@@ -31,8 +31,8 @@ export function stack(rows: readonly Float32Array[]): Tensor {
   return new Tensor("float32", [rows.length, rows[0].length], data);
 }
 
-/** The index of the largest score plus noise. */
-function draw(scores: Float32Array, noise: (id: number) => number): number {
+/** The index of the largest score plus noise: with Gumbel noise a draw from softmax(scores). */
+export function draw(scores: Float32Array, noise: (id: number) => number): number {
   let best = 0;
   let most = -Infinity;
   for (let id = 0; id < scores.length; id++) {
