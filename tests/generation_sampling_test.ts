@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Tensor, VisionEncoderDecoderModel } from "../mod.ts";
 import { Noise } from "../src/generation/random.ts";
-import { draw } from "../src/generation/rows.ts";
+import { draw } from "../src/generation/draw.ts";
+import { blocksOf } from "../src/generation/select.ts";
 import { readTensors } from "./conformance/golden.ts";
 import { testedBackends } from "./tested_backends.ts";
 
@@ -39,6 +40,7 @@ Deno.test("20,000 draws have Transformers' distribution by a chi-square test at 
   for (const variant of ["temperature1.5", "default_top_k50", "temp1.3_topk20_topp0.85"]) {
     const rows = tensors.get(`sampling.${variant}.logprobs`)!;
     const vocabulary = rows.shape[1];
+    const { blocks, width } = blocksOf(vocabulary);
     for (const row of [0, 1]) {
       const scores = (rows.data as Float32Array).slice(row * vocabulary, (row + 1) * vocabulary);
       const right = Array.from(scores, Math.exp);
@@ -50,8 +52,9 @@ Deno.test("20,000 draws have Transformers' distribution by a chi-square test at 
       const sums = { right: [0, 0], wrong: [0, 0] };
       for (const seed of [0, 1, 2, 3]) {
         const noise = new Noise(seed);
+        const numbers = new Float32Array(blocks + width);
         const counts = Array<number>(vocabulary).fill(0);
-        for (let step = 0; step < draws; step++) counts[draw(scores, (id) => noise.at(row, step, id))]++;
+        for (let step = 0; step < draws; step++) counts[draw(scores, noise.fill(numbers, row, step))]++;
         for (const [kind, probabilities] of [["right", right], ["wrong", wrong]] as const) {
           chiSquare(counts, probabilities, draws).forEach((value, i) => sums[kind][i] += value);
         }

@@ -4,9 +4,12 @@ import type { Generation } from "./options.ts";
 import { largest } from "./largest.ts";
 import { processorsOf } from "./processors.ts";
 import { Noise } from "./random.ts";
-import { type Decoded, readRows, stack } from "./rows.ts";
+import { queueStep, readRows } from "./choosers.ts";
+import type { Decoded } from "./rows.ts";
+import { RuleRow, rulesOf } from "./rules.ts";
+import { forbidden } from "./select.ts";
 import type { Session } from "./session.ts";
-import type { Tensor } from "../tensor/mod.ts";
+import { Tensor } from "../tensor/mod.ts";
 
 /** A text under way, or a finished one. */
 interface Beam {
@@ -127,26 +130,27 @@ class Picture {
   }
 }
 
-/** Logits to log-probabilities, in place. */
-function logSoftmax(row: Float32Array): void {
-  let highest = -Infinity;
-  for (let id = 0; id < row.length; id++) if (row[id] > highest) highest = row[id];
-  let sum = 0;
-  for (let id = 0; id < row.length; id++) sum += Math.exp(row[id] - highest);
-  const total = highest + Math.log(sum);
-  for (let id = 0; id < row.length; id++) row[id] -= total;
+/** Rows as one tensor, [rows, V]. */
+function stack(rows: readonly Float32Array[]): Tensor {
+  const data = new Float32Array(rows.length * rows[0].length);
+  rows.forEach((row, i) => data.set(row, i * row.length));
+  return new Tensor("float32", [rows.length, rows[0].length], data);
 }
 
 /** Gives the candidates of all running beams of a step, by picture and beam. */
 type Offer = (pictures: readonly Picture[], length: number) => Promise<Candidate[][][]>;
 
 /** Candidates that the device found: only they are read. */
-function offerFromDevice(session: Session, count: number, signal?: AbortSignal): Offer {
-  return async (pictures) => {
+function offerFromDevice(session: Session, generation: Generation, count: number, signal?: AbortSignal): Offer {
+  const rules = new RuleRow(rulesOf(generation), session.runner.architecture.decoder.vocabularySize);
+  return async (pictures, length) => {
+    rules.write(session, length);
+    queueStep(session, generation, length);
     const data = (await session.read("candidates", { signal })).data as Float32Array;
     const rowOf = (row: number): Candidate[] =>
       Array.from({ length: count }, (_, k) => {
-        const score = data[row * 2 * count + k];
+        const given = data[row * 2 * count + k];
+        const score = given <= forbidden ? -Infinity : given;
         return { id: data[(row * 2 + 1) * count + k], score, rank: score };
       });
     return pictures.map(({ running }, p) => running.map(({ row }) => rowOf(p * running.length + row)));
@@ -158,14 +162,13 @@ function offerFromRows(session: Session, generation: Generation, scores: Tensor[
   const { prompts, maxLength, numBeams, doSample, outputScores } = generation;
   const processors = processorsOf(generation, { promptLength: prompts[0].length, maxLength });
   const noise = doSample ? new Noise(generation.seed) : undefined;
-  const { vocabularySize } = session.runner.architecture.decoder;
   return async (pictures, length) => {
-    const read = await readRows(session, vocabularySize, signal);
+    queueStep(session, generation, length);
+    const read = await readRows(session, "logProbabilities", signal);
     const rows = pictures.map((picture, p) => picture.running.map(({ row }) => read[p * numBeams + row]));
     const offered = pictures.map((picture, p) =>
       rows[p].map((row, i): Candidate[] => {
         if (picture.done && !outputScores) return [];
-        logSoftmax(row);
         for (const process of processors) process(picture.running[i].tokens, row);
         if (picture.done) return [];
         const own = noise && ((id: number) => noise.at(p * numBeams + i, length, id));
@@ -188,11 +191,10 @@ export async function decodeBeams(
   const pictures = prompts.map((prompt) => new Picture(prompt, generation));
   const scores: Tensor[] = [];
   const { selection } = session.shape;
-  const offer = typeof selection === "object"
-    ? offerFromDevice(session, selection.candidates, signal)
+  const offer = selection.kind === "candidates"
+    ? offerFromDevice(session, generation, selection.count, signal)
     : offerFromRows(session, generation, scores, signal);
   session.writeTokens(prompts.flatMap((prompt) => Array(numBeams).fill(prompt)));
-  session.decode(0, promptLength);
   for (let length = promptLength;; length++) {
     const offered = await offer(pictures, length);
     let open = false;
@@ -211,7 +213,6 @@ export async function decodeBeams(
     // After the prompt all beams of a picture have the same caches.
     if (length > promptLength && moves.length > 0) session.moveRows(moves, length);
     session.writeTokens(tokens, length);
-    session.decode(length, 1);
   }
   const best = pictures.flatMap((picture) => picture.best.slice(0, generation.numReturnSequences));
   const longest = Math.max(...best.map(({ tokens }) => tokens.length));

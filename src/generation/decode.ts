@@ -1,11 +1,26 @@
 // One generation from pictures to tokens: the method that its settings ask for, on buffers of the right size.
 import type { Tensor } from "../tensor/mod.ts";
 import { candidatesKept, decodeBeams } from "./beams.ts";
-import { decodeGreedily } from "./greedy.ts";
 import type { GenerateOptions, Generation } from "./options.ts";
-import { lengthRules, needsRows } from "./processors.ts";
+import { needsRows } from "./processors.ts";
 import { type Decoded, decodeRows } from "./rows.ts";
+import { rulesOf } from "./rules.ts";
 import type { ModelRunner } from "./runner.ts";
+import type { Selection } from "./select.ts";
+import { needsDistribution } from "./warpers.ts";
+
+/** How the next tokens of a generation are found: on the device where its rules allow it. */
+function selectionOf(generation: Generation, vocabulary: number): Selection {
+  const { numBeams, doSample, outputScores, topK } = generation;
+  const reads = outputScores || needsRows(generation);
+  const ruled = rulesOf(generation).length > 0;
+  if (numBeams > 1) {
+    if (reads || doSample) return { kind: "logProbabilities" };
+    return { kind: "candidates", ruled, count: Math.min(candidatesKept(generation), vocabulary) };
+  }
+  if (reads || (doSample && needsDistribution(generation))) return { kind: "logits" };
+  return doSample ? { kind: "sample", ruled, topK: topK < vocabulary ? topK : 0 } : { kind: "greedy", ruled };
+}
 
 /**
  * Decode pictures.
@@ -19,20 +34,15 @@ export async function decode(
   generation: Generation,
   options: GenerateOptions,
 ): Promise<Decoded> {
-  const { numBeams, numReturnSequences, doSample, prompts, maxLength, outputScores } = generation;
+  const { numBeams, numReturnSequences, prompts, maxLength } = generation;
   const [batch, , height, width] = pixelValues.shape;
-  const ruled = needsRows(generation) ||
-    lengthRules(generation, { promptLength: prompts[0].length, maxLength }).length > 0;
-  const onDevice = numBeams === 1 && !doSample && !outputScores && !ruled;
   const { vocabularySize } = runner.architecture.decoder;
-  const candidates = { candidates: Math.min(candidatesKept(generation), vocabularySize) };
   const session = await runner.session({
     batch,
     beams: Math.max(numBeams, numReturnSequences),
     size: [height, width],
     positions: maxLength,
-    logits: 1,
-    selection: onDevice ? "greedy" : numBeams > 1 && !doSample && !outputScores && !ruled ? candidates : "none",
+    selection: selectionOf(generation, vocabularySize),
     interpolate: options.interpolatePosEncoding ?? false,
   });
   try {
@@ -40,8 +50,7 @@ export async function decode(
     session.encode(pixelValues);
     if (options.onTimings) await session.read("encoderStates", { shape: [1], signal: options.signal });
     const encoded = performance.now();
-    const method = numBeams > 1 ? decodeBeams : onDevice ? decodeGreedily : decodeRows;
-    const output = await method(session, generation, options);
+    const output = await (numBeams > 1 ? decodeBeams : decodeRows)(session, generation, options);
     const tokens = output.sequences.flat().length - output.sequences.length * prompts[0].length;
     options.onTimings?.({ encode: encoded - start, decode: performance.now() - encoded, tokens });
     return output;

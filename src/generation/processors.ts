@@ -74,22 +74,27 @@ function exponentialDecay([start, factor]: readonly [number, number], ends: read
   };
 }
 
-/** The rules that depend on nothing but how long a row is: the device can apply them. */
-export function lengthRules(settings: GenerationSettings, { promptLength, maxLength }: Place): LogitsProcessor[] {
+/** A rule that depends on nothing but how long a row is: the device can apply it. */
+export interface LengthRule {
+  /** Whether it holds for the next token of a row of so many. */
+  readonly holds: (length: number) => boolean;
+  /** Forbid tokens, or force one. */
+  readonly apply: (scores: Float32Array) => void;
+}
+
+/** The rules that depend on nothing but how long a row is, in their order. */
+export function lengthRules(settings: GenerationSettings, { promptLength, maxLength }: Place): LengthRule[] {
   const { eosTokenIds, forcedBosTokenId, forcedEosTokenIds, suppressTokens, beginSuppressTokens } = settings;
-  const rules: LogitsProcessor[] = [];
-  const minLength = Math.max(
-    settings.minNewTokens === undefined ? settings.minLength : promptLength + settings.minNewTokens,
-    0,
-  );
+  const rules: LengthRule[] = [];
+  const minLength = settings.minNewTokens === undefined ? settings.minLength : promptLength + settings.minNewTokens;
   if (minLength > 0 && eosTokenIds.length > 0) {
-    rules.push((tokens, scores) => tokens.length < minLength && forbid(eosTokenIds, scores));
+    rules.push({ holds: (length) => length < minLength, apply: (scores) => forbid(eosTokenIds, scores) });
   }
   if (forcedBosTokenId !== undefined) {
-    rules.push((tokens, scores) => tokens.length === 1 && force([forcedBosTokenId], scores));
+    rules.push({ holds: (length) => length === 1, apply: (scores) => force([forcedBosTokenId], scores) });
   }
   if (forcedEosTokenIds.length > 0) {
-    rules.push((tokens, scores) => tokens.length === maxLength - 1 && force(forcedEosTokenIds, scores));
+    rules.push({ holds: (length) => length === maxLength - 1, apply: (scores) => force(forcedEosTokenIds, scores) });
   }
   return [...rules, ...suppressions(suppressTokens, beginSuppressTokens, settings, promptLength)];
 }
@@ -99,14 +104,21 @@ function suppressions(
   atBeginning: readonly number[],
   { forcedBosTokenId }: GenerationSettings,
   promptLength: number,
-): LogitsProcessor[] {
-  const rules: LogitsProcessor[] = [];
-  if (always.length > 0) rules.push((_, scores) => forbid(always, scores));
+): LengthRule[] {
+  const rules: LengthRule[] = [];
+  if (always.length > 0) rules.push({ holds: () => true, apply: (scores) => forbid(always, scores) });
   if (atBeginning.length > 0) {
     const begin = promptLength > 1 || forcedBosTokenId === undefined ? promptLength : promptLength + 1;
-    rules.push((tokens, scores) => tokens.length === begin && forbid(atBeginning, scores));
+    rules.push({ holds: (length) => length === begin, apply: (scores) => forbid(atBeginning, scores) });
   }
   return rules;
+}
+
+/** A rule of the length as one of rows. */
+function ofRows({ holds, apply }: LengthRule): LogitsProcessor {
+  return (tokens, scores) => {
+    if (holds(tokens.length)) apply(scores);
+  };
 }
 
 /** Whether a rule needs to see the tokens or the whole row, so that rows are read from the device. */
@@ -126,9 +138,9 @@ export function processorsOf(settings: GenerationSettings, place: Place): Logits
   const words = settings.badWordsIds.filter((word) => word.length !== 1 || !eosTokenIds.includes(word[0]));
   if (words.length > 0) processors.push(sequenceBias(words.map((word) => [word, -Infinity] as const)));
   const rules = lengthRules({ ...settings, suppressTokens: [], beginSuppressTokens: [] }, place);
-  processors.push(...rules);
+  processors.push(...rules.map(ofRows));
   if (decay) processors.push(exponentialDecay(decay, eosTokenIds, place.promptLength));
   const { suppressTokens, beginSuppressTokens } = settings;
-  processors.push(...suppressions(suppressTokens, beginSuppressTokens, settings, place.promptLength));
+  processors.push(...suppressions(suppressTokens, beginSuppressTokens, settings, place.promptLength).map(ofRows));
   return [...processors, ...settings.logitsProcessors, ...warpersOf(settings)];
 }

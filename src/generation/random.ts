@@ -26,17 +26,20 @@ export function philox(words: Uint32Array, key0: number, key1: number): void {
     key0 = (key0 + 0x9e3779b9) >>> 0;
     key1 = (key1 + 0xbb67ae85) >>> 0;
   }
-  words.set([a, b, c, d]);
+  words[0] = a;
+  words[1] = b;
+  words[2] = c;
+  words[3] = d;
 }
 
-/**
- * Gumbel noise: the index of the largest of logits plus noise is a draw from their softmax, and the k largest are k
- * draws without replacement.
- */
+/** A word as Gumbel noise: the index of the largest of logits plus noise is a draw from their softmax. */
+const gumbel = (word: number): number => -Math.log(-Math.log((word + 0.5) / 2 ** 32));
+
+/** Gumbel noise by place. The k largest of logits plus noise are k draws without replacement. */
 export class Noise {
   readonly #words = new Uint32Array(4);
   readonly #key: readonly [number, number];
-  #block = "";
+  readonly #block = { row: -1, step: -1, block: -1 };
 
   /** @param seed A whole number from 0 to 2^53 − 1. @default one that differs from call to call */
   constructor(seed: number = Math.floor(Math.random() * 2 ** 53)) {
@@ -45,12 +48,22 @@ export class Noise {
 
   /** The noise of a place: the same for the same seed. */
   at(row: number, step: number, index: number): number {
-    const block = `${row} ${step} ${index >>> 2}`;
-    if (block !== this.#block) {
-      this.#block = block;
-      this.#words.set([index >>> 2, step, row, 0]);
+    const held = this.#block;
+    const block = index >>> 2;
+    if (held.block !== block || held.step !== step || held.row !== row) {
+      Object.assign(held, { row, step, block });
+      this.#words[0] = block;
+      this.#words[1] = step;
+      this.#words[2] = row;
+      this.#words[3] = 0;
       philox(this.#words, ...this.#key);
     }
-    return -Math.log(-Math.log((this.#words[index & 3] + 0.5) / 2 ** 32));
+    return gumbel(this.#words[index & 3]);
+  }
+
+  /** Fill `target` with the noise of the first places of a row's step. */
+  fill(target: Float32Array, row: number, step: number): Float32Array {
+    for (let index = 0; index < target.length; index++) target[index] = this.at(row, step, index);
+    return target;
   }
 }

@@ -1,8 +1,8 @@
-// Decoding where a rule or a draw needs whole rows of scores: each step's rows are read, a token is taken on the host.
-import { Tensor } from "../tensor/mod.ts";
+// Decoding without beams, greedily or by sampling: each row goes on by itself until it ends or is full.
+import type { Tensor } from "../tensor/mod.ts";
+import { type Chooser, DeviceChooser, HostChooser, type Row } from "./choosers.ts";
+import { compaction } from "./compaction.ts";
 import type { Generation, Streamer } from "./options.ts";
-import { processorsOf } from "./processors.ts";
-import { Noise } from "./random.ts";
 import type { Session } from "./session.ts";
 
 /** What a method of decoding gives. */
@@ -15,73 +15,71 @@ export interface Decoded {
   readonly scores?: Tensor[];
 }
 
-/** Wait for the logits of a step, [rows, 1, V], as one row each. */
-export async function readRows(session: Session, vocabulary: number, signal?: AbortSignal): Promise<Float32Array[]> {
-  const data = (await session.read("logits", { signal })).data as Float32Array;
-  return Array.from(
-    { length: data.length / vocabulary },
-    (_, row) => data.slice(row * vocabulary, (row + 1) * vocabulary),
-  );
-}
-
-/** Rows as one tensor, [rows, V]. */
-export function stack(rows: readonly Float32Array[]): Tensor {
-  const data = new Float32Array(rows.length * rows[0].length);
-  rows.forEach((row, i) => data.set(row, i * row.length));
-  return new Tensor("float32", [rows.length, rows[0].length], data);
-}
-
-/** The index of the largest score plus noise: with Gumbel noise a draw from softmax(scores). */
-export function draw(scores: Float32Array, noise: (id: number) => number): number {
-  let best = 0;
-  let most = -Infinity;
-  for (let id = 0; id < scores.length; id++) {
-    if (scores[id] === -Infinity) continue;
-    const value = scores[id] + noise(id);
-    if (value > most) [best, most] = [id, value];
+/** Add tokens to a row up to its end; what is behind it is not its own. @returns Those added. */
+function extend(row: Row, decided: ArrayLike<number | bigint>, generation: Generation): number[] {
+  const fresh: number[] = [];
+  for (let i = 0; i < decided.length && !row.ended; i++) {
+    const token = Number(decided[i]);
+    row.tokens.push(token);
+    fresh.push(token);
+    row.ended = generation.eosTokenIds.includes(token) ||
+      generation.stoppingCriteria.some((stops) => stops(row.tokens));
   }
-  return best;
+  return fresh;
 }
 
-/** Decode greedily or by sampling; the encoder's programs are queued before. */
+/** Go on without the rows that have ended, where that saves enough. @returns The rows in the session's new order. */
+function compact(session: Session, slots: readonly (Row | undefined)[], length: number): (Row | undefined)[] {
+  const plan = compaction(slots.map((row) => row !== undefined && !row.ended), session.sizes.beams);
+  if (!plan) return [...slots];
+  session.shrink(plan.to, plan.moves, length);
+  const moved = Array<Row | undefined>(session.rows).fill(undefined);
+  for (const [from, to] of plan.moves.rows) moved[to] = slots[from];
+  return moved;
+}
+
+function chooserOf(session: Session, generation: Generation, streams: boolean, signal?: AbortSignal): Chooser {
+  const { kind } = session.shape.selection;
+  if (kind === "logits") return new HostChooser(session, generation, signal);
+  return new DeviceChooser(session, generation, streams ? 1 : session.runner.backend.stepsPerRead, signal);
+}
+
+/**
+ * Decode rows, the encoder's programs being queued before.
+ *
+ * @param session The buffers, with room for `maxLength` positions.
+ * @param options.streamer Is given each token as it is decided: one wait a token.
+ * @returns The rows with their prompts, padded to the longest; whether each was cut by the length.
+ */
 export async function decodeRows(
   session: Session,
   generation: Generation,
-  options: { streamer?: Streamer; signal?: AbortSignal } = {},
+  { streamer, signal }: { streamer?: Streamer; signal?: AbortSignal } = {},
 ): Promise<Decoded> {
-  const { prompts, maxLength, padTokenId, eosTokenIds, doSample, numReturnSequences, stoppingCriteria } = generation;
-  const { streamer, signal } = options;
-  const promptLength = prompts[0].length;
-  const rows = prompts.flatMap((prompt) => Array.from({ length: numReturnSequences }, () => [...prompt]));
-  const ended = rows.map(() => false);
-  const processors = processorsOf(generation, { promptLength, maxLength });
-  const noise = new Noise(generation.seed);
-  const { vocabularySize } = session.runner.architecture.decoder;
-  const scores: Tensor[] = [];
-  const truncated = rows.map(() => true);
-  session.writeTokens(rows);
-  session.decode(0, promptLength);
-  for (let length = promptLength;; length++) {
-    const read = await readRows(session, vocabularySize, signal);
-    const fresh = rows.map((tokens, row): number[] => {
-      if (ended[row] && !generation.outputScores) return [];
-      for (const process of processors) process(tokens, read[row]);
-      if (ended[row]) return [];
-      return [draw(read[row], doSample ? (id) => noise.at(row, length, id) : () => 0)];
+  const { prompts, maxLength, padTokenId, numReturnSequences, outputScores } = generation;
+  const rows = prompts
+    .flatMap((prompt) => Array<readonly number[]>(numReturnSequences).fill(prompt))
+    .map((prompt, index): Row => ({ index, tokens: [...prompt], ended: false }));
+  const chooser = chooserOf(session, generation, streamer !== undefined, signal);
+  session.writeTokens(rows.map(({ tokens }) => tokens));
+  let slots: (Row | undefined)[] = rows;
+  for (let length = prompts[0].length; length < maxLength && rows.some(({ ended }) => !ended);) {
+    const decided = await chooser.next(slots, length);
+    const fresh = rows.map((): number[] => []);
+    slots.forEach((row, slot) => {
+      if (row) fresh[row.index] = extend(row, decided[slot], generation);
     });
-    if (generation.outputScores) scores.push(stack(read));
-    rows.forEach((tokens, row) => {
-      tokens.push(fresh[row][0] ?? padTokenId);
-      if (ended[row]) return;
-      ended[row] = eosTokenIds.includes(tokens[length]) || stoppingCriteria.some((stops) => stops(tokens));
-      if (ended[row]) truncated[row] = false;
-    });
+    length += decided[0].length;
     await streamer?.put(fresh);
     signal?.throwIfAborted();
-    if (length + 1 >= maxLength || ended.every(Boolean)) break;
-    session.writeTokens(rows.map((tokens) => [tokens[length]]), length);
-    session.decode(length, 1);
+    // Scores are those of all rows.
+    if (!outputScores && length < maxLength) slots = compact(session, slots, length);
   }
   streamer?.end();
-  return { sequences: rows, truncated, ...(generation.outputScores && { scores }) };
+  const longest = Math.max(...rows.map(({ tokens }) => tokens.length));
+  return {
+    sequences: rows.map(({ tokens }) => [...tokens, ...Array(longest - tokens.length).fill(padTokenId)]),
+    truncated: rows.map(({ ended }) => !ended),
+    ...(outputScores && { scores: chooser.scores }),
+  };
 }

@@ -1,13 +1,13 @@
 // A model on a backend: its weights, its compiled programs, and the buffers of the generation under way.
-// Programs are compiled once; an encode program for each size of picture, of which the last four are kept.
+// Programs are compiled once; of those for a size of pictures, or for a way of choosing tokens, the last four are kept.
 import type { Backend, Graph, ParameterSource, Program, Weights, WeightStorage } from "../graph/mod.ts";
 import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode } from "../models/mod.ts";
 import { prepare } from "../passes/mod.ts";
-import { buildCandidateSelect, buildGreedySelect, type Selection } from "./select.ts";
+import { buildSelect, type Selection } from "./select.ts";
 import { Session, type SessionShape } from "./session.ts";
 
-/** Encode programs kept for pictures of different sizes. */
-const keptEncoders = 4;
+/** Encode programs kept for pictures of different sizes, and programs for different ways of choosing tokens. */
+const kept = 4;
 
 /** A program with the graph it was compiled from. */
 export interface Compiled {
@@ -54,7 +54,7 @@ export class ModelRunner implements AsyncDisposable {
         runner.encodeProgram(imageSize, { signal: options.signal }),
         runner.crossProgram(options.signal),
         runner.decodeProgram(options.signal),
-        runner.selectProgram("greedy", options.signal),
+        runner.selectProgram({ kind: "greedy", ruled: false }, options.signal),
       ]);
     } catch (error) {
       await runner[Symbol.asyncDispose]();
@@ -69,13 +69,7 @@ export class ModelRunner implements AsyncDisposable {
     { signal, interpolate = false }: { signal?: AbortSignal; interpolate?: boolean } = {},
   ): Promise<Compiled> {
     const key = `encode ${size}${interpolate ? " interpolated" : ""}`;
-    const compiled = this.#compile(key, () => buildEncode(this.architecture, size, { interpolate }), signal);
-    // The one just used is the last to go.
-    this.#programs.delete(key);
-    this.#programs.set(key, compiled);
-    const encoders = [...this.#programs.keys()].filter((name) => name.startsWith("encode "));
-    for (const old of encoders.slice(0, -keptEncoders)) void this.#forget(old);
-    return compiled;
+    return this.#compileOneOf("encode ", key, () => buildEncode(this.architecture, size, { interpolate }), signal);
   }
 
   /** The program of the encoder's keys and values. */
@@ -89,13 +83,11 @@ export class ModelRunner implements AsyncDisposable {
   }
 
   /** The program that chooses tokens, if any does. */
-  selectProgram(selection: Selection, signal?: AbortSignal): Promise<Compiled> | undefined {
+  async selectProgram(selection: Selection, signal?: AbortSignal): Promise<Compiled | undefined> {
+    if (selection.kind === "logits") return undefined;
     const { vocabularySize } = this.architecture.decoder;
-    if (selection === "none") return undefined;
-    if (selection === "greedy") return this.#compile("greedy", () => buildGreedySelect(vocabularySize), signal);
-    const { candidates } = selection;
-    const build = () => buildCandidateSelect(vocabularySize, candidates);
-    return this.#compile(`candidates ${candidates}`, build, signal);
+    const key = `select ${JSON.stringify(selection)}`;
+    return await this.#compileOneOf("select ", key, () => buildSelect(selection, vocabularySize)!, signal);
   }
 
   /** The buffers for a generation; those of the last one are used again where they fit. */
@@ -129,6 +121,17 @@ export class ModelRunner implements AsyncDisposable {
     this.#programs.set(key, compiled);
     // A failure is told to whoever asked, and may be tried again.
     compiled.catch(() => this.#programs.delete(key));
+    return compiled;
+  }
+
+  /** Of the programs whose keys begin alike the ones used last are kept. */
+  #compileOneOf(kind: string, key: string, build: () => Graph, signal?: AbortSignal): Promise<Compiled> {
+    const compiled = this.#compile(key, build, signal);
+    // The one just used is the last to go.
+    this.#programs.delete(key);
+    this.#programs.set(key, compiled);
+    const alike = [...this.#programs.keys()].filter((name) => name.startsWith(kind));
+    for (const old of alike.slice(0, -kept)) void this.#forget(old);
     return compiled;
   }
 

@@ -1,43 +1,142 @@
 // What is done with a step's logits on the device: small programs without weights, so that every method of generation
-// shares one decode program.
-import { type Graph, GraphBuilder } from "../graph/mod.ts";
-import { argMax, cacheAppend, cast, concat, logSoftmax, reshape, topK } from "../operators/mod.ts";
+// shares one decode program. Each takes `logits` [rows, 1, V], and where it is ruled `rules` [1, V] (see rules.ts).
+import { type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
+import {
+  add,
+  argMax,
+  cacheAppend,
+  cast,
+  concat,
+  div,
+  equal,
+  exp,
+  greaterOrEqual,
+  log,
+  logSoftmax,
+  mul,
+  pad,
+  range,
+  reduceMax,
+  reduceSum,
+  reshape,
+  slice,
+  sub,
+  topK,
+  where,
+} from "../operators/mod.ts";
+
+/** How the next tokens are found. */
+export type Selection =
+  /** The best token of each row is appended to `tokens`. */
+  | { readonly kind: "greedy"; readonly ruled: boolean }
+  /** A token of each row is drawn from the `topK` likeliest (0: from all) and appended to `tokens`. */
+  | { readonly kind: "sample"; readonly ruled: boolean; readonly topK: number }
+  /** The `count` best tokens of each row are found, for the host to read. */
+  | { readonly kind: "candidates"; readonly ruled: boolean; readonly count: number }
+  /** The host reads log-probabilities of all tokens. */
+  | { readonly kind: "logProbabilities" }
+  /** The host reads the logits. */
+  | { readonly kind: "logits" };
+
+/** Steps whose random numbers the device holds at once. */
+export const stepsOfNoise = 8;
+
+/** In `rules`, a token whose score stays its own. */
+export const own = 1;
+/** A score that no token has: what forbids one on the device, where −∞ would make NaN of a row without any other. */
+export const forbidden = -1e30;
+
+const rows = "batch*beams";
 
 /**
- * How the next token is found: `greedy` on the device; by the so many best `candidates` of each row, which are read; or
- * not at all, which leaves the logits to whoever reads them.
+ * How a vocabulary is cut to draw from it: `blocks` of `width` tokens, the last one with fewer. A block is drawn and
+ * then a token of it, which takes blocks + width random numbers instead of V.
  */
-export type Selection = "greedy" | "none" | { readonly candidates: number };
+export function blocksOf(vocabulary: number): { blocks: number; width: number } {
+  const width = Math.ceil(Math.sqrt(vocabulary));
+  return { blocks: Math.ceil(vocabulary / width), width };
+}
 
-/**
- * The program that takes the best token of each row and appends it to `tokens` at position `length`.
- *
- * @param vocabulary The number V of tokens.
- * @returns Input `logits` [rows, 1, V]; state `tokens` [rows, capacity], int64.
- */
-export function buildGreedySelect(vocabulary: number): Graph {
-  const builder = new GraphBuilder("select greedily");
-  const rows = "batch*beams";
-  const logits = builder.input("logits", "float32", [rows, 1, vocabulary]);
-  const tokens = builder.state("tokens", "int64", [rows, "capacity"]);
-  cacheAppend(tokens, argMax(logits, { axis: -1 }), { axis: 1, at: "length" });
-  return builder.build();
+/** Scores [rows, V] with the rules that hold for all rows: a token's own score, or the one that replaces it. */
+function ruledBy(scores: Value, ruled: boolean): Value {
+  if (!ruled) return scores;
+  const rules = scores.builder.input("rules", "float32", [1, scores.shape[1]]);
+  return where(equal(rules, scores.builder.scalar(own)), scores, rules);
+}
+
+/** Append a token a row, [rows], to `tokens`. */
+function append(chosen: Value): void {
+  const tokens = chosen.builder.state("tokens", "int64", [rows, "capacity"]);
+  cacheAppend(tokens, reshape(chosen, { shape: [rows, 1] }), { axis: 1, at: "length" });
+}
+
+/** The best candidates of each row: output `candidates` [rows, 2, k], log-probabilities, largest first, and ids. */
+function offer(scores: Value, count: number): void {
+  const [values, ids] = topK(scores, { k: count, axis: -1 });
+  // Ids as float32, which are exact below 2^24, so that one read gets both.
+  const both = concat([values, cast(ids, { dataType: "float32" })], { axis: 1 });
+  scores.builder.output("candidates", reshape(both, { shape: [rows, 2, count] }));
 }
 
 /**
- * The program that finds the best tokens of each row and their log-probabilities.
+ * A draw of a token of each row from softmax(scores), by largest score plus Gumbel noise; the same as `draw` on the host.
+ * Near ties aside, rounding does not change which token is drawn, as it would if a sum of probabilities were compared.
  *
- * @param vocabulary The number V of tokens, below 2^24: ids are given as float32, so that one read gets both.
- * @param count How many, k.
- * @returns Input `logits` [rows, 1, V]; output `candidates` [rows, 2, k]: log-probabilities, largest first, and ids.
+ * Input `noise` [stepsOfNoise, rows, blocks + width]; a run reads that of step `at`.
  */
-export function buildCandidateSelect(vocabulary: number, count: number): Graph {
-  const builder = new GraphBuilder("select candidates");
-  const rows = "batch*beams";
+function drawn(scores: Value, vocabulary: number): Value {
+  const { builder } = scores;
+  const { blocks, width } = blocksOf(vocabulary);
+  const noise = builder.input("noise", "float32", [stepsOfNoise, rows, blocks + width]);
+  const noiseOf = (from: number, size: number) =>
+    reshape(slice(noise, { starts: ["at", 0, from], sizes: [1, rows, size] }), { shape: [rows, size] });
+  const missing = blocks * width - vocabulary;
+  const whole = pad(scores, { beginning: [0, 0], ending: [0, missing], value: forbidden });
+  const cut = reshape(whole, { shape: [rows, blocks, width] });
+  const highest = reduceMax(cut, { axes: [2], keepDimensions: true });
+  const total = add(log(reduceSum(exp(sub(cut, highest)), { axes: [2] })), reshape(highest, { shape: [rows, blocks] }));
+  const block = argMax(add(total, noiseOf(0, blocks)), { axis: 1, keepDimensions: true });
+  const isChosen = equal(
+    reshape(block, { shape: [rows, 1, 1] }),
+    reshape(range(builder, { size: blocks }), { shape: [blocks, 1] }),
+  );
+  const chosen = reduceMax(where(isChosen, cut, builder.scalar(forbidden)), { axes: [1] });
+  const place = argMax(add(chosen, noiseOf(blocks, width)), { axis: 1, keepDimensions: true });
+  return add(mul(block, builder.scalar(width, "int64")), place);
+}
+
+/** The likeliest k of each row, and those as likely as the last of them; the others are forbidden. */
+function likeliest(scores: Value, k: number): Value {
+  const [values] = topK(scores, { k, axis: -1 });
+  const least = slice(values, { starts: [0, k - 1], sizes: [rows, 1] });
+  return where(greaterOrEqual(scores, least), scores, scores.builder.scalar(forbidden));
+}
+
+/**
+ * The program of a selection, if it needs one.
+ *
+ * @param vocabulary The number V of tokens, below 2^24.
+ */
+export function buildSelect(selection: Selection, vocabulary: number): Graph | undefined {
+  if (selection.kind === "logits") return undefined;
+  const builder = new GraphBuilder(`select by ${selection.kind}`);
   const logits = builder.input("logits", "float32", [rows, 1, vocabulary]);
-  const scores = logSoftmax(reshape(logits, { shape: [rows, vocabulary] }), { axis: -1 });
-  const [values, ids] = topK(scores, { k: count, axis: -1 });
-  const both = concat([values, cast(ids, { dataType: "float32" })], { axis: 1 });
-  builder.output("candidates", reshape(both, { shape: [rows, 2, count] }));
+  const scores = reshape(logits, { shape: [rows, vocabulary] });
+  switch (selection.kind) {
+    case "greedy":
+      append(argMax(ruledBy(scores, selection.ruled), { axis: 1 }));
+      break;
+    case "sample": {
+      const scaled = div(scores, builder.input("temperature", "float32", [1, 1]));
+      const allowed = ruledBy(scaled, selection.ruled);
+      append(drawn(selection.topK > 0 ? likeliest(allowed, selection.topK) : allowed, vocabulary));
+      break;
+    }
+    case "candidates":
+      offer(ruledBy(logSoftmax(scores, { axis: -1 }), selection.ruled), selection.count);
+      break;
+    case "logProbabilities":
+      builder.output("logProbabilities", logSoftmax(scores, { axis: -1 }));
+  }
   return builder.build();
 }

@@ -1,8 +1,9 @@
 // The buffers of one generation: pictures, the encoder's keys and values, the caches and the tokens, all on the device.
-import { type DeviceTensor, resolveShape, type Run, type Sizes } from "../graph/mod.ts";
-import type { Tensor } from "../tensor/mod.ts";
+// A generation begins with all rows; when some have ended the others can be moved together, and it goes on with fewer.
+import { type DeviceTensor, resolveShape, type Run, type Shape, type Sizes } from "../graph/mod.ts";
+import type { DataType, Tensor, TypedArray } from "../tensor/mod.ts";
 import type { Compiled, ModelRunner } from "./runner.ts";
-import type { Selection } from "./select.ts";
+import { type Selection, stepsOfNoise } from "./select.ts";
 
 /** What a session has room for. */
 export interface SessionShape {
@@ -12,125 +13,212 @@ export interface SessionShape {
   readonly size: readonly [height: number, width: number];
   /** Positions of each row. */
   readonly positions: number;
-  /** How many of the last tokens' logits the decoder gives: 1 to generate, T for all. */
-  readonly logits: number;
   /** How the next token is found. */
   readonly selection: Selection;
   /** Whether positions are stretched to the pictures. @default false */
   readonly interpolate?: boolean;
 }
 
+/** From which row (or picture) to which. */
+export type Move = readonly [from: number, to: number];
+
 /** Capacities are multiples of this, so that generations of similar lengths share buffers. */
 const capacityStep = 64;
 
-/** One generation's buffers and bindings. */
-export class Session implements Disposable {
-  readonly #stack = new DisposableStack();
-  readonly #buffers: Record<string, DeviceTensor> = {};
-  readonly sizes: Sizes;
-  #encode!: Run;
-  #cross!: Run;
-  #select: Run | undefined;
-  #bindDecode!: (sizes: Sizes) => Run;
-  /** The decode bindings by T. */
-  readonly #decode = new Map<number, Run>();
+/** The programs of a session. */
+interface Programs {
+  readonly encode: Compiled;
+  readonly cross: Compiled;
+  readonly decode: Compiled;
+  readonly select: Compiled | undefined;
+}
 
-  private constructor(readonly runner: ModelRunner, readonly shape: SessionShape, sources: number) {
-    const capacity = Math.ceil(shape.positions / capacityStep) * capacityStep;
-    this.sizes = { batch: shape.batch, beams: shape.beams, sources, capacity, L: shape.logits };
+/** What depends on how many rows there are: their states, and the bindings of programs. */
+class Stage implements Disposable {
+  readonly states: Record<string, DeviceTensor> = {};
+  readonly #runs = new Map<string, Run>();
+
+  constructor(readonly sizes: Sizes) {}
+
+  get rows(): number {
+    return this.sizes.batch * this.sizes.beams;
   }
 
-  /** Allocate the buffers and bind the programs. */
-  static async create(runner: ModelRunner, shape: SessionShape): Promise<Session> {
-    const encode = await runner.encodeProgram(shape.size, { interpolate: shape.interpolate });
-    const cross = await runner.crossProgram();
-    const decode = await runner.decodeProgram();
-    const select = await runner.selectProgram(shape.selection);
-    const sources = encode.graph.outputs.get("encoderStates")!.shape[1] as number;
-    const session = new Session(runner, shape, sources);
-    try {
-      session.#encode = session.#bind(encode);
-      session.#cross = session.#bind(cross);
-      session.#bindDecode = (sizes) => session.#bind(decode, sizes);
-      session.#select = select && session.#bind(select, { ...session.sizes, length: session.sizes.capacity - 1 });
-    } catch (error) {
-      session[Symbol.dispose]();
-      throw error;
+  /** The binding of a key; of `decode`'s, those of one step and of the last prompt's length are kept. */
+  run(key: string, bind: () => Run): Run {
+    let run = this.#runs.get(key);
+    if (run) return run;
+    if (key.startsWith("decode ")) {
+      for (const [old, unused] of this.#runs) {
+        if (!old.startsWith("decode ") || old === "decode 1" || key === "decode 1") continue;
+        unused[Symbol.dispose]();
+        this.#runs.delete(old);
+      }
     }
-    return session;
+    this.#runs.set(key, run = bind());
+    return run;
+  }
+
+  [Symbol.dispose](): void {
+    for (const run of this.#runs.values()) run[Symbol.dispose]();
+    for (const state of Object.values(this.states)) state[Symbol.dispose]();
+  }
+}
+
+/** One generation's buffers and bindings. */
+export class Session implements Disposable {
+  /** Inputs and outputs, with room for all rows. */
+  readonly #buffers: Record<string, DeviceTensor> = {};
+  readonly #whole: Stage;
+  #stage: Stage;
+
+  private constructor(readonly runner: ModelRunner, readonly shape: SessionShape, readonly programs: Programs) {
+    const { batch, beams, positions } = shape;
+    const capacity = Math.ceil(positions / capacityStep) * capacityStep;
+    const sources = programs.encode.graph.outputs.get("encoderStates")!.shape[1] as number;
+    this.#stage = this.#whole = new Stage({ batch, beams, sources, capacity, L: 1 });
+  }
+
+  /** Find or compile the programs; buffers are allocated when they are first needed. */
+  static async create(runner: ModelRunner, shape: SessionShape): Promise<Session> {
+    return new Session(runner, shape, {
+      encode: await runner.encodeProgram(shape.size, { interpolate: shape.interpolate }),
+      cross: await runner.crossProgram(),
+      decode: await runner.decodeProgram(),
+      select: await runner.selectProgram(shape.selection),
+    });
+  }
+
+  /** The sizes now: `batch` pictures of `beams` rows, `capacity` positions. */
+  get sizes(): Sizes {
+    return this.#stage.sizes;
+  }
+
+  /** The number of rows now. */
+  get rows(): number {
+    return this.#stage.rows;
   }
 
   /** Whether the session can serve another generation. */
   fits({ positions, ...shape }: SessionShape): boolean {
     const { positions: _, ...own } = this.shape;
-    return JSON.stringify(own) === JSON.stringify(shape) && positions <= this.sizes.capacity &&
-      positions > this.sizes.capacity - capacityStep;
+    const { capacity } = this.sizes;
+    return JSON.stringify(own) === JSON.stringify(shape) && positions <= capacity &&
+      positions > capacity - capacityStep;
   }
 
-  /** Queue the encoder on pictures [batch, channels, height, width], float32, and its keys and values. */
+  /** Queue the encoder on pictures [batch, channels, height, width], float32, and its keys and values; with all rows. */
   encode(pixelValues: Tensor): void {
-    const { backend } = this.runner;
-    backend.write(this.#buffers.pixelValues, pixelValues.data);
-    this.#encode.enqueue();
-    this.#cross.enqueue();
+    this.#enter(this.#whole);
+    const encode = this.#run("encode");
+    this.write("pixelValues", pixelValues.data);
+    encode.enqueue();
+    this.#run("cross").enqueue();
+  }
+
+  /** Queue a write of an input; none where no program has it. */
+  write(name: string, data: TypedArray): void {
+    this.runner.backend.write(this.#buffer(name), data);
   }
 
   /** Queue a write of rows of tokens from a position on. */
   writeTokens(rows: readonly (readonly number[])[], position = 0): void {
+    const { capacity } = this.sizes;
+    const tokens = this.#buffer("tokens");
     rows.forEach((row, i) =>
-      this.runner.backend.write(this.#tokens(), BigInt64Array.from(row, BigInt), i * this.sizes.capacity + position)
+      this.runner.backend.write(tokens, BigInt64Array.from(row, BigInt), i * capacity + position)
     );
   }
 
   /** Queue copies of the first `positions` positions of rows' caches to other rows. */
-  moveRows(rows: readonly (readonly [from: number, to: number])[], positions: number): void {
-    for (const [name, buffer] of Object.entries(this.#buffers)) {
-      if (name.startsWith("self.")) this.runner.backend.copyRows(buffer, buffer, rows, positions);
+  moveRows(rows: readonly Move[], positions: number): void {
+    for (const [name, cache] of Object.entries(this.#stage.states)) {
+      if (name !== "tokens") this.runner.backend.copyRows(cache, cache, rows, positions);
     }
   }
 
-  /** Queue the decoder on the T tokens from position `past` on, and the choice of the next token. */
-  decode(past: number, T: number): void {
-    let run = this.#decode.get(T);
-    if (!run) {
-      run = this.#bindDecode({ ...this.sizes, T, past: this.sizes.capacity - T });
-      this.#decode.set(T, run);
+  /**
+   * Go on with fewer rows.
+   *
+   * @param to How many pictures, and rows of each.
+   * @param moves Where the pictures and rows go that are kept; a place that none goes to holds nothing of use.
+   * @param positions The positions in use.
+   */
+  shrink(
+    to: { batch: number; beams: number },
+    moves: { pictures: readonly Move[]; rows: readonly Move[] },
+    positions: number,
+  ): void {
+    const { backend } = this.runner;
+    const before = this.#stage;
+    const smaller = new Stage({ ...before.sizes, ...to });
+    for (const [name, { dataType, capacity: [, ...rest] }] of Object.entries(before.states)) {
+      smaller.states[name] = backend.allocate(dataType, [smaller.rows, ...rest]);
+      backend.copyRows(before.states[name], smaller.states[name], moves.rows, positions);
     }
-    run.enqueue({ past });
-    this.#select?.enqueue({ length: past + T });
+    for (const [name, buffer] of Object.entries(this.#buffers)) {
+      if (name.startsWith("cross.")) backend.copyRows(buffer, buffer, moves.pictures, this.sizes.sources);
+    }
+    this.#enter(smaller);
+  }
+
+  /** Queue the decoder on the T tokens from position `past` on, and the choice of the next token, the `at`th of a read. */
+  decode(past: number, T: number, at = 0): void {
+    this.#run("decode", T).enqueue({ past });
+    const { select } = this.programs;
+    if (select) this.#run("select").enqueue({ length: past + T, at });
   }
 
   /** Wait, and read all tokens: [rows, capacity], int64. */
   readTokens(signal?: AbortSignal): Promise<Tensor> {
-    return this.runner.backend.read(this.#tokens(), { signal });
+    return this.runner.backend.read(this.#buffer("tokens"), { signal });
   }
 
-  /** Wait, and read what a program computed, such as `logits` or `encoderStates`. */
-  read(name: string, options?: { shape?: readonly number[]; signal?: AbortSignal }): Promise<Tensor> {
-    return this.runner.backend.read(this.#buffers[name], options);
+  /** Wait, and read what a program computed for the rows there are, such as `logits` or `encoderStates`. */
+  read(name: string, options: { shape?: readonly number[]; signal?: AbortSignal } = {}): Promise<Tensor> {
+    const shape = options.shape ?? resolveShape(this.#typeOf(name).shape, this.sizes);
+    return this.runner.backend.read(this.#buffer(name), { ...options, shape });
   }
 
-  #own<T extends Disposable>(value: T): T {
-    return this.#stack.use(value);
+  #enter(stage: Stage): void {
+    if (this.#stage !== stage && this.#stage !== this.#whole) this.#stage[Symbol.dispose]();
+    this.#stage = stage;
   }
 
-  #tokens(): DeviceTensor {
-    const { batch, beams, capacity } = this.sizes;
-    return this.#buffers.tokens ??= this.#own(this.runner.backend.allocate("int64", [batch * beams, capacity]));
-  }
-
-  /** Bind a program; buffers that another program has too are shared. */
-  #bind({ graph, program }: Compiled, sizes: Sizes = this.sizes): Run {
-    const taken: Record<string, DeviceTensor> = {};
-    for (const [name, { dataType, shape }] of [...graph.inputs, ...graph.states, ...graph.outputs]) {
-      const needed = resolveShape(shape, sizes);
-      taken[name] = this.#buffers[name] ??= this.#own(this.runner.backend.allocate(dataType, needed));
+  #typeOf(name: string): { dataType: DataType; shape: Shape; isState: boolean } {
+    for (const compiled of Object.values(this.programs)) {
+      const { inputs, states, outputs } = (compiled as Compiled | undefined)?.graph ?? {};
+      const value = inputs?.get(name) ?? states?.get(name) ?? outputs?.get(name);
+      if (value) return { dataType: value.dataType, shape: value.shape, isState: states!.has(name) };
     }
-    return this.#own(program.bind(taken, sizes));
+    throw new Error(`no program of the session has "${name}"`);
+  }
+
+  /** The buffer of a name; programs that have the same name share it. */
+  #buffer(name: string): DeviceTensor {
+    const known = this.#stage.states[name] ?? this.#buffers[name];
+    if (known) return known;
+    const { dataType, shape, isState } = this.#typeOf(name);
+    const place = isState ? this.#stage : this.#whole;
+    const buffer = this.runner.backend.allocate(dataType, resolveShape(shape, { ...place.sizes, T: 1 }));
+    return (isState ? this.#stage.states : this.#buffers)[name] = buffer;
+  }
+
+  #run(name: keyof Programs, T = 1): Run {
+    return this.#stage.run(`${name} ${T}`, () => {
+      const { graph, program } = this.programs[name]!;
+      const names = [...graph.inputs.keys(), ...graph.states.keys(), ...graph.outputs.keys()];
+      const tensors = Object.fromEntries(names.map((tensor) => [tensor, this.#buffer(tensor)]));
+      const { sizes } = this;
+      const { capacity } = sizes;
+      return program.bind(tensors, { ...sizes, T, past: capacity - T, length: capacity - 1, at: stepsOfNoise - 1 });
+    });
   }
 
   /** Release bindings and buffers. */
   [Symbol.dispose](): void {
-    this.#stack[Symbol.dispose]();
+    this.#enter(this.#whole);
+    this.#whole[Symbol.dispose]();
+    for (const buffer of Object.values(this.#buffers)) buffer[Symbol.dispose]();
   }
 }

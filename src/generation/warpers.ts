@@ -80,6 +80,12 @@ function typical(mass: number, kept: number): LogitsProcessor {
   };
 }
 
+/** Whether sampling needs the whole distribution, beyond temperature and the k likeliest, which the device finds. */
+export function needsDistribution(settings: GenerationSettings): boolean {
+  const { topP, minP, typicalP, epsilonCutoff, etaCutoff } = settings;
+  return topP < 1 || minP !== undefined || typicalP < 1 || epsilonCutoff > 0 || etaCutoff > 0;
+}
+
 /** The rules of sampling; none if the generation does not sample. */
 export function warpersOf(settings: GenerationSettings): LogitsProcessor[] {
   if (!settings.doSample) return [];

@@ -1,0 +1,140 @@
+// Who decides the next tokens of rows: the device, which is looked at now and then, or the host, which reads whole rows
+// of scores at each step because a rule or a draw needs them. Both decide alike.
+import { Tensor } from "../tensor/mod.ts";
+import { best, draw } from "./draw.ts";
+import type { Generation } from "./options.ts";
+import { processorsOf } from "./processors.ts";
+import { Noise } from "./random.ts";
+import { RuleRow, rulesOf } from "./rules.ts";
+import { blocksOf, stepsOfNoise } from "./select.ts";
+import type { Session } from "./session.ts";
+
+/** A text under way. */
+export interface Row {
+  /** Its place among all rows, which stays. */
+  readonly index: number;
+  /** The prompt and what was decided. */
+  readonly tokens: number[];
+  ended: boolean;
+}
+
+/** Decides tokens. */
+export interface Chooser {
+  /**
+   * Go on by a token or several.
+   *
+   * @param slots The rows in the order of the session's; none where a row of it is idle.
+   * @param length The tokens of each row so far.
+   * @returns The tokens that follow, by slot, as many for each.
+   */
+  next(slots: readonly (Row | undefined)[], length: number): Promise<readonly ArrayLike<number | bigint>[]>;
+  /** Each step's scores after all rules, [rows, V], if they are asked for. */
+  readonly scores: Tensor[];
+}
+
+/** Queue the decoder for the token behind the first `length`, whose last one, or whole prompt, is not in the caches. */
+export function queueStep(
+  session: Session,
+  { prompts: [{ length: prompt }] }: Generation,
+  length: number,
+  at = 0,
+): void {
+  const past = length === prompt ? 0 : length - 1;
+  session.decode(past, length - past, at);
+}
+
+/** The device decides; the host waits for it every so many steps. */
+export class DeviceChooser implements Chooser {
+  readonly scores: Tensor[] = [];
+  readonly #rules: RuleRow;
+  readonly #noise: Noise | undefined;
+  readonly #numbers: number;
+
+  /** @param steps The steps between two reads. */
+  constructor(
+    readonly session: Session,
+    readonly generation: Generation,
+    readonly steps: number,
+    readonly signal?: AbortSignal,
+  ) {
+    const { vocabularySize } = session.runner.architecture.decoder;
+    const { blocks, width } = blocksOf(vocabularySize);
+    this.#numbers = blocks + width;
+    this.#rules = new RuleRow(rulesOf(generation), vocabularySize);
+    if (!generation.doSample) return;
+    this.#noise = new Noise(generation.seed);
+    session.write("temperature", Float32Array.of(generation.temperature));
+  }
+
+  async next(slots: readonly (Row | undefined)[], length: number): Promise<BigInt64Array[]> {
+    const { session, generation } = this;
+    const count = Math.min(this.steps, stepsOfNoise, generation.maxLength - length);
+    if (this.#noise) session.write("noise", this.#noiseOf(slots, length, count, this.#noise));
+    for (let at = 0; at < count; at++) {
+      this.#rules.write(session, length + at);
+      queueStep(session, generation, length + at, at);
+    }
+    const data = (await session.readTokens(this.signal)).data as BigInt64Array;
+    const { capacity } = session.sizes;
+    return slots.map((_, slot) => data.subarray(slot * capacity + length, slot * capacity + length + count));
+  }
+
+  /** The noise of the next steps, [steps, rows, numbers]. */
+  #noiseOf(slots: readonly (Row | undefined)[], length: number, count: number, noise: Noise): Float32Array {
+    const numbers = this.#numbers;
+    const all = new Float32Array(count * slots.length * numbers);
+    for (let at = 0; at < count; at++) {
+      slots.forEach((row, slot) => {
+        const from = (at * slots.length + slot) * numbers;
+        if (row) noise.fill(all.subarray(from, from + numbers), row.index, length + at);
+      });
+    }
+    return all;
+  }
+}
+
+/** Wait for a step's scores, `name` [rows, …, V], as one row each. */
+export async function readRows(session: Session, name: string, signal?: AbortSignal): Promise<Float32Array[]> {
+  const data = (await session.read(name, { signal })).data as Float32Array;
+  const width = data.length / session.rows;
+  return Array.from({ length: session.rows }, (_, row) => data.subarray(row * width, (row + 1) * width));
+}
+
+/** The host decides, by rules that see a row's tokens and all its scores. */
+export class HostChooser implements Chooser {
+  readonly scores: Tensor[] = [];
+  readonly #processors;
+  readonly #noise: Noise | undefined;
+  readonly #numbers: Float32Array<ArrayBuffer>;
+
+  constructor(readonly session: Session, readonly generation: Generation, readonly signal?: AbortSignal) {
+    const { prompts, maxLength, doSample, seed } = generation;
+    const { blocks, width } = blocksOf(session.runner.architecture.decoder.vocabularySize);
+    this.#processors = processorsOf(generation, { promptLength: prompts[0].length, maxLength });
+    this.#noise = doSample ? new Noise(seed) : undefined;
+    this.#numbers = new Float32Array(blocks + width);
+  }
+
+  async next(slots: readonly (Row | undefined)[], length: number): Promise<number[][]> {
+    const { session, generation: { outputScores, padTokenId } } = this;
+    queueStep(session, this.generation, length);
+    const read = await readRows(session, "logits", this.signal);
+    const tokens = slots.map((row, slot) => {
+      if (!row || (row.ended && !outputScores)) return padTokenId;
+      const { tokens } = row;
+      const history = row.ended ? [...tokens, ...Array(length - tokens.length).fill(padTokenId)] : tokens;
+      for (const process of this.#processors) process(history, read[slot]);
+      return row.ended ? padTokenId : this.#take(read[slot], row.index, length);
+    });
+    if (outputScores) {
+      const [{ buffer, length: width }] = read;
+      this.scores.push(new Tensor("float32", [read.length, width], new Float32Array(buffer as ArrayBuffer)));
+    }
+    session.writeTokens(tokens.map((token) => [token]), length);
+    return tokens.map((token) => [token]);
+  }
+
+  #take(scores: Float32Array, row: number, step: number): number {
+    return this.#noise ? draw(scores, this.#noise.fill(this.#numbers, row, step)) : best(scores);
+  }
+}
