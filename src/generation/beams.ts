@@ -4,11 +4,12 @@ import type { Generation } from "./options.ts";
 import { largest } from "./largest.ts";
 import { processorsOf } from "./processors.ts";
 import { Noise } from "./random.ts";
+import { compaction } from "./compaction.ts";
 import { queueStep, readRows } from "./choosers.ts";
 import type { Decoded } from "./rows.ts";
 import { RuleRow, rulesOf } from "./rules.ts";
 import { forbidden } from "./select.ts";
-import type { Session } from "./session.ts";
+import type { Move, Session } from "./session.ts";
 import { Tensor } from "../tensor/mod.ts";
 
 /** A text under way, or a finished one. */
@@ -51,7 +52,8 @@ class Picture {
   #finished: Beam[];
   #improvable = true;
 
-  constructor(prompt: readonly number[], readonly generation: Generation) {
+  /** @param index Its place among all pictures, which stays. */
+  constructor(prompt: readonly number[], readonly index: number, readonly generation: Generation) {
     const beams = Array.from({ length: generation.numBeams }, (_, row) => row);
     this.running = beams.map((row) => ({ tokens: prompt, score: row ? lowest : 0, finished: false, row }));
     this.#finished = beams.map((row) => ({ tokens: prompt, score: lowest, finished: false, row }));
@@ -171,13 +173,22 @@ function offerFromRows(session: Session, generation: Generation, scores: Tensor[
         if (picture.done && !outputScores) return [];
         for (const process of processors) process(picture.running[i].tokens, row);
         if (picture.done) return [];
-        const own = noise && ((id: number) => noise.at(p * numBeams + i, length, id));
+        const own = noise && ((id: number) => noise.at(picture.index * numBeams + i, length, id));
         return candidatesOf(row, candidatesKept(generation), own);
       })
     );
     if (outputScores) scores.push(stack(rows.flat()));
     return offered;
   };
+}
+
+/** Go on without the pictures that are done, where that saves enough. @returns Those in the session's new order. */
+function compact(session: Session, pictures: readonly Picture[], length: number): readonly Picture[] {
+  const { beams } = session.sizes;
+  const plan = compaction(pictures.flatMap(({ done }) => Array<boolean>(beams).fill(!done)), beams);
+  if (!plan) return pictures;
+  session.shrink(plan.to, plan.moves, length);
+  return plan.moves.pictures.map(([from]) => pictures[from]);
 }
 
 /** Decode with beams; the encoder's programs are queued before. */
@@ -188,7 +199,8 @@ export async function decodeBeams(
 ): Promise<Decoded> {
   const { prompts, maxLength, numBeams, padTokenId, eosTokenIds } = generation;
   const promptLength = prompts[0].length;
-  const pictures = prompts.map((prompt) => new Picture(prompt, generation));
+  const pictures = prompts.map((prompt, index) => new Picture(prompt, index, generation));
+  let active: readonly Picture[] = pictures;
   const scores: Tensor[] = [];
   const { selection } = session.shape;
   const offer = selection.kind === "candidates"
@@ -196,23 +208,23 @@ export async function decodeBeams(
     : offerFromRows(session, generation, scores, signal);
   session.writeTokens(prompts.flatMap((prompt) => Array(numBeams).fill(prompt)));
   for (let length = promptLength;; length++) {
-    const offered = await offer(pictures, length);
+    const offered = await offer(active, length);
     let open = false;
-    pictures.forEach((picture, p) => {
+    active.forEach((picture, p) => {
       if (!picture.done && picture.advance(offered[p])) open = true;
     });
     signal?.throwIfAborted();
-    if (!open || pictures.every(({ done }) => done)) break;
-    const moves: [number, number][] = [];
-    const tokens = pictures.flatMap((picture, p) => {
-      if (picture.done) return Array.from({ length: numBeams }, () => [padTokenId]);
-      const placed = picture.place();
-      for (const [from, to] of placed.moves) moves.push([p * numBeams + from, p * numBeams + to]);
-      return placed.beams.map((beam) => [beam.tokens[length]]);
-    });
+    if (!open || active.every(({ done }) => done)) break;
+    const placed = active.map((picture) => picture.done ? undefined : picture.place());
+    const moves = placed.flatMap((place, p) =>
+      place?.moves.map(([from, to]): Move => [p * numBeams + from, p * numBeams + to]) ?? []
+    );
     // After the prompt all beams of a picture have the same caches.
     if (length > promptLength && moves.length > 0) session.moveRows(moves, length);
-    session.writeTokens(tokens, length);
+    const idle = Array<readonly number[]>(numBeams).fill([padTokenId]);
+    session.writeTokens(placed.flatMap((place) => place?.beams.map((beam) => [beam.tokens[length]]) ?? idle), length);
+    // Scores are those of all rows.
+    if (!generation.outputScores) active = compact(session, active, length + 1);
   }
   const best = pictures.flatMap((picture) => picture.best.slice(0, generation.numReturnSequences));
   const longest = Math.max(...best.map(({ tokens }) => tokens.length));

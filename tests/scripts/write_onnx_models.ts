@@ -2,7 +2,7 @@
 // the embedded model, their weights bound or lying in a file, and one model for each operator that ONNX lowers.
 import { toOnnx } from "../../backends/onnx/mod.ts";
 import { supportsNode } from "../../backends/onnx/mod.ts";
-import { buildCandidateSelect, buildGreedySelect } from "../../src/generation/select.ts";
+import { buildSelect, type Selection } from "../../src/generation/select.ts";
 import { type Graph, GraphBuilder, type Operator } from "../../src/graph/mod.ts";
 import { architectureOf, buildCrossKeysValues, buildDecode, buildEncode } from "../../src/models/mod.ts";
 import { VisionEncoderDecoderConfig } from "../../src/models/mod.ts";
@@ -35,8 +35,15 @@ for (const external of [false, true]) {
   write(`decode_${tag}`, buildDecode(architecture), external);
 }
 
-write("select_greedily", buildGreedySelect(architecture.decoder.vocabularySize), false);
-write("select_candidates", buildCandidateSelect(architecture.decoder.vocabularySize, 8), false);
+const selections: readonly Selection[] = [
+  { kind: "greedy", ruled: true },
+  { kind: "sample", ruled: true, topK: 50 },
+  { kind: "candidates", ruled: true, count: 8 },
+  { kind: "logProbabilities" },
+];
+for (const selection of selections) {
+  write(`select_${selection.kind}`, buildSelect(selection, architecture.decoder.vocabularySize)!, false);
+}
 
 const cases = new URL("../fixtures/operators/", import.meta.url);
 for (const file of ["operators", "extra"]) {
