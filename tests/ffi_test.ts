@@ -1,10 +1,12 @@
 import { load } from "../backends/ffi/mod.ts";
+import { edgeConformance } from "./conformance/edges.ts";
 import { readsLines } from "./conformance/lines.ts";
 import { modelConformance } from "./conformance/models.ts";
 import { operatorConformance } from "./conformance/operators.ts";
 import { seamProofs } from "./conformance/seam.ts";
 
 operatorConformance("ffi", load, 1e-5);
+edgeConformance("ffi", load);
 seamProofs("ffi", load, 1e-5);
 modelConformance("ffi", load, 1e-4);
 readsLines("ffi", load, 120);

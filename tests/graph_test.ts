@@ -7,6 +7,7 @@ import {
   GraphBuilder,
   multiplyDimensions,
   resolveDimension,
+  resolveShape,
   type Value,
 } from "../src/graph/mod.ts";
 import {
@@ -47,7 +48,8 @@ Deno.test("dimensions resolve to lengths, and name the size that is missing", ()
   assertEquals(resolveDimension("batch*beams", { batch: 2, beams: 3 }), 6);
   assertEquals(resolveDimension("past+T-1", { past: 4, T: 1 }), 4);
   assertThrows(() => resolveDimension("past+T", { T: 1 }), ShapeError, '"past"');
-  assertThrows(() => resolveDimension("T-2", { T: 1 }), ShapeError, "-1");
+  assertEquals(resolveDimension("T-2", { T: 1 }), -1);
+  assertThrows(() => resolveShape([3, "T-2"], { T: 1 }), ShapeError, "-1");
   assertThrows(() => dimension("T+"), ShapeError, '"T+"');
 });
 

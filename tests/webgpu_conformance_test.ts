@@ -1,10 +1,12 @@
 import { load } from "../backends/webgpu/mod.ts";
+import { edgeConformance } from "./conformance/edges.ts";
 import { readsLines } from "./conformance/lines.ts";
 import { modelConformance } from "./conformance/models.ts";
 import { operatorConformance } from "./conformance/operators.ts";
 import { seamProofs } from "./conformance/seam.ts";
 
 operatorConformance("webgpu", load, 2e-4);
+edgeConformance("webgpu", load);
 seamProofs("webgpu", load, 2e-4);
 modelConformance("webgpu", load, 2e-4);
 readsLines("webgpu", load, 120);

@@ -6,6 +6,7 @@ import { add, attention, layerNormalization, linear, matmul, softmax, topK } fro
 import { prepare } from "../src/passes/mod.ts";
 import { Tensor } from "../src/tensor/mod.ts";
 import { assertClose } from "./conformance/closeness.ts";
+import { edgeConformance } from "./conformance/edges.ts";
 import { execute, memorySource } from "./conformance/execute.ts";
 import { operatorConformance } from "./conformance/operators.ts";
 
@@ -143,4 +144,5 @@ for (const profile of profiles) {
 
 for (const profile of ["gpu"] as const) {
   operatorConformance(`webgpu with ${profile} kernels`, () => loadWithProfile(profile), tolerance);
+  edgeConformance(`webgpu with ${profile} kernels`, () => loadWithProfile(profile));
 }

@@ -5,9 +5,6 @@ import { bytesPerElement, type DataType, sizeOf, type TypedArray, viewArray } fr
 import { onnxTypes } from "../onnx/model.ts";
 import { OutPointer, type Runtime } from "./runtime.ts";
 
-/** Room for at least this many elements is asked for: a tensor without elements has an address too. */
-const leastElements = 1;
-
 /** An OrtValue that owns its memory. */
 export class OrtValue {
   /** The elements, in ONNX Runtime's memory. */
@@ -18,20 +15,20 @@ export class OrtValue {
 
   constructor(readonly runtime: Runtime, readonly dataType: DataType, readonly shape: readonly number[]) {
     const { api } = runtime;
-    const room = sizeOf(shape) === 0 ? [leastElements] : shape;
-    const lengths = BigInt64Array.from(room, BigInt);
+    const lengths = BigInt64Array.from(shape, BigInt);
     this.pointer = runtime.create(
       `allocate ${dataType} [${shape}]`,
-      (out) => api.createTensorAsOrtValue(runtime.allocator, lengths, BigInt(room.length), onnxTypes[dataType], out),
+      (out) => api.createTensorAsOrtValue(runtime.allocator, lengths, BigInt(shape.length), onnxTypes[dataType], out),
     );
     const address = new OutPointer();
     runtime.check(
       api.getTensorMutableData(this.pointer, address.buffer as BigUint64Array<ArrayBuffer>),
       "find a tensor",
     );
-    this.address = address.value;
-    const bytes = sizeOf(room) * bytesPerElement(dataType);
-    const buffer = Deno.UnsafePointerView.getArrayBuffer(this.address, bytes);
+    // A tensor without elements has no memory; any address will do for what is not read.
+    this.address = sizeOf(shape) === 0 ? this.pointer : address.value;
+    const bytes = sizeOf(shape) * bytesPerElement(dataType);
+    const buffer = bytes === 0 ? new ArrayBuffer(0) : Deno.UnsafePointerView.getArrayBuffer(this.address, bytes);
     this.data = viewArray(dataType, buffer, 0, sizeOf(shape));
     runtime.counters.liveHandles++;
   }

@@ -1,5 +1,6 @@
 // The elementwise kernels. Numbers are computed in float64 and stored in the output's type.
 import type { AttributesOf, elementwise } from "../../src/operators/mod.ts";
+import { toBfloat16, toFloat32 } from "../../src/tensor/mod.ts";
 import { allocateOutput, broadcastData, type Kernel } from "./kernel.ts";
 
 type Name = keyof typeof elementwise;
@@ -77,8 +78,11 @@ export const elementwiseKernels: { [K in Name]: Kernel<AttributesOf<K>> } = {
       ? (value) => value == 0 ? 0 : 1
       : dataType === "int64"
       ? (value) => BigInt(Math.trunc(Number(value)))
+      : dataType === "bfloat16"
+      ? (value) => toBfloat16(Number(value))
       : Number;
-    for (let i = 0; i < y.size; i++) y.data[i] = convert(x.data[i]) as never;
+    const from = x.dataType === "bfloat16" ? toFloat32("bfloat16", x.data) : x.data;
+    for (let i = 0; i < y.size; i++) y.data[i] = convert(from[i]) as never;
     return [y];
   },
 };

@@ -2,8 +2,16 @@
 import { FormatError, ShapeError } from "../errors.ts";
 import { isFloat, sizeOf } from "../tensor/mod.ts";
 import type { DeviceTensor, ParameterSource } from "./backend.ts";
-import { dimensionNames, formatShape, resolveDimension, resolveShape, type Shape, type Sizes } from "./dimension.ts";
-import type { Graph } from "./graph.ts";
+import {
+  type Dimension,
+  dimensionNames,
+  formatShape,
+  resolveDimension,
+  resolveShape,
+  type Shape,
+  type Sizes,
+} from "./dimension.ts";
+import type { Graph, Node } from "./graph.ts";
 
 /**
  * Check that a source has every parameter of a graph, in its shape.
@@ -40,11 +48,34 @@ export function sizeNames(graph: Graph): Set<string> {
   return names;
 }
 
-/** One use of a program: its sizes, and which of them every execution must keep. */
+/** A number that no execution may make negative, and the node that says so. */
+interface Bound {
+  readonly dimension: Dimension;
+  readonly node: Node;
+}
+
+/** The bounds of a graph's nodes that depend on sizes, each once. */
+function boundsOf(graph: Graph): Bound[] {
+  const bounds = new Map<Dimension, Bound>();
+  for (const node of graph.nodes) {
+    const lengths = node.outputs.flatMap(({ shape }) => shape);
+    for (const bound of [...lengths, ...node.operator.bounds?.(node.inputs, node.attributes) ?? []]) {
+      // A sum of sizes cannot be negative.
+      if (typeof bound === "string" && bound.includes("-") && !bounds.has(bound)) {
+        bounds.set(bound, { dimension: bound, node });
+      }
+    }
+  }
+  return [...bounds.values()];
+}
+
+/** One use of a program: its sizes, which of them every execution must keep, and what they may not exceed. */
 export interface Binding {
+  readonly graph: Graph;
   readonly maxima: Sizes;
   /** The sizes that stand in the shape of an input, a state or an output. */
   readonly fixed: ReadonlySet<string>;
+  readonly bounds: readonly Bound[];
 }
 
 /**
@@ -78,15 +109,15 @@ export function checkBinding(graph: Graph, tensors: Readonly<Record<string, Devi
       fail(`it has no input, state or output "${name}"`);
     }
   }
-  return { maxima, fixed };
+  return { graph, maxima, fixed, bounds: boundsOf(graph) };
 }
 
 /**
  * The sizes of one execution.
  *
- * @throws {ShapeError} If a size is over its maximum, or one that must keep it.
+ * @throws {ShapeError} If a size is over its maximum, or one that must keep it, or together they reach outside a tensor.
  */
-export function sizesOfRun({ maxima, fixed }: Binding, sizes: Sizes = {}): Sizes {
+export function sizesOfRun({ graph, maxima, fixed, bounds }: Binding, sizes: Sizes = {}): Sizes {
   for (const [name, size] of Object.entries(sizes)) {
     const maximum = maxima[name];
     if (maximum === undefined || size > maximum || size < 0 || !Number.isInteger(size)) {
@@ -96,7 +127,18 @@ export function sizesOfRun({ maxima, fixed }: Binding, sizes: Sizes = {}): Sizes
       throw new ShapeError(`Cannot run with ${name} = ${size}: it is ${maximum} in the shape of a bound tensor`);
     }
   }
-  return { ...maxima, ...sizes };
+  const all = { ...maxima, ...sizes };
+  for (const { dimension, node: { operator: { name }, label } } of bounds) {
+    const value = resolveDimension(dimension, all);
+    if (value >= 0) continue;
+    const given = dimensionNames(dimension).map((size) => `${size} = ${all[size]}`).join(", ");
+    throw new ShapeError(
+      `Cannot run ${graph.name} with ${given}: ${name}${label && ` (at ${label})`} would reach outside its tensor, ` +
+        `since ${dimension} is ${value}`,
+      { op: name, label },
+    );
+  }
+  return all;
 }
 
 /** The value of a dimension attribute in one execution; absent ones are `otherwise`. */

@@ -107,9 +107,9 @@ export function dimensionNames(dimension: Dimension): string[] {
 }
 
 /**
- * The length that a dimension has for given sizes.
+ * The number that a dimension is for given sizes; a position may be negative, a length may not.
  *
- * @throws {ShapeError} If a name has no size, or the length would be negative.
+ * @throws {ShapeError} If a name has no size.
  */
 export function resolveDimension(dimension: Dimension, sizes: Sizes): number {
   if (typeof dimension === "number") return dimension;
@@ -127,13 +127,20 @@ export function resolveDimension(dimension: Dimension, sizes: Sizes): number {
     }
     total += product;
   }
-  if (total < 0) throw new ShapeError(`Cannot resolve the dimension "${dimension}": it would be ${total}`);
   return total;
 }
 
-/** The shape that has every named axis replaced by its length. */
+/**
+ * The shape that has every named axis replaced by its length.
+ *
+ * @throws {ShapeError} If a name has no size, or a length would be negative.
+ */
 export function resolveShape(shape: Shape, sizes: Sizes): number[] {
-  return shape.map((dimension) => resolveDimension(dimension, sizes));
+  return shape.map((dimension) => {
+    const length = resolveDimension(dimension, sizes);
+    if (length < 0) throw new ShapeError(`Cannot resolve the dimension "${dimension}": it would be ${length}`);
+    return length;
+  });
 }
 
 /** A shape for people: `[batch, 197, 768]`. */

@@ -1,7 +1,7 @@
 // What an operator is: a name, a shape rule and, for a composite, its definition in smaller operators.
 // The graph knows operators only through this interface; the operators themselves are in src/operators.
 import type { DataType } from "../tensor/mod.ts";
-import type { Shape } from "./dimension.ts";
+import type { Dimension, Shape } from "./dimension.ts";
 import type { Value } from "./graph.ts";
 
 /** What is known of a value when the graph is built: its data type and its shape. */
@@ -28,6 +28,8 @@ export interface Operator<A extends object = object> {
    * @throws {OperandError} If the operands do not fit.
    */
   infer(inputs: readonly TensorType[], attributes: A): readonly TensorType[];
+  /** What may not be negative in a run beside the lengths of the outputs: positions, and the room behind them. */
+  bounds?(inputs: readonly TensorType[], attributes: A): readonly Dimension[];
   /** The same computation in smaller operators: definition, gradient, fallback and test oracle at once. */
   decompose?(inputs: readonly Value[], attributes: A): readonly Value[];
 }

@@ -14,7 +14,7 @@ import { matmul, transposeLast } from "./matmul.ts";
 import { reshape, slice } from "./movement.ts";
 import { softmax } from "./normalization.ts";
 import { range } from "./reduction.ts";
-import { broadcastShapes, floatType, sameShape } from "./rules.ts";
+import { broadcastShapes, floatType, roomAfter, sameShape } from "./rules.ts";
 
 /** The attributes of `attention`. */
 export interface AttentionAttributes {
@@ -64,6 +64,7 @@ const attentionOperator: Operator<AttentionAttributes> = {
       shape: [rows, heads, T, value.shape[3]],
     }];
   },
+  bounds: (inputs, { length }) => length === undefined ? [] : [length, roomAfter(inputs[1].shape[2], 0, length)],
   decompose: ([query, key, value, mask], { causal = false, length, scale }) => {
     const { builder, dataType } = query;
     const [rows, heads, T, D] = query.shape;
@@ -108,7 +109,8 @@ export const attentions = { attention: attentionOperator };
  * @param query Shape [rows, H, T, D].
  * @param key Shape [batch, H, S, D]; rows = batch · beams, and the beams of a row share its keys.
  * @param value Shape [batch, H, S, E].
- * @param options.mask Added to the products, broadcast to [rows or batch, H, T, S].
+ * @param options.mask Added to the products, broadcast to [rows or batch, H, T, S]. With `causal` a query whose keys it
+ * all lowers by 1e30 or more may see any of them.
  * @returns Shape [rows, H, T, E].
  */
 export function attention(

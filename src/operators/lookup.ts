@@ -1,6 +1,6 @@
 // Operators that read or write at computed positions: tables, and states in place.
 import { addDimensions, type Dimension, formatShape, OperandError, type Operator, type Value } from "../graph/mod.ts";
-import { checkIndices, floatType, normalizeAxis, sameShape, sameType } from "./rules.ts";
+import { checkIndices, floatType, normalizeAxis, roomAfter, sameShape, sameType } from "./rules.ts";
 
 const gatherOperator: Operator<{ axis: number }> = {
   name: "gather",
@@ -43,6 +43,10 @@ const cacheAppendOperator: Operator<{ axis: number; at: Dimension }> = {
       throw new OperandError(`positions ${at} to ${end} are outside axis ${along}, which has ${capacity}`);
     }
     return [{ dataType: sameType([state, x]), shape: state.shape }];
+  },
+  bounds: ([state, x], { axis, at }) => {
+    const along = normalizeAxis(axis, state.shape.length);
+    return [at, roomAfter(state.shape[along], at, x.shape[along])];
   },
 };
 

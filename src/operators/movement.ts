@@ -10,7 +10,7 @@ import {
   type Shape,
   type Value,
 } from "../graph/mod.ts";
-import { broadcastShapes, normalizeAxis, sameShape, sameType } from "./rules.ts";
+import { broadcastShapes, normalizeAxis, roomAfter, sameShape, sameType } from "./rules.ts";
 
 const reshapeOperator: Operator<{ shape: Shape }> = {
   name: "reshape",
@@ -81,6 +81,7 @@ const sliceOperator: Operator<{ starts: Shape; sizes: Shape }> = {
     });
     return [{ dataType: x.dataType, shape: sizes }];
   },
+  bounds: ([x], { starts, sizes }) => [...starts, ...starts.map((start, i) => roomAfter(x.shape[i], start, sizes[i]))],
 };
 
 const padOperator: Operator<{ beginning: Shape; ending: Shape; value?: number }> = {
@@ -98,6 +99,7 @@ const padOperator: Operator<{ beginning: Shape; ending: Shape; value?: number }>
       shape: x.shape.map((length, i) => addDimensions(length, addDimensions(beginning[i], ending[i]))),
     }];
   },
+  bounds: (_, { beginning, ending }) => [...beginning, ...ending],
 };
 
 /** The primitives that move data. */

@@ -1,5 +1,5 @@
 // What shape rules share: broadcasting, axes and checks of data types.
-import { type Dimension, formatShape, OperandError, type Shape, type TensorType } from "../graph/mod.ts";
+import { addDimensions, type Dimension, formatShape, OperandError, type Shape, type TensorType } from "../graph/mod.ts";
 import { type DataType, isFloat } from "../tensor/mod.ts";
 
 /** The attributes of an operator that has none. */
@@ -46,6 +46,11 @@ export function checkIndices(input: TensorType): void {
   if (input.dataType !== "int64" && input.dataType !== "int32") {
     throw new OperandError(`indices must be int64 or int32, not ${input.dataType}`);
   }
+}
+
+/** The positions that are left of an axis behind `size` of them from `start` on. */
+export function roomAfter(length: Dimension, start: Dimension, size: Dimension): Dimension {
+  return addDimensions(length, addDimensions(start, size), -1);
 }
 
 /** Whether two shapes are equal. */

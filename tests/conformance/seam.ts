@@ -305,6 +305,21 @@ function refusesMisuse(name: string, load: Load): void {
   });
 }
 
+function refusesToReachOutside(name: string, load: Load): void {
+  Deno.test(`${name} refuses sizes that reach outside of a tensor, and stays usable`, async () => {
+    await using backend = await load();
+    using weights = await backend.open(memorySource({ table: numbers(1, 31, 16), weight: numbers(2, 31, 16) }));
+    using program = await backend.compile(prepare(toyDecoder(31, 16), backend), weights);
+    using tokens = backend.allocate("int64", [1, 9]);
+    using run = program.bind({ tokens }, { rows: 1, capacity: 9, past: 9 });
+    for (const past of [8, 9]) {
+      assertThrows(() => run.enqueue({ past }), ShapeError, `Cannot run toy decoder with capacity = 9, past = ${past}`);
+    }
+    run.enqueue({ past: 7 });
+    assertEquals((await backend.read(tokens)).shape, [1, 9]);
+  });
+}
+
 function releasesEverything(name: string, load: Load): void {
   Deno.test(`${name} releases every handle, and disposing twice is harmless`, async () => {
     const backend = await load();
@@ -339,5 +354,6 @@ export function seamProofs(name: string, load: Load, tolerance: number): void {
   oneCompileEveryLength(name, load, tolerance);
   copiesRows(name, load);
   refusesMisuse(name, load);
+  refusesToReachOutside(name, load);
   releasesEverything(name, load);
 }

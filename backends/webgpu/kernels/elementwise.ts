@@ -3,7 +3,7 @@ import type { DataType } from "../../../src/tensor/mod.ts";
 import type { AttributesOf, elementwise } from "../../../src/operators/mod.ts";
 import type { Profile } from "../profile.ts";
 import { broadcastView, type View } from "../view.ts";
-import { declareActivation, declareErf, declareTanh, sigmoid } from "./functions.ts";
+import { declareActivation, declareErf, sigmoid } from "./functions.ts";
 import { type Dispatch, elementsOf, elementType, Shader } from "./shader.ts";
 
 /** An operand of an expression: elements of a view, a number, or an expression that has no kernel of its own. */
@@ -31,18 +31,17 @@ const call = (name: string): Code<object> => () => ([x]) => `${name}(${x})`;
 
 function power(exponent: number): Expression["code"] {
   if (exponent === 0) return () => "1.0";
+  if (exponent < 0) return (operands, shader) => `(1.0 / ${power(-exponent)(operands, shader)})`;
   if (exponent === 0.5) return ([x]) => `sqrt(${x})`;
-  if (Number.isInteger(exponent) && Math.abs(exponent) <= 8) {
-    const product = (x: string) => Array(Math.abs(exponent)).fill(x).join(" * ");
-    return ([x]) => exponent > 0 ? `(${product(x)})` : `(1.0 / (${product(x)}))`;
-  }
+  if (Number.isInteger(exponent) && exponent <= 8) return ([x]) => `(${Array(exponent).fill(x).join(" * ")})`;
   if (!Number.isInteger(exponent)) return ([x], shader) => `pow(${x}, ${shader.float(exponent)})`;
   const odd = exponent % 2 !== 0;
   return ([x], shader) => `(pow(abs(${x}), ${shader.float(exponent)})${odd ? ` * sign(${x})` : ""})`;
 }
 
 function conversion(from: DataType, to: DataType): Expression["code"] {
-  if (to === "bool") return ([x]) => `select(0u, 1u, ${x} != ${elementType(from)}(0))`;
+  // Not `!=`, of which the software adapter makes an ordered comparison: NaN is true.
+  if (to === "bool") return ([x]) => `select(1u, 0u, ${x} == ${elementType(from)}(0))`;
   if (to === "float16") return ([x]) => `unpack2x16float(pack2x16float(vec2f(f32(${x}), 0.0))).x`;
   if (to === "bfloat16") {
     return ([x], shader) => {
@@ -71,10 +70,10 @@ const codes: { [K in Name]: Code<AttributesOf<K>> } = {
   sqrt: call("sqrt"),
   exp: call("exp"),
   log: call("log"),
-  tanh: () => ([x], shader) => `${declareTanh(shader, "f32")}(${x})`,
+  tanh: () => ([x], shader) => `${declareActivation(shader, "tanh", "f32")}(${x})`,
   erf: () => ([x], shader) => `${declareErf(shader, "f32")}(${x})`,
   sigmoid: () => ([x]) => sigmoid(x),
-  relu: () => ([x]) => `max(${x}, 0.0)`,
+  relu: () => ([x], shader) => `${declareActivation(shader, "relu", "f32")}(${x})`,
   neg: call("-"),
   abs: call("abs"),
   pow: ({ exponent }) => power(exponent),

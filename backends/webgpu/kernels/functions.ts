@@ -25,10 +25,12 @@ export function declareErf(shader: Shader, type: FloatType): string {
   return name;
 }
 
-/** Declare tanh for any x (the built-in one overflows) and return its name. */
-export function declareTanh(shader: Shader, type: FloatType): string {
+/** Declare tanh for any x (the built-in one overflows, a clamp loses NaN) and return its name. */
+function declareTanh(shader: Shader, type: FloatType): string {
   const name = `tanh_${type}`;
-  shader.declare(`fn ${name}(x: ${type}) -> ${type} { return tanh(clamp(x, ${type}(-15.0), ${type}(15.0))); }`);
+  shader.declare(
+    `fn ${name}(x: ${type}) -> ${type} { return select(tanh(x), sign(x), abs(x) > ${type}(15.0)); }`,
+  );
   return name;
 }
 
@@ -39,9 +41,9 @@ export function sigmoid(x: string): string {
 
 /** Declare an activation and return its name. */
 export function declareActivation(shader: Shader, activation: Activation, type: FloatType): string {
-  const name = `${activation}_${type}`;
   const bodies: Record<Activation, () => string> = {
-    relu: () => `max(x, ${type}(0.0))`,
+    // NaN stays.
+    relu: () => `select(x, ${type}(0.0), x < ${type}(0.0))`,
     gelu: () => `0.5 * x * (1.0 + ${declareErf(shader, type)}(x * 0.7071067812))`,
     geluTanh: () => `0.5 * x * (1.0 + ${declareTanh(shader, type)}(0.7978845608 * (x + 0.044715 * x * x * x)))`,
     geluQuick: () => `x * ${sigmoid("(1.702 * x)")}`,
@@ -50,6 +52,7 @@ export function declareActivation(shader: Shader, activation: Activation, type: 
     sigmoid: () => sigmoid("x"),
   };
   const body = bodies[activation]();
+  const name = `activate_${activation}_${type}`;
   shader.declare(`fn ${name}(x: ${type}) -> ${type} { return ${body}; }`);
   return name;
 }
