@@ -1,7 +1,6 @@
 // A model written as Python's save_pretrained writes it: config.json, generation_config.json and the weights.
-import { writeCheckpoint, writeFileAtomically } from "./checkpoint/mod.ts";
+import { writeCheckpoint } from "./checkpoint/mod.ts";
 import type { GenerationConfig } from "./generation/mod.ts";
-import { toPath } from "./hub/mod.ts";
 import { isRecord, type ModelParameters, type VisionEncoderDecoderConfig } from "./models/mod.ts";
 import type { DataType, Tensor } from "./tensor/mod.ts";
 
@@ -35,7 +34,7 @@ function toJson(value: unknown): string {
 }
 
 /**
- * Write a model. Every file appears whole or not at all.
+ * Write a model. Every file appears whole or not at all, and all of them in the same moment.
  *
  * @param folder The folder, made if it is missing.
  * @throws {OptionError} If `maxShardSize` is no size.
@@ -50,10 +49,8 @@ export async function saveModel(folder: string | URL, model: Savable, options: S
     parameters: types,
     read: (name: string) => Promise.resolve(parameters.buffers.get(name) ?? read(name)),
   };
-  const { maxShardSize } = options;
-  await writeCheckpoint(folder, source, maxShardSize === undefined ? {} : { maxShardSize });
-  const path = toPath(folder).replace(/(?<=.)[/\\]+$/, "");
   const whole = { ...config.toFile(), architectures: ["VisionEncoderDecoderModel"], dtype: parameters.dataType };
-  await writeFileAtomically(`${path}/config.json`, toJson(whole));
-  await writeFileAtomically(`${path}/generation_config.json`, toJson(generationConfig));
+  const files = { "config.json": toJson(whole), "generation_config.json": toJson(generationConfig) };
+  const { maxShardSize } = options;
+  await writeCheckpoint(folder, source, maxShardSize === undefined ? { files } : { files, maxShardSize });
 }

@@ -1,4 +1,6 @@
-// Saves that are killed with SIGKILL at 30 moments: the folder holds a whole checkpoint each time, never a mixture.
+// Saves that are killed with SIGKILL at 30 moments: the folder holds a whole checkpoint each time, never a mixture, and
+// every file of it is whole. Only between the renames of a changed config.json and of the weights, some microseconds, may
+// the one be newer than the other.
 import { assert, assertEquals } from "@std/assert";
 import { readCheckpoint } from "../src/checkpoint/mod.ts";
 
@@ -21,7 +23,8 @@ const [folder, first] = [Deno.args[0], Number(Deno.args[1])];
 for (let version = first;; version++) {
   const data = new Float32Array(${length}).fill(version);
   const tensors = new Map(Array.from({ length: ${names} }, (_, i) => ["w" + i, new Tensor("float32", [${length}], data)]));
-  await writeCheckpoint(folder, tensors, { maxShardSize: [1e9, 1e6, 1e6, 5e5, 5e5][version % 5] });
+  const files = { "config.json": JSON.stringify({ version }) + " ".repeat(2000), "generation_config.json": "{}" };
+  await writeCheckpoint(folder, tensors, { maxShardSize: [1e9, 1e6, 1e6, 5e5, 5e5][version % 5], files });
   console.log(version);
 }
 `;
@@ -56,6 +59,10 @@ Deno.test("a save killed at any moment leaves a whole checkpoint", async () => {
       assertEquals(values.size, 1, `moment ${moment} left a mixture of ${[...values]}`);
       const [found] = values;
       assert(found === last || found === last + 1, `moment ${moment}: ${found} after ${last} was saved`);
+      const text = await Deno.readTextFile(`${target}/config.json`);
+      const { version: configured } = JSON.parse(text);
+      assert(text.length > 2000 && (configured === found || configured === last + 1), `${configured} with ${found}`);
+      assertEquals(await Deno.readTextFile(`${target}/generation_config.json`), "{}");
       seen.add(found);
       version = last + 1;
     }

@@ -5,11 +5,10 @@ import {
   readCheckpoint,
   type TensorSource,
   writeCheckpoint,
-  writeFileAtomically,
   writeSafetensors,
 } from "../src/checkpoint/mod.ts";
 import { FormatError, OptionError } from "../src/errors.ts";
-import { openRepository } from "../src/hub/mod.ts";
+import { openRepository, writeFileAtomically } from "../src/hub/mod.ts";
 import { Tensor } from "../src/tensor/mod.ts";
 
 const fixtures = new URL("fixtures/", import.meta.url).pathname;
@@ -152,10 +151,57 @@ Deno.test("writeCheckpoint() writes a checkpoint of no tensors, and scalars and 
 
 Deno.test("writeFileAtomically() replaces a file as a whole", async () => {
   await withFolder(async (folder) => {
-    await writeFileAtomically(`${folder}/x.json`, "first, and longer");
-    await writeFileAtomically(`${folder}/x.json`, new TextEncoder().encode("second ü"));
+    await writeFileAtomically(folder, "x.json", "first, and longer");
+    await writeFileAtomically(folder, "x.json", new TextEncoder().encode("second ü"));
     assertEquals(await Deno.readTextFile(`${folder}/x.json`), "second ü");
-    await assertRejects(() => writeFileAtomically(`${folder}/none/x.json`, ""), Deno.errors.NotFound);
+    await assertRejects(() => writeFileAtomically(`${folder}/none`, "x.json", ""), Deno.errors.NotFound);
     assertEquals(listing(folder), ["x.json"]);
+  });
+});
+
+Deno.test("saves at the same time leave one of them, whole, with its files", async () => {
+  await withFolder(async (folder) => {
+    for (let round = 0; round < 12; round++) {
+      await Promise.all([16, 16, 32, 99].map((maxShardSize, i) =>
+        writeCheckpoint(folder, tensors(4 * round + i), {
+          maxShardSize,
+          files: { "config.json": String(4 * round + i), "same.json": "{}" },
+        })
+      ));
+      const saved = Number(await Deno.readTextFile(`${folder}/config.json`));
+      assert(saved >= 4 * round, String(saved));
+      assertEquals(await readCheckpoint(folder), tensors(saved));
+      const names = listing(folder), shards = [3, 3, 2, 1][saved % 4];
+      assertEquals(names.length, 2 + shards + Number(shards > 1), names.join());
+    }
+  });
+});
+
+Deno.test("a save that finds the disk full leaves the old checkpoint and nothing else", async () => {
+  if (Deno.build.os === "windows") return console.log("not tested: it needs a shell that limits a file's size");
+  await withFolder(async (folder) => {
+    const large = (n: number) => new Map([["a", value(n, 1000)], ["b", value(n, 100_000)]]);
+    const files = { "config.json": "{}" };
+    await writeCheckpoint(`${folder}/model`, large(1), { files });
+    const before = listing(`${folder}/model`);
+    const module = (path: string) => JSON.stringify(import.meta.resolve(path));
+    await Deno.writeTextFile(
+      `${folder}/save.ts`,
+      `import { writeCheckpoint } from ${module("../src/checkpoint/mod.ts")};
+       import { Tensor } from ${module("../src/tensor/mod.ts")};
+       const value = (size) => new Tensor("float32", [size], new Float32Array(size).fill(2));
+       const tensors = new Map([["a", value(1000)], ["b", value(100_000)]]);
+       for (const maxShardSize of [1e6, 5e3]) {
+         const files = { "config.json": "{ }" };
+         await writeCheckpoint(Deno.args[0], tensors, { maxShardSize, files }).catch(({ message }) => console.log(message));
+       }`,
+    );
+    // A file may have 100 blocks of 512 bytes; what is written beyond fails as on a full disk.
+    const limited = `trap "" XFSZ; ulimit -f 100; exec "$0" run --no-check --no-config -A "$1/save.ts" "$1/model"`;
+    const { stdout } = await new Deno.Command("sh", { args: ["-c", limited, Deno.execPath(), folder] }).output();
+    assertEquals(new TextDecoder().decode(stdout).trim().split("\n").length, 2, new TextDecoder().decode(stdout));
+    assertEquals(listing(`${folder}/model`), before);
+    assertEquals(await readCheckpoint(`${folder}/model`), large(1));
+    assertEquals(await Deno.readTextFile(`${folder}/model/config.json`), "{}");
   });
 });

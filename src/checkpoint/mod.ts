@@ -1,5 +1,4 @@
 // Reading and writing checkpoints.
-export { writeFileAtomically } from "./atomic_file.ts";
 export { Checkpoint, openCheckpoint } from "./checkpoint.ts";
 export { parameterName } from "./names.ts";
 export { readCheckpoint } from "./read_checkpoint.ts";

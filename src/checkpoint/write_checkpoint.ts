@@ -1,8 +1,8 @@
 // Writing a model's weights into a folder: one file, or shards with an index. At every moment the folder holds one whole
-// checkpoint: new files get names that the old checkpoint does not use, one rename makes them current, then old ones go.
+// checkpoint: all new files are on the disk, and shards have names that the old checkpoint does not use, before one rename
+// makes them current; then the old ones go. Writers in other processes take turns with the renames.
 import { OptionError } from "../errors.ts";
-import { toPath } from "../hub/mod.ts";
-import { PendingFile, removeStaleFiles, writeFileAtomically } from "./atomic_file.ts";
+import { lockFolder, PendingFile, removeStaleFiles, syncFolder, toFolderPath } from "../hub/mod.ts";
 import { byteLengthOf, sourceOf, type TensorSource, type WriteOptions, writeTensors } from "./write_safetensors.ts";
 import { sizeOf, type Tensor } from "../tensor/mod.ts";
 
@@ -15,6 +15,8 @@ export interface WriteCheckpointOptions extends WriteOptions {
    * @default "50GB"
    */
   maxShardSize?: number | string;
+  /** Small files by name that belong to the weights, such as config.json: they are replaced in the same moment. */
+  files?: Readonly<Record<string, string>>;
 }
 
 const single = "model.safetensors";
@@ -25,7 +27,7 @@ const shardName = /^model(-[0-9a-f]{8})?-\d{5}-of-\d{5}\.safetensors$/;
  * Write the weights of a model as `model.safetensors`, or as shards with `model.safetensors.index.json`.
  *
  * @param folder The folder, made if there is none. Weights that are in it are replaced at once, when the new ones are on
- * the disk; shards of the old ones are removed after that.
+ * the disk; shards of the old ones are removed after that. A process killed at any moment leaves the old or the new ones.
  * @param tensors The tensors by name, or a source that reads them one by one, such as a Checkpoint of the same folder.
  * @param options Size of the shards, metadata and signal.
  * @throws {OptionError} If `maxShardSize` is no size.
@@ -39,40 +41,57 @@ export async function writeCheckpoint(
 ): Promise<void> {
   const source = sourceOf(tensors);
   const shards = splitIntoShards(source, parseSize(options.maxShardSize ?? "50GB"));
-  const path = toPath(folder).replace(/(?<=.)[/\\]+$/, "");
+  const path = toFolderPath(folder);
   await Deno.mkdir(path, { recursive: true });
   await removeStaleFiles(path);
-  const names = shards.length === 1 ? [single] : await unusedNames(path, shards.length);
-  await writeShards(path, names, shards, source, options);
-  if (shards.length === 1) {
-    await removeIfThere(`${path}/${index}`);
-  } else {
-    await writeFileAtomically(`${path}/${index}`, indexOf(source, shards, names));
-    // Readers look for the single file first, so only now the shards are the checkpoint.
-    await removeIfThere(`${path}/${single}`);
+
+  using stack = new DisposableStack();
+  const weights: PendingFile[] = [];
+  for (const shard of shards) {
+    const file = stack.use(await PendingFile.create(path));
+    const parameters = new Map(shard.map((name) => [name, source.parameters.get(name)!]));
+    await writeTensors(file, `${path}/${single}`, { parameters, read: (name) => source.read(name) }, options);
+    await file.flush();
+    weights.push(file);
   }
-  for await (const { name } of Deno.readDir(path)) {
-    if (shardName.test(name) && !names.includes(name)) await removeIfThere(`${path}/${name}`);
+  const others = new Map<string, PendingFile>();
+  for (const [name, content] of Object.entries(options.files ?? {})) {
+    others.set(name, stack.use(await PendingFile.of(path, content)));
+  }
+  options.signal?.throwIfAborted();
+  stack.use(await lockFolder(path));
+  for (const [name, content] of Object.entries(options.files ?? {})) {
+    // One that stays the same is left alone: there is nothing to be in step with.
+    if (await contentOf(`${path}/${name}`) === content) others.delete(name);
+  }
+  if (shards.length === 1) await publish(path, others, new Map([[single, weights[0]]]));
+  else {
+    const names = await unusedNames(path, shards.length);
+    const list = stack.use(await PendingFile.of(path, indexOf(source, shards, names)));
+    for (const [i, file] of weights.entries()) await file.appear(names[i]);
+    await syncFolder(path);
+    await publish(path, others, new Map([[index, list]]), names);
   }
 }
 
-/** Write all files, and only when the last is whole give them their names. */
-async function writeShards(
+/** Make a checkpoint current, and then remove the one before. `current` is the file that readers look for first. */
+async function publish(
   folder: string,
-  names: readonly string[],
-  shards: readonly string[][],
-  source: TensorSource,
-  options: WriteOptions,
+  others: ReadonlyMap<string, PendingFile>,
+  current: ReadonlyMap<string, PendingFile>,
+  shards: readonly string[] = [],
 ): Promise<void> {
-  using stack = new DisposableStack();
-  const files: PendingFile[] = [];
-  for (const [i, shard] of shards.entries()) {
-    const file = stack.use(await PendingFile.create(`${folder}/${names[i]}`));
-    const parameters = new Map(shard.map((name) => [name, source.parameters.get(name)!]));
-    await writeTensors(file, file.target, { parameters, read: (name) => source.read(name) }, options);
-    files.push(file);
+  for (const [name, file] of [...others, ...current]) await file.appear(name);
+  // Readers look for the single file before the index, so only without it shards are the checkpoint.
+  await removeIfThere(`${folder}/${current.has(single) ? index : single}`);
+  await syncFolder(folder);
+  for await (const { name } of Deno.readDir(folder)) {
+    if (shardName.test(name) && !shards.includes(name)) await removeIfThere(`${folder}/${name}`);
   }
-  for (const file of files) await file.commit();
+}
+
+async function contentOf(path: string): Promise<string | undefined> {
+  return await Deno.readTextFile(path).catch(() => undefined);
 }
 
 /**

@@ -1,8 +1,7 @@
 // Writing safetensors files, byte for byte as Python's safetensors lays them out, one tensor in memory at a time.
 import { FormatError } from "../errors.ts";
-import { toPath } from "../hub/mod.ts";
+import { PendingFile, syncFolder, toPath } from "../hub/mod.ts";
 import { bytesPerElement, type DataType, sizeOf, type Tensor } from "../tensor/mod.ts";
-import { PendingFile } from "./atomic_file.ts";
 import { safetensorsTypes } from "./safetensors.ts";
 import type { ParameterInfo } from "./tensor_table.ts";
 
@@ -55,9 +54,13 @@ export async function writeSafetensors(
   tensors: TensorSource | ReadonlyMap<string, Tensor>,
   options: WriteOptions = {},
 ): Promise<void> {
-  using pending = await PendingFile.create(toPath(path));
-  await writeTensors(pending, pending.target, sourceOf(tensors), options);
-  await pending.commit();
+  const file = toPath(path);
+  const [, folder = ".", name] = /^(?:(.*)[/\\])?([^/\\]*)$/s.exec(file)!;
+  using pending = await PendingFile.create(folder);
+  await writeTensors(pending, file, sourceOf(tensors), options);
+  await pending.flush();
+  await pending.appear(name);
+  await syncFolder(folder);
 }
 
 /** Write header and tensors of a file that is not yet committed. */

@@ -23,3 +23,8 @@ export function toPath(source: string | URL): string {
     throw new HubError(`Cannot use ${url} as a path: its escapes are no UTF-8`, { cause: error });
   }
 }
+
+/** The path of a folder as {@linkcode toPath} gives it, without a separator at its end. */
+export function toFolderPath(source: string | URL): string {
+  return toPath(source).replace(/(?<=.)[/\\]+$/, "");
+}

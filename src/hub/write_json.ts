@@ -1,4 +1,6 @@
-// Writing one JSON file of a model folder so that it is whole or not there: under a temporary name, then renamed.
+// Writing one JSON file of a model folder, whole or not at all.
+import { writeFileAtomically } from "./atomic_file.ts";
+import { toFolderPath } from "./file_path.ts";
 
 /**
  * Write a JSON file.
@@ -8,20 +10,7 @@
  * @param content What it holds.
  */
 export async function writeJson(folder: string | URL, file: string, content: unknown): Promise<void> {
-  const path = folder instanceof URL || folder.startsWith("file:")
-    ? new URL(file, `${String(folder).replace(/\/?$/, "/")}`)
-    : `${folder.replace(/\/+$/, "") || "/"}/${file}`;
-  const temporary = path instanceof URL
-    ? new URL(`${path}.${crypto.randomUUID()}.tmp`)
-    : `${path}.${crypto.randomUUID()}.tmp`;
-  await Deno.mkdir(folder instanceof URL ? folder : folder.startsWith("file:") ? new URL(folder) : folder, {
-    recursive: true,
-  });
-  try {
-    await Deno.writeTextFile(temporary, `${JSON.stringify(content, null, 2)}\n`);
-    await Deno.rename(temporary, path);
-  } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
-    throw error;
-  }
+  const path = toFolderPath(folder);
+  await Deno.mkdir(path, { recursive: true });
+  await writeFileAtomically(path, file, `${JSON.stringify(content, null, 2)}\n`);
 }

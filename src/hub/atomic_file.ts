@@ -1,0 +1,112 @@
+// Files that appear whole or not at all: written under a temporary name in their folder, flushed to the disk, renamed.
+// The temporary file is locked while its writer lives, so what a killed process left behind can be told and removed.
+
+const temporary = /^\.limner-[0-9a-f]{8}\.tmp$/;
+
+/** A file under way; it takes its name when it appears, and is gone if it is disposed of before. */
+export class PendingFile implements Disposable {
+  #open = true;
+
+  private constructor(readonly folder: string, readonly path: string, readonly file: Deno.FsFile) {}
+
+  /**
+   * Begin a file.
+   *
+   * @param folder The folder it is to be in, which must exist.
+   */
+  static async create(folder: string): Promise<PendingFile> {
+    const path = `${folder}/.limner-${crypto.randomUUID().slice(0, 8)}.tmp`;
+    const file = await Deno.open(path, { write: true, createNew: true });
+    await file.tryLock(true).catch(() => {}); // some network file systems have no locks
+    return new PendingFile(folder, path, file);
+  }
+
+  /**
+   * Write a file whose content is at hand.
+   *
+   * @param content Text or bytes.
+   */
+  static async of(folder: string, content: string | Uint8Array): Promise<PendingFile> {
+    using stack = new DisposableStack();
+    const pending = stack.use(await PendingFile.create(folder));
+    await pending.write(typeof content === "string" ? new TextEncoder().encode(content) : content);
+    await pending.flush();
+    stack.move();
+    return pending;
+  }
+
+  /** Append bytes. */
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length;) at += await this.file.write(bytes.subarray(at));
+  }
+
+  /** Wait until the bytes are on the disk. */
+  async flush(): Promise<void> {
+    await this.file.sync();
+  }
+
+  /** Give the file its name, after it was flushed; what had that name before is replaced at once. */
+  async appear(name: string): Promise<void> {
+    if (Deno.build.os === "windows") this.#close(); // an open file cannot be renamed there
+    await Deno.rename(this.path, `${this.folder}/${name}`);
+    this.#close();
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#open) return;
+    this.#close();
+    try {
+      Deno.removeSync(this.path);
+    } catch { /* it is already gone, or the next save removes it */ }
+  }
+
+  #close(): void {
+    if (this.#open) this.file.close();
+    this.#open = false;
+  }
+}
+
+/**
+ * Write a small file whole or not at all.
+ *
+ * @param folder The folder, which must exist.
+ * @param name The file's name; an existing one is replaced.
+ * @param content Text or bytes.
+ */
+export async function writeFileAtomically(folder: string, name: string, content: string | Uint8Array): Promise<void> {
+  using pending = await PendingFile.of(folder, content);
+  await pending.appear(name);
+  await syncFolder(folder);
+}
+
+/** Remove temporary files of writers that no longer live. Whatever cannot be looked at is left alone. */
+export async function removeStaleFiles(folder: string): Promise<void> {
+  try {
+    for await (const { name } of Deno.readDir(folder)) {
+      if (!temporary.test(name)) continue;
+      using file = await Deno.open(`${folder}/${name}`, { read: true, write: true });
+      if (await file.tryLock(true)) await Deno.remove(`${folder}/${name}`);
+    }
+  } catch { /* tidying up must not make a save fail */ }
+}
+
+/**
+ * Wait until no other writer renames in a folder, and keep others waiting until this is disposed of. Where the system has
+ * no such locks, nobody waits. A killed process leaves none.
+ */
+export async function lockFolder(folder: string): Promise<Disposable> {
+  let handle: Deno.FsFile | undefined;
+  try {
+    handle = await Deno.open(folder);
+    await handle.lock(true);
+  } catch { /* Windows opens no folder, some network file systems lock none */ }
+  return { [Symbol.dispose]: () => handle?.close() };
+}
+
+/** Flush a folder's list of names to the disk, where the system lets a folder be opened. */
+export async function syncFolder(folder: string): Promise<void> {
+  try {
+    using handle = await Deno.open(folder);
+    await handle.sync();
+  } catch { /* Windows, or no permission to read: the rename itself was done */ }
+}
