@@ -30,7 +30,40 @@ Deno.test("defaultConfig() derives what depends on an override", () => {
   assertEquals(swin.out_indices, [2]);
   const beit = defaultConfig("beit", { num_hidden_layers: 2 });
   assertEquals(beit.stage_names, ["stem", "stage1", "stage2"]);
+  assertEquals(beit.out_indices, [2]);
+  assertEquals(defaultConfig("beit", { out_indices: [3, 5, 7, 11] }).out_features, [
+    "stage3",
+    "stage5",
+    "stage7",
+    "stage11",
+  ]);
+  assertEquals(defaultConfig("swin", { out_features: ["stage1", "stage3"] }).out_indices, [1, 3]);
   assertEquals(defaultConfig("donut-swin", { depths: [1, 1, 1] }).hidden_size, 384);
+  assertEquals(defaultConfig("vit", { hidden_size: 32 }).pooler_output_size, 32);
+  assertEquals(defaultConfig("deit", { hidden_size: 32, pooler_output_size: 8 }).pooler_output_size, 8);
+});
+
+Deno.test("defaultConfig() takes other names of fields, and the number of labels, as Transformers", () => {
+  const gpt2 = defaultConfig("gpt2", { hidden_size: 32, num_hidden_layers: 2, num_labels: 1 });
+  assertEquals([gpt2.n_embd, gpt2.n_layer, gpt2.label2id], [32, 2, { LABEL_0: 0 }]);
+  assertEquals(Object.hasOwn(gpt2, "hidden_size") || Object.hasOwn(gpt2, "num_labels"), false);
+  const bart = defaultConfig("bart", { num_hidden_layers: 3 });
+  assertEquals([bart.encoder_layers, bart.decoder_layers], [3, 12]);
+  assertEquals(defaultConfig("trocr", { num_hidden_layers: 3 }).decoder_layers, 3);
+});
+
+Deno.test("a section that leaves fields out is completed: its pooler has the width of its states", () => {
+  const config = new VisionEncoderDecoderConfig({
+    model_type: "vision-encoder-decoder",
+    encoder: { model_type: "deit", hidden_size: 24, num_attention_heads: 2, num_hidden_layers: 1 },
+    decoder: { model_type: "trocr", hidden_size: 16, num_hidden_layers: 1, vocab_size: 30 },
+  });
+  const shapes = shapesOf(config);
+  assertEquals(shapes["encoder.pooler.dense.weight"], [24, 24]);
+  assertEquals(shapes["decoder.model.decoder.embed_tokens.weight"], [30, 16]);
+  const { encoder, decoder } = config;
+  const joined = VisionEncoderDecoderConfig.fromEncoderDecoderConfigs(encoder, decoder);
+  assertEquals([joined.encoder.patch_size, joined.decoder.d_model], [16, 16]);
 });
 
 Deno.test("defaultConfig() refuses a model type that it does not know", () => {

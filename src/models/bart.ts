@@ -33,10 +33,18 @@ const shared = {
   tie_word_embeddings: true,
 };
 
+/** Transformers takes the general names for the encoder's sizes, which a decoder has not. */
+const aliases = {
+  num_attention_heads: "encoder_attention_heads",
+  hidden_size: "d_model",
+  num_hidden_layers: "encoder_layers",
+};
+
 /** BART. */
 export const bart: Family<TextDecoder> = {
   defaults: { ...shared, ...labelsOf(3), model_type: "bart", decoder_start_token_id: 2 },
   basePrefix: "model",
+  aliases,
   build: (config) => buildBartDecoder(config, { preNorm: false, embeddingNorm: true, head: "lm_head" }),
   initial: initialBart,
 };
@@ -45,6 +53,7 @@ export const bart: Family<TextDecoder> = {
 export const mbart: Family<TextDecoder> = {
   defaults: { ...shared, model_type: "mbart", decoder_start_token_id: null },
   basePrefix: "model",
+  aliases,
   build: (config) => buildBartDecoder(config, { preNorm: true, embeddingNorm: true, head: "lm_head" }),
   initial: initialBart,
 };

@@ -4,7 +4,7 @@ import { add, concat, gather, reshape, slice, transpose } from "../operators/mod
 import { commonDefaults, type ConfigReader, deriveStages } from "./config.ts";
 import type { Family, VisionEncoder } from "./family.ts";
 import { type Initial, zeros } from "./initial.ts";
-import { embedPatches, gridPositions, readPatches } from "./patches.ts";
+import { embedPatches, pictureSize, readPatches, stretchedPositions } from "./patches.ts";
 import { relativeOffsets, relativePositionIndex } from "./relative_positions.ts";
 import { resampleGrid } from "./resampling.ts";
 import type { Scope } from "./scope.ts";
@@ -47,7 +47,7 @@ function build(config: ConfigReader): VisionEncoder {
       const { tokens, grid } = embedPatches(embeddings, pixelValues, patches, hiddenSize);
       let x = prependTokens(embeddings, ["cls_token"], tokens);
       const learned = { grid: patches.grid, special: 1, width: hiddenSize };
-      if (absolute) x = add(x, gridPositions(embeddings, grid, learned));
+      if (absolute) x = add(x, stretchedPositions(embeddings, learned, pictureSize(pixelValues), grid));
       const common = shared ? relativeBias(scope.at("encoder.relative_position_bias"), grid) : undefined;
       const hiddenStates = [x];
       for (let n = 0; n < layers; n++) {
@@ -108,13 +108,11 @@ export const beit: Family<VisionEncoder> = {
     semantic_loss_ignore_index: 255,
     add_fpn: false,
     reshape_hidden_states: true,
-    stage_names: ["stem", ...Array.from({ length: 12 }, (_, n) => `stage${n + 1}`)],
-    out_features: ["stage12"],
-    out_indices: [12],
   },
   basePrefix: "beit",
+  aliases: { segmentation_indices: "out_indices" },
   build,
-  derive: (config) =>
-    typeof config.num_hidden_layers === "number" ? deriveStages(config, config.num_hidden_layers) : {},
+  derive: ({ num_hidden_layers }, given) =>
+    typeof num_hidden_layers === "number" ? deriveStages(given, num_hidden_layers) : {},
   initial,
 };

@@ -7,6 +7,9 @@ export interface PretrainedConfig {
   [key: string]: unknown;
 }
 
+/** A configuration's fields by key, whatever model they are of. */
+export type Fields = Readonly<Record<string, unknown>>;
+
 /** The keys of a classifier's labels, which every configuration has. */
 export function labelsOf(count: number): { id2label: Record<string, string>; label2id: Record<string, number> } {
   const names = Array.from({ length: count }, (_, n) => `LABEL_${n}`);
@@ -34,15 +37,15 @@ export const commonDefaults = {
 /**
  * The names of an encoder's stages, and which of them a backbone gives: the last, unless the configuration says others.
  *
- * @param config The configuration, as far as it is known.
+ * @param given What the configuration says.
  * @param count The number of stages behind the stem.
  */
-export function deriveStages(config: Readonly<Record<string, unknown>>, count: number): Record<string, unknown> {
+export function deriveStages(given: Fields, count: number): Record<string, unknown> {
   const names = ["stem", ...Array.from({ length: count }, (_, n) => `stage${n + 1}`)];
-  const { out_features: features } = config;
-  const fit = Array.isArray(features) && JSON.stringify(config.stage_names) === JSON.stringify(names) &&
-    features.every((name) => names.includes(name));
-  return { stage_names: names, ...(!fit && { out_features: [names[count]], out_indices: [count] }) };
+  const { out_features: features, out_indices: indices } = given;
+  if (Array.isArray(features)) return { stage_names: names, out_indices: features.map((name) => names.indexOf(name)) };
+  const chosen: number[] = Array.isArray(indices) ? indices : [count];
+  return { stage_names: names, out_features: chosen.map((n) => names.at(n)), out_indices: chosen };
 }
 
 /** Whether a value is a JSON object. */

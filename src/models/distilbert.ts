@@ -76,6 +76,11 @@ export const distilbert: Family<TextDecoder> = {
     tie_word_embeddings: true,
   },
   basePrefix: "distilbert",
+  aliases: {
+    hidden_size: "dim",
+    num_attention_heads: "n_heads",
+    num_hidden_layers: "n_layers",
+  },
   build,
   initial: (name, config) =>
     name.endsWith("position_embeddings.weight") && config.flag("sinusoidal_pos_embds")

@@ -1,7 +1,7 @@
 // What a family of encoders or decoders is: a function of its configuration that can write its part of a program.
 import type { Dimension, Value } from "../graph/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
-import type { ConfigReader, PretrainedConfig } from "./config.ts";
+import type { ConfigReader, Fields, PretrainedConfig } from "./config.ts";
 import type { Initial } from "./initial.ts";
 import type { Scope } from "./scope.ts";
 
@@ -97,8 +97,15 @@ export interface TextDecoder {
 export interface Family<M> {
   /** Hugging Face's defaults, with config.json's keys. */
   readonly defaults: PretrainedConfig;
-  /** The fields that follow from others, which Transformers computes anew whenever it reads a configuration. */
-  derive?(config: Readonly<Record<string, unknown>>): Record<string, unknown>;
+  /** Other names of fields, which Transformers takes for them (`attribute_map`). */
+  readonly aliases?: Readonly<Record<string, string>>;
+  /**
+   * The fields that follow from others where they are not given.
+   *
+   * @param config All fields, defaults filled in.
+   * @param given Those that are not defaults.
+   */
+  derive?(config: Fields, given: Fields): Record<string, unknown>;
   /** Where separate checkpoints put the model without a head, such as `bert`. */
   readonly basePrefix: string;
   /** @throws {ConfigError} If a field cannot work. */

@@ -114,6 +114,12 @@ export const gpt2: Family<TextDecoder> = {
     tie_word_embeddings: true,
   },
   basePrefix: "transformer",
+  aliases: {
+    hidden_size: "n_embd",
+    max_position_embeddings: "n_positions",
+    num_attention_heads: "n_head",
+    num_hidden_layers: "n_layer",
+  },
   build,
   initial,
 };

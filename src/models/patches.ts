@@ -32,9 +32,14 @@ export function gridOf(
   return [round(size[0] / patch[0]), round(size[1] / patch[1])];
 }
 
+/** The height and width of pictures [batch, channels, height, width], in pixels. */
+export function pictureSize({ shape }: Value): [height: number, width: number] {
+  return [shape[2] as number, shape[3] as number];
+}
+
 /** @throws {ShapeError} If pictures are not of the size an encoder was made for. */
 export function checkImageSize(pixelValues: Value, { imageSize }: Patches): void {
-  const [, , height, width] = pixelValues.shape;
+  const [height, width] = pictureSize(pixelValues);
   if (height === imageSize[0] && width === imageSize[1]) return;
   throw new ShapeError(
     `Cannot encode pictures of ${height} × ${width}: the encoder was made for ${imageSize.join(" × ")}; ` +
@@ -57,7 +62,8 @@ export function embedPatches(
   { channels, patch }: Patches,
   width: number,
 ): { tokens: Value; grid: [rows: number, columns: number] } {
-  const [batch, , ...size] = pixelValues.shape as [number | string, number, number, number];
+  const [batch] = pixelValues.shape;
+  const size = pictureSize(pixelValues);
   const grid = gridOf(size, patch, Math.floor);
   if (grid[0] < 1 || grid[1] < 1) {
     throw new ShapeError(
@@ -78,25 +84,45 @@ export function embedPatches(
   return { tokens, grid };
 }
 
+/** The positions that an encoder has learned (`position_embeddings`). */
+export interface LearnedPositions {
+  /** The grid of patches that they are for. */
+  readonly grid: readonly [rows: number, columns: number];
+  /** How many special tokens have positions before the patches'. */
+  readonly special: number;
+  /** The width C of a position. */
+  readonly width: number;
+}
+
+/** The learned positions as they are, shape [1, special + patches, C]. */
+export function learnedPositions(scope: Scope, { grid, special, width }: LearnedPositions): Value {
+  return scope.parameter("position_embeddings", [1, special + grid[0] * grid[1], width]);
+}
+
 /**
- * The learned positions (`position_embeddings`) of a grid: those of special tokens first, then the patches',
- * stretched bicubically from the grid they were learned for.
+ * The learned positions stretched bicubically to the grid of pictures of any size (`interpolate_pos_encoding`), those of
+ * special tokens kept. The reference takes what it has learned for a square wherever the number of patches is one, even
+ * if they were 2 × 8, and leaves it alone for square pictures of as many patches.
  *
+ * @param picture The pictures' height and width, in pixels.
+ * @param grid Their rows and columns of patches.
  * @returns Shape [1, special + rows · columns, C].
  */
-export function gridPositions(
+export function stretchedPositions(
   scope: Scope,
+  learned: LearnedPositions,
+  picture: readonly [number, number],
   grid: readonly [number, number],
-  learned: { grid: readonly [number, number]; special: number; width: number },
 ): Value {
   const { special, width } = learned;
   const count = learned.grid[0] * learned.grid[1];
-  const table = scope.parameter("position_embeddings", [1, special + count, width]);
-  if (grid.join() === learned.grid.join()) return table;
+  const table = learnedPositions(scope, learned);
+  const side = Math.sqrt(count);
+  const from = Number.isInteger(side) ? [side, side] as const : learned.grid;
+  const kept = picture[0] === picture[1] && count === grid[0] * grid[1];
+  if (kept || from.join() === grid.join()) return table;
   const part = (start: number, size: number) => slice(table, { starts: [0, start, 0], sizes: [1, size, width] });
   const patches = reshape(part(special, count), { shape: [count, width] });
-  const stretched = reshape(resampleGrid(patches, learned.grid, grid, "bicubic"), {
-    shape: [1, grid[0] * grid[1], width],
-  });
+  const stretched = reshape(resampleGrid(patches, from, grid, "bicubic"), { shape: [1, grid[0] * grid[1], width] });
   return special ? concat([part(0, special), stretched], { axis: 1 }) : stretched;
 }

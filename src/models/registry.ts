@@ -1,6 +1,6 @@
 // The families Limner knows, by the model_type of their configurations.
 import { ConfigError } from "../errors.ts";
-import { ConfigReader, isRecord, type PretrainedConfig } from "./config.ts";
+import { ConfigReader, type Fields, isRecord, labelsOf, type PretrainedConfig } from "./config.ts";
 import type { Family, TextDecoder, VisionEncoder } from "./family.ts";
 import { joinedModelType, joinSections } from "./join_sections.ts";
 import { bart, mbart } from "./bart.ts";
@@ -35,7 +35,28 @@ export const decoders: Readonly<Record<string, Family<TextDecoder>>> = {
 };
 
 /**
- * Fill in a section of a config.json by its family's defaults.
+ * A configuration as Transformers completes it: other names understood, defaults filled in, and computed what follows.
+ *
+ * @param given Its fields; unknown ones are kept.
+ */
+export function complete<M>({ defaults, aliases = {}, derive }: Family<M>, given: Fields): PretrainedConfig {
+  const { num_labels: labels, ...fields } = structuredClone(given);
+  const known = Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [Object.hasOwn(aliases, key) ? aliases[key] : key, value]),
+  );
+  const config: PretrainedConfig = {
+    ...structuredClone(defaults),
+    ...(typeof labels === "number" && !known.id2label && labelsOf(labels)),
+    ...known,
+  };
+  for (const [key, value] of Object.entries(derive?.(config, known) ?? {})) {
+    if ((known[key] ?? null) === null) config[key] = value;
+  }
+  return config;
+}
+
+/**
+ * Complete a section of a config.json.
  *
  * @param families The families to choose from.
  * @param section The section's object.
@@ -51,7 +72,7 @@ export function readSection<M>(
     throw new ConfigError(`Cannot build the model: config.json has no "${path}" section, which describes it`, path);
   }
   const family = familyOf(families, section.model_type, path);
-  return { family, reader: new ConfigReader({ ...family.defaults, ...section }, path) };
+  return { family, reader: new ConfigReader(complete(family, section), path) };
 }
 
 /** Build the model of a section. @throws {ConfigError} As `readSection`, or if a field cannot work. */
@@ -76,12 +97,10 @@ function familyOf<M>(families: Readonly<Record<string, Family<M>>>, modelType: u
  * @param overrides Fields that differ.
  * @throws {ConfigError} If the model type is not known.
  */
-export function defaultConfig(modelType: string, overrides: Readonly<Record<string, unknown>> = {}): PretrainedConfig {
+export function defaultConfig(modelType: string, overrides: Fields = {}): PretrainedConfig {
   const families: Record<string, Family<VisionEncoder | TextDecoder>> = { ...encoders, ...decoders };
   if (modelType === joinedModelType) {
-    return { ...joinSections(vit.defaults, bert.defaults), ...overrides };
+    return { ...joinSections(complete(vit, {}), complete(bert, {})), ...overrides };
   }
-  const { defaults, derive } = familyOf(families, modelType, "model");
-  const config = { ...structuredClone(defaults), ...structuredClone(overrides) };
-  return { ...config, ...derive?.(config), ...structuredClone(overrides) };
+  return complete(familyOf(families, modelType, "model"), overrides);
 }

@@ -3,11 +3,11 @@
 import { ConfigError, ShapeError } from "../errors.ts";
 import { type Dimension, multiplyDimensions, type Value } from "../graph/mod.ts";
 import { add, attention, gather, pad, reshape, roll, slice, transpose } from "../operators/mod.ts";
-import { commonDefaults, type ConfigReader, deriveStages } from "./config.ts";
+import { commonDefaults, type ConfigReader, deriveStages, type Fields } from "./config.ts";
 import type { Family, VisionEncoder } from "./family.ts";
 import { activationNames } from "./activations.ts";
 import { zeros } from "./initial.ts";
-import { embedPatches, gridOf, gridPositions, readPatches } from "./patches.ts";
+import { embedPatches, gridOf, learnedPositions, pictureSize, readPatches, stretchedPositions } from "./patches.ts";
 import { relativeOffsets, relativePositionIndex } from "./relative_positions.ts";
 import type { Scope } from "./scope.ts";
 import { attendEdgesApart, edgeMask, type Grid } from "./windows.ts";
@@ -32,7 +32,8 @@ function perStage(config: ConfigReader, key: string, stages?: number): number[] 
   );
 }
 
-function build(config: ConfigReader, finalNorm: boolean): VisionEncoder {
+/** A Swin; Donut's has no normalisation at the end, and writes more to its files. */
+function build(config: ConfigReader, { donut }: { donut: boolean }): VisionEncoder {
   const patches = readPatches(config);
   const embedding = config.whole("embed_dim");
   const depths = perStage(config, "depths");
@@ -135,23 +136,33 @@ function build(config: ConfigReader, finalNorm: boolean): VisionEncoder {
     return scope.linear("reduction", scope.layerNorm("norm", joined), 2 * width, { bias: false });
   }
 
+  /** Absolute positions added to the patches' [batch, S, C]. */
+  function addPositions(scope: Scope, x: Value, pictures: Value, grid: Grid, interpolate: boolean): Value {
+    const learned = { grid: patches.grid, special: donut ? 1 : 0, width: embedding };
+    const count = grid[0] * grid[1];
+    if (!interpolate && count !== patches.grid[0] * patches.grid[1]) {
+      throw new ShapeError(
+        `Cannot encode pictures of ${pictureSize(pictures).join(" × ")}: the encoder has positions for ${
+          patches.grid.join(" × ")
+        } patches, these have ${grid.join(" × ")}; interpolatePosEncoding lets it take others`,
+        { op: "encode", shapes: [pictures.shape] },
+      );
+    }
+    const positions = interpolate
+      ? stretchedPositions(scope, learned, pictureSize(pictures), grid)
+      : learnedPositions(scope, learned);
+    // Donut's have a row for a class token that there is not, over which the reference stumbles.
+    return add(x, donut ? slice(positions, { starts: [0, 1, 0], sizes: [1, count, embedding] }) : positions);
+  }
+
   function embed(scope: Scope, pixelValues: Value, interpolate: boolean): { x: Value; grid: Grid } {
-    const [, , height, width] = pixelValues.shape as [Dimension, number, number, number];
+    const [height, width] = pictureSize(pixelValues);
     const [rows, columns] = gridOf([height, width], patches.patch, Math.ceil);
     const ending = [0, 0, rows * patches.patch[0] - height, columns * patches.patch[1] - width];
     const whole = ending.some(Boolean) ? pad(pixelValues, { beginning: [0, 0, 0, 0], ending }) : pixelValues;
     const { tokens, grid } = embedPatches(scope, whole, patches, embedding);
     const x = scope.layerNorm("norm", tokens);
-    if (!absolute) return { x, grid };
-    if (!interpolate && grid.join() !== patches.grid.join()) {
-      throw new ShapeError(
-        `Cannot encode pictures of ${height} × ${width}: the encoder has positions for ${
-          patches.grid.join(" × ")
-        } patches, these have ${grid.join(" × ")}; interpolatePosEncoding lets it take others`,
-        { op: "encode", shapes: [pixelValues.shape] },
-      );
-    }
-    return { x: add(x, gridPositions(scope, grid, { grid: patches.grid, special: 0, width: embedding })), grid };
+    return { x: absolute ? addPositions(scope, x, pixelValues, grid, interpolate) : x, grid };
   }
 
   return {
@@ -173,12 +184,12 @@ function build(config: ConfigReader, finalNorm: boolean): VisionEncoder {
         }
         hiddenStates.push(x);
       });
-      return { lastHiddenState: finalNorm ? scope.layerNorm("layernorm", x, epsilon) : x, hiddenStates };
+      return { lastHiddenState: donut ? x : scope.layerNorm("layernorm", x, epsilon), hiddenStates };
     },
-    // Swin's own are not written any more, Donut's are.
+    // Transformers writes Donut's indices still, and Swin's no more.
     buffers: () =>
       new Map(
-        finalNorm ? [] : depths.flatMap((depth, stage) =>
+        !donut ? [] : depths.flatMap((depth, stage) =>
           Array.from({ length: depth }, (_, n) =>
             [
               `encoder.layers.${stage}.blocks.${n}.attention.self.relative_position_index`,
@@ -193,10 +204,12 @@ const initial = (name: string) =>
   name === "embeddings.position_embeddings" || name.endsWith("relative_position_bias_table") ? zeros : undefined;
 
 /** The width of the last stage and the number of stages, where they can be told. */
-function derive({ embed_dim, depths }: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function derive({ embed_dim, depths }: Fields): Record<string, unknown> {
   if (typeof embed_dim !== "number" || !Array.isArray(depths)) return {};
   return { hidden_size: embed_dim * 2 ** (depths.length - 1), num_layers: depths.length };
 }
+
+const aliases = { num_attention_heads: "num_heads", num_hidden_layers: "num_layers" };
 
 /** The defaults that Swin and Donut-Swin share. */
 const shared = {
@@ -217,8 +230,6 @@ const shared = {
   use_absolute_embeddings: false,
   initializer_range: 0.02,
   layer_norm_eps: 1e-05,
-  num_layers: 4,
-  hidden_size: 768,
 };
 
 /** Swin. */
@@ -227,15 +238,13 @@ export const swin: Family<VisionEncoder> = {
     ...shared,
     model_type: "swin",
     encoder_stride: 32,
-    stage_names: ["stem", "stage1", "stage2", "stage3", "stage4"],
-    out_features: ["stage4"],
-    out_indices: [4],
   },
   basePrefix: "swin",
-  build: (config) => build(config, true),
-  derive: (config) => ({
+  build: (config) => build(config, { donut: false }),
+  aliases,
+  derive: (config, given) => ({
     ...derive(config),
-    ...(Array.isArray(config.depths) && deriveStages(config, config.depths.length)),
+    ...(Array.isArray(config.depths) && deriveStages(given, config.depths.length)),
   }),
   initial,
 };
@@ -244,7 +253,8 @@ export const swin: Family<VisionEncoder> = {
 export const donutSwin: Family<VisionEncoder> = {
   defaults: { ...shared, model_type: "donut-swin" },
   basePrefix: "donut",
-  build: (config) => build(config, false),
+  aliases,
   derive,
+  build: (config) => build(config, { donut: true }),
   initial,
 };

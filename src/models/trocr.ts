@@ -74,6 +74,11 @@ export const trocr: Family<TextDecoder> = {
     tie_word_embeddings: true,
   },
   basePrefix: "model",
+  aliases: {
+    num_attention_heads: "decoder_attention_heads",
+    hidden_size: "d_model",
+    num_hidden_layers: "decoder_layers",
+  },
   build,
   initial: initialBart,
 };

@@ -2,7 +2,8 @@
 import { ConfigError, FormatError } from "../errors.ts";
 import { openRepository, type Repository, type RepositoryOptions } from "../hub/mod.ts";
 import { joinedModelType, joinSections, withoutCommon } from "./join_sections.ts";
-import { decoders, encoders } from "./registry.ts";
+import type { Family } from "./family.ts";
+import { complete, decoders, encoders } from "./registry.ts";
 import { commonDefaults, isRecord, type PretrainedConfig } from "./config.ts";
 
 /** A VisionEncoderDecoder configuration; its fields have config.json's names and may be set. */
@@ -40,8 +41,8 @@ export class VisionEncoderDecoderConfig {
   /**
    * Join the configurations of an encoder and a decoder.
    *
-   * @param encoder The encoder's configuration.
-   * @param decoder The decoder's; it becomes a decoder with cross-attention.
+   * @param encoder The encoder's configuration; what it leaves out is as its family has it.
+   * @param decoder The decoder's, likewise; it becomes a decoder with cross-attention.
    * @param overrides Fields of the whole.
    */
   static fromEncoderDecoderConfigs(
@@ -49,7 +50,12 @@ export class VisionEncoderDecoderConfig {
     decoder: PretrainedConfig,
     overrides: Readonly<Record<string, unknown>> = {},
   ): VisionEncoderDecoderConfig {
-    return new VisionEncoderDecoderConfig({ ...joinSections(encoder, decoder), ...overrides });
+    const whole = (families: Readonly<Record<string, Family<unknown>>>, section: PretrainedConfig) => {
+      const family = families[section.model_type];
+      return family ? complete(family, section) : section;
+    };
+    const joined = joinSections(whole(encoders, encoder), whole(decoders, decoder));
+    return new VisionEncoderDecoderConfig({ ...joined, ...overrides });
   }
 
   /**
@@ -83,7 +89,7 @@ export class VisionEncoderDecoderConfig {
     const section = (config: PretrainedConfig, families: typeof encoders | typeof decoders) => {
       const family = families[config.model_type];
       const { transformers_version: _version, ...fields } = withoutCommon(config, family?.defaults);
-      return { ...fields, ...family?.derive?.(config) };
+      return fields;
     };
     return {
       ...whole,

@@ -1,8 +1,15 @@
 // The Vision Transformer (Dosovitskiy et al. 2020), as transformers.ViTModel: patches, a class token, pre-norm layers.
 import { add } from "../operators/mod.ts";
-import { commonDefaults, type ConfigReader } from "./config.ts";
+import { commonDefaults, type ConfigReader, type Fields } from "./config.ts";
 import type { Family, VisionEncoder } from "./family.ts";
-import { checkImageSize, embedPatches, gridPositions, readPatches } from "./patches.ts";
+import {
+  checkImageSize,
+  embedPatches,
+  learnedPositions,
+  pictureSize,
+  readPatches,
+  stretchedPositions,
+} from "./patches.ts";
 import { prependTokens, readVisionLayers, visionLayer } from "./vision_layers.ts";
 
 /** A ViT whose patches follow the given special tokens. */
@@ -20,7 +27,10 @@ export function buildVit(config: ConfigReader, special: readonly string[]): Visi
       const embeddings = scope.at("embeddings");
       const { tokens, grid } = embedPatches(embeddings, pixelValues, patches, hiddenSize);
       const learned = { grid: patches.grid, special: special.length, width: hiddenSize };
-      let x = add(prependTokens(embeddings, special, tokens), gridPositions(embeddings, grid, learned));
+      const positions = interpolate
+        ? stretchedPositions(embeddings, learned, pictureSize(pixelValues), grid)
+        : learnedPositions(embeddings, learned);
+      let x = add(prependTokens(embeddings, special, tokens), positions);
       const hiddenStates = [x];
       for (let n = 0; n < layers; n++) {
         const bias = { queryValue: qkvBias, key: qkvBias };
@@ -53,14 +63,18 @@ export const vitDefaults = {
   num_channels: 3,
   qkv_bias: true,
   encoder_stride: 16,
-  pooler_output_size: 768,
+  pooler_output_size: null,
   pooler_act: "tanh",
 };
+
+/** What follows from other fields of ViT and DeiT. */
+export const deriveVit = ({ hidden_size }: Fields): Record<string, unknown> => ({ pooler_output_size: hidden_size });
 
 /** ViT. */
 export const vit: Family<VisionEncoder> = {
   defaults: { ...vitDefaults, model_type: "vit" },
   basePrefix: "vit",
+  derive: deriveVit,
   build: (config) => buildVit(config, ["cls_token"]),
   initial: (name, config) =>
     /^embeddings\.(cls_token|position_embeddings)$/.test(name)
