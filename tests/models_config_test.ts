@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ConfigError, defaultConfig, VisionEncoderDecoderConfig } from "../mod.ts";
+import { generationConfigOf } from "../src/generation/mod.ts";
 import { architectureOf, declaredParameters } from "../src/models/mod.ts";
 
 const configs = new URL("fixtures/configs/", import.meta.url);
@@ -64,6 +65,8 @@ Deno.test("a section that leaves fields out is completed: its pooler has the wid
   const { encoder, decoder } = config;
   const joined = VisionEncoderDecoderConfig.fromEncoderDecoderConfigs(encoder, decoder);
   assertEquals([joined.encoder.patch_size, joined.decoder.d_model], [16, 16]);
+  const { eos_token_id, pad_token_id, decoder_start_token_id } = generationConfigOf(config);
+  assertEquals([eos_token_id, pad_token_id, decoder_start_token_id], [2, 1, 2]);
 });
 
 Deno.test("defaultConfig() refuses a model type that it does not know", () => {

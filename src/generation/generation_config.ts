@@ -1,6 +1,6 @@
 // The generation settings of a repository: generation_config.json, or what config.json says where there is none.
 // The keys are those of the file; a person's options (options.ts) are laid over them at each call.
-import type { VisionEncoderDecoderConfig } from "../models/mod.ts";
+import { decoders, readSection, type VisionEncoderDecoderConfig } from "../models/mod.ts";
 
 /** Generation settings with generation_config.json's keys; absent and null both mean unset. */
 export interface GenerationConfig {
@@ -49,12 +49,13 @@ const legacyKeys = [
 
 /**
  * The settings that a model configuration holds: its own fields, and the decoder's for what they leave unset
- * (transformers.GenerationConfig.from_model_config).
+ * (transformers.GenerationConfig.from_model_config). What the decoder's section leaves out is as its family has it.
  */
 export function generationConfigOf(config: VisionEncoderDecoderConfig): GenerationConfig {
   const settings: GenerationConfig = {};
+  const { values: decoder } = readSection(decoders, config.decoder, "decoder").reader;
   for (const key of legacyKeys) {
-    const value = config[key] ?? config.decoder[key];
+    const value = config[key] ?? decoder[key];
     if (value !== undefined && value !== null) settings[key] = value;
   }
   return settings;

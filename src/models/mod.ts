@@ -11,7 +11,7 @@ export {
 } from "./parameters.ts";
 export { resizeEmbeddings } from "./resize_embeddings.ts";
 export { warmStart, type WarmStartOptions } from "./warm_start.ts";
-export { decoders, defaultConfig, encoders } from "./registry.ts";
+export { decoders, defaultConfig, encoders, readSection } from "./registry.ts";
 export {
   type Architecture,
   architectureOf,
