@@ -9,7 +9,6 @@ import {
   architectureOf,
   ModelParameters,
   readJson,
-  storedIn,
   VisionEncoderDecoderConfig,
   warmStart,
   type WarmStartOptions,
@@ -44,7 +43,8 @@ export async function readBlueprint(source: string | URL, options: LoadOptions):
   const architecture = architectureOf(config);
   const settings = await readJson(repository, "generation_config.json") ?? generationConfigOf(config);
   options.onProgress?.({ stage: "reading", done: 0 });
-  const find = storedIn(await openCheckpoint(repository));
+  const checkpoint = await openCheckpoint(repository);
+  const find = (name: string) => checkpoint.find(name);
   const parameters = ModelParameters.gather(config, architecture, find, { fresh: "unused" });
   return { config, settings, architecture, parameters, folders: await foldersOf(source) };
 }

@@ -13,7 +13,6 @@ import {
   type Architecture,
   type ModelParameters,
   resizeEmbeddings,
-  storedIn,
   type VisionEncoderDecoderConfig,
 } from "./models/mod.ts";
 import { saveModel, type SaveOptions } from "./save.ts";
@@ -228,7 +227,9 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
       await saveModel(folder, { config, generationConfig, parameters, read: (name) => this.#read(name) }, options);
       // Where the model was read from the same folder, its files are no longer there.
       const path = await Deno.realPath(toPath(folder));
-      if (this.#folders.includes(path)) parameters.adopt(storedIn(await openCheckpoint(await openRepository(path))));
+      if (!this.#folders.includes(path)) return;
+      const saved = await openCheckpoint(await openRepository(path));
+      parameters.adopt((name) => saved.find(name));
     });
   }
 

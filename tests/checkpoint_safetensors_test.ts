@@ -1,6 +1,6 @@
 // Reading safetensors files: what Python reads, read alike; what is malformed, refused with the place of the fault.
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import { openCheckpoint } from "../src/checkpoint/mod.ts";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { openCheckpoint, readCheckpoint } from "../src/checkpoint/mod.ts";
 import { openSafetensors } from "../src/checkpoint/safetensors.ts";
 import { FormatError, HubError } from "../src/errors.ts";
 import { MemorySource, openRepository, type Repository } from "../src/hub/mod.ts";
@@ -104,7 +104,46 @@ Deno.test("openSafetensors() refuses shapes that do not fit the bytes, also by o
   await refused(file({ a: f32([0, 2 ** 53 - 1, 2 ** 53 - 1], 0, 0) }), "does not fit its 0 bytes");
   await refused(file({ a: f32(Array(33).fill(1), 0, 4) }, eight), "more than 32 numbers");
   await refused(file({ a: { dtype: "F32", shape: [1], data_offsets: [0, 4, 8] } }, eight), "more than 2 numbers");
-  await refused(file({ a: { dtype: "F8_E4M3", shape: [8], data_offsets: [0, 8] } }, eight), "F8_E4M3");
+  await refused(
+    file({ a: { dtype: "F7", shape: [8], data_offsets: [0, 8] } }, eight),
+    'its dtype is "F7", expected one',
+  );
+  await refused(file({ a: { dtype: "F8_E4M3", shape: [7], data_offsets: [0, 8] } }, eight), "does not fit its 8 bytes");
+  await refused(file({ a: { dtype: "F6_E2M3", shape: [9], data_offsets: [0, 8] } }, eight), "does not fit its 8 bytes");
+});
+
+Deno.test("a tensor of a type that is not read is refused when it is needed, and only then", async () => {
+  const others: [dtype: string, shape: number[], bytes: number][] = [
+    ["F8_E5M2", [8], 8],
+    ["U16", [2, 2], 8],
+    ["F4", [4, 4], 8],
+    ["F6_E3M2", [4], 3],
+    ["C64", [], 8],
+    ["U64", [0], 0],
+  ];
+  for (const [dtype, shape, bytes] of others) {
+    const header = { w: f32([1], 0, 4), scale: { dtype, shape, data_offsets: [4, 4 + bytes] } };
+    const repository = memoryRepository({ "model.safetensors": bytesOf(header, new Uint8Array(4 + bytes)) });
+    const checkpoint = await openCheckpoint(repository);
+    assertEquals([...checkpoint.parameters.keys()], ["w"]);
+    assertEquals((await checkpoint.read("w")).size, 1);
+    assertEquals(checkpoint.find("none"), undefined);
+    const error = assertThrows(() => checkpoint.find("scale"), FormatError, `its dtype is "${dtype}", expected one of`);
+    assertEquals(error.details.tensor, "scale");
+    await assertRejects(() => checkpoint.read("scale"), FormatError, dtype);
+  }
+  const folder = await Deno.makeTempDir();
+  try {
+    const header = { w: f32([1], 0, 4), scale: { dtype: "U32", shape: [1], data_offsets: [4, 8] } };
+    await Deno.writeFile(`${folder}/model.safetensors`, bytesOf(header, new Uint8Array(8)));
+    await assertRejects(() => readCheckpoint(folder), FormatError, 'tensor "scale": its dtype is "U32"');
+    await Deno.rename(`${folder}/model.safetensors`, `${folder}/a.safetensors`);
+    const index = JSON.stringify({ weight_map: { w: "a.safetensors", scale: "a.safetensors" } });
+    await Deno.writeTextFile(`${folder}/model.safetensors.index.json`, index);
+    await assertRejects(() => readCheckpoint(folder), FormatError, 'tensor "scale": its dtype is "U32"');
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("openSafetensors() refuses a header that is not exactly the format's JSON, at the byte", async () => {

@@ -7,7 +7,7 @@ import { maxIndexBytes } from "./limits.ts";
 import { parameterName } from "./names.ts";
 import { openWeightFile } from "./open_file.ts";
 import { parseShardIndex } from "./shard_index.ts";
-import type { ParameterInfo, StoredTensor, TensorTable } from "./tensor_table.ts";
+import { type ParameterInfo, type StoredTensor, TensorTable } from "./tensor_table.ts";
 
 /** Where weights are looked for, in this order: a name ending in `.json` is the index of shards. */
 const weightFiles = [
@@ -19,7 +19,7 @@ const weightFiles = [
 
 /** The weights of a model: a table of parameters, and a way to read each. */
 export class Checkpoint implements AsyncDisposable {
-  #table: ReadonlyMap<string, StoredTensor>;
+  #table: TensorTable;
   #closed = false;
 
   /**
@@ -27,13 +27,26 @@ export class Checkpoint implements AsyncDisposable {
    *
    * @param table The tensors by parameter name.
    */
-  constructor(table: ReadonlyMap<string, StoredTensor>) {
+  constructor(table: TensorTable) {
     this.#table = table;
   }
 
   /** What is known of each parameter without reading it. */
   get parameters(): ReadonlyMap<string, ParameterInfo> {
     return this.#table;
+  }
+
+  /**
+   * Look for a parameter that is needed.
+   *
+   * @param name The parameter's name.
+   * @returns The parameter, or undefined if there is none of that name.
+   * @throws {FormatError} If it is of a type that is not read, such as 8-bit floating-point numbers.
+   */
+  find(name: string): StoredTensor | undefined {
+    const refusal = this.#table.refused.get(name);
+    if (refusal) throw refusal;
+    return this.#table.get(name);
   }
 
   /**
@@ -45,7 +58,7 @@ export class Checkpoint implements AsyncDisposable {
    * @throws {HubError} If the file changed since it was opened.
    */
   async read(name: string): Promise<Tensor> {
-    const stored = this.#table.get(name);
+    const stored = this.find(name);
     if (!stored) {
       const reason = this.#closed ? "the checkpoint is closed" : "the checkpoint has no such tensor";
       throw new FormatError(`Cannot read the parameter ${JSON.stringify(name)}: ${reason}`, { tensor: name });
@@ -55,7 +68,7 @@ export class Checkpoint implements AsyncDisposable {
 
   /** Forget the table; no file is held open between reads. */
   close(): void {
-    this.#table = new Map();
+    this.#table = new TensorTable();
     this.#closed = true;
   }
 
@@ -76,10 +89,11 @@ export class Checkpoint implements AsyncDisposable {
  */
 export async function openCheckpoint(repository: Repository): Promise<Checkpoint> {
   const stored = await openRepositoryTable(repository);
-  const table: TensorTable = new Map();
+  const table = new TensorTable();
+  for (const [name, refusal] of stored.refused) table.refused.set(parameterName(name), refusal);
   for (const [name, tensor] of stored) {
     const known = parameterName(name);
-    if (table.has(known)) {
+    if (table.has(known) || table.refused.has(known)) {
       throw new FormatError(`Cannot read the weights of ${repository.name}: two tensors are called ${known}`, {
         file: repository.name,
         tensor: known,
@@ -114,7 +128,7 @@ export async function openShards(repository: Repository, index: ByteSource): Pro
   }
   const text = new TextDecoder().decode(await index.read(0, index.size));
   const shardOf = parseShardIndex(text, index.name);
-  const table: TensorTable = new Map();
+  const table = new TensorTable();
   for (const shard of new Set(shardOf.values())) {
     const source = await repository.open(shard);
     if (!source) {
@@ -123,19 +137,22 @@ export async function openShards(repository: Repository, index: ByteSource): Pro
         key: shard,
       });
     }
-    for (const [name, tensor] of await openWeightFile(source)) {
+    const tensors = await openWeightFile(source);
+    for (const name of [...tensors.keys(), ...tensors.refused.keys()]) {
       if ((shardOf.get(name) ?? shard) !== shard) continue;
-      if (table.has(name)) {
+      if (table.has(name) || table.refused.has(name)) {
         throw new FormatError(`Cannot read ${source.name}: another shard has a tensor ${JSON.stringify(name)} too`, {
           file: source.name,
           tensor: name,
         });
       }
-      table.set(name, tensor);
+      const refusal = tensors.refused.get(name);
+      if (refusal) table.refused.set(name, refusal);
+      else table.set(name, tensors.get(name)!);
     }
   }
   for (const [name, shard] of shardOf) {
-    if (table.has(name)) continue;
+    if (table.has(name) || table.refused.has(name)) continue;
     throw new FormatError(`Cannot read ${index.name}: ${shard} lacks the tensor ${JSON.stringify(name)}`, {
       file: index.name,
       tensor: name,

@@ -13,6 +13,8 @@ export const maxTensors = 10_000;
 export const maxRank = 32;
 /** The longest tensor name, in bytes of the file. */
 export const maxNameBytes = 4096;
+/** The most bytes that the names of a file's tensors have together, where nesting makes them longer than the file. */
+export const maxNamesBytes = 4 << 20;
 
 /** The longest pickle, in bytes: a checkpoint's names and shapes, not its values. */
 export const maxPickleBytes = 8 << 20;

@@ -12,14 +12,14 @@ import type { TensorTable } from "./tensor_table.ts";
  * @throws {FormatError} If the file is malformed, or holds anything but tensors and plain data.
  */
 export async function openWeightFile(source: ByteSource): Promise<TensorTable> {
-  if (source.name.endsWith(".safetensors")) return await openSafetensors(source);
-  const head = await source.read(0, Math.min(source.size, 64));
-  const text = String.fromCharCode(...head);
+  const text = String.fromCharCode(...await source.read(0, Math.min(source.size, 64)));
+  const pointer = text.startsWith("version https://git-lfs");
+  if (source.name.endsWith(".safetensors") && !pointer) return await openSafetensors(source);
   // Imported when needed: a model in safetensors starts without the pickle reader and zlib.
   if (text.startsWith("PK")) return await (await import("./torch_zip.ts")).openTorchZip(source);
   if (text.startsWith("\x80")) return await (await import("./torch_legacy.ts")).openTorchLegacy(source);
   if (text[8] === "{") return await openSafetensors(source);
-  const reason = text.startsWith("version https://git-lfs")
+  const reason = pointer
     ? "it is a Git LFS pointer, not the weights: fetch the file itself"
     : source.size === 0
     ? "it is empty"

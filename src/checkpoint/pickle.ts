@@ -209,7 +209,9 @@ class PickleReader {
       case "R":
       case "\x81": { // NEWOBJ
         const args = this.#pop(), callee = this.#pop();
-        return this.#make(this.#call(callee, args));
+        const made = this.#call(callee, args);
+        if (made instanceof PickleDict) this.#count(made.entries.length);
+        return this.#make(made);
       }
       case "b": { // BUILD: only an OrderedDict's attributes (state_dict's _metadata), which we do not need
         const state = this.#pop(), target = this.#peek();

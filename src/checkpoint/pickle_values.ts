@@ -21,7 +21,8 @@ export class PickleGlobal {
 
 /** What the whitelist's functions return, opaque to the reader of opcodes. */
 export abstract class PickleObject {
-  protected readonly kind = "object";
+  /** @param what What messages call it, with its article. */
+  constructor(readonly what: string) {}
 }
 
 /** A value of a pickle; a tuple is an array, None is null, a large integer a bigint. */
@@ -58,5 +59,5 @@ export function describeValue(value: PickleValue): string {
   if (value instanceof PickleList) return "a list";
   if (value instanceof Uint8Array) return "bytes";
   if (Array.isArray(value)) return "a tuple";
-  return typeof value === "object" ? "an object" : String(value).slice(0, 80);
+  return value instanceof PickleObject ? value.what : String(value).slice(0, 80);
 }

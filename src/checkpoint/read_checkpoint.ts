@@ -4,7 +4,7 @@ import { FileSource, openRepository, toPath } from "../hub/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { openRepositoryTable, openShards } from "./checkpoint.ts";
 import { openWeightFile } from "./open_file.ts";
-import type { TensorTable } from "./tensor_table.ts";
+import type { StoredTensor, TensorTable } from "./tensor_table.ts";
 
 /**
  * Read a checkpoint: safetensors, a sharded index, or a PyTorch file (zip or legacy). Nothing in the file is executed.
@@ -18,10 +18,12 @@ import type { TensorTable } from "./tensor_table.ts";
  */
 export async function readCheckpoint(path: string | URL): Promise<Map<string, Tensor>> {
   const tensors = new Map<string, Tensor>();
-  const shared = new Map<string, Tensor>();
-  for (const [name, stored] of await openTable(path)) {
-    const tensor = shared.get(stored.identity) ?? await loadNamed(name, () => stored.load());
-    shared.set(stored.identity, tensor);
+  const shared = new Map<StoredTensor, Tensor>();
+  const table = await openTable(path);
+  for (const refusal of table.refused.values()) throw refusal;
+  for (const [name, stored] of table) {
+    const tensor = shared.get(stored) ?? await loadNamed(name, () => stored.load());
+    shared.set(stored, tensor);
     tensors.set(name, tensor);
   }
   return tensors;

@@ -2,10 +2,10 @@
 // https://github.com/huggingface/safetensors#format
 import { FormatError } from "../errors.ts";
 import type { ByteSource } from "../hub/byte_source.ts";
-import { bytesPerElement, type DataType } from "../tensor/mod.ts";
+import { bytesPerElement, type DataType, sizeOf } from "../tensor/mod.ts";
 import { maxHeaderBytes } from "./limits.ts";
-import { type HeaderEntry, parseHeader } from "./safetensors_header.ts";
-import { regionOf, sizeWithin, type StoredTensor, tensorOf, type TensorTable } from "./tensor_table.ts";
+import { type Header, parseHeader } from "./safetensors_header.ts";
+import { regionOf, sizeWithin, type StoredTensor, tensorOf, TensorTable } from "./tensor_table.ts";
 
 /** The types we read, by the format's names for them. */
 export const safetensorsTypes: ReadonlyMap<string, DataType> = new Map<string, DataType>([
@@ -21,6 +21,16 @@ export const safetensorsTypes: ReadonlyMap<string, DataType> = new Map<string, D
   ["BOOL", "bool"],
 ]);
 
+/** The bits of an element of the types that the format has and we do not read. */
+const otherTypes: ReadonlyMap<string, number> = new Map([
+  ...["U64", "C64"].map((name) => [name, 64] as const),
+  ["U32", 32],
+  ["U16", 16],
+  ...["F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"].map((name) => [name, 8] as const),
+  ...["F6_E2M3", "F6_E3M2"].map((name) => [name, 6] as const),
+  ["F4", 4],
+]);
+
 /**
  * Read the table of a safetensors file.
  *
@@ -29,68 +39,73 @@ export const safetensorsTypes: ReadonlyMap<string, DataType> = new Map<string, D
  * @throws {FormatError} If the header is malformed, or the tensors do not fill the file without hole and overlap.
  */
 export async function openSafetensors(source: ByteSource): Promise<TensorTable> {
-  const file = source.name;
-  const fail = (reason: string, details: { offset?: number; tensor?: string } = {}): never => {
-    const tensor = details.tensor === undefined ? "" : `, tensor ${JSON.stringify(details.tensor)}`;
-    throw new FormatError(`Cannot read ${file}${tensor}: ${reason}`, { file, ...details });
-  };
-  if (source.size < 10) fail(`it has ${source.size} bytes, the shortest safetensors file has 10`, { offset: 0 });
+  const { tensors, dataStart } = await readHeader(source);
+  const table = new TensorTable();
+  let covered = 0;
+  for (const [name, entry] of [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)) {
+    const offset = dataStart + entry.begin;
+    if (entry.begin !== covered || entry.end < entry.begin) {
+      const found = `its data_offsets are [${entry.begin}, ${entry.end}]`;
+      throw fault(source, `${found}, expected to begin at ${covered} where the one before ends`, offset, name);
+    }
+    covered = entry.end;
+    const bits = bitsOf(entry.dtype);
+    const length = entry.end - entry.begin, size = sizeWithin(entry.shape, 8 * length / (bits ?? 8));
+    if (bits && size * bits !== 8 * length) {
+      const found = `its shape [${entry.shape}] of ${entry.dtype} does not fit its ${length} bytes`;
+      throw fault(source, found, offset, name);
+    }
+    const dataType = safetensorsTypes.get(entry.dtype);
+    if (dataType) {
+      table.set(name, storedTensor(source, dataType, entry.shape, offset));
+      continue;
+    }
+    const expected = `expected one of ${[...safetensorsTypes.keys()].join(" ")}`;
+    const refusal = fault(source, `its dtype is ${JSON.stringify(entry.dtype)}, ${expected}`, offset, name);
+    if (!bits) throw refusal;
+    table.refused.set(name, refusal);
+  }
+  const end = dataStart + covered;
+  if (end !== source.size) throw fault(source, `its tensors end at byte ${end}, but the file at ${source.size}`, end);
+  return table;
+}
+
+/** The header, and where the tensors' bytes begin. */
+async function readHeader(source: ByteSource): Promise<Header & { dataStart: number }> {
+  if (source.size < 10) {
+    throw fault(source, `it has ${source.size} bytes, the shortest safetensors file has 10`, 0);
+  }
   // One read brings the length and, in most files, the whole header.
   const head = await source.read(0, Math.min(source.size, 1 << 16));
   const length = new DataView(head.buffer).getBigUint64(0, true);
   if (length > BigInt(maxHeaderBytes)) {
-    fail(`its header claims ${length} bytes, at most ${maxHeaderBytes} are allowed`, { offset: 0 });
+    throw fault(source, `its header claims ${length} bytes, at most ${maxHeaderBytes} are allowed`, 0);
   }
   const dataStart = 8 + Number(length);
   if (dataStart > source.size) {
-    fail(`its header claims ${length} bytes, but only ${source.size - 8} follow`, { offset: 0 });
+    throw fault(source, `its header claims ${length} bytes, but only ${source.size - 8} follow`, 0);
   }
   const header = dataStart <= head.length ? head.subarray(8, dataStart) : await source.read(8, Number(length));
-  const { tensors } = parseHeader(header, file);
-
-  const table: TensorTable = new Map();
-  const entries = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
-  let covered = 0;
-  for (const [name, entry] of entries) {
-    if (entry.begin !== covered || entry.end < entry.begin) {
-      fail(
-        `its data_offsets are [${entry.begin}, ${entry.end}], expected to begin at ${covered} where the one before ends`,
-        {
-          tensor: name,
-          offset: dataStart + entry.begin,
-        },
-      );
-    }
-    covered = entry.end;
-    const tensor = storedTensor(source, dataStart, name, entry);
-    if (typeof tensor === "string") fail(tensor, { tensor: name, offset: dataStart + entry.begin });
-    else table.set(name, tensor);
-  }
-  if (dataStart + covered !== source.size) {
-    fail(`its tensors end at byte ${dataStart + covered}, but the file at ${source.size}`, {
-      offset: dataStart + covered,
-    });
-  }
-  return table;
+  return { ...parseHeader(header, source.name), dataStart };
 }
 
-/** The tensor of an entry, or what is wrong with it. */
-function storedTensor(source: ByteSource, start: number, name: string, entry: HeaderEntry): StoredTensor | string {
-  const { dtype, shape, begin, end } = entry;
+/** The bits of an element; undefined if its length is not known. */
+function bitsOf(dtype: string): number | undefined {
   const dataType = safetensorsTypes.get(dtype);
-  if (!dataType) {
-    return `its dtype is ${JSON.stringify(dtype)}, expected one of ${[...safetensorsTypes.keys()].join(" ")}`;
-  }
-  const length = end - begin;
-  const size = sizeWithin(shape, length / bytesPerElement(dataType));
-  if (size * bytesPerElement(dataType) !== length) {
-    return `its shape [${shape}] of ${dtype} does not fit its ${length} bytes`;
-  }
+  return dataType ? 8 * bytesPerElement(dataType) : otherTypes.get(dtype);
+}
+
+function storedTensor(source: ByteSource, dataType: DataType, shape: readonly number[], offset: number): StoredTensor {
+  const size = sizeOf(shape), length = size * bytesPerElement(dataType);
   return {
     dataType,
     shape,
-    region: regionOf(source, dataType, start + begin, length),
-    identity: name,
-    load: async () => tensorOf(dataType, shape, await source.read(start + begin, length), size),
+    region: regionOf(source, dataType, offset, length),
+    load: async () => tensorOf(dataType, shape, await source.read(offset, length), size),
   };
+}
+
+function fault({ name: file }: ByteSource, reason: string, offset: number, tensor?: string): FormatError {
+  const where = tensor === undefined ? "" : `, tensor ${JSON.stringify(tensor)}`;
+  return new FormatError(`Cannot read ${file}${where}: ${reason}`, { file, offset, tensor });
 }

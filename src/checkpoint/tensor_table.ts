@@ -1,4 +1,5 @@
 // What every checkpoint reader returns: a table of tensors that says where each lies and can load it, one at a time.
+import type { FormatError } from "../errors.ts";
 import type { ByteSource } from "../hub/byte_source.ts";
 import { type DataType, Tensor, viewArray } from "../tensor/mod.ts";
 
@@ -22,16 +23,17 @@ export interface ParameterInfo {
   readonly region?: FileRegion;
 }
 
-/** A parameter that can be loaded. */
+/** A parameter that can be loaded. Of tied weights, which share all of a storage, all names have one. */
 export interface StoredTensor extends ParameterInfo {
-  /** Equal for tensors that are the same view of the same storage (tied weights). */
-  readonly identity: string;
   /** Read the elements. */
   load(): Promise<Tensor>;
 }
 
 /** The tensors of a file or a whole checkpoint, by name. */
-export type TensorTable = Map<string, StoredTensor>;
+export class TensorTable extends Map<string, StoredTensor> {
+  /** Tensors of a type that is not read, which only matters if they are needed: what to throw then. */
+  readonly refused: Map<string, FormatError> = new Map();
+}
 
 /** The region of a tensor's bytes; a bool's may hold other bytes than 0 and 1, so it must be read. */
 export function regionOf(

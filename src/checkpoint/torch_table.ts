@@ -3,10 +3,10 @@
 import { FormatError } from "../errors.ts";
 import type { ByteSource } from "../hub/byte_source.ts";
 import { bytesPerElement } from "../tensor/mod.ts";
-import { maxExpandedBytes, maxNameBytes, maxNesting, maxPickleItems, maxTensors } from "./limits.ts";
+import { maxExpandedBytes, maxNameBytes, maxNamesBytes, maxNesting, maxPickleItems, maxTensors } from "./limits.ts";
 import { describeValue, PickleDict, PickleList, type PickleValue } from "./pickle_values.ts";
 import { gather, isContiguous } from "./strided.ts";
-import { regionOf, sizeWithin, type StoredTensor, tensorOf, type TensorTable } from "./tensor_table.ts";
+import { regionOf, sizeWithin, type StoredTensor, tensorOf, TensorTable } from "./tensor_table.ts";
 import { TensorView } from "./torch_world.ts";
 
 /** The bytes of one storage. */
@@ -20,7 +20,7 @@ export interface StorageBytes {
 /** The tensors in an unpickled value by dotted name; anything else in it is left out. */
 export function collectTensors(root: PickleValue, file: string): Map<string, TensorView> {
   const found = new Map<string, TensorView>();
-  let visited = 0;
+  let visited = 0, characters = 0;
   const fail = (reason: string, tensor?: string): never => {
     throw new FormatError(`Cannot read ${file}: ${reason}`, { file, tensor });
   };
@@ -30,6 +30,7 @@ export function collectTensors(root: PickleValue, file: string): Map<string, Ten
     if (value instanceof TensorView) {
       if (found.has(path)) fail(`two tensors are called ${JSON.stringify(path)}`, path);
       if (found.size >= maxTensors) fail(`it has more than ${maxTensors} tensors`);
+      if ((characters += path.length) > maxNamesBytes) fail(`its names have more than ${maxNamesBytes} characters`);
       found.set(path, value);
     } else if (value instanceof PickleDict || value instanceof PickleList || Array.isArray(value)) {
       if (depth >= maxNesting) fail(`it is nested deeper than ${maxNesting}`);
@@ -65,7 +66,7 @@ function* itemsOf(value: PickleDict | PickleList | readonly PickleValue[]): Iter
  * @param source The file.
  * @param views The tensors by name.
  * @param storages Each storage's bytes by key, already checked to have the size that the pickle says.
- * @returns The table; equal views share an identity.
+ * @returns The table; equal views are one object under several names.
  * @throws {FormatError} If the views together would take far more memory than the file has bytes.
  */
 export function tableOfViews(
@@ -73,23 +74,17 @@ export function tableOfViews(
   views: ReadonlyMap<string, TensorView>,
   storages: ReadonlyMap<string, StorageBytes>,
 ): TensorTable {
-  const table: TensorTable = new Map();
+  const table = new TensorTable();
   const known = new Map<string, StoredTensor>();
   const limit = maxExpandedBytes(source.size);
   let total = 0, touched = 0;
   for (const [name, view] of views) {
-    const identity = JSON.stringify([
-      source.name,
-      view.storage.key,
-      view.storage.dataType,
-      view.storage.begin + view.offset,
-      view.shape,
-      view.strides,
-    ]);
-    let tensor = known.get(identity);
+    const { storage, offset, shape, strides } = view;
+    const key = JSON.stringify([storage.key, storage.dataType, storage.begin + offset, shape, strides]);
+    let tensor = known.get(key);
     if (!tensor) {
-      const width = bytesPerElement(view.storage.dataType);
-      total += sizeWithin(view.shape, Infinity) * width;
+      const width = bytesPerElement(storage.dataType);
+      total += sizeWithin(shape, Infinity) * width;
       touched += spanOf(view) * width;
       // A strided view is read from its first element to its last: many thin ones could read a file very often.
       if (total > limit || touched > 16 * limit) {
@@ -99,15 +94,15 @@ export function tableOfViews(
           { file: source.name, tensor: name },
         );
       }
-      tensor = storedView(source, view, storages.get(view.storage.key)!, identity);
-      known.set(identity, tensor);
+      tensor = storedView(source, view, storages.get(storage.key)!);
+      known.set(key, tensor);
     }
     table.set(name, tensor);
   }
   return table;
 }
 
-function storedView(source: ByteSource, view: TensorView, bytes: StorageBytes, identity: string): StoredTensor {
+function storedView(source: ByteSource, view: TensorView, bytes: StorageBytes): StoredTensor {
   const { shape, strides } = view;
   const { dataType } = view.storage;
   const width = bytesPerElement(dataType);
@@ -118,7 +113,6 @@ function storedView(source: ByteSource, view: TensorView, bytes: StorageBytes, i
   return {
     dataType,
     shape,
-    identity,
     region: flat && bytes.offset !== undefined
       ? regionOf(source, dataType, bytes.offset + begin, size * width)
       : undefined,

@@ -30,7 +30,7 @@ export class StorageReference extends PickleObject {
     readonly root: number,
     readonly begin: number,
   ) {
-    super();
+    super("a storage");
   }
 }
 
@@ -42,7 +42,7 @@ export class TensorView extends PickleObject {
     readonly shape: readonly number[],
     readonly strides: readonly number[],
   ) {
-    super();
+    super("a tensor");
   }
 }
 
@@ -85,11 +85,17 @@ const globals: ReadonlyMap<string, PickleGlobal> = new Map([
   new PickleGlobal("torch.device", (args) => args),
   new PickleGlobal("collections.OrderedDict", orderedDict),
   new PickleGlobal("_codecs.encode", ([text]) => text ?? null),
+  // Plain data that protocols before 5 write by calls.
+  ...["__builtin__", "builtins"].flatMap((module) =>
+    ["bytearray", "set", "frozenset"].map((name) =>
+      new PickleGlobal(`${module}.${name}`, ([content]) => content ?? null)
+    )
+  ),
 ].map((global) => [global.name, global]));
 
 /** The names and references of PyTorch's checkpoints. */
 export const torchWorld: PickleWorld = {
-  find: (module, name) => globals.get(`${module}.${name}`),
+  find: (module, name) => name.includes(".") ? undefined : globals.get(`${module}.${name}`),
   persistent: storageReference,
 };
 
@@ -138,10 +144,11 @@ function rebuildTensor([storage, first, sizes, steps]: readonly PickleValue[]): 
 /** `(function, type, args, state)`: how a tensor with attributes of its own is written; the attributes are dropped. */
 function rebuildFromType([build, type, args]: readonly PickleValue[]): TensorView {
   const known = type instanceof PickleGlobal && /^torch\.(Tensor|nn\.parameter\.(Parameter|Buffer))$/.test(type.name);
-  if (!(build instanceof PickleGlobal) || !build.call || !Array.isArray(args) || !known) {
+  const builds = build instanceof PickleGlobal && build.call && build.call !== rebuildFromType;
+  if (!builds || !Array.isArray(args) || !known) {
     throw new PickleFault(`it makes a tensor of type ${describeValue(type ?? null)}, which is not supported`);
   }
-  return asTensor(build.call(args));
+  return asTensor(build.call!(args));
 }
 
 function orderedDict([pairs]: readonly PickleValue[]): PickleDict {

@@ -4,7 +4,7 @@ import { ConfigError } from "../errors.ts";
 import { openCheckpoint } from "../checkpoint/mod.ts";
 import { openRepository, type RepositoryOptions } from "../hub/mod.ts";
 import { decoders, encoders, readSection } from "./registry.ts";
-import { ModelParameters, storedIn, type StoredParameter } from "./parameters.ts";
+import { ModelParameters, type StoredParameter } from "./parameters.ts";
 import { type Architecture, architectureOf } from "./vision_encoder_decoder.ts";
 import { readJson, VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";
 
@@ -35,8 +35,8 @@ async function openPart(
   const { family, reader } = part === "encoder"
     ? readSection(encoders, { ...values, ...overrides }, part)
     : readSection(decoders, { ...values, ...overrides }, part);
-  const find = storedIn(await openCheckpoint(repository));
-  return { section: { ...reader.values }, prefix: family.basePrefix, find };
+  const checkpoint = await openCheckpoint(repository);
+  return { section: { ...reader.values }, prefix: family.basePrefix, find: (name) => checkpoint.find(name) };
 }
 
 /** The names that a parameter may have in a checkpoint of its own, the likeliest first. */
