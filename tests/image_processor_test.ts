@@ -1,7 +1,14 @@
 // The image processors against Transformers' own results on Pillow.
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { ConfigError, FormatError, HubError, ShapeError } from "../src/errors.ts";
-import { AutoImageProcessor, createImageProcessor, type ProcessorType, RawImage, readImage } from "../src/image/mod.ts";
+import { ConfigError, FormatError, HubError, LimnerError, ShapeError } from "../src/errors.ts";
+import {
+  AutoImageProcessor,
+  type Channels,
+  createImageProcessor,
+  type ProcessorType,
+  RawImage,
+  readImage,
+} from "../src/image/mod.ts";
 import { cases, compare, decodedRgb, expected, inputUrl } from "./image_golden.ts";
 
 /** A repository in memory. */
@@ -37,6 +44,39 @@ for (const golden of cases) {
     });
   });
 }
+
+/** The same noise as make_processors.py's `picture`. */
+function noise([width, height, channels, seed, margin]: number[]): RawImage {
+  const data = Uint8Array.from(
+    { length: width * height * channels },
+    (_, i) => Math.imul(i + seed, 2654435761) >>> 24,
+  );
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i += channels) {
+      if (Math.min(x, y, width - 1 - x, height - 1 - y) < margin) data.fill(255, i, i + channels);
+    }
+  }
+  return new RawImage(data, width, height, channels as Channels);
+}
+
+Deno.test("AutoImageProcessor equals Transformers' on random configurations, pictures and options", async () => {
+  const file = new URL("./fixtures/images/processors.json", import.meta.url);
+  for (const one of JSON.parse(Deno.readTextFileSync(file))) {
+    const run = async () => {
+      const processor = await AutoImageProcessor.fromPretrained(repository(one.files));
+      return processor(one.pictures.map(noise), one.options).pixelValues;
+    };
+    const what = JSON.stringify(one);
+    if (!one.shape) {
+      assertInstanceOf(await run().catch((error: Error) => error), LimnerError, what);
+      continue;
+    }
+    const { shape, data } = await run();
+    assertEquals(shape, one.shape, what);
+    const bytes = new Uint8Array((data as Float32Array<ArrayBuffer>).map((value) => value + 0).buffer);
+    assertEquals(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex(), one.sha256, what);
+  }
+});
 
 Deno.test("AutoImageProcessor.fromPretrained() reads a model's folder and its older keys", async () => {
   const processor = await AutoImageProcessor.fromPretrained(

@@ -41,11 +41,11 @@ export class AutoImageProcessor {
 }
 
 async function readConfig(repository: TextFiles): Promise<Record<string, unknown>> {
-  const own = await readObject(repository, "preprocessor_config.json");
-  if (own) return own;
-  // Newer processors keep both their parts in one file.
+  // Newer processors keep both their parts in one file, which comes first where there are both.
   const shared = (await readObject(repository, "processor_config.json"))?.image_processor;
   if (typeof shared === "object" && shared !== null) return shared as Record<string, unknown>;
+  const own = await readObject(repository, "preprocessor_config.json");
+  if (own) return own;
   throw new HubError(
     `Could not load an image processor from ${repository.name}: it has no preprocessor_config.json, which was expected`,
   );

@@ -4,7 +4,7 @@ import { ConfigError, ShapeError } from "../errors.ts";
 import { Tensor } from "../tensor/mod.ts";
 import { cropMargin } from "./_crop_margin.ts";
 import { outputSize, type Rectangle, shortestEdge, thumbnailSize } from "./_output_size.ts";
-import { type ProcessorSettings, processorSettings, type ProcessorType } from "./processor_config.ts";
+import { optionKeys, type ProcessorSettings, processorSettings, type ProcessorType } from "./processor_config.ts";
 import type { RawImage } from "./raw_image.ts";
 import { resize } from "./resample.ts";
 import { centerCrop, crop, orient, resizeWithGap } from "./transforms.ts";
@@ -53,8 +53,10 @@ export function createImageProcessor(
   config: Readonly<Record<string, unknown>> = {},
 ): ImageProcessor {
   const settings = processorSettings(type, config);
+  // The options of a call do not change what the configuration's size means.
+  const decided = { ...config, size: settings.size, use_square_size: false };
   const call = (images: RawImage | readonly RawImage[], options?: ImageProcessorOptions): { pixelValues: Tensor } => {
-    const now = options ? processorSettings(type, { ...config, ...snakeCaseKeys(options) }) : settings;
+    const now = options ? processorSettings(type, { ...decided, ...knownOptions(snakeCaseKeys(options)) }) : settings;
     return { pixelValues: process(Array.isArray(images) ? images : [images], now) };
   };
   const savePretrained = async (folder: string | URL): Promise<void> => {
@@ -66,10 +68,20 @@ export function createImageProcessor(
 
 function snakeCaseKeys(object: object): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(object).map(([key, value]) => [
+    Object.entries(object).filter(([, value]) => value !== undefined).map(([key, value]) => [
       key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
       typeof value === "object" && value !== null && !Array.isArray(value) ? snakeCaseKeys(value) : value,
     ]),
+  );
+}
+
+/** Refuse an option that no processor has; a file's unknown keys are passed over. */
+function knownOptions(options: Record<string, unknown>): Record<string, unknown> {
+  const unknown = Object.keys(options).find((key) => !optionKeys.includes(key));
+  if (unknown === undefined) return options;
+  throw new ConfigError(
+    `Could not process pictures: there is no option ${unknown}, and one of ${optionKeys.join(", ")} was expected`,
+    unknown,
   );
 }
 

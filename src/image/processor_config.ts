@@ -111,6 +111,11 @@ const defaults: Readonly<Record<ProcessorType, Readonly<Record<string, unknown>>
 /** The known processors' names, as an error lists them. */
 export const processorTypes: readonly ProcessorType[] = Object.keys(defaults) as ProcessorType[];
 
+/** The keys that mean something to a processor. */
+export const optionKeys: readonly string[] = [
+  ...new Set([...Object.values(defaults).flatMap((keys) => Object.keys(keys)), "pad_size", "do_reduce_labels"]),
+];
+
 /** The processor that an encoder's `model_type` goes with, for repositories that name none. */
 const encoderProcessors: Readonly<Record<string, ProcessorType>> = {
   vit: "ViTImageProcessor",
@@ -152,25 +157,30 @@ export function processorType(config: Readonly<Record<string, unknown>>, encoder
  * Fill in a processor's defaults and bring every form of size, mean and deviation to one.
  *
  * @param type The processor.
- * @param config preprocessor_config.json's content; null counts as missing, unknown keys are passed over.
+ * @param config preprocessor_config.json's content. As in Transformers null is no default but unset: a flag is off then,
+ * and a value that is needed must be there. Unknown keys are passed over.
  * @throws {ConfigError} If a value cannot work.
  */
 export function processorSettings(type: ProcessorType, config: Readonly<Record<string, unknown>>): ProcessorSettings {
-  const value = (key: string): unknown => config[key] ?? defaults[type][key];
+  const value = (key: string): unknown => config[key] === undefined ? defaults[type][key] : config[key];
   const flag = (key: string): boolean => {
-    const given = value(key);
+    const given = value(key) ?? false;
     if (typeof given !== "boolean") fail(key, given, "true or false");
     return given as boolean;
   };
-  const factor = value("rescale_factor");
+  /** A value, or its default where it is unset and not needed. */
+  const needed = (key: string, by: string): unknown => flag(by) ? value(key) : value(key) ?? defaults[type][key];
+  const factor = needed("rescale_factor", "do_rescale");
   if (typeof factor !== "number") fail("rescale_factor", factor, "a number");
-  const resample = value("resample") as Resample;
+  const resample = needed("resample", "do_resize") as Resample;
   if (![0, 1, 2, 3, 4, 5].includes(resample)) {
     fail("resample", resample, "0 (nearest), 1 (Lanczos), 2 (bilinear), 3 (bicubic), 4 (box) or 5 (Hamming)");
   }
-  let size = value("size");
-  // Donut's old files hold [width, height].
-  if (type === "DonutImageProcessor" && Array.isArray(size)) size = size.toReversed();
+  let size = needed("size", "do_resize");
+  // Donut's old files hold [width, height], and null is its default.
+  if (type === "DonutImageProcessor") size = Array.isArray(size) ? size.toReversed() : size ?? defaults[type].size;
+  // Kosmos-2 in its first files.
+  if (type === "CLIPImageProcessor" && config.use_square_size === true) size = square(224);
   return {
     type,
     doConvertRgb: flag("do_convert_rgb"),
@@ -182,9 +192,9 @@ export function processorSettings(type: ProcessorType, config: Readonly<Record<s
     doRescale: flag("do_rescale"),
     rescaleFactor: factor as number,
     doNormalize: flag("do_normalize"),
-    imageMean: threeNumbers("image_mean", value("image_mean")),
-    imageStd: threeNumbers("image_std", value("image_std")),
-    doPad: flag("do_pad"),
+    imageMean: threeNumbers("image_mean", needed("image_mean", "do_normalize")),
+    imageStd: threeNumbers("image_std", needed("image_std", "do_normalize")),
+    doPad: type !== "BeitImageProcessor" && flag("do_pad"), // BEiT's reads do_pad and never pads
     padSize: rectangle("pad_size", value("pad_size")),
     doThumbnail: flag("do_thumbnail"),
     doAlignLongAxis: flag("do_align_long_axis"),
@@ -214,10 +224,12 @@ function sizeConfig(key: string, given: unknown, defaultToSquare: boolean): Size
     ? { height: given[0], width: given[1] }
     : given;
   const known = typeof size === "object" && size !== null && sizeKeys.includes(Object.keys(size).sort().join());
-  if (!known || !Object.values(size).every((side) => Number.isSafeInteger(side) && side > 0)) {
+  // longest_edge may be null.
+  const sides = Object.entries(known ? size : {}).filter(([name, side]) => name !== "longest_edge" || side !== null);
+  if (sides.length === 0 || !sides.every(([, side]) => Number.isSafeInteger(side) && side as number > 0)) {
     fail(key, given, `a positive number, [height, width], or an object of positive ${sizeKeys.join(" or ")}`);
   }
-  return size as SizeConfig;
+  return Object.fromEntries(sides) as SizeConfig;
 }
 
 function rectangle(key: string, given: unknown): { height: number; width: number } | undefined {

@@ -44,7 +44,7 @@ const filters: Readonly<Record<number, Filter>> = {
 };
 
 function taps(filter: Filter, inSize: number, from: number, to: number, outSize: number): Taps {
-  const scale = (to - from) / outSize;
+  const scale = Math.fround(to - from) / outSize;
   const filterScale = Math.max(scale, 1);
   const support = filter.support * filterScale;
   const size = Math.ceil(support) * 2 + 1;
@@ -86,7 +86,8 @@ export function resize(image: RawImage, width: number, height: number, resample:
       `Could not resize a picture to ${width} x ${height}: both sides must be positive whole numbers`,
     );
   }
-  const [left, top, right, bottom] = box ?? [0, 0, image.width, image.height];
+  // Pillow holds the region in float32.
+  const [left, top, right, bottom] = (box ?? [0, 0, image.width, image.height]).map(Math.fround);
   const whole = left === 0 && top === 0 && right === image.width && bottom === image.height;
   if (whole && width === image.width && height === image.height) return image;
   if (resample === 0) return nearest(image, width, height, [left, top, right, bottom]);
@@ -141,7 +142,7 @@ function nearest(image: RawImage, width: number, height: number, [left, top, rig
   const { data: source, channels } = image;
   // Pillow adds the step up instead of multiplying; the rounding is part of its result.
   const pick = (from: number, to: number, outSize: number, inSize: number): Int32Array => {
-    const step = (to - from) / outSize;
+    const step = Math.fround(to - from) / outSize;
     const picked = new Int32Array(outSize);
     for (let i = 0, at = from + step * 0.5; i < outSize; i++, at += step) {
       picked[i] = Math.min(inSize - 1, Math.floor(at));
