@@ -30,5 +30,17 @@ export function readBmpHeader(bytes: Uint8Array, name: string): ImageHeader {
   if ((compression === 0 || compression === 3) && start + rows > bytes.length) {
     fail(`its rows take ${rows} bytes from byte ${start} on, but the file has ${bytes.length}`, start);
   }
-  return { format: "bmp", width, height, bits, color: bits <= 8 ? "palette" : "rgb", alpha: false, orientation: 1 };
+  // Masks say where the colours are, in the header or right behind it; without them, 16 bits are three times 5.
+  const mask = (at: number): number => compression === 3 && at + 4 <= bytes.length ? view.getUint32(at, true) : 0;
+  const levels = { 0: 31, 0x3e0: 31, 0x7e0: 63 }[mask(58)];
+  return {
+    format: "bmp",
+    width,
+    height,
+    bits,
+    color: bits <= 8 ? "palette" : "rgb",
+    alpha: bits === 32 && size >= 56 && mask(66) !== 0,
+    levels: bits === 16 && levels ? [31, levels, 31] : undefined,
+    orientation: 1,
+  };
 }

@@ -1,23 +1,56 @@
 // GIF (the first frame), BMP and CMYK JPEG pixels, by the image crate in photon's WebAssembly.
-import { initPhoton, PhotonImage } from "@cf-wasm/photon/others";
+import { firstGifFrame } from "./_gif_frame.ts";
 import { pickChannels } from "./_pick_channels.ts";
+import { giveBytes, onInstances, type RustExports, startRust } from "./_wasm_decoder.ts";
 import type { Decoder } from "./image_header.ts";
 import { RawImage } from "./raw_image.ts";
+
+interface Photon extends RustExports {
+  photonimage_new_from_byteslice(at: number, length: number): number;
+  photonimage_get_width(image: number): number;
+  photonimage_get_height(image: number): number;
+  photonimage_get_raw_pixels(image: number): [at: number, length: number];
+  __wbg_photonimage_free(image: number, owned: number): void;
+}
 
 /** Load the decoder; it gives RGB, or RGB and alpha. */
 export async function load(): Promise<Decoder> {
   // @ts-ignore: TypeScript has no types for source phase imports yet. They need no permission and work over http.
-  const module = await import.source("@cf-wasm/photon/photon.wasm");
-  if (!initPhoton.initialized) initPhoton.sync({ module });
-  return (bytes, header) => {
-    const image = PhotonImage.new_from_byteslice(bytes);
-    const [width, height] = [image.get_width(), image.get_height()];
-    const rgba = image.get_raw_pixels();
-    image.free();
-    if (header.background) {
-      for (let at = 0; at < rgba.length; at += 4) if (rgba[at + 3] === 0) rgba.set(header.background, at);
-    }
-    const channels = header.alpha ? 4 : 3;
-    return new RawImage(pickChannels(rgba, width * height, channels), width, height, channels);
-  };
+  const module: WebAssembly.Module = await import.source("@cf-wasm/photon/photon.wasm");
+  return onInstances(() => {
+    const photon = startRust<Photon>(module);
+    return {
+      memory: photon.memory,
+      decode: (bytes, header) => {
+        const still = header.format === "gif" ? firstGifFrame(bytes, header) : undefined;
+        const image = photon.photonimage_new_from_byteslice(...giveBytes(photon, still?.bytes ?? bytes));
+        const [width, height] = [photon.photonimage_get_width(image), photon.photonimage_get_height(image)];
+        const [at, length] = photon.photonimage_get_raw_pixels(image);
+        const rgba = new Uint8Array(photon.memory.buffer, at >>> 0, length);
+        for (let i = 3; still && i < length; i += 4) if (rgba[i] === 0) rgba.set(still.background, i - 3);
+        if (header.levels) roundDown(rgba, header.levels);
+        const result = pickChannels(rgba, width, height, header.alpha ? 4 : 3);
+        photon.__wbindgen_free(at, length, 1);
+        photon.__wbg_photonimage_free(image, 0);
+        return still?.rows ? takeRows(result, still.rows) : result;
+      },
+    };
+  });
+}
+
+/** Samples of few levels to 8 bits, rounded down as Pillow does, not to the nearest. */
+function roundDown(rgba: Uint8Array, levels: readonly number[]): void {
+  const tables = levels.map((most) =>
+    Uint8Array.from({ length: 256 }, (_, sample) => Math.floor(Math.round(sample * most / 255) * 255 / most))
+  );
+  for (let i = 0; i < rgba.length; i += 4) {
+    for (let c = 0; c < 3; c++) rgba[i + c] = tables[c][rgba[i + c]];
+  }
+}
+
+function takeRows({ data, width, height, channels }: RawImage, rows: readonly number[]): RawImage {
+  const row = width * channels;
+  const taken = new Uint8Array(data.length);
+  rows.forEach((from, y) => taken.set(data.subarray(from * row, (from + 1) * row), y * row));
+  return new RawImage(taken, width, height, channels);
 }

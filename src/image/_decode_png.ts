@@ -1,17 +1,50 @@
-// PNG pixels, by the png crate in WebAssembly.
-import init, { decode, decode_rgba16 } from "@jsquash/png/codec/pkg/squoosh_png.js";
+// PNG pixels, by the png crate in @jsquash/png's WebAssembly.
 import { pickChannels } from "./_pick_channels.ts";
+import { giveBytes, onInstances, type RustExports, startRust } from "./_wasm_decoder.ts";
 import type { Decoder } from "./image_header.ts";
-import { RawImage } from "./raw_image.ts";
+
+interface Png extends RustExports {
+  decode(at: number, length: number): number;
+  decode_rgba16(at: number, length: number): number;
+  imagedatargba16_data(image: number): number;
+  __wbg_imagedatargba16_free(image: number): void;
+}
 
 /** Load the decoder; it keeps 8 bits as Pillow does: of 16 the upper 8, but grey of 16 bits is clipped at 255. */
 export async function load(): Promise<Decoder> {
   // @ts-ignore: TypeScript has no types for source phase imports yet. They need no permission and work over http.
-  await init(await import.source("@jsquash/png/codec/pkg/squoosh_png_bg.wasm"));
-  return (bytes, header) => {
-    const channels = header.color === "grey" ? (header.alpha ? 2 : 1) : header.alpha ? 4 : 3;
-    const clipped = header.color === "grey" && header.bits === 16;
-    const { data, width, height } = clipped ? decode_rgba16(bytes) : decode(bytes);
-    return new RawImage(pickChannels(data, width * height, channels), width, height, channels);
-  };
+  const module: WebAssembly.Module = await import.source("@jsquash/png/codec/pkg/squoosh_png_bg.wasm");
+  return onInstances(() => {
+    let rgba: Uint8Array | Uint16Array = new Uint8Array(); // what the module shows of its memory
+    const png = startRust<Png>(module, {
+      __wbg_newwithownedu8clampedarray: (at, length) => {
+        rgba = new Uint8Array(png.memory.buffer, at >>> 0, length);
+        return 0;
+      },
+      __wbg_newwithbyteoffsetandlength: (_buffer, at, length) => {
+        rgba = new Uint16Array(png.memory.buffer, at >>> 0, length);
+        return 0;
+      },
+      __wbg_buffer: () => 0,
+      __wbindgen_memory: () => 0,
+      __wbindgen_object_drop_ref: () => {},
+    });
+    return {
+      memory: png.memory,
+      decode: (bytes, { color, alpha, bits, width, height }) => {
+        const channels = color === "grey" ? (alpha ? 2 : 1) : alpha ? 4 : 3;
+        if (bits === 16 && channels === 1) {
+          const image = png.decode_rgba16(...giveBytes(png, bytes));
+          png.imagedatargba16_data(image);
+          const result = pickChannels(rgba, width, height, channels);
+          png.__wbg_imagedatargba16_free(image);
+          return result;
+        }
+        png.decode(...giveBytes(png, bytes));
+        const result = pickChannels(rgba, width, height, channels);
+        png.__wbindgen_free(rgba.byteOffset, rgba.byteLength, 1);
+        return result;
+      },
+    };
+  });
 }

@@ -2,6 +2,18 @@
 import { FormatError } from "../errors.ts";
 import type { ImageHeader } from "./image_header.ts";
 
+/** The first frame and the colours it is drawn with. */
+export interface GifFrame {
+  /** Where its descriptor is. */
+  readonly at: number;
+  /** Where its compressed pixels begin and end. */
+  readonly data: readonly [start: number, end: number];
+  /** Red, green and blue of each colour; none where the file has no palette. */
+  readonly palette: Uint8Array;
+  /** The colour that is transparent. */
+  readonly transparent?: number;
+}
+
 /**
  * Read a GIF's header and walk over its blocks to the end of the first frame.
  *
@@ -10,31 +22,52 @@ import type { ImageHeader } from "./image_header.ts";
  * @throws {FormatError} If the file ends before its first frame does.
  */
 export function readGifHeader(bytes: Uint8Array, name: string): ImageHeader {
+  const { at, transparent } = findFrame(bytes, name);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const field = (offset: number): number => view.getUint16(offset, true);
+  return {
+    format: "gif",
+    // As in Pillow, a frame that is larger than the screen widens it.
+    width: Math.max(field(6), field(at + 1) + field(at + 5)),
+    height: Math.max(field(8), field(at + 3) + field(at + 7)),
+    bits: 8,
+    color: "palette",
+    alpha: transparent !== undefined,
+    orientation: 1,
+  };
+}
+
+/**
+ * Walk over a GIF's blocks to the end of the first frame.
+ *
+ * @param bytes The whole file, whose signature has been seen.
+ * @param name The file's name, for messages.
+ * @throws {FormatError} If the file ends before its first frame does.
+ */
+export function findFrame(bytes: Uint8Array, name: string): GifFrame {
   const fail = (what: string, offset: number): never => {
     throw new FormatError(`Could not read GIF ${name}: ${what}`, { file: name, offset });
   };
   const cut = (): never => fail(`the file ends after ${bytes.length} bytes, within its first frame`, bytes.length);
-  if (bytes.length < 13) cut();
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const tableSize = (flags: number): number => flags & 0x80 ? 3 << ((flags & 7) + 1) : 0;
   const skipBlocks = (at: number): number => {
     while (at < bytes.length && bytes[at] !== 0) at += bytes[at] + 1;
     return at < bytes.length ? at + 1 : cut();
   };
-  let alpha = false;
-  for (let at = 13 + tableSize(bytes[10]); at < bytes.length;) {
+  if (bytes.length < 13) cut();
+  const screenTable = bytes.subarray(13, 13 + tableSize(bytes[10]));
+  let transparent: number | undefined;
+  for (let at = 13 + screenTable.length; at < bytes.length;) {
     if (bytes[at] === 0x21) {
       // A graphic control extension says whether one colour is transparent.
-      if (bytes[at + 1] === 0xf9 && at + 3 < bytes.length) alpha = (bytes[at + 3] & 1) === 1;
+      if (bytes[at + 1] === 0xf9 && at + 6 < bytes.length && bytes[at + 3] & 1) transparent = bytes[at + 6];
       at = skipBlocks(at + 2);
     } else if (bytes[at] === 0x2c) {
       if (at + 11 > bytes.length) cut();
-      skipBlocks(at + 11 + tableSize(bytes[at + 9]));
-      const [width, height] = [view.getUint16(6, true), view.getUint16(8, true)];
-      const entry = 13 + 3 * bytes[11]; // of the screen's palette
-      const background = alpha || !(bytes[10] & 0x80) ? undefined : [bytes[entry], bytes[entry + 1], bytes[entry + 2]];
-      const known = background as ImageHeader["background"];
-      return { format: "gif", width, height, bits: 8, color: "palette", alpha, background: known, orientation: 1 };
+      const start = at + 10 + tableSize(bytes[at + 9]);
+      const end = skipBlocks(start + 1);
+      const palette = start > at + 10 ? bytes.subarray(at + 10, start) : screenTable;
+      return { at, data: [start, end], palette, transparent };
     } else if (bytes[at] === 0x3b) break;
     else fail(`byte ${at} is ${bytes[at]}, and an extension (33) or a frame (44) was expected`, at);
   }

@@ -1,19 +1,21 @@
 // From the RGBA that decoders give to the channels a picture has.
-import type { Channels } from "./raw_image.ts";
+import { type Channels, RawImage } from "./raw_image.ts";
 
 /**
- * Keep some of RGBA's channels.
+ * A picture of some of RGBA's channels.
  *
- * @param rgba Samples, 4 a pixel; what is above 255 is clipped.
- * @param pixels How many pixels.
+ * @param rgba Samples, shape [height, width, 4]; what is above 255 is clipped.
  * @param channels 1 keeps red (grey), 2 red and alpha, 3 RGB, 4 all.
  */
 export function pickChannels(
   rgba: Uint8Array | ImageDataArray | Uint16Array,
-  pixels: number,
+  width: number,
+  height: number,
   channels: Channels,
-): Uint8Array {
-  if (channels === 4) return new Uint8Array(rgba);
+): RawImage {
+  const pixels = width * height;
+  if (rgba.length !== 4 * pixels) throw new Error(`${rgba.length} samples are not ${width} x ${height} x 4`);
+  if (channels === 4) return new RawImage(new Uint8Array(rgba), width, height, 4);
   const data = new Uint8Array(pixels * channels);
   let pixel = channels === 3 && rgba.BYTES_PER_ELEMENT === 1 ? pickWords(rgba, pixels, data) : 0;
   for (let from = 4 * pixel, to = channels * pixel; pixel < pixels; pixel++, from += 4) {
@@ -24,7 +26,7 @@ export function pickChannels(
       data[to++] = rgba[from + 2];
     }
   }
-  return data;
+  return new RawImage(data, width, height, channels);
 }
 
 /** Four words of RGBA to three of RGB, as far as there are four; the machine must be little-endian, as all are. */

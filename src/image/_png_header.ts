@@ -47,7 +47,8 @@ export function readPngHeader(bytes: Uint8Array, name: string): ImageHeader {
       fail(`chunk ${kind} has ${length} bytes, but the file ends after ${bytes.length - at - 8} of them`, at);
     }
     if (kind === "PLTE") hasPalette = true;
-    if (kind === "tRNS") header.alpha = true;
+    // Pillow passes over the transparent value of 16-bit grey.
+    if (kind === "tRNS") header.alpha ||= !(type === 0 && bits === 16);
     if (kind === "IDAT") hasData = true;
     if (kind === "eXIf") header.orientation = readOrientation(bytes.subarray(at + 8, at + 8 + length));
     at += 12 + length;

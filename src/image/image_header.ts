@@ -17,10 +17,10 @@ export interface ImageHeader {
   readonly color: "grey" | "rgb" | "palette" | "cmyk" | "ycck";
   /** Whether some places may be transparent. */
   readonly alpha: boolean;
-  /** The colour of places that no frame covers, for a GIF without transparency. */
-  readonly background?: readonly [red: number, green: number, blue: number];
-  /** Bits a sample. */
+  /** Bits a sample; of a BMP, bits a pixel. */
   readonly bits: number;
+  /** The highest values that red, green and blue are stored with in a BMP of 16 bits. */
+  readonly levels?: readonly [red: number, green: number, blue: number];
 }
 
 /** Turns a whole file, whose header has been read, into pixels. */

@@ -1,0 +1,97 @@
+// Libraries' decoders in WebAssembly, on instances of ours: an instance that has trapped is not to be trusted, and its
+// memory never shrinks, so it is replaced. (Their own JavaScript keeps one instance as long as the process lives.)
+import type { Decoder, ImageHeader } from "./image_header.ts";
+import type { RawImage } from "./raw_image.ts";
+
+/** One instance of a decoder. */
+export interface DecoderInstance {
+  readonly memory: WebAssembly.Memory;
+  decode(bytes: Uint8Array, header: ImageHeader): RawImage;
+}
+
+/** Bytes of memory, above which an instance is not kept: 256 MiB, what a JPEG of 40 megapixels needs. */
+const keptMemory = 2 ** 28;
+
+/** A decoder that starts an instance when there is none, after an error, and after a picture that took much memory. */
+export function onInstances(start: () => DecoderInstance | Promise<DecoderInstance>): Decoder {
+  let current: Promise<DecoderInstance> | undefined;
+  return async (bytes, header) => {
+    const instance = await (current ??= Promise.resolve(start()));
+    try {
+      const image = instance.decode(bytes, header);
+      if (instance.memory.buffer.byteLength > keptMemory) current = undefined;
+      return image;
+    } catch (error) {
+      current = undefined;
+      throw error;
+    }
+  };
+}
+
+/** What decoders that Emscripten compiled have in common: the JavaScript beside the WebAssembly, and what it gives. */
+type EmscriptenFactory = (options: object) => Promise<{ decode(...inputs: unknown[]): unknown }>;
+
+/**
+ * Start a decoder that Emscripten compiled.
+ *
+ * @param factory The library's JavaScript.
+ * @param module The library's WebAssembly, which the JavaScript would read by itself otherwise.
+ * @param decode Turns the file into pixels with the library's function.
+ */
+export async function startEmscripten(
+  factory: EmscriptenFactory,
+  module: WebAssembly.Module,
+  decode: (library: (...inputs: unknown[]) => ImageData, bytes: Uint8Array, header: ImageHeader) => RawImage,
+): Promise<DecoderInstance> {
+  let memory: WebAssembly.Memory | undefined;
+  const library = await factory({
+    print: () => {},
+    printErr: () => {},
+    instantiateWasm: (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
+      const instance = new WebAssembly.Instance(module, imports);
+      memory = Object.values(instance.exports).find((value) => value instanceof WebAssembly.Memory);
+      done(instance);
+      return instance.exports;
+    },
+  });
+  const call = (...inputs: unknown[]): ImageData => {
+    const result = library.decode(...inputs);
+    if (result) return result as ImageData;
+    throw new Error("the library gave no picture");
+  };
+  return { memory: memory!, decode: (bytes, header) => decode(call, bytes, header) };
+}
+
+/** What modules that wasm-bindgen made from Rust export. */
+export interface RustExports {
+  readonly memory: WebAssembly.Memory;
+  __wbindgen_malloc(bytes: number, alignment: number): number;
+  __wbindgen_free(at: number, bytes: number, alignment: number): void;
+}
+
+/**
+ * Instantiate a module that wasm-bindgen made from Rust.
+ *
+ * @param module The module.
+ * @param functions What it imports, by the beginning of the name; what decoding never calls may be left out.
+ */
+export function startRust<Exports extends RustExports>(
+  module: WebAssembly.Module,
+  functions: Readonly<Record<string, (...inputs: number[]) => number | void>> = {},
+): Exports {
+  const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
+  for (const { module: from, name } of WebAssembly.Module.imports(module)) {
+    const known = Object.keys(functions).find((beginning) => name.startsWith(beginning));
+    (imports[from] ??= {})[name] = known ? functions[known] : () => {
+      throw new Error(`${name} is not given`);
+    };
+  }
+  return new WebAssembly.Instance(module, imports).exports as unknown as Exports;
+}
+
+/** Copy bytes into a Rust module's memory; a function that takes a `Vec` owns them from then on. */
+export function giveBytes(rust: RustExports, bytes: Uint8Array): [at: number, length: number] {
+  const at = rust.__wbindgen_malloc(bytes.length, 1) >>> 0;
+  new Uint8Array(rust.memory.buffer).set(bytes, at);
+  return [at, bytes.length];
+}
