@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { load } from "../backends/ffi/mod.ts";
-import { ShapeError } from "../src/errors.ts";
+import { HubError, ShapeError } from "../src/errors.ts";
 import {
   type Backend,
   GraphBuilder,
@@ -8,6 +8,7 @@ import {
   type ParameterSource,
   type Weights,
 } from "../src/graph/mod.ts";
+import { FileSource } from "../src/hub/mod.ts";
 import { linear } from "../src/operators/mod.ts";
 import { prepare } from "../src/passes/mod.ts";
 import { type DataType, Tensor } from "../src/tensor/mod.ts";
@@ -37,8 +38,10 @@ class Files implements ParameterSource, AsyncDisposable {
     const { data, dataType, shape } = tensor;
     const bytes = new Uint8Array(offset + data.byteLength);
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
+    await Deno.remove(path).catch(() => {});
     await Deno.writeFile(path, bytes);
-    this.parameters.set(name, { dataType, shape, region: { path, offset, byteLength: data.byteLength } });
+    const { check } = (await FileSource.open(path))!;
+    this.parameters.set(name, { dataType, shape, region: { path, offset, byteLength: data.byteLength, check } });
     this.#tensors.set(name, tensor);
   }
 
@@ -173,6 +176,29 @@ Deno.test("ffi takes a parameter's new value, also where programs read the old o
     assertClose(await both(), multiply(x, a, b), 1e-5, "as before");
     assertEquals(backend.counters.weightBytes, 2 * 256);
     await assertRejects(() => weights.write("a", numbers(1, 4, 8)), ShapeError, '"a"');
+  }
+  assertEquals(backend.counters.liveHandles, 0);
+});
+
+Deno.test("ffi reads weights from the file that replaced theirs once it is told so, and refuses to before", async () => {
+  await using files = new Files();
+  const [a, b] = [numbers(14, 8, 8), numbers(15, 8, 8)];
+  const path = `${await files.folder()}/model.safetensors`;
+  await files.put("a", a, path, 8);
+  const x = numbers(16, 1, 8);
+  await using backend = await load();
+  {
+    using weights = await backend.open(files);
+    using first = await runner(backend, weights, files, ["a"], x);
+    using second = await runner(backend, weights, files, ["a"], x); // reads it mapped, as the first does now
+    const old = files.parameters.get("a")!;
+    await files.put("b", b, path, 40);
+    files.parameters.set("a", old);
+    await assertRejects(() => runner(backend, weights, files, ["a"], x), HubError, "changed or replaced");
+    using third = await runner(backend, weights, files, ["b"], x);
+    using fourth = await runner(backend, weights, files, ["b"], x);
+    for (const run of [first, second]) assertClose(await run(), multiply(x, a), 1e-5, "of the old file");
+    for (const run of [third, fourth]) assertClose(await run(), multiply(x, b), 1e-5, "of the new file");
   }
   assertEquals(backend.counters.liveHandles, 0);
 });

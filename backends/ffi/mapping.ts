@@ -22,11 +22,20 @@ export class FileMapping implements Disposable {
   readonly #library: Deno.DynamicLibrary<typeof symbols>;
   readonly #address: Deno.PointerObject;
   readonly #length: bigint;
+  readonly #path: string;
+  readonly #file: Deno.FileInfo;
 
-  private constructor(library: Deno.DynamicLibrary<typeof symbols>, address: Deno.PointerObject, length: bigint) {
+  private constructor(
+    library: Deno.DynamicLibrary<typeof symbols>,
+    address: Deno.PointerObject,
+    path: string,
+    file: Deno.FileInfo,
+  ) {
     this.#library = library;
     this.#address = address;
-    this.#length = length;
+    this.#length = BigInt(file.size);
+    this.#path = path;
+    this.#file = file;
   }
 
   /**
@@ -41,14 +50,20 @@ export class FileMapping implements Disposable {
     const { open, close, mmap } = library.symbols;
     const file = open(new TextEncoder().encode(path + "\0"), 0);
     if (file >= 0) {
-      const length = BigInt(Deno.statSync(path).size);
-      const address = mmap(null, length, readable, shared, file, 0n);
+      const info = Deno.statSync(path);
+      const address = mmap(null, BigInt(info.size), readable, shared, file, 0n);
       close(file);
       if (address && BigInt(Deno.UnsafePointer.value(address)) !== failed) {
-        return new FileMapping(library, address, length);
+        return new FileMapping(library, address, path, info);
       }
     }
     library.close();
+  }
+
+  /** Whether the path still has the file that is mapped. */
+  get isCurrent(): boolean {
+    const { dev, ino } = Deno.statSync(this.#path);
+    return dev === this.#file.dev && ino === this.#file.ino;
   }
 
   /** The address of a byte of the file. */

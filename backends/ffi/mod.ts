@@ -127,9 +127,16 @@ class FfiBackend implements Backend {
         fromFile.add(name);
       }
     }
+    weights.checkFiles(fromFile);
     // A session that makes no copy of its own reads the file's pages through one mapping that all sessions share.
     const mapped = packed ? [] : [...fromFile].map((name) => [`parameter:${name}`, weights.mapped(name)] as const);
     const session = await this.#createSession(model.bytes, graph.name, { folder: weights.folder, packed, mapped });
+    try {
+      weights.checkFiles(fromFile);
+    } catch (error) {
+      this.runtime.api.releaseSession(session);
+      throw error;
+    }
     return { model, session, parameters, fromFile, packed };
   }
 

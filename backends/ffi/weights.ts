@@ -34,8 +34,8 @@ export class FfiWeights implements Weights {
   /** Parameters that have another value than their file. */
   readonly #changed = new Set<string>();
   readonly #folder: string | undefined;
-  /** Files in memory by path, and parameters as they lie in them. */
-  readonly #mappings = new Map<string, FileMapping | undefined>();
+  /** Files in memory, those under one path the newest last, and parameters as they lie in them. */
+  readonly #mappings = new Map<string, (FileMapping | undefined)[]>();
   readonly #mapped = new Map<string, OrtView>();
   #compiling: Promise<unknown> = Promise.resolve();
   #disposed = false;
@@ -66,8 +66,11 @@ export class FfiWeights implements Weights {
     const known = this.#mapped.get(name);
     const { region, dataType, shape } = this.source.parameters.get(name)!;
     if (known || !region) return known;
-    if (!this.#mappings.has(region.path)) this.#mappings.set(region.path, FileMapping.open(region.path));
-    const file = this.#mappings.get(region.path);
+    const mappings = this.#mappings.get(region.path) ?? [];
+    this.#mappings.set(region.path, mappings);
+    // A model may have been saved over its own files: what was mapped before stays, what follows is in the new one.
+    if (mappings.at(-1)?.isCurrent !== true) mappings.push(FileMapping.open(region.path));
+    const file = mappings.at(-1);
     if (!file) return;
     const view = new OrtView(this.runtime, dataType, shape, file.at(region.offset));
     this.#mapped.set(name, view);
@@ -98,6 +101,17 @@ export class FfiWeights implements Weights {
     const done = this.#compiling.then(work);
     this.#compiling = done.catch(() => {});
     return done;
+  }
+
+  /** @throws If a file that parameters lie in is no longer the one that was opened. */
+  checkFiles(names: Iterable<string>): void {
+    const checked = new Set<string>();
+    for (const name of names) {
+      const region = this.source.parameters.get(name)?.region;
+      if (!region || checked.has(region.path)) continue;
+      checked.add(region.path);
+      region.check?.();
+    }
   }
 
   /** Count what a session reads from the file, once for all sessions. */
@@ -154,7 +168,7 @@ export class FfiWeights implements Weights {
   #unmap(): void {
     if (this.readers.size > 0) return;
     for (const view of this.#mapped.values()) view.release();
-    const mappings = [...this.#mappings.values()];
+    const mappings = [...this.#mappings.values()].flat();
     this.#mappings.clear();
     this.runtime.afterwards(() => mappings.forEach((mapping) => mapping?.[Symbol.dispose]()));
   }

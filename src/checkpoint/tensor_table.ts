@@ -11,6 +11,8 @@ export interface FileRegion {
   readonly offset: number;
   /** The number of bytes. */
   readonly byteLength: number;
+  /** Throws a HubError if the path has another file by now, or a changed one. */
+  readonly check?: () => void;
 }
 
 /** What a checkpoint knows about a parameter without reading it. */
@@ -42,7 +44,8 @@ export function regionOf(
   offset: number,
   byteLength: number,
 ): FileRegion | undefined {
-  return source.path === undefined || dataType === "bool" ? undefined : { path: source.path, offset, byteLength };
+  const { path, check } = source;
+  return path === undefined || dataType === "bool" ? undefined : { path, offset, byteLength, check };
 }
 
 /** Make a tensor of little-endian bytes that start their own buffer; of a bool, every byte but 0 is true. */

@@ -32,6 +32,8 @@ export interface FileRegion {
   /** In bytes, from the file's beginning. */
   readonly offset: number;
   readonly byteLength: number;
+  /** Throws if the path has another file by now, or a changed one. */
+  readonly check?: () => void;
 }
 
 /** What is known of a stored parameter before it is read. */

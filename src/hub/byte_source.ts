@@ -10,6 +10,8 @@ export interface ByteSource {
   readonly path?: string;
   /** The file's length in bytes. */
   readonly size: number;
+  /** Throws a HubError if a local file was changed or replaced since it was opened, for those who read it themselves. */
+  readonly check?: () => void;
   /**
    * Read `length` bytes from `offset`.
    *
@@ -65,6 +67,7 @@ const blockingBytes = 1 << 18;
 export class FileSource implements ByteSource {
   readonly size: number;
   readonly path: string;
+  readonly check: () => void = () => this.#reopen().close();
   readonly #identity: string;
 
   private constructor(readonly name: string, path: string, info: Deno.FileInfo) {
