@@ -4,5 +4,6 @@ export { createImageProcessor, type ImageProcessor, type ImageProcessorOptions }
 export type { ProcessorSettings, ProcessorType, SizeConfig } from "./processor_config.ts";
 export { type Channels, RawImage } from "./raw_image.ts";
 export type { ImageSource } from "./_source_bytes.ts";
+export { encodePng } from "./encode_png.ts";
 export { readImage, type ReadImageOptions } from "./read_image.ts";
 export { type Box, type Resample, resize } from "./resample.ts";

@@ -4,7 +4,7 @@ import { add, concat, gather, reshape, slice, transpose } from "../operators/mod
 import { commonDefaults, type ConfigReader, deriveStages } from "./config.ts";
 import type { Family, VisionEncoder } from "./family.ts";
 import { type Initial, zeros } from "./initial.ts";
-import { embedPatches, pictureSize, readPatches, stretchedPositions } from "./patches.ts";
+import { embedPatches, patchPlaces, pictureSize, readPatches, stretchedPositions } from "./patches.ts";
 import { relativeOffsets, relativePositionIndex } from "./relative_positions.ts";
 import { resampleGrid } from "./resampling.ts";
 import type { Scope } from "./scope.ts";
@@ -59,6 +59,7 @@ function build(config: ConfigReader): VisionEncoder {
       }
       return { lastHiddenState: pooled ? x : scope.layerNorm("layernorm", x, epsilon), hiddenStates };
     },
+    places: (size) => patchPlaces(size, patches, 1),
     declareUnused(scope) {
       if (config.flag("use_mask_token")) scope.parameter("embeddings.mask_token", [1, 1, hiddenSize]);
       if (!pooled) return;

@@ -19,6 +19,15 @@ export interface EncodeOptions {
   readonly interpolate?: boolean;
 }
 
+/** Where the S states of an encoder lie in its picture: special ones first, then those of a grid's cells, row by row. */
+export interface EncoderPlaces {
+  /** How many states stand for no place: class and distillation tokens. */
+  readonly special: number;
+  readonly grid: readonly [rows: number, columns: number];
+  /** The pixels of a cell; the last ones of a row or column may reach beyond the picture, or leave a rest of it out. */
+  readonly cell: readonly [height: number, width: number];
+}
+
 /** A vision encoder of given configuration. */
 export interface VisionEncoder {
   /** The width C of its hidden states. */
@@ -35,6 +44,8 @@ export interface VisionEncoder {
    * @throws {ShapeError} If it cannot take pictures of this size.
    */
   encode(scope: Scope, pixelValues: Value, options?: EncodeOptions): EncoderOutputs;
+  /** Where the states of pictures of a size lie. */
+  places(size: readonly [height: number, width: number]): EncoderPlaces;
   /** Declare the parameters that files have and no program reads: poolers and mask tokens. */
   declareUnused?(scope: Scope): void;
   /** The constants that Transformers writes beside the parameters, by their name below the encoder. */

@@ -1,6 +1,6 @@
 // Models as programs: configurations, the families, and the VisionEncoderDecoder that joins two of them.
 export { isRecord, type PretrainedConfig } from "./config.ts";
-export type { Family, TextDecoder, VisionEncoder } from "./family.ts";
+export type { EncoderPlaces, Family, TextDecoder, VisionEncoder } from "./family.ts";
 export { buildForward, type ForwardOptions } from "./forward.ts";
 export { type DeclaredParameter, declaredParameters, ModelParameters, type StoredParameter } from "./parameters.ts";
 export { resizeEmbeddings } from "./resize_embeddings.ts";

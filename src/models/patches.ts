@@ -3,6 +3,7 @@ import { ShapeError } from "../errors.ts";
 import type { Value } from "../graph/mod.ts";
 import { concat, conv2d, reshape, slice, transposeLast } from "../operators/mod.ts";
 import type { ConfigReader } from "./config.ts";
+import type { EncoderPlaces } from "./family.ts";
 import { resampleGrid } from "./resampling.ts";
 import type { Scope } from "./scope.ts";
 
@@ -35,6 +36,11 @@ export function gridOf(
 /** The height and width of pictures [batch, channels, height, width], in pixels. */
 export function pictureSize({ shape }: Value): [height: number, width: number] {
   return [shape[2] as number, shape[3] as number];
+}
+
+/** Where the states of patches lie that follow `special` tokens. */
+export function patchPlaces(size: readonly [number, number], { patch }: Patches, special: number): EncoderPlaces {
+  return { special, grid: gridOf(size, patch, Math.floor), cell: patch };
 }
 
 /** @throws {ShapeError} If pictures are not of the size an encoder was made for. */

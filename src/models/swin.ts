@@ -169,6 +169,11 @@ function build(config: ConfigReader, { donut }: { donut: boolean }): VisionEncod
     hiddenSize,
     channels: patches.channels,
     imageSize: patches.imageSize,
+    places(size) {
+      const merged = 2 ** (depths.length - 1);
+      const grid = gridOf(gridOf(size, patches.patch, Math.ceil), [merged, merged], Math.ceil);
+      return { special: 0, grid, cell: [patches.patch[0] * merged, patches.patch[1] * merged] };
+    },
     encode(scope, pixelValues, { interpolate = false } = {}) {
       let { x, grid } = embed(scope.at("embeddings"), pixelValues, interpolate);
       const hiddenStates = [x];

@@ -6,6 +6,7 @@ import {
   checkImageSize,
   embedPatches,
   learnedPositions,
+  patchPlaces,
   pictureSize,
   readPatches,
   stretchedPositions,
@@ -38,6 +39,7 @@ export function buildVit(config: ConfigReader, special: readonly string[]): Visi
       }
       return { lastHiddenState: scope.layerNorm("layernorm", x, epsilon), hiddenStates };
     },
+    places: (size) => patchPlaces(size, patches, special.length),
     declareUnused(scope) {
       const outputs = config.whole("pooler_output_size");
       scope.parameter("pooler.dense.weight", [outputs, hiddenSize]);

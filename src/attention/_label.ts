@@ -1,0 +1,41 @@
+// Text as pixels, in the face that photon's WebAssembly has built in: Roboto, for Latin, Greek and Cyrillic.
+import { draw_text_with_color as drawText, initPhoton, PhotonImage, Rgba } from "@cf-wasm/photon/others";
+
+/** Draws one line of text; what does not fit is cut off. */
+export type DrawLabel = (text: string) => Uint8Array;
+
+/** What the face lacks is written as code points, and blanks are named. */
+function legible(text: string): string {
+  const named = text.replace(/^ +(?=\S)/, "").replace(/\n/g, "⏎");
+  if (named.trim() === "") return text === "" ? "(part of a character)" : "(space)";
+  return named.replace(/[^\x20-\x7E\u00A0-\u052F\u1E00-\u1FFF\u2010-\u2026\u2030-\u203A\u20AC]/gu, (character) => {
+    return `U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")} `;
+  });
+}
+
+/**
+ * Load the means to draw labels.
+ *
+ * @returns A function that gives how much of each pixel a text covers, 0 to 255, [height, width].
+ */
+export async function loadLabels(width: number, height: number, fontSize: number): Promise<DrawLabel> {
+  // @ts-ignore: TypeScript has no types for source phase imports yet. They need no permission and work over http.
+  const module = await import.source("@cf-wasm/photon/photon.wasm");
+  if (!initPhoton.initialized) initPhoton.sync({ module });
+  const known = new Map<string, Uint8Array>();
+  const draw = (text: string): Uint8Array => {
+    const blank = new Uint8Array(4 * width * height);
+    for (let at = 3; at < blank.length; at += 4) blank[at] = 255;
+    const image = new PhotonImage(blank, width, height);
+    drawText(image, text, 0, Math.round((height - fontSize) / 2), fontSize, new Rgba(255, 255, 255, 255));
+    const drawn = image.get_raw_pixels();
+    image.free();
+    return Uint8Array.from({ length: width * height }, (_, i) => drawn[4 * i]);
+  };
+  return (text) => {
+    const line = legible(text);
+    const label = known.get(line) ?? draw(line);
+    known.set(line, label);
+    return label;
+  };
+}
