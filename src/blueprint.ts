@@ -42,7 +42,6 @@ export async function readBlueprint(source: string | URL, options: LoadOptions):
   const config = new VisionEncoderDecoderConfig(values);
   const architecture = architectureOf(config);
   const settings = await readJson(repository, "generation_config.json") ?? generationConfigOf(config);
-  options.onProgress?.({ stage: "reading", done: 0 });
   const checkpoint = await openCheckpoint(repository);
   const find = (name: string) => checkpoint.find(name);
   const parameters = ModelParameters.gather(config, architecture, find, { fresh: "unused" });

@@ -1,6 +1,6 @@
 // The reference backend: a plain interpreter of the primitives, the oracle that the others are held against.
 // It runs work when it is queued; an error still surfaces at the next read, as on a device.
-import { ShapeError } from "../../src/errors.ts";
+import { BackendError, ShapeError } from "../../src/errors.ts";
 import {
   type Backend,
   type BackendReport,
@@ -75,7 +75,10 @@ class ReferenceBackend implements Backend {
     return Object.hasOwn(kernels, node.operator.name);
   }
 
-  open(source: ParameterSource, _options?: OpenOptions): Promise<Weights> {
+  open(source: ParameterSource, { storage = "float32" }: OpenOptions = {}): Promise<Weights> {
+    if (storage !== "float32") {
+      throw new BackendError(`Cannot hold weights as ${storage}: the reference backend holds float32`, "reference");
+    }
     return Promise.resolve(new ReferenceWeights(source, this.counters));
   }
 

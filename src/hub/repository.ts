@@ -19,7 +19,10 @@ export type { ByteSource } from "./byte_source.ts";
 export async function openRepository(source: string | URL, options: RepositoryOptions = {}): Promise<Repository> {
   if (source instanceof URL || /^https?:\/\//i.test(source)) {
     const url = new URL(source);
-    if (url.protocol === "http:" || url.protocol === "https:") return new HttpRepository(url, options);
+    if (url.protocol === "http:" || url.protocol === "https:") {
+      if (!options.localFilesOnly) return new HttpRepository(url, options);
+      throw new HubError(`Cannot open ${url}: it is a web address, and localFilesOnly asks for a folder`);
+    }
     if (url.protocol !== "file:") {
       throw new HubError(`Cannot open ${url}: its scheme is ${url.protocol}, expected file:, http: or https:`);
     }

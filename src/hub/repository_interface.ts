@@ -44,6 +44,8 @@ export interface DownloadProgress {
 
 /** Options of {@linkcode openRepository}. */
 export interface RepositoryOptions {
+  /** Refuse web addresses. @default false */
+  localFilesOnly?: boolean;
   /** Ends downloads that are under way. */
   signal?: AbortSignal;
   /** Called while a file is downloaded. */
