@@ -3,7 +3,8 @@
  *
  * @module
  */
-export { Captioner, type ImageInput } from "./src/captioner.ts";
+export { type AttendedToken, type Attention, drawAttention } from "./src/attention/mod.ts";
+export { type Caption, Captioner, type ImageInput, type StreamOptions } from "./src/captioner.ts";
 export { readCheckpoint } from "./src/checkpoint/mod.ts";
 export * from "./src/errors.ts";
 export type {
@@ -32,5 +33,6 @@ export type { ForwardOutput } from "./src/forward.ts";
 export type { ForwardInputs, TokenRows } from "./src/forward_inputs.ts";
 export type { LoadOptions, LoadProgress } from "./src/load_options.ts";
 export type { SaveOptions } from "./src/save.ts";
+export { TextStreamer, type TextStreamerOptions } from "./src/text_streamer.ts";
 export { type TaggedObject, type TaggedValue, token2json } from "./src/token2json.ts";
 export { type GenerateOutput, VisionEncoderDecoderModel } from "./src/vision_encoder_decoder_model.ts";

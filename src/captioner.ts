@@ -1,15 +1,35 @@
 // The short way: a picture in, its text out. A model with its image processor and its tokenizer.
+import { type Attention, attentionOf } from "./attention/mod.ts";
+import { OptionError } from "./errors.ts";
+import type { GenerateOptions, Streamer } from "./generation/mod.ts";
+import { Handoff } from "./handoff.ts";
 import { openRepository } from "./hub/mod.ts";
 import { AutoImageProcessor, type ImageProcessor, RawImage, readImage } from "./image/mod.ts";
-import type { GenerateOptions } from "./generation/mod.ts";
-import { AutoTokenizer, type Tokenizer } from "./tokenizer/mod.ts";
+import { checkLoadOptions, type LoadOptions } from "./load_options.ts";
+import { architectureOf } from "./models/mod.ts";
 import type { SaveOptions } from "./save.ts";
-import { TextStream } from "./text_stream.ts";
-import type { LoadOptions } from "./load_options.ts";
+import { TextStreamer, type TextStreamerOptions } from "./text_streamer.ts";
+import { AutoTokenizer, type Tokenizer } from "./tokenizer/mod.ts";
 import { VisionEncoderDecoderModel } from "./vision_encoder_decoder_model.ts";
 
 /** A picture: a path, an address, the bytes of a file, or pixels. */
 export type ImageInput = string | URL | Uint8Array | Blob | RawImage;
+
+/** A text of a picture, and what is known of it. */
+export interface Caption {
+  readonly text: string;
+  /** Its tokens, the prompt first, as the model gave them. */
+  readonly ids: readonly number[];
+  /** Whether the length limit cut it. */
+  readonly truncated: boolean;
+  /** The score of its beam, where beams were searched. */
+  readonly score?: number;
+  /** Where the model looked at each new token, with `outputAttentions`. */
+  readonly attention?: Attention;
+}
+
+/** Options of `stream`. */
+export interface StreamOptions extends GenerateOptions, Pick<TextStreamerOptions, "wholeWords"> {}
 
 /** The model that comes with Limner: it reads one line of printed text. */
 const embeddedModel = new URL("../assets/model/", import.meta.url);
@@ -17,8 +37,49 @@ const embeddedModel = new URL("../assets/model/", import.meta.url);
 /** Pictures given to the model at once. */
 const batchSize = 8;
 
-async function toImage(input: ImageInput): Promise<RawImage> {
-  return input instanceof RawImage ? input : await readImage(input);
+/**
+ * Read the pictures of a batch; an abort does not wait for what is slow to come.
+ *
+ * @param at Where the batch begins among `images`, by which a picture without a name is called.
+ */
+async function readImages(images: readonly ImageInput[], at: number, signal?: AbortSignal): Promise<RawImage[]> {
+  signal?.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal!.reason);
+  signal?.addEventListener("abort", abort);
+  const read = (image: ImageInput, i: number): Promise<RawImage> | RawImage => {
+    if (image instanceof RawImage) return image;
+    const nameless = image instanceof Uint8Array || image instanceof Blob && !(image instanceof File);
+    return readImage(image, { signal, ...(nameless && images.length > 1 && { name: `images[${at + i}]` }) });
+  };
+  try {
+    return await Promise.race([Promise.all(images.slice(at, at + batchSize).map(read)), aborted.promise]);
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+/**
+ * The prompts of each batch.
+ *
+ * @throws {OptionError} If there is neither one for each picture nor one for all.
+ */
+function promptsOf(count: number, { decoderInputIds }: GenerateOptions): (at: number) => GenerateOptions {
+  if (decoderInputIds === undefined) return () => ({});
+  if (![1, count].includes(decoderInputIds.length)) {
+    throw new OptionError(
+      `Cannot caption: there are ${count} pictures, but decoderInputIds has ${decoderInputIds.length} rows; expected ` +
+        `one for each, or one for all`,
+    );
+  }
+  const rows = decoderInputIds.length === count ? decoderInputIds : Array(count).fill(decoderInputIds[0]);
+  return (at) => ({ decoderInputIds: rows.slice(at, at + batchSize) });
+}
+
+/** How many tokens of a row were given: the prompt, with the start token before it if it lacked one. */
+function lengthOfPrompt(sequence: readonly number[], prompt: readonly number[] = []): number {
+  const whole = prompt.length > 0 && prompt.every((id, i) => sequence[i] === id);
+  return whole ? prompt.length : prompt.length + 1;
 }
 
 /**
@@ -49,14 +110,16 @@ export class Captioner implements AsyncDisposable {
    * @throws {LimnerError} As VisionEncoderDecoderModel.fromPretrained, AutoImageProcessor and AutoTokenizer do.
    */
   static async load(source: string | URL = embeddedModel, options: LoadOptions = {}): Promise<Captioner> {
+    checkLoadOptions(options);
+    const { signal, onProgress, localFilesOnly } = options;
     // Whatever is wrong with the folder itself is told once, before the three read it together.
-    await openRepository(source, { signal: options.signal });
+    await openRepository(source, { signal, localFilesOnly });
     const model = VisionEncoderDecoderModel.fromPretrained(source, options);
     model.catch(() => {}); // It is awaited below, when the other two are there.
     try {
       const [processor, tokenizer] = await Promise.all([
-        AutoImageProcessor.fromPretrained(source),
-        AutoTokenizer.fromPretrained(source),
+        AutoImageProcessor.fromPretrained(source, { signal, onProgress }),
+        AutoTokenizer.fromPretrained(source, { signal, onProgress }),
       ]);
       return new Captioner(await model, processor, tokenizer);
     } catch (error) {
@@ -66,55 +129,116 @@ export class Captioner implements AsyncDisposable {
     }
   }
 
-  /** Write the text of a picture. */
+  /**
+   * Write the text of a picture.
+   *
+   * @param options.decoderInputIds A prompt for each picture, or one for all.
+   * @throws {LimnerError} If the picture cannot be read, or as `generate` does.
+   */
   caption(image: ImageInput, options?: GenerateOptions): Promise<string>;
-  /** Write the texts of pictures, in their order. */
+  /** Write the texts of pictures, in their order; one that cannot be read fails the call. */
   caption(images: readonly ImageInput[], options?: GenerateOptions): Promise<string[]>;
   async caption(
     images: ImageInput | readonly ImageInput[],
     options: GenerateOptions = {},
   ): Promise<string | string[]> {
-    if (!Array.isArray(images)) return (await this.caption([images as ImageInput], options))[0];
-    const texts: string[] = [];
-    for (let at = 0; at < images.length; at += batchSize) {
-      const batch = await Promise.all(images.slice(at, at + batchSize).map(toImage));
-      const { pixelValues } = this.processor(batch);
-      const { sequences } = await this.model.generate(pixelValues, options);
-      texts.push(...this.tokenizer.batchDecode(sequences, { skipSpecialTokens: true }));
+    if ((options.numReturnSequences ?? 1) > 1) {
+      throw new OptionError(
+        `Cannot caption with numReturnSequences = ${options.numReturnSequences}: caption() gives one text a picture, ` +
+          `captions() gives all`,
+      );
     }
-    return texts;
+    const all = await this.captions(Array.isArray(images) ? images : [images], { ...options, numReturnSequences: 1 });
+    const texts = all.map(([{ text }]) => text);
+    return Array.isArray(images) ? texts : texts[0];
   }
 
   /**
-   * Write the text of a picture as it is decided, without beams, which are decided at the end only.
-   *
-   * @returns Pieces of text, never half a character. Ending the loop early stops the generation.
+   * Write all texts of a picture with what is known of them: `numReturnSequences` of them, the best first where beams
+   * were searched. With `outputAttentions`, where the model looked.
    */
-  async *stream(image: ImageInput, options: GenerateOptions = {}): AsyncIterable<string> {
-    const { pixelValues } = this.processor([await toImage(image)]);
+  captions(image: ImageInput, options?: GenerateOptions): Promise<Caption[]>;
+  /** Write all texts of each picture, in their order. */
+  captions(images: readonly ImageInput[], options?: GenerateOptions): Promise<Caption[][]>;
+  async captions(
+    images: ImageInput | readonly ImageInput[],
+    options: GenerateOptions = {},
+  ): Promise<Caption[] | Caption[][]> {
+    if (!Array.isArray(images)) return (await this.captions([images as ImageInput], options))[0];
+    const prompts = promptsOf(images.length, options);
+    if (options.streamer && images.length > batchSize) {
+      throw new OptionError(`Cannot stream ${images.length} pictures: a streamer takes ${batchSize} at most`);
+    }
+    const captions: Caption[][] = [];
+    for (let at = 0; at < images.length; at += batchSize) {
+      const batch = await readImages(images, at, options.signal);
+      captions.push(...await this.#captions(batch, { ...options, ...prompts(at) }));
+    }
+    return captions;
+  }
+
+  /**
+   * Write the text of a picture as it is decided, without beams, which are decided at the end only. The generation goes
+   * on as the loop asks for more; leaving the loop stops it.
+   *
+   * @param options.wholeWords Whether a piece ends where a word does. @default false
+   * @returns Pieces of text, never half a character, which join to the text of `caption`; the iterator's return value is
+   * the caption.
+   */
+  async *stream(image: ImageInput, options: StreamOptions = {}): AsyncGenerator<string, Caption> {
+    const { wholeWords, streamer: other, ...rest } = options;
+    const prompt = promptsOf(1, options)(0);
     const stop = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
-    const text = new TextStream((ids) => this.tokenizer.decode(ids, { skipSpecialTokens: true }));
-    const streamer = {
-      put: (tokens: readonly (readonly number[])[]) => {
-        text.put(tokens);
-        return options.streamer?.put(tokens);
-      },
-      end: () => {
-        options.streamer?.end();
-        text.end();
-      },
+    const images = await readImages([image], 0, signal);
+    const pieces = new Handoff<string>();
+    const text = new TextStreamer(this.tokenizer, (piece) => pieces.put(piece), {
+      wholeWords,
+      prompt: prompt.decoderInputIds?.[0],
+    });
+    const streamer: Streamer = {
+      put: async (tokens) => void await Promise.all([text.put(tokens), other?.put(tokens)]),
+      end: async () => void await Promise.all([text.end(), other?.end()]),
     };
     // Beams are decided at the end only: where the model's settings ask for them, a stream does without.
     const one = { numBeams: 1, numReturnSequences: 1 };
-    const generating = this.model.generate(pixelValues, { ...one, ...options, signal, streamer });
-    generating.catch((error) => text.fail(error));
+    const generating = this.#captions(images, { ...one, ...rest, ...prompt, signal, streamer });
+    generating.then(() => pieces.end(), (error) => pieces.end(error));
     try {
-      yield* text;
+      yield* pieces;
+      return (await generating)[0][0];
     } finally {
       stop.abort();
       await generating.catch(() => {});
     }
+  }
+
+  /** The captions of pictures that are one batch. */
+  async #captions(images: readonly RawImage[], options: GenerateOptions): Promise<Caption[][]> {
+    const { model, processor, tokenizer } = this;
+    const { pixelValues } = processor(images);
+    const { sequences, truncated, sequencesScores, crossAttentions } = await model.generate(pixelValues, options);
+    const ends = [options.eosTokenId ?? model.generationConfig.eos_token_id ?? []].flat();
+    const each = sequences.length / images.length;
+    const captions = sequences.map((sequence, row): Caption => {
+      const picture = Math.floor(row / each);
+      const from = lengthOfPrompt(sequence, options.decoderInputIds?.[picture]);
+      const end = sequence.findIndex((id, i) => i >= from && ends.includes(id));
+      const ids = end < 0 ? sequence : sequence.slice(0, end + 1);
+      return {
+        text: tokenizer.decode(ids, { skipSpecialTokens: true }),
+        ids,
+        truncated: truncated[row],
+        ...(sequencesScores && { score: sequencesScores[row] }),
+        ...(crossAttentions && {
+          attention: attentionOf(crossAttentions, {
+            ...{ row, ids, from, tokenizer, processor, image: images[picture] },
+            ...{ size: pixelValues.shape.slice(2) as [number, number], encoder: architectureOf(model.config).encoder },
+          }),
+        }),
+      };
+    });
+    return images.map((_, i) => captions.slice(i * each, (i + 1) * each));
   }
 
   /**

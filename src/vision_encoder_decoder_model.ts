@@ -5,10 +5,18 @@ import { openCheckpoint } from "./checkpoint/mod.ts";
 import { type ForwardOutput, ForwardRunner } from "./forward.ts";
 import { checkPictures, type ForwardInputs } from "./forward_inputs.ts";
 import { openRepository, toPath } from "./hub/mod.ts";
-import type { Backend, BackendName } from "./graph/mod.ts";
+import type { Backend, BackendName, ParameterSource } from "./graph/mod.ts";
 import { loadBackend } from "./load_backend.ts";
-import { decode, type GenerateOptions, type GenerationConfig, ModelRunner, settle } from "./generation/mod.ts";
-import type { LoadOptions } from "./load_options.ts";
+import {
+  decode,
+  type GenerateOptions,
+  type GenerationConfig,
+  ModelRunner,
+  settle,
+  type Streamer,
+} from "./generation/mod.ts";
+import { checkLoadOptions, type LoadOptions } from "./load_options.ts";
+import { watchReading } from "./load_progress.ts";
 import {
   type Architecture,
   type ModelParameters,
@@ -41,8 +49,7 @@ export interface GenerateOutput {
  * import { Tensor, VisionEncoderDecoderModel } from "@limner/limner";
  * import { assertEquals } from "@std/assert";
  *
- * const folder = new URL(import.meta.resolve("@limner/limner/model/"));
- * await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend: "reference" });
+ * await using model = await VisionEncoderDecoderModel.fromPretrained("assets/model", { backend: "reference" });
  * const white = new Tensor("float32", [1, 3, 32, 512], new Float32Array(3 * 32 * 512).fill(1));
  * const { sequences } = await model.generate(white, { maxNewTokens: 2 });
  * assertEquals(sequences[0][0], model.generationConfig.decoder_start_token_id);
@@ -58,6 +65,9 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
   readonly #ownsBackend: boolean;
   /** The last call; the next one waits for it. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** How many calls wait, and what resolves for the one under way when there is any. */
+  #waiting = 0;
+  #wanted: PromiseWithResolvers<void> = Promise.withResolvers();
 
   private constructor(
     /** Its fields may be set and are read at each call. */
@@ -93,7 +103,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {BackendError} If the backend cannot run here.
    */
   static fromPretrained(source: string | URL, options: LoadOptions = {}): Promise<VisionEncoderDecoderModel> {
-    return VisionEncoderDecoderModel.#load(options, () => readBlueprint(source, options));
+    return VisionEncoderDecoderModel.#load(options, [], () => readBlueprint(source, options));
   }
 
   /**
@@ -108,7 +118,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     config: VisionEncoderDecoderConfig | Readonly<Record<string, unknown>>,
     options: LoadOptions & { readonly seed?: number } = {},
   ): Promise<VisionEncoderDecoderModel> {
-    return VisionEncoderDecoderModel.#load(options, () => newBlueprint(config, options.seed));
+    return VisionEncoderDecoderModel.#load(options, ["seed"], () => newBlueprint(config, options.seed));
   }
 
   /**
@@ -134,11 +144,18 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
       readonly decoderOverrides?: object;
     } = {},
   ): Promise<VisionEncoderDecoderModel> {
-    return VisionEncoderDecoderModel.#load(options, () => joinedBlueprint(encoder, decoder, options));
+    const own = ["seed", "encoderOverrides", "decoderOverrides"];
+    return VisionEncoderDecoderModel.#load(options, own, () => joinedBlueprint(encoder, decoder, options));
   }
 
   /** Put a model on its backend, which is loaded while its files are read. */
-  static async #load(options: LoadOptions, read: () => Promise<Blueprint>): Promise<VisionEncoderDecoderModel> {
+  static async #load(
+    options: LoadOptions,
+    own: readonly string[],
+    read: () => Promise<Blueprint>,
+  ): Promise<VisionEncoderDecoderModel> {
+    checkLoadOptions(options, own);
+    options.signal?.throwIfAborted();
     const given = typeof options.backend === "object" ? options.backend : undefined;
     const loading = given ? Promise.resolve(given) : loadBackend(options.backend as BackendName | "auto", options);
     loading.catch(() => {});
@@ -146,8 +163,10 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     try {
       const { config, settings, architecture, parameters, folders } = await read();
       backend = await loading;
-      options.onProgress?.({ stage: "compiling", done: 0 });
-      const runner = await createRunner(architecture, backend, parameters, options);
+      options.signal?.throwIfAborted();
+      const [source, finish] = watchReading(parameters, options.onProgress);
+      const runner = await createRunner(architecture, backend, source, options);
+      finish();
       return new VisionEncoderDecoderModel(config, settings, parameters, runner, options, folders);
     } catch (error) {
       if (!given) await (backend ?? await loading.catch(() => undefined))?.[Symbol.asyncDispose]();
@@ -269,7 +288,8 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     });
     return await this.#inTurn(async () => {
       options.signal?.throwIfAborted();
-      const output = await decode(this.#runner, pixelValues, generation, options);
+      const streamer = options.streamer && this.#lenient(options.streamer);
+      const output = await decode(this.#runner, pixelValues, generation, { ...options, streamer });
       return options.outputAttentions ? { ...output, ...await this.#attend(pixelValues, output, options) } : output;
     });
   }
@@ -299,6 +319,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
 
   /** Release the model's memory, and its backend unless that was given. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#want();
     await this.#turn.catch(() => {});
     await this.#forward[Symbol.asyncDispose]();
     await this.#runner[Symbol.asyncDispose]();
@@ -307,16 +328,36 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
 
   /** Run a call when the ones before it have ended, well or not. */
   #inTurn<T>(call: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(call, call);
+    this.#want();
+    const start = (): Promise<T> => {
+      this.#wanted = Promise.withResolvers();
+      if (--this.#waiting > 0) this.#wanted.resolve();
+      return call();
+    };
+    const result = this.#turn.then(start, start);
     this.#turn = result.catch(() => {});
     return result;
+  }
+
+  #want(): void {
+    this.#waiting++;
+    this.#wanted.resolve();
+  }
+
+  /** A streamer that holds its generation back only while no other call waits: that one may be its reader's own. */
+  #lenient(streamer: Streamer): Streamer {
+    const { promise } = this.#wanted;
+    return {
+      put: (tokens) => Promise.race([streamer.put(tokens), promise]),
+      end: () => Promise.race([streamer.end(), promise]),
+    };
   }
 }
 
 function createRunner(
   architecture: Architecture,
   backend: Backend,
-  parameters: ModelParameters,
+  parameters: ParameterSource,
   { dtype, lowMemory, signal }: LoadOptions,
 ): Promise<ModelRunner> {
   return ModelRunner.create(architecture, backend, parameters, { storage: dtype, lowMemory, signal });

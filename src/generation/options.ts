@@ -9,8 +9,8 @@ import { checkConflicts, type GenerationSettings, settingsOf } from "./settings.
 export interface Streamer {
   /** Take the next tokens: one list a row, empty for a row that has ended. The generation waits for a promise. */
   put(tokens: readonly (readonly number[])[]): void | Promise<void>;
-  /** The generation has ended. */
-  end(): void;
+  /** The generation has ended well. The generation's result waits for a promise. */
+  end(): void | Promise<void>;
 }
 
 /** How long the parts of a generation took. */

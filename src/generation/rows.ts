@@ -75,7 +75,7 @@ export async function decodeRows(
     // Scores are those of all rows.
     if (!outputScores && length < maxLength) slots = compact(session, slots, length);
   }
-  streamer?.end();
+  await streamer?.end();
   const longest = Math.max(...rows.map(({ tokens }) => tokens.length));
   return {
     sequences: rows.map(({ tokens }) => [...tokens, ...Array(longest - tokens.length).fill(padTokenId)]),
