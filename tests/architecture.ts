@@ -27,7 +27,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/forward.ts": ["…src/forward_inputs.ts"],
   "src/save.ts": ["…src/generation"],
   "src": ["…src/training", "…src/forward.ts", "src/save.ts", "src/load_backend.ts", "…src/attention"],
-  "src/cli": ["src", "src/generation", "src/image", "src/attention", "src/checkpoint", "src/errors.ts", "deno.json"],
+  "src/cli": ["src", "src/generation", "src/image", "src/attention", "src/hub", "src/errors.ts", "deno.json"],
   "caption.ts": ["src/cli"],
   "mod.ts": ["…src"],
 };

@@ -1,5 +1,6 @@
 // The command, as a process: what it prints where, and how it ends.
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { readImage } from "../mod.ts";
 import { caption, root, texts } from "./caption_process.ts";
 import { testedBackends } from "./tested_backends.ts";
 
@@ -57,6 +58,63 @@ Deno.test("caption.ts searches with --beams, draws with --sample, and prints as 
   assertEquals(drawn.code, 0);
 });
 
+Deno.test("caption.ts --attention draws where the model looked, a file a picture", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "limner sheets " });
+  try {
+    const args = ["--backend", "reference", "--stream", "--max-new-tokens", "3", "--attention"];
+    const one = await caption([...args, `${folder}/one.png`, line]);
+    assertEquals([one.stdout, one.stderr, one.code], ["nin\n", "", 0]);
+    const two = await caption([...args, `${folder}/two.png`, line, "nowhere.png", line]);
+    assertEquals([two.stdout, two.complaints.length, two.code], ["nin\nnin\n", 1, 1]);
+    const files = [...Deno.readDirSync(folder)].map(({ name }) => name);
+    assertEquals(files.sort(), ["one.png", "two-1.png", "two-3.png"]);
+    const { width, height } = await readImage(`${folder}/one.png`);
+    assert(width > 500 && height > 50, `${width} x ${height}`);
+    assertEquals(await Deno.readFile(`${folder}/two-3.png`), await Deno.readFile(`${folder}/one.png`));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("caption.ts --attention says in one line where it cannot write, before it works", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "limner_sheets_" });
+  try {
+    await Deno.mkdir(`${folder}/folder.png`);
+    await Deno.copyFile(root + line, `${folder}/picture.png`);
+    const expected = {
+      "nowhere/out.png": "there is no such folder",
+      "folder.png": "it is a folder",
+      "picture.png": "it is one of the pictures",
+      "picture.png/out.png": "what should be its folder is a file",
+    };
+    for (const [file, reason] of Object.entries(expected)) {
+      const { code, stdout, complaints } = await caption(["--attention", `${folder}/${file}`, `${folder}/picture.png`]);
+      assertEquals([code, stdout, complaints.length], [1, "", 1], complaints.join("\n"));
+      assertStringIncludes(complaints[0], `${folder}/${file}: ${reason}`);
+    }
+    assertEquals(await Deno.readFile(`${folder}/picture.png`), await Deno.readFile(root + line));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("caption.ts draws and reads with permission for its files alone", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "limner_sheets_" });
+  try {
+    const permissions = ["--allow-read", `--allow-write=${folder}`, "--no-prompt"];
+    const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", ...permissions, "caption.ts", "--backend", "reference", "--attention", `${folder}/a.png`, line],
+      cwd: root,
+      stdin: "null",
+    }).output();
+    assertEquals(new TextDecoder().decode(stdout), "ninth century Zen master\n");
+    assertEquals([new TextDecoder().decode(stderr), success], ["", true]);
+    assert((await Deno.stat(`${folder}/a.png`)).size > 10_000);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("caption.ts --model reads with the model of a folder", async () => {
   const { stdout, code } = await caption(["--model", "assets/model", line]);
   assertEquals([stdout, code], ["ninth century Zen master\n", 0]);
@@ -74,16 +132,12 @@ Deno.test("caption.ts --verbose says device, load and times on standard error", 
   assertEquals(complaints.length, 3);
 });
 
-Deno.test("caption.ts --help answers in less than 0.3 s", async () => {
-  let fastest = Infinity;
-  for (let i = 0; i < 3; i++) {
-    const began = performance.now();
-    const { code, stdout } = await caption(["--help"]);
-    fastest = Math.min(fastest, performance.now() - began);
+Deno.test("caption.ts --help prints the options on standard output", async () => {
+  for (const option of ["--help", "-h"]) {
+    const { code, stdout, stderr } = await caption([option]);
     assertStringIncludes(stdout, "--max-new-tokens");
-    assertEquals(code, 0);
+    assertEquals([code, stderr], [0, ""]);
   }
-  assert(fastest < 300, `${fastest} ms`);
 });
 
 Deno.test("caption.ts --version prints the package's version", async () => {
@@ -140,14 +194,13 @@ Deno.test("caption.ts stops at once when interrupted", async () => {
   }).spawn();
   const reader = child.stdout.getReader();
   await reader.read();
-  const began = performance.now();
   child.kill("SIGINT");
   const { code } = await child.status;
-  const taken = performance.now() - began;
-  while (!(await reader.read()).done);
+  let bytes = 0;
+  for (let read = await reader.read(); !read.done; read = await reader.read()) bytes += read.value.length;
   assertEquals(await new Response(child.stderr).text().then((text) => text.includes("    at ")), false);
   assertEquals(code, 130);
-  assert(taken < 500, `${taken} ms`);
+  assert(bytes < many.length / 2 * texts[line].length, `${bytes} bytes`);
 });
 
 Deno.test({
@@ -155,7 +208,7 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   async fn() {
     // `script` gives the command a terminal; its standard output goes to /dev/null, so that what is left is the bar.
-    const many = Array.from({ length: 5 }, () => line).join(" ");
+    const many = Array.from({ length: 12 }, () => line).join(" ");
     const command = `'${Deno.execPath()}' run -A --quiet caption.ts --backend reference ${many} >/dev/null`;
     const { stdout } = await new Deno.Command("script", {
       args: ["-qec", command, "/dev/null"],
@@ -163,7 +216,7 @@ Deno.test({
       stdin: "null",
     }).output();
     const drawn = new TextDecoder().decode(stdout);
-    assertMatch(drawn, /reading \[=* *\] \d+\/5/);
+    assertMatch(drawn, /reading \[=* *\] \d+\/12/);
     // What stays on the screen is what follows the last time a line was cleared.
     const left = drawn.slice(drawn.lastIndexOf("\x1b[2K") + 4);
     assertEquals(left.includes("reading"), false, JSON.stringify(left));

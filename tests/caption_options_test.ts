@@ -8,7 +8,7 @@ const problemsOf = (...args: string[]) => parseOptions(args).problems;
 
 Deno.test("parseOptions() reads every option", () => {
   const { options, problems } = parseOptions([
-    ..."--model folder --backend=webgpu --max-new-tokens 12 --beams 3 --sample --seed 5 --json --verbose a.png - 7"
+    ..."--model folder --backend=webgpu --max-new-tokens 12 --beams 3 --sample --seed 5 --attention out.png --json --verbose a.png - 7"
       .split(" "),
   ]);
   assertEquals(problems, []);
@@ -21,6 +21,7 @@ Deno.test("parseOptions() reads every option", () => {
     sample: true,
     seed: 5,
     stream: false,
+    attention: "out.png",
     json: true,
     verbose: true,
     help: false,
@@ -73,6 +74,13 @@ Deno.test("parseOptions() refuses values that an option does not take", () => {
   ]);
 });
 
+Deno.test("parseOptions() takes only a PNG's name for --attention", () => {
+  for (const file of ["out.png", "a b/OUT.PNG", "./x.png"]) assertEquals(problemsOf("--attention", file, "a.png"), []);
+  for (const file of ["out.jpg", "out", ".png", "folder/.png"]) {
+    assertStringIncludes(problemsOf("--attention", file, "a.png").join(), `--attention is ${file}, and a file's name`);
+  }
+});
+
 Deno.test("parseOptions() refuses a command line without a picture, or with standard input twice", () => {
   assertEquals(problemsOf(), ["no picture was given"]);
   assertEquals(problemsOf("--json"), ["no picture was given"]);
@@ -89,6 +97,7 @@ Deno.test("--help lists exactly the options that parseOptions() takes", () => {
     assertEquals(message.includes("there is no option"), false, `${option}: ${message}`);
   }
   assertEquals(listed.sort(), [
+    "--attention",
     "--backend",
     "--beams",
     "--help",

@@ -1,6 +1,9 @@
 // The command's two outputs: texts on standard output, everything else a line each on standard error.
 import { LimnerError } from "../errors.ts";
 
+/** Standard output cannot be written, so that more work is of no use. */
+export class OutputError extends LimnerError {}
+
 /** Standard output and standard error of the command, written at once and whole. */
 export class Console {
   #closed = false;
@@ -15,7 +18,7 @@ export class Console {
    *
    * @param text What to write, line breaks included.
    * @returns Whether it could be written; false once the reader has gone (`caption … | head -1`).
-   * @throws {LimnerError} If it could not be written for another reason, such as a full disk.
+   * @throws {OutputError} If it could not be written for another reason, such as a full disk.
    */
   print(text: string): boolean {
     if (this.#closed) return false;
@@ -23,7 +26,7 @@ export class Console {
       writeAll(Deno.stdout, text);
     } catch (error) {
       if (!(error instanceof Deno.errors.BrokenPipe)) {
-        throw new LimnerError(`Could not write to standard output: ${(error as Error).message}`, { cause: error });
+        throw new OutputError(`Could not write to standard output: ${(error as Error).message}`, { cause: error });
       }
       this.#closed = true;
     }

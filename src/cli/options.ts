@@ -22,6 +22,8 @@ export interface CommandOptions {
   readonly seed: number | undefined;
   /** Whether a text is printed as it is decided. */
   readonly stream: boolean;
+  /** Where to draw what the model looked at. */
+  readonly attention: string | undefined;
   readonly json: boolean;
   readonly verbose: boolean;
   readonly help: boolean;
@@ -29,7 +31,7 @@ export interface CommandOptions {
 }
 
 const booleans = ["sample", "stream", "json", "verbose", "help", "version"] as const;
-const strings = ["model", "backend", "max-new-tokens", "beams", "seed"] as const;
+const strings = ["model", "backend", "max-new-tokens", "beams", "seed", "attention"] as const;
 const names: readonly string[] = [...booleans, ...strings];
 
 /**
@@ -70,6 +72,9 @@ export function parseOptions(args: readonly string[]): { options: CommandOptions
   if (parsed.stream && (beams ?? 1) > 1) {
     problems.push("options --stream and --beams exclude each other: beams are decided at the end");
   }
+  if (parsed.attention && !/[^/\\]\.png$/i.test(parsed.attention)) {
+    problems.push(`option --attention is ${parsed.attention}, and ${expected.attention} was expected`);
+  }
   const pictures = parsed._.map(String);
   if (!parsed.help && !parsed.version) {
     if (pictures.length === 0 && problems.length === 0) problems.push("no picture was given");
@@ -88,6 +93,7 @@ export function parseOptions(args: readonly string[]): { options: CommandOptions
       sample: parsed.sample,
       seed,
       stream: parsed.stream,
+      attention: parsed.attention,
       json: parsed.json,
       verbose: parsed.verbose,
       help: parsed.help,
@@ -103,6 +109,7 @@ const expected = {
   "max-new-tokens": "a whole number from 1",
   beams: "a whole number from 1 to 9999",
   seed: "a whole number from 0",
+  attention: "a file's name that ends in .png",
 };
 
 function unknownOption(arg: string, key: string): string {

@@ -10,8 +10,11 @@ interface Bar {
 
 /** Shows how far the command is. */
 export class Progress {
+  #newBar: (() => Bar) | undefined;
   #bar: Bar | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the bar may appear, in milliseconds; never on what is no terminal. */
+  #due = Infinity;
   #stage = "loading";
   #done = 0;
   #total = 1;
@@ -21,12 +24,16 @@ export class Progress {
    * @param delay Milliseconds of work before the bar appears. @default 500
    */
   constructor(terminal: boolean, delay: number = 500) {
-    if (terminal) this.#timer = setTimeout(() => void this.#draw(), delay);
+    if (!terminal) return;
+    this.#due = performance.now() + delay;
+    // The library is loaded ahead: work that blocks would keep it from coming when it is due.
+    this.#timer = setTimeout(() => void this.#load(), delay / 2);
   }
 
   /** Set what is being done, and how much of it is done. */
   show(stage: string, done: number, total: number): void {
     [this.#stage, this.#done, this.#total] = [stage, done, Math.max(1, total)];
+    this.#draw();
     this.#bar?.setTotal(this.#total);
     this.#bar?.update(done, { stage });
   }
@@ -41,26 +48,31 @@ export class Progress {
   /** Clear the bar for good. */
   stop(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#due = Infinity;
     this.#bar?.stop();
     this.#bar = undefined;
   }
 
-  async #draw(): Promise<void> {
+  async #load(): Promise<void> {
     const { default: { SingleBar } } = await import("cli-progress");
-    if (this.#timer === undefined) return;
     // An interrupt ends the process at once, with nothing cleaned up: so the cursor stays visible and lines wrap.
-    const bar: Bar = new SingleBar({
-      format: "{stage} [{bar}] {value}/{total}",
-      barsize: 30,
-      barCompleteChar: "=",
-      barIncompleteChar: " ",
-      clearOnComplete: true,
-      gracefulExit: false,
-      linewrap: true,
-      hideCursor: false,
-    });
-    this.#bar = bar;
-    bar.start(this.#total, this.#done, { stage: this.#stage });
+    this.#newBar = () =>
+      new SingleBar({
+        format: "{stage} [{bar}] {value}/{total}",
+        barsize: 30,
+        barCompleteChar: "=",
+        barIncompleteChar: " ",
+        clearOnComplete: true,
+        gracefulExit: false,
+        linewrap: true,
+        hideCursor: false,
+      });
+    if (this.#due < Infinity) this.#timer = setTimeout(() => this.#draw(), this.#due - performance.now());
+  }
+
+  #draw(): void {
+    if (this.#bar || !this.#newBar || performance.now() < this.#due) return;
+    this.#bar = this.#newBar();
+    this.#bar.start(this.#total, this.#done, { stage: this.#stage });
   }
 }

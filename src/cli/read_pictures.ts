@@ -1,11 +1,12 @@
 // The command's work: load a model, read each picture in the order given, say what went wrong, count it.
-import { Captioner } from "../captioner.ts";
+import { type Caption, Captioner } from "../captioner.ts";
 import { LimnerError } from "../errors.ts";
-import type { Timings } from "../generation/mod.ts";
+import type { GenerateOptions, Timings } from "../generation/mod.ts";
 import { type RawImage, readImage } from "../image/mod.ts";
-import { type Console, oneLine } from "./console.ts";
+import { type Console, oneLine, OutputError } from "./console.ts";
 import type { CommandOptions } from "./options.ts";
 import { Progress } from "./progress.ts";
+import { checkSheets, sheetFiles, writeSheet } from "./sheets.ts";
 
 /**
  * Read all pictures and print their texts.
@@ -14,8 +15,15 @@ import { Progress } from "./progress.ts";
  */
 export async function readPictures(options: CommandOptions, console: Console): Promise<number> {
   const progress = new Progress(Deno.stderr.isTerminal());
+  const { attention, pictures } = options;
+  try {
+    if (attention) await checkSheets(sheetFiles(attention, pictures.length), pictures);
+  } catch (error) {
+    console.complain(describe(error));
+    return 1;
+  }
   // The first picture is decoded while the model loads.
-  const first = open(options.pictures[0]);
+  const first = open(pictures[0]);
   first.catch(() => {});
   try {
     await using captioner = await load(options, console, progress);
@@ -37,7 +45,7 @@ async function load(options: CommandOptions, console: Console, progress: Progres
   });
   if (options.verbose) {
     const { backend } = captioner.model;
-    const taken = milliseconds(performance.now() - began);
+    const taken = rounded(performance.now() - began);
     progress.above(() => {
       console.say(`device: ${backend.name}, ${backend.device}`);
       console.say(`load: ${taken} ms`);
@@ -54,36 +62,36 @@ async function readAll(
   progress: Progress,
 ): Promise<number> {
   const { pictures } = options;
+  const sheets = options.attention ? sheetFiles(options.attention, pictures.length) : [];
   let failures = 0;
   for (const [i, file] of pictures.entries()) {
     progress.show("reading", i, pictures.length);
-    let reading: Reading;
     try {
-      reading = await readOne(captioner, i === 0 ? first : open(file), options, (piece) => {
+      const reading = await readOne(captioner, i === 0 ? first : open(file), options, (piece) => {
         progress.stop();
         console.print(piece);
       });
+      const rest = options.stream ? "" : format(file, reading, options, sheets[i]);
+      progress.above(() => console.print(rest + "\n"));
+      if (console.closed) break;
+      if (options.verbose) progress.above(() => console.say(`${nameOf(file)}: ${timesOf(reading)}`));
+      if (sheets[i]) await writeSheet(sheets[i], reading.caption.attention!);
     } catch (error) {
+      if (error instanceof OutputError) throw error;
       failures++;
       const message = describe(error);
-      const named = message.includes(nameOf(file)) ? message : `Could not read ${nameOf(file)}: ${message}`;
-      progress.above(() => console.complain(named));
-      continue;
-    }
-    const rest = options.stream ? "" : format(file, reading, options);
-    progress.above(() => console.print(rest + "\n"));
-    if (console.closed) break;
-    if (options.verbose) {
-      progress.above(() => console.say(`${nameOf(file)}: ${reading.milliseconds} ms, ${reading.timings}`));
+      const named = [nameOf(file), sheets[i]].some((name) => name && message.includes(name));
+      progress.above(() => console.complain(named ? message : `Could not read ${nameOf(file)}: ${message}`));
     }
   }
   return failures > 0 ? 1 : 0;
 }
 
 interface Reading {
-  readonly text: string;
+  readonly caption: Caption;
   readonly milliseconds: number;
-  readonly timings: string;
+  /** Unknown unless they were asked for. */
+  readonly timings: Timings | undefined;
 }
 
 async function readOne(
@@ -93,30 +101,55 @@ async function readOne(
   print: (piece: string) => void,
 ): Promise<Reading> {
   const began = performance.now();
-  let timings = "";
-  const onTimings = ({ encode, decode, tokens }: Timings): void => {
-    const each = milliseconds(decode / Math.max(1, tokens));
-    timings = `encode ${milliseconds(encode)} ms, decode ${tokens} tokens, ${each} ms/token`;
-  };
-  const asked = {
+  let timings: Timings | undefined;
+  const asked: GenerateOptions = {
     maxNewTokens: options.maxNewTokens,
     numBeams: options.beams,
-    ...(options.sample ? { doSample: true, seed: options.seed } : {}),
-    ...(options.verbose ? { onTimings } : {}),
+    numReturnSequences: 1,
+    outputAttentions: options.attention !== undefined,
+    ...(options.sample && { doSample: true, seed: options.seed }),
+    ...(options.verbose && { onTimings: (measured: Timings) => timings = measured }),
   };
-  let text = "";
-  if (options.stream) {
-    for await (const piece of captioner.stream(await image, { ...asked, numBeams: options.beams ?? 1 })) {
-      print(options.pictures.length > 1 ? piece.replace(/[\r\n\u2028\u2029]+/g, " ") : piece);
-      text += piece;
-    }
-  } else text = await captioner.caption(await image, asked);
-  return { text, milliseconds: milliseconds(performance.now() - began), timings };
+  const read = options.stream ? streamed : captioned;
+  const caption = await read(captioner, await image, asked, (piece) => {
+    print(options.pictures.length > 1 ? piece.replace(/[\r\n\u2028\u2029]+/g, " ") : piece);
+  });
+  return { caption, milliseconds: rounded(performance.now() - began), timings };
 }
 
-function format(file: string, { text, milliseconds }: Reading, { json, pictures }: CommandOptions): string {
-  if (json) return JSON.stringify({ file, text, milliseconds });
-  return pictures.length > 1 ? oneLine(text) : text;
+async function captioned(captioner: Captioner, image: RawImage, asked: GenerateOptions): Promise<Caption> {
+  return (await captioner.captions(image, asked))[0];
+}
+
+async function streamed(
+  captioner: Captioner,
+  image: RawImage,
+  asked: GenerateOptions,
+  print: (piece: string) => void,
+): Promise<Caption> {
+  const pieces = captioner.stream(image, { ...asked, numBeams: asked.numBeams ?? 1 });
+  for (;;) {
+    const { done, value } = await pieces.next();
+    if (done) return value;
+    print(value);
+  }
+}
+
+function format(
+  file: string,
+  { caption: { text, truncated }, milliseconds }: Reading,
+  { json, pictures }: CommandOptions,
+  attention: string | undefined,
+): string {
+  if (!json) return pictures.length > 1 ? oneLine(text) : text;
+  return JSON.stringify({ file, text, milliseconds, ...(truncated && { truncated }), attention });
+}
+
+function timesOf({ caption, milliseconds, timings }: Reading): string {
+  const { encode, decode, tokens } = timings!;
+  const each = rounded(decode / Math.max(1, tokens));
+  return `${milliseconds} ms, encode ${rounded(encode)} ms, decode ${tokens} tokens, ${each} ms/token` +
+    (caption.truncated ? ", cut by the length limit" : "");
 }
 
 // Linux's graphics libraries complain on standard error where no runtime folder is named, though none is needed.
@@ -141,6 +174,6 @@ function describe(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 
-function milliseconds(value: number): number {
+function rounded(value: number): number {
   return Math.round(value * 10) / 10;
 }

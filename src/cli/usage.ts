@@ -18,7 +18,9 @@ options:
   --sample              draw tokens by chance instead of taking the best
   --seed N              with --sample: draw the same again [default: another each time]
   --stream              print a text as it is decided
-  --json                print an object a line: file, text, milliseconds
+  --attention OUT.png   draw where the model looked, a tile a token: the decoder's last layer, the
+                        mean of its heads; OUT-1.png, OUT-2.png ... for several pictures
+  --json                print an object a line: file, text, milliseconds; truncated if it was cut
   --verbose             say on standard error which device runs, and how long each part takes
   --help, -h            print this and exit
   --version             print the version and exit

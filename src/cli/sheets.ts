@@ -1,0 +1,61 @@
+// The files of --attention: one a picture, checked before any work is done, and never half written.
+import type { Attention } from "../attention/mod.ts";
+import { LimnerError } from "../errors.ts";
+import { PendingFile, writeFileAtomically } from "../hub/mod.ts";
+
+/** The file of each of `count` pictures: the one given, or `out-1.png`, `out-2.png` and so on. */
+export function sheetFiles(file: string, count: number): string[] {
+  return count === 1 ? [file] : Array.from({ length: count }, (_, i) => file.replace(/(?=\.png$)/i, `-${i + 1}`));
+}
+
+/**
+ * Check that files can be written.
+ *
+ * @param pictures Files that are to be read.
+ * @throws {LimnerError} If one cannot, or is one of the pictures.
+ */
+export async function checkSheets(files: readonly string[], pictures: readonly string[]): Promise<void> {
+  const read = new Set(await Promise.all(pictures.map((picture) => Deno.realPath(picture).catch(() => picture))));
+  for (const file of files) {
+    const fail = (reason: string): never => {
+      throw new LimnerError(`Could not write ${file}: ${reason}`);
+    };
+    if (read.has(await Deno.realPath(file).catch(() => file))) fail("it is one of the pictures, and would be lost");
+    if ((await Deno.stat(file).catch(() => undefined))?.isDirectory) fail("it is a folder");
+    try {
+      (await PendingFile.create(split(file).folder))[Symbol.dispose]();
+    } catch (error) {
+      fail(reasonOf(error));
+    }
+  }
+}
+
+/**
+ * Draw where the model looked.
+ *
+ * @throws {LimnerError} If the file cannot be written.
+ */
+export async function writeSheet(file: string, attention: Attention): Promise<void> {
+  const { drawAttention } = await import("../attention/mod.ts");
+  const { encodePng } = await import("../image/mod.ts");
+  const bytes = await encodePng(await drawAttention(attention));
+  try {
+    const { folder, name } = split(file);
+    await writeFileAtomically(folder, name, bytes);
+  } catch (error) {
+    throw new LimnerError(`Could not write ${file}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function split(file: string): { folder: string; name: string } {
+  const [, folder = "", name = file] = /^(.*[/\\])([^/\\]*)$/s.exec(file) ?? [];
+  return { folder: folder || ".", name };
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "there is no such folder";
+  if (error instanceof Deno.errors.NotADirectory) return "what should be its folder is a file";
+  if (error instanceof Deno.errors.NotCapable) return "writing is not permitted, and --allow-write was expected";
+  if (error instanceof Deno.errors.PermissionDenied) return "writing is not permitted there";
+  return error instanceof Error ? error.message : String(error);
+}
