@@ -73,7 +73,7 @@ Deno.test("an abort does not wait for a picture that is slow to come", async () 
   await assertRejects(
     () => captioner.caption(`http://127.0.0.1:${port}/slow.png`, { signal }),
     DOMException,
-    "timed out",
+    "timeout",
   );
   const stopped = AbortSignal.abort(new Error("no more"));
   await assertRejects(() => captioner.caption(line(1), { signal: stopped }), Error, "no more");
