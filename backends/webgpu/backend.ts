@@ -96,15 +96,18 @@ export class WebGpuBackend implements Backend {
     const bytes = positions * width;
     if (bytes === 0 || moved.length === 0) return;
     const place = (row: number, head: number) => (row * heads + head) * rest[axis] * width;
-    // All rows are read before any is written, by way of memory of their own.
-    const between = this.#gpu.createBuffer(moved.length * heads * bytes);
     const each = (visit: (row: readonly [number, number], head: number, at: number) => void) =>
       moved.forEach((row, i) => {
         for (let head = 0; head < heads; head++) visit(row, head, (i * heads + head) * bytes);
       });
+    if (from !== to) {
+      each(([a, b], head) => this.#gpu.copy(from.buffer, place(a, head), to.buffer, place(b, head), bytes));
+      return;
+    }
+    // All rows are read before any is written; nor can a buffer be copied to itself.
+    const between = this.#gpu.scratch(moved.length * heads * bytes);
     each(([row], head, at) => this.#gpu.copy(from.buffer, place(row, head), between, at, bytes));
     each(([, row], head, at) => this.#gpu.copy(between, at, to.buffer, place(row, head), bytes));
-    this.#gpu.release(between);
   }
 
   async read(

@@ -39,6 +39,7 @@ export class Device {
   readonly #staging = new Uint32Array(ringBytes / 4);
   readonly #pipelines = new Map<string, Promise<Pipeline>>();
   #used = 0;
+  #scratch: GPUBuffer | undefined;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #failure: LimnerError | undefined;
@@ -87,6 +88,17 @@ export class Device {
     this.flush();
     this.counters.liveHandles--;
     buffer.destroy();
+  }
+
+  /** Memory to put something aside within what is recorded at once; the next caller is given the same. */
+  scratch(bytes: number): GPUBuffer {
+    if (!this.#scratch || this.#scratch.size < bytes) {
+      const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+      this.flush();
+      this.#scratch?.destroy();
+      this.#scratch = this.gpu.createBuffer({ size: Math.ceil(bytes / 16) * 16, usage });
+    }
+    return this.#scratch;
   }
 
   /** Queue a copy from the host, `offset` in bytes. */
@@ -229,6 +241,7 @@ export class Device {
     if (this.#closed) return;
     this.#closed = true;
     this.ring.destroy();
+    this.#scratch?.destroy();
     this.gpu.destroy();
   }
 }

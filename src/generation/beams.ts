@@ -39,7 +39,7 @@ export function candidatesKept({ numBeams, eosTokenIds }: Generation): number {
 function candidatesOf(scores: Float32Array, count: number, noise?: (id: number) => number): Candidate[] {
   const order = noise ? scores.map((score, id) => score === -Infinity ? score : score + noise(id)) : scores;
   const { values, indices } = largest(order, Math.min(count, order.length));
-  return indices.map((id, k) => ({ id, score: scores[id], rank: values[k] }));
+  return Array.from(indices, (id, k) => ({ id, score: scores[id], rank: values[k] }));
 }
 
 /** Transformers' stand-in for −∞. */

@@ -2,31 +2,33 @@
 
 /** Entries of a row, the largest first; of equals the first. */
 export interface Largest {
-  readonly values: number[];
-  readonly indices: number[];
+  readonly values: Float32Array;
+  readonly indices: Int32Array;
 }
 
-/** The k largest entries of values; −∞ counts as the smallest value. */
-export function largest(row: ArrayLike<number>, k: number): Largest {
-  const values: number[] = [];
-  const indices: number[] = [];
-  let least = -Infinity;
-  for (let i = 0; i < row.length; i++) {
-    const value = row[i];
-    if (values.length === k && !(value > least)) continue;
-    let low = 0;
-    for (let high = values.length; low < high;) {
-      const middle = (low + high) >>> 1;
-      if (values[middle] >= value) low = middle + 1;
-      else high = middle;
+/** The k largest entries of a row that has as many; −∞ counts as the smallest value. */
+export function largest(row: Float32Array, k: number): Largest {
+  const values = new Float32Array(k).fill(-Infinity);
+  const indices = new Int32Array(k);
+  const insert = (held: number, index: number): void => {
+    const value = row[index];
+    let at = held;
+    for (; at > 0 && values[at - 1] < value; at--) {
+      values[at] = values[at - 1];
+      indices[at] = indices[at - 1];
     }
-    if (values.length === k) {
-      values.pop();
-      indices.pop();
+    values[at] = value;
+    indices[at] = index;
+  };
+  for (let i = 0; i < k; i++) insert(i, i);
+  const last = k - 1;
+  let least = values[last];
+  // Nearly every entry of a long row is below the least: a loop of nothing else.
+  for (let i = k; i < row.length; i++) {
+    if (row[i] > least) {
+      insert(last, i);
+      least = values[last];
     }
-    values.splice(low, 0, value);
-    indices.splice(low, 0, i);
-    if (values.length === k) least = values[k - 1];
   }
   return { values, indices };
 }

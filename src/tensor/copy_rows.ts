@@ -21,13 +21,18 @@ export function copyRows(
   const width = sizeOf(rest.slice(axis + 1));
   const heads = sizeOf(rest.slice(0, axis));
   const stride = rest[axis] * width;
-  const copies = rows.map(([row]) =>
-    Array.from({ length: heads }, (_, head) => {
-      const at = (row * heads + head) * stride;
-      return source.slice(at, at + positions * width);
-    })
-  );
-  rows.forEach(([, row], i) =>
-    copies[i].forEach((copy, head) => target.set(copy as never, (row * heads + head) * stride))
-  );
+  const place = (row: number, head: number) => (row * heads + head) * stride;
+  const size = positions * width;
+  const moved = source === target ? rows.filter(([from, to]) => from !== to) : rows;
+  const targets = new Set(moved.map(([, to]) => to));
+  // Rows that would be overwritten before they are copied are set aside.
+  const aside = source === target && moved.some(([from]) => targets.has(from))
+    ? new Map(moved.map(([from]) => [from, source.slice(place(from, 0), place(from + 1, 0))]))
+    : undefined;
+  for (const [from, to] of moved) {
+    const row = aside?.get(from) ?? source.subarray(place(from, 0), place(from + 1, 0));
+    for (let head = 0; head < heads; head++) {
+      target.set(row.subarray(head * stride, head * stride + size) as never, place(to, head));
+    }
+  }
 }

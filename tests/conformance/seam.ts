@@ -262,15 +262,26 @@ function copiesRows(name: string, load: Load): void {
   Deno.test(`${name} copies the used positions of rows of a cache, all as they were before`, async () => {
     await using backend = await load();
     const source = numbers(13, 4, 2, 6, 3);
+    const kept = numbers(14, 4, 2, 6, 3);
     using cache = backend.allocate("float32", [4, 2, 6, 3]);
-    backend.write(cache, source.data);
-    backend.copyRows(cache, cache, [[1, 0], [0, 1], [3, 2]], 4);
-    const { data } = await backend.read(cache);
-    const from = [1, 0, 3, 3];
-    for (let i = 0; i < data.length; i++) {
-      const [row, rest] = [Math.floor(i / 36), i % 36];
-      const position = Math.floor(rest / 3) % 6;
-      assertEquals(data[i], source.data[(position < 4 ? from[row] : row) * 36 + rest]);
+    using smaller = backend.allocate("float32", [3, 2, 6, 3]);
+    const moves = [
+      { rows: [[1, 0], [0, 1], [3, 2]], target: cache }, // rows that overwrite one another
+      { rows: [[1, 0], [3, 2]], target: cache },
+      { rows: [[2, 1], [1, 0], [3, 3], [2, 2]], target: cache },
+      { rows: [[3, 0], [1, 1]], target: smaller },
+    ] as const;
+    for (const { rows, target } of moves) {
+      const before = target === cache ? source : kept;
+      backend.write(cache, source.data);
+      backend.write(smaller, kept.data.subarray(0, 108));
+      backend.copyRows(cache, target, rows, 4);
+      const { data } = await backend.read(target);
+      for (let i = 0; i < data.length; i++) {
+        const [row, rest] = [Math.floor(i / 36), i % 36];
+        const move = Math.floor(rest / 3) % 6 < 4 ? rows.find(([, to]) => to === row) : undefined;
+        assertEquals(data[i], move ? source.data[move[0] * 36 + rest] : before.data[i]);
+      }
     }
   });
 }
