@@ -133,7 +133,10 @@ export function layerNormalizationKernel(
 }
 
 /** The picks of one dispatch of `topKernel`. */
-const picksAtOnce = 8;
+const picksAtOnce = 32;
+
+/** The most parts that a line is cut into, each of which is searched again only when its best was picked. */
+const maxParts = 512;
 
 /**
  * The k largest of a line, largest first, of equals the first: argMax where k is 1 and there are no values.
@@ -152,50 +155,62 @@ export function topKernel(
   const found = values && shader.write(values.storage, "f32");
   const lanes = lanesFor(length, profile);
   const [end, step, picks] = [length, stride, k].map((d) => shader.parameter(d));
-  shader.declare(`var<workgroup> best_values: array<f32, ${lanes}>;`);
-  shader.declare(`var<workgroup> best_places: array<u32, ${lanes}>;`);
-  // Whether (a, i) comes before (b, j) in the order of picks.
-  shader.declare(`fn before(a: f32, i: u32, b: f32, j: u32) -> bool { return a > b || (a == b && i < j); }`);
+  for (const [name, size] of [["lane", lanes], ["part", maxParts]]) {
+    shader.declare(`var<workgroup> ${name}_values: array<f32, ${size}>;`);
+    shader.declare(`var<workgroup> ${name}_places: array<u32, ${size}>;`);
+  }
+  // Whether (a, i) comes before (b, j) in the order of picks; a place at the end is none.
+  shader.declare(`fn before(a: f32, i: u32, b: f32, j: u32) -> bool {
+  return i != ${end} && (j == ${end} || a > b || (a == b && i < j));
+}`);
+  // The best of a part that comes behind the last pick, if there was one.
+  shader.declare(`fn search(base: u32, part: u32, parts: u32, last: f32, place: u32) {
+  var value = 0.0;
+  var at = ${end};
+  for (var j = part; j < ${end}; j += parts) {
+    let x = ${source}[base + j * ${step}];
+    if ((place == ${end} || before(last, place, x, j)) && (at == ${end} || x > value)) { value = x; at = j; }
+  }
+  part_values[part] = value;
+  part_places[part] = at;
+}`);
   const begin = shader.repeat(k, picksAtOnce);
+  const best = (name: string, from: string, count: string, by: string) =>
+    `value = ${name}_values[${from}];
+    at = ${name}_places[${from}];
+    for (var s = ${from} + ${by}; s < ${count}; s += ${by}) {
+      if (before(${name}_values[s], ${name}_places[s], value, at)) { value = ${name}_values[s]; at = ${name}_places[s]; }
+    }`;
   const places = shader.places(kept.shape, "group", { base: { strides: kept.strides, offset: x.offset } });
   const body = `${places}
-  var last_value = 0.0;
-  var last_place = 0u;
+  let parts = clamp(${end}, ${lanes}u, ${maxParts}u);
+  var value = 0.0;
+  var at = ${end};
   if (${begin} > 0u) {
-    last_place = u32(${ids}[group * ${picks} + ${begin} - 1u]);
-    last_value = ${source}[base + last_place * ${step}];
+    at = u32(${ids}[group * ${picks} + ${begin} - 1u]);
+    value = ${source}[base + at * ${step}];
   }
+  for (var part = lane; part < parts; part += ${lanes}u) { search(base, part, parts, value, at); }
   let last_pick = min(${picks}, ${begin} + ${picksAtOnce}u);
   for (var pick = ${begin}; pick < last_pick; pick++) {
-    var value = 0.0;
-    var at = ${end};
-    for (var j = lane; j < ${end}; j += ${lanes}u) {
-      let x = ${source}[base + j * ${step}];
-      let open = pick == 0u || before(last_value, last_place, x, j);
-      if (open && (at == ${end} || x > value)) { value = x; at = j; }
-    }
-    best_values[lane] = value;
-    best_places[lane] = at;
+    ${best("part", "lane", "parts", `${lanes}u`)}
+    lane_values[lane] = value;
+    lane_places[lane] = at;
     workgroupBarrier();
-    value = best_values[0];
-    at = best_places[0];
-    for (var s = 1u; s < ${lanes}u; s++) {
-      let other = best_places[s];
-      if (other != ${end} && (at == ${end} || before(best_values[s], other, value, at))) {
-        value = best_values[s];
-        at = other;
-      }
-    }
-    workgroupBarrier();
-    last_value = value;
-    last_place = at;
+    ${best("lane", "0u", `${lanes}u`, "1u")}
     if (lane == 0u) {
       ${ids}[group * ${picks} + pick] = i32(min(at, ${end} - 1u));
       ${found ? `${found}[group * ${picks} + pick] = value;` : ""}
     }
+    if ((at % parts) % ${lanes}u == lane && pick + 1u < last_pick) { search(base, at % parts, parts, value, at); }
+    workgroupBarrier();
   }`;
-  const perPick = (n: number) => Math.ceil(n / lanes) + lanes + 1;
-  return lineKernel(shader, elementsOf(kept.shape), lanes, body, (r) => Math.min(k, picksAtOnce) * perPick(r(length)));
+  const iterations = (n: number) => {
+    const parts = Math.min(Math.max(n, lanes), maxParts);
+    const perPick = Math.ceil(parts / lanes) + lanes + Math.ceil(n / parts) + 1;
+    return Math.ceil(parts / lanes) * (Math.ceil(n / parts) + 1) + Math.min(k, picksAtOnce) * perPick;
+  };
+  return lineKernel(shader, elementsOf(kept.shape), lanes, body, (r) => iterations(r(length)));
 }
 
 /** The elements of the last axes together. */
