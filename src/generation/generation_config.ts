@@ -1,6 +1,8 @@
 // The generation settings of a repository: generation_config.json, or what config.json says where there is none.
 // The keys are those of the file; a person's options (options.ts) are laid over them at each call.
 import { decoders, readSection, type VisionEncoderDecoderConfig } from "../models/mod.ts";
+import { refusedKeys } from "./conflicts.ts";
+import { settingKeys } from "./settings.ts";
 
 /** Generation settings with generation_config.json's keys; absent and null both mean unset. */
 export interface GenerationConfig {
@@ -14,38 +16,7 @@ export interface GenerationConfig {
 }
 
 /** The keys of generation_config.json that older repositories have in config.json. */
-const legacyKeys = [
-  "max_length",
-  "max_new_tokens",
-  "min_length",
-  "min_new_tokens",
-  "do_sample",
-  "early_stopping",
-  "num_beams",
-  "num_return_sequences",
-  "temperature",
-  "top_k",
-  "top_p",
-  "min_p",
-  "typical_p",
-  "epsilon_cutoff",
-  "eta_cutoff",
-  "repetition_penalty",
-  "length_penalty",
-  "no_repeat_ngram_size",
-  "bad_words_ids",
-  "suppress_tokens",
-  "begin_suppress_tokens",
-  "forced_bos_token_id",
-  "forced_eos_token_id",
-  "sequence_bias",
-  "exponential_decay_length_penalty",
-  "pad_token_id",
-  "bos_token_id",
-  "eos_token_id",
-  "decoder_start_token_id",
-  "use_cache",
-];
+const legacyKeys = [...settingKeys, ...refusedKeys, "use_cache"];
 
 /**
  * The settings that a model configuration holds: its own fields, and the decoder's for what they leave unset

@@ -3,14 +3,7 @@ export { type GenerationConfig, generationConfigOf } from "./generation_config.t
 export { decode } from "./decode.ts";
 export type { LogitsProcessor } from "./processors.ts";
 export type { Decoded } from "./rows.ts";
-export {
-  type GenerateOptions,
-  type Generation,
-  layOptions,
-  settle,
-  type StoppingCriterion,
-  type Streamer,
-  type Timings,
-} from "./options.ts";
+export type { GenerateOptions, Generation, StoppingCriterion, Streamer, Timings } from "./options.ts";
+export { settle, type Subject } from "./settle.ts";
 export { ModelRunner, type RunnerOptions } from "./runner.ts";
 export { Session, type SessionShape } from "./session.ts";

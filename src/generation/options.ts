@@ -1,9 +1,8 @@
-// What a person asks of generate(), laid over the model's generation settings. Nothing is silently ignored: an option
-// that does not exist, contradicts another or cannot be honoured is an error. Most of the file says what the options are.
-import { ConfigError, OptionError } from "../errors.ts";
-import type { GenerationConfig } from "./generation_config.ts";
+// What a person may ask of generate(). Nothing is silently ignored: an option that does not exist, contradicts another,
+// has no effect or cannot be honoured is an error (settings.ts, conflicts.ts).
+import type { Tensor } from "../tensor/mod.ts";
 import type { LogitsProcessor } from "./processors.ts";
-import { checkConflicts, type GenerationSettings, settingsOf } from "./settings.ts";
+import type { GenerationSettings } from "./settings.ts";
 
 /** Receives tokens as they are decided. */
 export interface Streamer {
@@ -41,6 +40,8 @@ export interface GenerateOptions {
   readonly doSample?: boolean | null;
   /** Divides the scores before drawing. @default 1 */
   readonly temperature?: number | null;
+  /** Draw from the likeliest tokens that together have this share of their entropy. */
+  readonly topH?: number | null;
   /** Draw from this many of the likeliest tokens; 0 for all. @default 50 */
   readonly topK?: number | null;
   /** Draw from the likeliest tokens that together have this probability. @default 1 */
@@ -67,22 +68,28 @@ export interface GenerateOptions {
   readonly suppressTokens?: readonly number[] | null;
   /** Tokens that may not come first. */
   readonly beginSuppressTokens?: readonly number[] | null;
-  /** The token behind the start token. */
-  readonly forcedBosTokenId?: number | null;
-  /** The token at the length limit. */
+  /** The token behind the start token; of several the likeliest is taken, or one is drawn. */
+  readonly forcedBosTokenId?: number | readonly number[] | null;
+  /** The token at the length limit, or several. */
   readonly forcedEosTokenId?: number | readonly number[] | null;
   /** The tokens that end a row. */
   readonly eosTokenId?: number | readonly number[] | null;
   /** Fills rows behind their end. @default the first end token */
   readonly padTokenId?: number | null;
-  /** The token that every row begins with. @default the begin-of-sequence token */
-  readonly decoderStartTokenId?: number | null;
-  /** A prompt for each row, all of one length; the start token is put before those that lack it. */
-  readonly decoderInputIds?: readonly (readonly number[])[];
+  /** The token that rows begin with where there is no `decoderStartTokenId`. */
+  readonly bosTokenId?: number | null;
+  /** The token that rows begin with, or one for each row. @default `bosTokenId` */
+  readonly decoderStartTokenId?: number | readonly number[] | null;
+  /** A prompt for each picture, all of one length; the start token is put before them if none begins with it. */
+  readonly decoderInputIds?: readonly (readonly number[])[] | Tensor | null;
   /** Added to the score of a sequence's last token. Rows are read from the device. */
   readonly sequenceBias?: readonly (readonly [readonly number[], number])[] | null;
   /** From how many new tokens on, and how fast, end tokens become likelier. Rows are read from the device. */
   readonly exponentialDecayLengthPenalty?: readonly [number, number] | null;
+  /** Whether scores that are no numbers become 0, and infinite ones finite. Rows are read from the device. @default false */
+  readonly removeInvalidValues?: boolean | null;
+  /** Whether scores become log-probabilities again, after all rules. Rows are read from the device. @default false */
+  readonly renormalizeLogits?: boolean | null;
   /** Not supported: an error unless it is null. */
   readonly assistantModel?: null;
   /** Whether positions are stretched to pictures of another size. @default false */
@@ -110,157 +117,11 @@ export interface GenerateOptions {
 /** Whether a row of tokens, the prompt first, is complete. */
 export type StoppingCriterion = (tokens: readonly number[]) => boolean;
 
-/** The settings of one generation, resolved. */
+/** A generation settled: what is known of it before it begins. */
 export interface Generation extends GenerationSettings {
   /** The prompt of each picture, the start token first. */
   readonly prompts: readonly (readonly number[])[];
   /** The most tokens of a row, the prompt included. */
   readonly maxLength: number;
   readonly padTokenId: number;
-}
-
-/** Options that belong to one call and are no settings. */
-const callOptions = new Set([
-  "decoderInputIds",
-  "assistantModel",
-  "interpolatePosEncoding",
-  "seed",
-  "outputScores",
-  "outputAttentions",
-  "streamer",
-  "signal",
-  "stoppingCriteria",
-  "logitsProcessors",
-  "onTimings",
-]);
-
-/** Options that stand for a setting. */
-const settingOptions = new Set(
-  ("maxNewTokens maxLength minNewTokens minLength numBeams numReturnSequences doSample temperature topK topP minP " +
-    "typicalP epsilonCutoff etaCutoff repetitionPenalty noRepeatNgramSize lengthPenalty earlyStopping badWordsIds " +
-    "suppressTokens beginSuppressTokens forcedBosTokenId forcedEosTokenId eosTokenId padTokenId decoderStartTokenId " +
-    "sequenceBias exponentialDecayLengthPenalty useCache").split(" "),
-);
-
-const settingOf = (option: string): string => option.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-
-/**
- * Lay options over settings.
- *
- * @throws {OptionError} If an option does not exist, or asks for what cannot be done.
- */
-export function layOptions(settings: GenerationConfig, options: GenerateOptions): GenerationConfig {
-  const laid: GenerationConfig = { ...settings };
-  for (const [option, value] of Object.entries(options)) {
-    if (settingOptions.has(option)) {
-      if (value !== undefined) laid[settingOf(option)] = value;
-    } else if (!callOptions.has(option)) {
-      throw new OptionError(
-        `Cannot generate with the option "${option}": it does not exist; the options are ${
-          [...settingOptions, ...callOptions].join(", ")
-        }`,
-      );
-    }
-  }
-  if ((options.assistantModel ?? null) !== null) {
-    throw new OptionError("Cannot generate with assistantModel: assisted generation is not supported; leave it out");
-  }
-  return laid;
-}
-
-/** A count of tokens, or undefined. @throws {OptionError} If it is no positive whole number. */
-function tokenCount(settings: GenerationConfig, key: "max_length" | "max_new_tokens"): number | undefined {
-  const value = settings[key] ?? undefined;
-  if (value !== undefined && (!Number.isInteger(value) || value < 1)) {
-    throw new OptionError(`Cannot generate with ${key} = ${JSON.stringify(value)}: expected a positive whole number`);
-  }
-  return value;
-}
-
-/** A token's id, or undefined. @throws {OptionError} If it is not one of the vocabulary's. */
-function tokenId(settings: GenerationConfig, key: string, vocabularySize: number, value = settings[key]) {
-  if (value === undefined || value === null) return undefined;
-  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) >= vocabularySize) {
-    throw new OptionError(
-      `Cannot generate with ${key} = ${JSON.stringify(value)}: expected a token id below ${vocabularySize}`,
-    );
-  }
-  return value as number;
-}
-
-/** How many tokens fit when nothing says so: the default of transformers.GenerationConfig. */
-const defaultNewTokens = 20;
-
-/**
- * Settle a generation.
- *
- * @param settings The model's generation settings.
- * @param options A person's options.
- * @param model What the model is: its vocabulary, its positions, whether the start token is put before prompts, and the
- * pictures of this call.
- * @throws {OptionError} If an option does not exist or cannot be honoured.
- * @throws {ConfigError} If no start token is known.
- */
-export function settle(
-  settings: GenerationConfig,
-  options: GenerateOptions,
-  model: { batch: number; vocabularySize: number; maxPositions?: number; prependsStart: boolean },
-): Generation {
-  const laid = layOptions(settings, options);
-  const { batch, vocabularySize } = model;
-  const start = tokenId(laid, "decoder_start_token_id", vocabularySize) ??
-    tokenId(laid, "bos_token_id", vocabularySize);
-  const prompts = promptsOf(options.decoderInputIds, start, model);
-  const [{ length }] = prompts.length ? prompts : [[start]];
-  const newTokens = tokenCount(laid, "max_new_tokens");
-  const maxLength = newTokens !== undefined
-    ? length + newTokens
-    : tokenCount(laid, "max_length") ?? length + defaultNewTokens;
-  if (maxLength <= length) {
-    throw new OptionError(
-      `Cannot generate with max_length = ${maxLength}: the prompt has ${length} tokens already; raise max_length or ` +
-        `set max_new_tokens`,
-    );
-  }
-  if (model.maxPositions !== undefined && maxLength - 1 > model.maxPositions) {
-    throw new OptionError(
-      `Cannot generate up to ${maxLength} tokens: the decoder has ${model.maxPositions} positions, one for each but the last`,
-    );
-  }
-  const resolved = settingsOf(laid, options, vocabularySize);
-  const { eosTokenIds } = resolved;
-  // Without an end token nothing ends early, and nothing is filled.
-  const padTokenId = tokenId(laid, "pad_token_id", vocabularySize) ?? eosTokenIds[0] ?? 0;
-  if (prompts.length !== batch) {
-    throw new OptionError(
-      `Cannot generate: there are ${batch} pictures, but decoderInputIds has ${prompts.length} rows`,
-    );
-  }
-  checkConflicts(resolved, options, maxLength, length);
-  return { ...resolved, prompts, maxLength, padTokenId };
-}
-
-function promptsOf(
-  given: GenerateOptions["decoderInputIds"],
-  start: number | undefined,
-  { batch, vocabularySize, prependsStart }: { batch: number; vocabularySize: number; prependsStart: boolean },
-): number[][] {
-  if (given === undefined) {
-    if (start === undefined) {
-      throw new ConfigError(
-        "Cannot generate: neither decoder_start_token_id nor bos_token_id is set in the generation settings; " +
-          "give decoderStartTokenId",
-        "decoder_start_token_id",
-      );
-    }
-    return Array.from({ length: batch }, () => [start]);
-  }
-  const lengths = new Set(given.map((row) => row.length));
-  if (lengths.size !== 1 || lengths.has(0)) {
-    throw new OptionError("Cannot generate from decoderInputIds: expected rows of one length, at least 1");
-  }
-  for (const id of given.flat()) tokenId({}, "decoderInputIds", vocabularySize, id);
-  // As Hugging Face does: the start token is put before all rows, and only if no row begins with it.
-  const lacks = prependsStart && start !== undefined && given.every((row) => row[0] !== start);
-  return given.map((row) => lacks ? [start, ...row] : [...row]);
 }

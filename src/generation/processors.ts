@@ -1,5 +1,6 @@
 // The rules that change a row of scores before a token is taken from it, in the order of Transformers'
 // `_get_logits_processor`. Each works in place on one row; those of sampling are in warpers.ts.
+import { isEnd } from "./conflicts.ts";
 import type { GenerationSettings } from "./settings.ts";
 import { warpersOf } from "./warpers.ts";
 
@@ -32,9 +33,11 @@ function force(ids: readonly number[], scores: Float32Array): void {
 
 /** SequenceBiasLogitsProcessor: adds a bias to the last token of sequences that the row has begun. */
 function sequenceBias(biases: readonly (readonly [readonly number[], number])[]): LogitsProcessor {
+  // Of a sequence that is given twice the last bias counts.
+  const distinct = new Map(biases.map(([sequence, bias]) => [sequence.join(), [sequence, bias] as const]));
   return (tokens, scores) => {
     const added = new Map<number, number>();
-    for (const [sequence, bias] of biases) {
+    for (const [sequence, bias] of distinct.values()) {
       const last = sequence.length - 1;
       const from = tokens.length - last;
       if (from < 0 || sequence.some((id, i) => i < last && id !== tokens[from + i])) continue;
@@ -68,10 +71,28 @@ function exponentialDecay([start, factor]: readonly [number, number], ends: read
   return (tokens: readonly number[], scores: Float32Array): void => {
     const beyond = tokens.length - from - start;
     if (beyond <= 0) return;
-    for (const id of ends) {
-      if (Number.isFinite(scores[id])) scores[id] += Math.abs(scores[id]) * (factor ** beyond - 1);
+    for (const id of new Set(ends)) {
+      if (Number.isFinite(scores[id])) scores[id] += Math.fround(Math.abs(scores[id]) * (factor ** beyond - 1));
     }
   };
+}
+
+/** InfNanRemoveLogitsProcessor. */
+function removeInvalidValues(_: readonly number[], scores: Float32Array): void {
+  const most = 2 ** 128 - 2 ** 104;
+  for (let id = 0; id < scores.length; id++) {
+    scores[id] = Number.isNaN(scores[id]) ? 0 : Math.min(Math.max(scores[id], -most), most);
+  }
+}
+
+/** LogitNormalization: scores become log-probabilities. */
+export function logSoftmax(scores: Float32Array): void {
+  let highest = -Infinity;
+  for (let id = 0; id < scores.length; id++) if (scores[id] > highest) highest = scores[id];
+  let sum = 0;
+  for (let id = 0; id < scores.length; id++) sum += Math.exp(scores[id] - highest);
+  const total = highest + Math.log(sum);
+  for (let id = 0; id < scores.length; id++) scores[id] -= total;
 }
 
 /** A rule that depends on nothing but how long a row is: the device can apply it. */
@@ -84,14 +105,14 @@ export interface LengthRule {
 
 /** The rules that depend on nothing but how long a row is, in their order. */
 export function lengthRules(settings: GenerationSettings, { promptLength, maxLength }: Place): LengthRule[] {
-  const { eosTokenIds, forcedBosTokenId, forcedEosTokenIds, suppressTokens, beginSuppressTokens } = settings;
+  const { eosTokenIds, forcedBosTokenIds, forcedEosTokenIds, suppressTokens, beginSuppressTokens } = settings;
   const rules: LengthRule[] = [];
   const minLength = settings.minNewTokens === undefined ? settings.minLength : promptLength + settings.minNewTokens;
   if (minLength > 0 && eosTokenIds.length > 0) {
     rules.push({ holds: (length) => length < minLength, apply: (scores) => forbid(eosTokenIds, scores) });
   }
-  if (forcedBosTokenId !== undefined) {
-    rules.push({ holds: (length) => length === 1, apply: (scores) => force([forcedBosTokenId], scores) });
+  if (forcedBosTokenIds.length > 0) {
+    rules.push({ holds: (length) => length === 1, apply: (scores) => force(forcedBosTokenIds, scores) });
   }
   if (forcedEosTokenIds.length > 0) {
     rules.push({ holds: (length) => length === maxLength - 1, apply: (scores) => force(forcedEosTokenIds, scores) });
@@ -102,13 +123,13 @@ export function lengthRules(settings: GenerationSettings, { promptLength, maxLen
 function suppressions(
   always: readonly number[],
   atBeginning: readonly number[],
-  { forcedBosTokenId }: GenerationSettings,
+  { forcedBosTokenIds }: GenerationSettings,
   promptLength: number,
 ): LengthRule[] {
   const rules: LengthRule[] = [];
   if (always.length > 0) rules.push({ holds: () => true, apply: (scores) => forbid(always, scores) });
   if (atBeginning.length > 0) {
-    const begin = promptLength > 1 || forcedBosTokenId === undefined ? promptLength : promptLength + 1;
+    const begin = promptLength > 1 || forcedBosTokenIds.length === 0 ? promptLength : promptLength + 1;
     rules.push({ holds: (length) => length === begin, apply: (scores) => forbid(atBeginning, scores) });
   }
   return rules;
@@ -125,7 +146,7 @@ function ofRows({ holds, apply }: LengthRule): LogitsProcessor {
 export function needsRows(settings: GenerationSettings): boolean {
   return settings.sequenceBias.length > 0 || settings.badWordsIds.length > 0 || settings.repetitionPenalty !== 1 ||
     settings.noRepeatNgramSize > 0 || settings.exponentialDecayLengthPenalty !== undefined ||
-    settings.logitsProcessors.length > 0;
+    settings.removeInvalidValues || settings.renormalizeLogits || settings.logitsProcessors.length > 0;
 }
 
 /** All rules of a generation in Hugging Face's order, with those of sampling. */
@@ -135,12 +156,15 @@ export function processorsOf(settings: GenerationSettings, place: Place): Logits
   if (settings.sequenceBias.length > 0) processors.push(sequenceBias(settings.sequenceBias));
   if (settings.repetitionPenalty !== 1) processors.push(repetitionPenalty(settings.repetitionPenalty));
   if (settings.noRepeatNgramSize > 0) processors.push(noRepeatNgrams(settings.noRepeatNgramSize));
-  const words = settings.badWordsIds.filter((word) => word.length !== 1 || !eosTokenIds.includes(word[0]));
+  const words = settings.badWordsIds.filter((word) => !isEnd(word, eosTokenIds));
   if (words.length > 0) processors.push(sequenceBias(words.map((word) => [word, -Infinity] as const)));
   const rules = lengthRules({ ...settings, suppressTokens: [], beginSuppressTokens: [] }, place);
   processors.push(...rules.map(ofRows));
+  if (settings.removeInvalidValues) processors.push(removeInvalidValues);
   if (decay) processors.push(exponentialDecay(decay, eosTokenIds, place.promptLength));
   const { suppressTokens, beginSuppressTokens } = settings;
   processors.push(...suppressions(suppressTokens, beginSuppressTokens, settings, place.promptLength).map(ofRows));
-  return [...processors, ...settings.logitsProcessors, ...warpersOf(settings)];
+  processors.push(...settings.logitsProcessors, ...warpersOf(settings));
+  if (settings.renormalizeLogits) processors.push((_, scores) => logSoftmax(scores));
+  return processors;
 }

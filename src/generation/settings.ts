@@ -1,18 +1,23 @@
-// The settings of one generation: generation_config.json's keys with a person's options over them, checked and typed.
+// The settings of one generation, read from a person's options and, where these say nothing, from the model's own
+// settings. A table says what each may be.
 import { OptionError } from "../errors.ts";
+import { Tensor } from "../tensor/mod.ts";
 import type { GenerationConfig } from "./generation_config.ts";
-import type { GenerateOptions, StoppingCriterion } from "./options.ts";
+import type { GenerateOptions, StoppingCriterion, Streamer } from "./options.ts";
 import type { LogitsProcessor } from "./processors.ts";
+import * as values from "./values.ts";
 
-/** Settings with every default filled in; an empty list is no rule. */
-export interface GenerationSettings {
-  readonly eosTokenIds: readonly number[];
-  readonly minLength: number;
+/** Settings that a model's files may have, with every default filled in; an empty list is no rule. */
+interface ModelSettings {
+  readonly maxNewTokens?: number;
+  readonly maxLength?: number;
   readonly minNewTokens?: number;
+  readonly minLength: number;
   readonly numBeams: number;
   readonly numReturnSequences: number;
   readonly doSample: boolean;
   readonly temperature: number;
+  readonly topH?: number;
   readonly topK: number;
   readonly topP: number;
   readonly minP?: number;
@@ -26,145 +31,175 @@ export interface GenerationSettings {
   readonly badWordsIds: readonly (readonly number[])[];
   readonly suppressTokens: readonly number[];
   readonly beginSuppressTokens: readonly number[];
-  readonly forcedBosTokenId?: number;
+  readonly forcedBosTokenIds: readonly number[];
   readonly forcedEosTokenIds: readonly number[];
+  readonly eosTokenIds: readonly number[];
+  readonly padTokenId?: number;
+  readonly bosTokenId?: number;
+  readonly startTokenIds: readonly number[];
   readonly sequenceBias: readonly (readonly [readonly number[], number])[];
   readonly exponentialDecayLengthPenalty?: readonly [number, number];
-  readonly logitsProcessors: readonly LogitsProcessor[];
-  readonly stoppingCriteria: readonly StoppingCriterion[];
+  readonly removeInvalidValues: boolean;
+  readonly renormalizeLogits: boolean;
+}
+
+/** What a call says, and no file. */
+interface CallSettings {
+  readonly decoderInputIds?: readonly (readonly number[])[];
+  readonly assistantModel?: null;
+  readonly interpolatePosEncoding: boolean;
+  readonly useCache: boolean;
   readonly seed?: number;
   readonly outputScores: boolean;
+  readonly outputAttentions: boolean;
+  readonly streamer?: Streamer;
+  readonly signal?: AbortSignal;
+  readonly stoppingCriteria: readonly StoppingCriterion[];
+  readonly logitsProcessors: readonly LogitsProcessor[];
+  readonly onTimings?: GenerateOptions["onTimings"];
 }
 
-const refuse = (key: string, value: unknown, expected: string): never => {
-  throw new OptionError(`Cannot generate with ${key} = ${JSON.stringify(value)}: expected ${expected}`);
+/** The settings of one generation. */
+export interface GenerationSettings extends ModelSettings, CallSettings {}
+
+const { any, or, whole } = values;
+
+const modelRules: { readonly [K in keyof Required<ModelSettings>]: values.Rule<ModelSettings[K]> } = {
+  maxNewTokens: whole(1),
+  maxLength: whole(1),
+  minNewTokens: whole(0),
+  minLength: or(0, whole(0)),
+  numBeams: or(1, whole(1)),
+  numReturnSequences: or(1, whole(1)),
+  doSample: values.flag,
+  temperature: or(1, values.positive),
+  topH: values.positiveShare,
+  topK: or(50, whole(0)),
+  topP: or(1, values.share),
+  minP: values.share,
+  typicalP: or(1, values.positiveShare),
+  epsilonCutoff: or(0, values.cutoff),
+  etaCutoff: or(0, values.cutoff),
+  repetitionPenalty: or(1, values.positive),
+  noRepeatNgramSize: or(0, whole(0)),
+  lengthPenalty: or(1, values.real),
+  earlyStopping: or<boolean | "never">(
+    false,
+    any('true, false or "never"', (value) => typeof value === "boolean" || value === "never"),
+  ),
+  badWordsIds: or([], values.sequences),
+  suppressTokens: values.tokens({ lenient: true }),
+  beginSuppressTokens: values.tokens({ lenient: true }),
+  forcedBosTokenIds: values.tokens(),
+  forcedEosTokenIds: values.tokens(),
+  eosTokenIds: values.tokens({ lenient: true }),
+  padTokenId: values.token({ lenient: true }),
+  bosTokenId: values.token({ lenient: true }),
+  startTokenIds: values.tokens(),
+  sequenceBias: or([], values.biases),
+  exponentialDecayLengthPenalty: any<readonly [number, number]>(
+    "[start, factor]",
+    (pair) => Array.isArray(pair) && pair.length === 2 && pair.every(Number.isFinite),
+  ),
+  removeInvalidValues: values.flag,
+  renormalizeLogits: values.flag,
 };
 
-/**
- * Check and type settings.
- *
- * @throws {OptionError} If a value is none that the setting takes.
- */
-export function settingsOf(
-  laid: GenerationConfig,
-  { seed, logitsProcessors, stoppingCriteria, outputScores }: GenerateOptions,
-  vocabularySize: number,
-): GenerationSettings {
-  const number = (key: string, valid: (value: number) => boolean, expected: string): number | undefined => {
-    const value = laid[key] ?? undefined;
-    return value === undefined || (typeof value === "number" && valid(value)) ? value : refuse(key, value, expected);
-  };
-  const count = (key: string, least: number) =>
-    number(key, (n) => Number.isInteger(n) && n >= least, `a whole number, at least ${least}`);
-  const share = (key: string) => number(key, (n) => n >= 0 && n <= 1, "a number from 0 to 1");
-  const positive = (key: string) => number(key, (n) => n > 0 && n < Infinity, "a number above 0");
-  const isToken = (id: unknown) => Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabularySize;
-  const tokens = (key: string, value: unknown = laid[key]): number[] => {
-    const ids = [value ?? []].flat();
-    return ids.every(isToken) ? ids as number[] : refuse(key, value, `token ids below ${vocabularySize}`);
-  };
-  const list = (key: string): unknown[] => {
-    const value = laid[key] ?? [];
-    return Array.isArray(value) ? value : refuse(key, value, "a list");
-  };
-  const sequence = (key: string, value: unknown): number[] =>
-    Array.isArray(value) && value.length > 0 ? tokens(key, value) : refuse(key, value, "a list of token ids");
-  const flag = laid.do_sample ?? false;
-  if (typeof flag !== "boolean") refuse("do_sample", flag, "true or false");
-  const early = laid.early_stopping ?? false;
-  if (typeof early !== "boolean" && early !== "never") refuse("early_stopping", early, 'true, false or "never"');
-  const decay = laid.exponential_decay_length_penalty ?? undefined;
-  if (decay !== undefined && !(Array.isArray(decay) && decay.length === 2 && decay.every(Number.isFinite))) {
-    refuse("exponential_decay_length_penalty", decay, "[start, factor]");
-  }
-  if (seed !== undefined && seed !== null && (!Number.isSafeInteger(seed) || seed < 0)) {
-    refuse("seed", seed, "a whole number from 0 to 2^53 − 1");
-  }
-  return {
-    eosTokenIds: tokens("eos_token_id"),
-    minLength: count("min_length", 0) ?? 0,
-    minNewTokens: count("min_new_tokens", 0),
-    numBeams: count("num_beams", 1) ?? 1,
-    numReturnSequences: count("num_return_sequences", 1) ?? 1,
-    doSample: flag as boolean,
-    temperature: positive("temperature") ?? 1,
-    topK: laid.top_k === null ? 0 : count("top_k", 0) ?? 50,
-    topP: share("top_p") ?? 1,
-    minP: share("min_p"),
-    typicalP: number("typical_p", (p) => p > 0 && p <= 1, "a number above 0, at most 1") ?? 1,
-    epsilonCutoff: number("epsilon_cutoff", (p) => p >= 0 && p < 1, "a number from 0, below 1") ?? 0,
-    etaCutoff: number("eta_cutoff", (p) => p >= 0 && p < 1, "a number from 0, below 1") ?? 0,
-    repetitionPenalty: positive("repetition_penalty") ?? 1,
-    noRepeatNgramSize: count("no_repeat_ngram_size", 0) ?? 0,
-    lengthPenalty: number("length_penalty", Number.isFinite, "a number") ?? 1,
-    earlyStopping: early as boolean | "never",
-    badWordsIds: list("bad_words_ids").map((word) => sequence("bad_words_ids", word)),
-    suppressTokens: tokens("suppress_tokens"),
-    beginSuppressTokens: tokens("begin_suppress_tokens"),
-    forcedBosTokenId: tokens("forced_bos_token_id")[0],
-    forcedEosTokenIds: tokens("forced_eos_token_id"),
-    sequenceBias: list("sequence_bias").map((entry) => {
-      const [ids, bias] = Array.isArray(entry) ? entry : [];
-      return Number.isFinite(bias)
-        ? [sequence("sequence_bias", ids), bias]
-        : refuse("sequence_bias", entry, "[ids, bias]");
-    }),
-    exponentialDecayLengthPenalty: decay as [number, number] | undefined,
-    logitsProcessors: logitsProcessors ?? [],
-    stoppingCriteria: stoppingCriteria ?? [],
-    seed: seed ?? undefined,
-    outputScores: outputScores ?? false,
-  };
-}
+const callRules: { readonly [K in keyof Required<CallSettings>]: values.Rule<CallSettings[K]> } = {
+  decoderInputIds: {
+    unset: undefined,
+    read: (value, context) => {
+      const rows = value instanceof Tensor ? value.toList() : value;
+      const sequences = values.sequences.read(rows, context);
+      return sequences && new Set(sequences.map((row) => row.length)).size === 1 ? sequences : undefined;
+    },
+    expected: (vocabulary) => `rows of one length, at least 1, of token ids below ${vocabulary}`,
+  },
+  assistantModel: any("nothing: assisted generation is not supported", () => false),
+  interpolatePosEncoding: values.flag,
+  useCache: or(true, values.flag),
+  seed: any("a whole number from 0 to 2^53 − 1", (value) => Number.isSafeInteger(value) && (value as number) >= 0),
+  outputScores: values.flag,
+  outputAttentions: values.flag,
+  streamer: any<Streamer>("an object with the functions put and end", ({ put, end }) => {
+    return typeof put === "function" && typeof end === "function";
+  }),
+  signal: any("an AbortSignal", (value) => value instanceof AbortSignal),
+  stoppingCriteria: values.callables(),
+  logitsProcessors: values.callables(),
+  onTimings: values.callable(),
+};
 
 /** Options that only sampling heeds, with the values that change nothing. */
-const ofSampling = { temperature: 1, topK: 50, topP: 1, minP: 0, typicalP: 1, epsilonCutoff: 0, etaCutoff: 0 };
+export const ofSampling = {
+  temperature: 1,
+  topH: undefined,
+  topK: 50,
+  topP: 1,
+  minP: 0,
+  typicalP: 1,
+  epsilonCutoff: 0,
+  etaCutoff: 0,
+  seed: undefined,
+} as const;
+
+/** Options that only beams heed, with the values that change nothing. */
+export const ofBeams = { earlyStopping: false, lengthPenalty: 1 } as const;
+
+/** Settings whose option has another name: an option may be one token's id. */
+const optionNames: Readonly<Record<string, string>> = {
+  forcedBosTokenIds: "forcedBosTokenId",
+  forcedEosTokenIds: "forcedEosTokenId",
+  eosTokenIds: "eosTokenId",
+  startTokenIds: "decoderStartTokenId",
+};
+const optionOf = (setting: string): string => optionNames[setting] ?? setting;
+const fileKeyOf = (option: string): string => option.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** The keys of generation_config.json that are heeded. */
+export const settingKeys: readonly string[] = Object.keys(modelRules).map((name) => fileKeyOf(optionOf(name)));
+
+const optionsKnown = new Set([...Object.keys(modelRules), ...Object.keys(callRules)].map(optionOf));
 
 /**
- * Check that settings do not contradict one another.
+ * Read the settings of a generation.
  *
- * @throws {OptionError} If they do, or an option would have no effect.
+ * @param model The model's own settings, with generation_config.json's keys; null is as good as nothing there.
+ * @param options A person's; null unsets what the model has.
+ * @param vocabulary The number V of tokens.
+ * @throws {OptionError} If an option does not exist, or a value is none that the setting takes.
  */
-export function checkConflicts(
-  settings: GenerationSettings,
+export function readSettings(
+  model: GenerationConfig,
   options: GenerateOptions,
-  maxLength: number,
-  promptLength: number,
-): void {
-  const { doSample, numBeams, numReturnSequences } = settings;
-  const conflict = (what: string): never => {
-    throw new OptionError(`Cannot generate: ${what}`);
+  vocabulary: number,
+): GenerationSettings {
+  for (const option of Object.keys(options)) {
+    if (optionsKnown.has(option)) continue;
+    const list = [...optionsKnown].join(", ");
+    throw new OptionError(`Cannot generate with the option "${option}": it does not exist; the options are ${list}`);
+  }
+  const given = options as Readonly<Record<string, unknown>>;
+  const read = <T>(setting: string, { unset, read, expected }: values.Rule<T>, ofModel: boolean): T => {
+    const option = optionOf(setting);
+    const key = fileKeyOf(option);
+    const own = given[option] !== undefined;
+    const value = own ? given[option] : ofModel ? model[key] : undefined;
+    if (value === undefined || value === null) return unset;
+    const typed = read(value, { vocabulary, own });
+    if (typed !== undefined) return typed;
+    const what = typeof expected === "string" ? expected : expected(vocabulary);
+    const name = own ? option : `the model's ${key}`;
+    throw new OptionError(`Cannot generate with ${name} = ${values.show(value)}: expected ${what}`);
   };
-  if (numBeams === 1 && !doSample && numReturnSequences > 1) {
-    conflict(`numReturnSequences is ${numReturnSequences}, but greedy search gives one text; set numBeams or doSample`);
-  }
-  if (numBeams > 1 && numReturnSequences > numBeams) {
-    conflict(`numReturnSequences is ${numReturnSequences}, but there are ${numBeams} beams`);
-  }
-  for (const [option, neutral] of doSample ? [] : Object.entries({ ...ofSampling, seed: undefined })) {
-    const value = options[option as keyof GenerateOptions] ?? neutral;
-    if (value !== neutral) conflict(`${option} is ${value}, which only sampling heeds; set doSample`);
-  }
-  if (numBeams === 1 && (options.earlyStopping || (options.lengthPenalty ?? 1) !== 1)) {
-    conflict("earlyStopping and lengthPenalty are heeded by beam search only; set numBeams");
-  }
-  if (options.streamer && (numBeams > 1 || numReturnSequences > 1)) {
-    conflict(
-      "a streamer takes one text a picture as it is decided, and beams are decided at the end; set numBeams to 1",
-    );
-  }
-  const { minNewTokens, minLength, suppressTokens } = settings;
-  const least = minNewTokens === undefined ? minLength : promptLength + minNewTokens;
-  if (least > maxLength && ((options.minNewTokens ?? options.minLength ?? null) !== null)) {
-    conflict(`at least ${least} tokens are asked for, but at most ${maxLength}`);
-  }
-  const forced = {
-    forcedBosTokenId: [settings.forcedBosTokenId ?? []].flat(),
-    forcedEosTokenId: settings.forcedEosTokenIds,
-  };
-  for (const [name, ids] of Object.entries(forced)) {
-    if (ids.length > 0 && ids.every((id) => suppressTokens.includes(id))) {
-      conflict(`${name} is ${ids}, which suppressTokens forbids`);
-    }
-  }
+  // What a model says of methods that are not asked for is not looked at, whatever it is.
+  const samples = read("doSample", modelRules.doSample, true);
+  const beams = read("numBeams", modelRules.numBeams, true) > 1;
+  const heeded = (setting: string) => (samples || !(setting in ofSampling)) && (beams || !(setting in ofBeams));
+  const settings = Object.fromEntries([
+    ...Object.entries(modelRules).map(([name, rule]) => [name, read<unknown>(name, rule, heeded(name))]),
+    ...Object.entries(callRules).map(([name, rule]) => [name, read<unknown>(name, rule, false)]),
+  ]);
+  // Sampling draws from the 50 likeliest unless a person unsets that.
+  return options.topK === null ? { ...settings, topK: 0 } : settings;
 }

@@ -18,7 +18,7 @@ function distributionOf(scores: Float32Array): Distribution {
     ids.push(id);
     if (scores[id] > highest) highest = scores[id];
   }
-  ids.sort((a, b) => scores[b] - scores[a]);
+  ids.sort((a, b) => scores[b] - scores[a] || b - a);
   const weights = ids.map((id) => Math.exp(scores[id] - highest));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   return { ids, probabilities: weights.map((weight) => weight / total) };
@@ -43,6 +43,31 @@ function removing(kept: number, rule: (distribution: Distribution) => (p: number
     const removed = rule(distribution);
     distribution.ids.forEach((id, rank) => {
       if (rank >= kept && removed(distribution.probabilities[rank], rank)) scores[id] = -Infinity;
+    });
+  };
+}
+
+/** Remove the tokens less likely than a limit, but none that is as likely as the last of the first `kept`. */
+function below(kept: number, limit: (distribution: Distribution) => number): LogitsProcessor {
+  return removing(kept, (distribution) => {
+    const { probabilities } = distribution;
+    const least = Math.min(limit(distribution), probabilities[Math.min(kept, probabilities.length) - 1]);
+    return (probability) => probability < least;
+  });
+}
+
+/** TopHLogitsWarper (arXiv 2509.02510): of the 100 likeliest those that together have this share of their entropy. */
+function topH(share: number): LogitsProcessor {
+  return (_, scores) => {
+    const { ids, probabilities } = distributionOf(scores);
+    const likeliest = probabilities.slice(0, 100).filter((p) => p > 0);
+    const total = likeliest.reduce((sum, p) => sum + p, 0);
+    const terms = likeliest.map((p) => -p / total * Math.log(p / total));
+    const limit = share * terms.reduce((sum, term) => sum + term, 0);
+    let sum = 0;
+    ids.forEach((id, rank) => {
+      sum += terms[rank] ?? Infinity;
+      if (rank > 0 && sum > limit) scores[id] = -Infinity;
     });
   };
 }
@@ -82,8 +107,8 @@ function typical(mass: number, kept: number): LogitsProcessor {
 
 /** Whether sampling needs the whole distribution, beyond temperature and the k likeliest, which the device finds. */
 export function needsDistribution(settings: GenerationSettings): boolean {
-  const { topP, minP, typicalP, epsilonCutoff, etaCutoff } = settings;
-  return topP < 1 || minP !== undefined || typicalP < 1 || epsilonCutoff > 0 || etaCutoff > 0;
+  const { topH, topP, minP, typicalP, epsilonCutoff, etaCutoff } = settings;
+  return topH !== undefined || topP < 1 || minP !== undefined || typicalP < 1 || epsilonCutoff > 0 || etaCutoff > 0;
 }
 
 /** The rules of sampling; none if the generation does not sample. */
@@ -97,17 +122,17 @@ export function warpersOf(settings: GenerationSettings): LogitsProcessor[] {
       for (let id = 0; id < scores.length; id++) scores[id] /= temperature;
     });
   }
+  if (settings.topH !== undefined) warpers.push(topH(settings.topH));
   if (k !== 0) warpers.push(topK(k, kept));
   if (p < 1) warpers.push(topP(p, kept));
   if (minP !== undefined) {
     warpers.push(removing(kept, ({ probabilities: [most] }) => (probability) => probability < minP * most));
   }
   if (typicalP < 1) warpers.push(typical(typicalP, kept));
-  if (epsilonCutoff > 0) warpers.push(removing(kept, () => (probability) => probability < epsilonCutoff));
+  if (epsilonCutoff > 0) warpers.push(below(kept, () => epsilonCutoff));
   if (etaCutoff > 0) {
-    warpers.push(removing(kept, (distribution) => {
-      const eta = Math.min(etaCutoff, Math.sqrt(etaCutoff) * Math.exp(-entropyOf(distribution)));
-      return (probability) => probability < eta;
+    warpers.push(below(kept, (distribution) => {
+      return Math.min(etaCutoff, Math.sqrt(etaCutoff) * Math.exp(-entropyOf(distribution)));
     }));
   }
   return warpers;
