@@ -8,6 +8,7 @@ import { AutoImageProcessor, type ImageProcessor, RawImage, readImage } from "./
 import { checkLoadOptions, type LoadOptions } from "./load_options.ts";
 import { architectureOf } from "./models/mod.ts";
 import type { SaveOptions } from "./save.ts";
+import { Tensor } from "./tensor/mod.ts";
 import { TextStreamer, type TextStreamerOptions } from "./text_streamer.ts";
 import { AutoTokenizer, type Tokenizer } from "./tokenizer/mod.ts";
 import { VisionEncoderDecoderModel } from "./vision_encoder_decoder_model.ts";
@@ -59,21 +60,27 @@ async function readImages(images: readonly ImageInput[], at: number, signal?: Ab
   }
 }
 
+/** Prompts as lists. */
+interface Prompts {
+  readonly decoderInputIds: readonly (readonly number[])[] | undefined;
+}
+
 /**
  * The prompts of each batch.
  *
  * @throws {OptionError} If there is neither one for each picture nor one for all.
  */
-function promptsOf(count: number, { decoderInputIds }: GenerateOptions): (at: number) => GenerateOptions {
-  if (decoderInputIds === undefined) return () => ({});
-  if (![1, count].includes(decoderInputIds.length)) {
+function promptsOf(count: number, { decoderInputIds: given }: GenerateOptions): (at: number) => Prompts {
+  if (given === undefined || given === null) return () => ({ decoderInputIds: undefined });
+  const rows = given instanceof Tensor ? given.toList() as number[][] : given;
+  if (![1, count].includes(rows.length)) {
     throw new OptionError(
-      `Cannot caption: there are ${count} pictures, but decoderInputIds has ${decoderInputIds.length} rows; expected ` +
-        `one for each, or one for all`,
+      `Cannot caption: there are ${count} pictures, but decoderInputIds has ${rows.length} rows; expected one for each, ` +
+        `or one for all`,
     );
   }
-  const rows = decoderInputIds.length === count ? decoderInputIds : Array(count).fill(decoderInputIds[0]);
-  return (at) => ({ decoderInputIds: rows.slice(at, at + batchSize) });
+  const all = rows.length === count ? rows : Array(count).fill(rows[0]);
+  return (at) => ({ decoderInputIds: all.slice(at, at + batchSize) });
 }
 
 /** How many tokens of a row were given: the prompt, with the start token before it if it lacked one. */
@@ -186,7 +193,7 @@ export class Captioner implements AsyncDisposable {
    * the caption.
    */
   async *stream(image: ImageInput, options: StreamOptions = {}): AsyncGenerator<string, Caption> {
-    const { wholeWords, streamer: other, ...rest } = options;
+    const { wholeWords, streamer: other, decoderInputIds: _, ...rest } = options;
     const prompt = promptsOf(1, options)(0);
     const stop = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
@@ -214,11 +221,15 @@ export class Captioner implements AsyncDisposable {
   }
 
   /** The captions of pictures that are one batch. */
-  async #captions(images: readonly RawImage[], options: GenerateOptions): Promise<Caption[][]> {
+  async #captions(
+    images: readonly RawImage[],
+    options: Omit<GenerateOptions, "decoderInputIds"> & Prompts,
+  ): Promise<Caption[][]> {
     const { model, processor, tokenizer } = this;
     const { pixelValues } = processor(images);
     const { sequences, truncated, sequencesScores, crossAttentions } = await model.generate(pixelValues, options);
-    const ends = [options.eosTokenId ?? model.generationConfig.eos_token_id ?? []].flat();
+    const { eosTokenId = model.generationConfig.eos_token_id } = options;
+    const ends = [eosTokenId ?? []].flat();
     const each = sequences.length / images.length;
     const captions = sequences.map((sequence, row): Caption => {
       const picture = Math.floor(row / each);
