@@ -7,14 +7,7 @@ import { checkPictures, type ForwardInputs } from "./forward_inputs.ts";
 import { openRepository, toPath } from "./hub/mod.ts";
 import type { Backend, BackendName, ParameterSource } from "./graph/mod.ts";
 import { loadBackend } from "./load_backend.ts";
-import {
-  decode,
-  type GenerateOptions,
-  type GenerationConfig,
-  ModelRunner,
-  settle,
-  type Streamer,
-} from "./generation/mod.ts";
+import { decode, type GenerateOptions, type GenerationConfig, ModelRunner, settle } from "./generation/mod.ts";
 import { checkLoadOptions, type LoadOptions } from "./load_options.ts";
 import { watchReading } from "./load_progress.ts";
 import {
@@ -25,6 +18,7 @@ import {
 } from "./models/mod.ts";
 import { saveModel, type SaveOptions } from "./save.ts";
 import { type DataType, Tensor } from "./tensor/mod.ts";
+import { lenient, Turns } from "./turns.ts";
 
 /** What `generate` returns. */
 export interface GenerateOutput {
@@ -63,11 +57,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
   /** The folders that the parameters are read from. */
   readonly #folders: readonly string[];
   readonly #ownsBackend: boolean;
-  /** The last call; the next one waits for it. */
-  #turn: Promise<unknown> = Promise.resolve();
-  /** How many calls wait, and what resolves for the one under way when there is any. */
-  #waiting = 0;
-  #wanted: PromiseWithResolvers<void> = Promise.withResolvers();
+  readonly #turns = new Turns();
 
   private constructor(
     /** Its fields may be set and are read at each call. */
@@ -192,7 +182,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {ShapeError} If there is none of that name.
    */
   parameter(name: string): Promise<Tensor> {
-    return this.#inTurn(() => this.#read(name));
+    return this.#turns.take(() => this.#read(name));
   }
 
   /**
@@ -201,7 +191,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {ShapeError} If there is none of that name, or of another shape, or the tensor is not of floats.
    */
   setParameter(name: string, tensor: Tensor): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const value = this.#parameters.set(name, tensor);
       if (this.#parameters.declared.get(name)!.used) await this.#runner.weights.write(name, value);
     });
@@ -214,7 +204,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {ConfigError} If it is not a positive whole number.
    */
   resizeTokenEmbeddings(vocabularySize: number): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const { architecture, parameters } = await resizeEmbeddings(
         this.config,
         this.#parameters,
@@ -240,7 +230,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {OptionError} If `maxShardSize` is no size.
    */
   savePretrained(folder: string | URL, options: SaveOptions = {}): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const { config, generationConfig } = this;
       const parameters = this.#parameters;
       await saveModel(folder, { config, generationConfig, parameters, read: (name) => this.#read(name) }, options);
@@ -265,7 +255,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * is not set.
    */
   forward(inputs: ForwardInputs): Promise<ForwardOutput> {
-    return this.#inTurn(() => this.#forward.run(inputs, this.config));
+    return this.#turns.take(() => this.#forward.run(inputs, this.config));
   }
 
   /**
@@ -286,71 +276,40 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
       maxPositions: decoder.maxPositions,
       prependsStart: !this.config.encoder.model_type.includes("donut"),
     });
-    return await this.#inTurn(async () => {
-      options.signal?.throwIfAborted();
-      const streamer = options.streamer && this.#lenient(options.streamer);
-      const output = await decode(this.#runner, pixelValues, generation, { ...options, streamer });
-      return options.outputAttentions ? { ...output, ...await this.#attend(pixelValues, output, options) } : output;
-    });
+    const { signal } = options;
+    return await this.#turns.take(async (wanted) => {
+      const streamer = options.streamer && lenient(options.streamer, wanted, signal);
+      const { encoderStates, ...output } = await decode(this.#runner, pixelValues, generation, {
+        ...options,
+        streamer,
+      });
+      return encoderStates ? { ...output, ...await this.#attend(encoderStates, output.sequences) } : output;
+    }, signal);
   }
 
-  /** The attentions of rows that were generated: one more run over them. */
-  async #attend(
-    pixelValues: Tensor,
-    { sequences }: { sequences: number[][] },
-    options: GenerateOptions,
-  ): Promise<Pick<GenerateOutput, "crossAttentions">> {
-    const [batch, ...rest] = pixelValues.shape;
-    const texts = sequences.length / batch;
-    const picture = pixelValues.size / batch;
-    const pictures = new Float32Array(sequences.length * picture);
+  /** The attentions of rows that were generated: one more run of the decoder over them. */
+  async #attend(states: Tensor, sequences: number[][]): Promise<Pick<GenerateOutput, "crossAttentions">> {
+    const [batch, ...rest] = states.shape;
+    const size = states.size / batch;
+    const ofRows = new Float32Array(sequences.length * size);
     sequences.forEach((_, row) => {
-      const from = Math.floor(row / texts) * picture;
-      pictures.set((pixelValues.data as Float32Array).subarray(from, from + picture), row * picture);
+      const picture = Math.floor(row * batch / sequences.length);
+      ofRows.set((states.data as Float32Array).subarray(picture * size, (picture + 1) * size), row * size);
     });
     const { crossAttentions } = await this.#forward.run({
-      pixelValues: new Tensor("float32", [sequences.length, ...rest], pictures),
+      encoderOutputs: new Tensor("float32", [sequences.length, ...rest], ofRows),
       decoderInputIds: sequences.map((row) => row.slice(0, -1)),
       outputAttentions: true,
-      interpolatePosEncoding: options.interpolatePosEncoding,
     }, this.config);
     return { crossAttentions };
   }
 
-  /** Release the model's memory, and its backend unless that was given. */
+  /** Release the model's memory once the calls under way have ended, and its backend unless that was given. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#want();
-    await this.#turn.catch(() => {});
+    await this.#turns.close();
     await this.#forward[Symbol.asyncDispose]();
     await this.#runner[Symbol.asyncDispose]();
     if (this.#ownsBackend) await this.backend[Symbol.asyncDispose]();
-  }
-
-  /** Run a call when the ones before it have ended, well or not. */
-  #inTurn<T>(call: () => Promise<T>): Promise<T> {
-    this.#want();
-    const start = (): Promise<T> => {
-      this.#wanted = Promise.withResolvers();
-      if (--this.#waiting > 0) this.#wanted.resolve();
-      return call();
-    };
-    const result = this.#turn.then(start, start);
-    this.#turn = result.catch(() => {});
-    return result;
-  }
-
-  #want(): void {
-    this.#waiting++;
-    this.#wanted.resolve();
-  }
-
-  /** A streamer that holds its generation back only while no other call waits: that one may be its reader's own. */
-  #lenient(streamer: Streamer): Streamer {
-    const { promise } = this.#wanted;
-    return {
-      put: (tokens) => Promise.race([streamer.put(tokens), promise]),
-      end: () => Promise.race([streamer.end(), promise]),
-    };
   }
 }
 

@@ -148,7 +148,7 @@ function offerFromDevice(session: Session, generation: Generation, count: number
   return async (pictures, length) => {
     rules.write(session, length);
     queueStep(session, generation, length);
-    const data = (await session.read("candidates", { signal })).data as Float32Array;
+    const data = (await session.read("candidates", signal)).data as Float32Array;
     const rowOf = (row: number): Candidate[] =>
       Array.from({ length: count }, (_, k) => {
         const given = data[row * 2 * count + k];

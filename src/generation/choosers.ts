@@ -95,7 +95,7 @@ export class DeviceChooser implements Chooser {
 
 /** Wait for a step's scores, `name` [rows, …, V], as one row each. */
 export async function readRows(session: Session, name: string, signal?: AbortSignal): Promise<Float32Array[]> {
-  const data = (await session.read(name, { signal })).data as Float32Array;
+  const data = (await session.read(name, signal)).data as Float32Array;
   const width = data.length / session.rows;
   return Array.from({ length: session.rows }, (_, row) => data.subarray(row * width, (row + 1) * width));
 }

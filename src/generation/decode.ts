@@ -26,7 +26,7 @@ function selectionOf(generation: Generation, vocabulary: number): Selection {
  * Decode pictures.
  *
  * @param pixelValues Shape [batch, channels, height, width], float32.
- * @returns The rows of tokens, `numReturnSequences` a picture. After a failure or an abort the buffers are released.
+ * @returns The rows of tokens, `numReturnSequences` a picture; with `outputAttentions` the encoder's states. After a failure or an abort the buffers are released.
  */
 export async function decode(
   runner: ModelRunner,
@@ -35,6 +35,7 @@ export async function decode(
   options: GenerateOptions,
 ): Promise<Decoded> {
   const { numBeams, numReturnSequences, prompts, maxLength } = generation;
+  const { signal } = options;
   const [batch, , height, width] = pixelValues.shape;
   const { vocabularySize } = runner.architecture.decoder;
   const session = await runner.session({
@@ -48,12 +49,12 @@ export async function decode(
   try {
     const start = performance.now();
     session.encode(pixelValues);
-    if (options.onTimings) await session.read("encoderStates", { shape: [1], signal: options.signal });
+    if (options.onTimings) await session.readStates({ shape: [1], signal });
     const encoded = performance.now();
     const output = await (numBeams > 1 ? decodeBeams : decodeRows)(session, generation, options);
     const tokens = output.sequences.flat().length - output.sequences.length * prompts[0].length;
     options.onTimings?.({ encode: encoded - start, decode: performance.now() - encoded, tokens });
-    return output;
+    return options.outputAttentions ? { ...output, encoderStates: await session.readStates({ signal }) } : output;
   } catch (error) {
     runner.releaseSession();
     throw error;

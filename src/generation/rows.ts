@@ -13,6 +13,8 @@ export interface Decoded {
   readonly sequencesScores?: number[];
   /** Each step's scores after all rules, [rows, V], if asked for. */
   readonly scores?: Tensor[];
+  /** What the decoder saw of the pictures, [batch, S, C], if asked for. */
+  readonly encoderStates?: Tensor;
 }
 
 /** Add tokens to a row up to its end; what is behind it is not its own. @returns Those added. */

@@ -174,10 +174,16 @@ export class Session implements Disposable {
     return this.runner.backend.read(this.#buffer("tokens"), { signal });
   }
 
-  /** Wait, and read what a program computed for the rows there are, such as `logits` or `encoderStates`. */
-  read(name: string, options: { shape?: readonly number[]; signal?: AbortSignal } = {}): Promise<Tensor> {
-    const shape = options.shape ?? resolveShape(this.#typeOf(name).shape, this.sizes);
-    return this.runner.backend.read(this.#buffer(name), { ...options, shape });
+  /** Wait, and read what a program computed for the rows there are, such as `logits`. */
+  read(name: string, signal?: AbortSignal): Promise<Tensor> {
+    const shape = resolveShape(this.#typeOf(name).shape, this.sizes);
+    return this.runner.backend.read(this.#buffer(name), { shape, signal });
+  }
+
+  /** Wait, and read the encoder's states of all pictures, [batch, S, C]; of `shape`, if they need not be whole. */
+  readStates(options: { shape?: readonly number[]; signal?: AbortSignal } = {}): Promise<Tensor> {
+    const shape = options.shape ?? resolveShape(this.#typeOf("encoderStates").shape, this.#whole.sizes);
+    return this.runner.backend.read(this.#buffer("encoderStates"), { ...options, shape });
   }
 
   #enter(stage: Stage): void {

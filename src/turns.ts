@@ -1,0 +1,79 @@
+// Calls on one model, one after another in the order they came. Whoever waits can leave; whoever is slow can be told that
+// others wait.
+import { LimnerError } from "./errors.ts";
+import type { Streamer } from "./generation/mod.ts";
+
+/** A queue of calls. */
+export class Turns {
+  /** The last call; the next one waits for it. */
+  #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+  /** Resolves for the call under way when another waits. */
+  #wanted: PromiseWithResolvers<void> = Promise.withResolvers();
+  #closed = false;
+
+  /**
+   * Run a call when the ones before it have ended, well or not.
+   *
+   * @param call Is given what resolves when another call waits.
+   * @param signal Ends the wait, and the call with it.
+   * @throws {LimnerError} If the queue was closed.
+   */
+  async take<T>(call: (wanted: Promise<void>) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    if (this.#closed) throw new LimnerError("Cannot use the model: it was released");
+    signal?.throwIfAborted();
+    this.#want();
+    const begun = this.#last.then(() => {
+      this.#wanted = Promise.withResolvers();
+      if (--this.#waiting > 0) this.#wanted.resolve();
+    });
+    const ended = begun.then(() => {
+      signal?.throwIfAborted();
+      return call(this.#wanted.promise);
+    });
+    this.#last = ended.catch(() => {});
+    await orAborted(begun, signal);
+    return await ended;
+  }
+
+  /** Take no more calls, and wait for those that were taken. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#want();
+    await this.#last;
+  }
+
+  #want(): void {
+    this.#waiting++;
+    this.#wanted.resolve();
+  }
+}
+
+/** Wait for something, or throw the signal's reason. */
+async function orAborted(wait: Promise<unknown>, signal?: AbortSignal): Promise<void> {
+  if (!signal) return void await wait;
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort);
+  try {
+    await Promise.race([wait, promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+/**
+ * A streamer that holds its generation back only until another call waits, which may be its reader's own, or until the
+ * generation is stopped. What it fails with later is thrown when it is called next.
+ */
+export function lenient(streamer: Streamer, wanted: Promise<void>, signal?: AbortSignal): Streamer {
+  let failure: { error: unknown } | undefined;
+  const given = async (call: () => void | Promise<void>): Promise<void> => {
+    if (failure) throw failure.error;
+    const done = Promise.resolve(call());
+    done.catch((error) => failure = { error });
+    await orAborted(Promise.race([done, wanted]), signal);
+  };
+  return { put: (tokens) => given(() => streamer.put(tokens)), end: () => given(() => streamer.end()) };
+}
