@@ -72,7 +72,7 @@ Deno.test("generate() refuses pictures, prompts and lengths that do not fit", as
   const small = new Tensor("float32", [1, 3, 32, 256], new Float32Array(3 * 32 * 256));
   await assertRejects(() => model.generate(grey), ShapeError, "[1, 1, 32, 512]");
   await assertRejects(() => model.generate(small), ShapeError, "32 × 256");
-  await assertRejects(() => model.generate(picture, { maxLength: 0 }), OptionError, "max_length");
+  await assertRejects(() => model.generate(picture, { maxLength: 0 }), OptionError, "maxLength");
   await assertRejects(() => model.generate(picture, { decoderInputIds: [[2, 9999]] }), OptionError, "9999");
   await assertRejects(() => model.generate(picture, { decoderInputIds: [[2], [2]] }), OptionError, "2 rows");
   await assertRejects(() => model.generate(picture, { numBeem: 3 } as never), OptionError, '"numBeem"');
