@@ -19,15 +19,15 @@ function padGrid(x: Value, rows: number, columns: number): Value {
   return pad(x, { beginning: [0, 0, 0, 0], ending: [0, rows - height, columns - width, 0] });
 }
 
-/** One whole number for each stage. @throws {ConfigError} If it is something else. */
-function perStage(config: ConfigReader, key: string, stages?: number): number[] {
+/** A whole number of at least `least` for each stage. @throws {ConfigError} If it is something else. */
+function perStage(config: ConfigReader, key: string, least: number, stages?: number): number[] {
   const value = config.values[key];
   const fits = Array.isArray(value) && value.length === (stages ?? value.length) && value.length > 0 &&
-    value.every((n) => Number.isInteger(n) && n > 0);
+    value.every((n) => Number.isInteger(n) && n >= least);
   if (fits) return value;
   throw new ConfigError(
-    `Cannot build the ${config.path}: ${config.path}.${key} is ${JSON.stringify(value)}, expected a list of ` +
-      `${stages ?? ""} positive whole numbers, one a stage`,
+    `Cannot build the ${config.path}: ${config.path}.${key} is ${JSON.stringify(value)}, expected ` +
+      `${stages ?? "a list of"} whole numbers of at least ${least}, one a stage`,
     `${config.path}.${key}`,
   );
 }
@@ -36,8 +36,8 @@ function perStage(config: ConfigReader, key: string, stages?: number): number[] 
 function build(config: ConfigReader, { donut }: { donut: boolean }): VisionEncoder {
   const patches = readPatches(config);
   const embedding = config.whole("embed_dim");
-  const depths = perStage(config, "depths");
-  const heads = perStage(config, "num_heads", depths.length);
+  const depths = perStage(config, "depths", 0);
+  const heads = perStage(config, "num_heads", 1, depths.length);
   const window = config.whole("window_size");
   const ratio = config.number("mlp_ratio");
   const bias = config.flag("qkv_bias");
