@@ -120,6 +120,80 @@ Deno.test("openRepository() reports a server that is not there, and an abort", a
   await assertRejects(() => stopped.readText("config.json"), DOMException);
 });
 
+/** A server that answers each request with these bytes and then keeps or closes the connection. */
+function answering(reply: string, then: "keep" | "close"): { url: string } & Disposable {
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const connections: Deno.TcpConn[] = [];
+  (async () => {
+    for await (const connection of listener) {
+      connections.push(connection);
+      await connection.read(new Uint8Array(4096));
+      await connection.write(new TextEncoder().encode(reply.replaceAll("\n", "\r\n")));
+      if (then === "close") connections.pop()!.close();
+    }
+  })().catch(() => {});
+  return {
+    url: `http://127.0.0.1:${listener.addr.port}/`,
+    [Symbol.dispose]() {
+      listener.close();
+      for (const connection of connections) connection.close();
+    },
+  };
+}
+
+Deno.test("a server that is silent, lies or breaks off gives an error that says so, never a hang", async () => {
+  const cases: [reply: string, then: "keep" | "close", message: string][] = [
+    ["", "keep", "nothing came for 0.1 s"],
+    ["HTTP/1.1 200 OK\nContent-Length: 9\n\n{", "keep", "after 1 bytes, nothing came for 0.1 s"],
+    ["HTTP/1.1 200 OK\nContent-Length: 9\n\n{", "close", "after 1 bytes, error reading a body"],
+    ["HTTP/1.1 200 OK\nContent-Length: 999999999999999\n\n{", "close", "config.json: it has more than the"],
+    ["HTTP/1.1 200 OK\nContent-Length: -1\n\n{", "close", ""],
+    ["HTTP/1.1 200 OK\nContent-Encoding: gzip\nContent-Length: 2\n\n{}", "close", ""],
+    ["HTTP/1.1 206 Partial Content\nContent-Length: 1\n\n{", "close", "the server answered 206"],
+    ["HTTP/1.1 401 Unauthorized\nContent-Length: 0\n\n", "close", "the server answered 401"],
+    ["HTTP/1.1 302 Found\nLocation: /config.json\nContent-Length: 0\n\n", "close", "redirects"],
+    ["HTTP/1.1 302 Found\nLocation: file:///etc/hostname\nContent-Length: 0\n\n", "close", "redirect"],
+    ["no HTTP\n\n", "close", ""],
+    ["", "close", ""],
+  ];
+  for (const [reply, then, message] of cases) {
+    using server = answering(reply, then);
+    const repository = await openRepository(server.url, { timeout: 100 });
+    const error = await assertRejects(() => repository.readText("config.json"), HubError, message);
+    assert(error.message.startsWith(`Cannot fetch ${server.url}config.json: `), error.message);
+    assert(!error.message.endsWith("fetch failed"), "the reason is missing");
+  }
+});
+
+Deno.test("a download ends when its signal says so", async () => {
+  using server = answering("HTTP/1.1 200 OK\nContent-Length: 9\n\n{", "keep");
+  const controller = new AbortController();
+  const repository = await openRepository(server.url, {
+    signal: controller.signal,
+    onProgress: () => controller.abort(new Error("enough")),
+  });
+  await assertRejects(() => repository.open("model.safetensors"), Error, "enough");
+});
+
+Deno.test("what is no file, or far too long to be read as a whole, is refused", async () => {
+  await withFolder(async (folder) => {
+    using huge = await Deno.create(`${folder}/tokenizer.json`);
+    await huge.truncate(2 ** 40); // a hole, which takes no space
+    const repository = await openRepository(folder);
+    await assertRejects(
+      () => repository.readText("tokenizer.json"),
+      HubError,
+      "tokenizer.json: it has 1099511627776 bytes",
+    );
+    await assertRejects(() => repository.readText("sub"), HubError, "sub: it is not a file");
+    if (Deno.build.os === "windows") return;
+    await new Deno.Command("mkfifo", { args: [`${folder}/vocab.json`] }).output();
+    await assertRejects(() => repository.readText("vocab.json"), HubError, "vocab.json: it is not a file");
+    await Deno.symlink("loop.json", `${folder}/loop.json`);
+    await assertRejects(() => repository.readText("loop.json"), HubError, "loop.json");
+  });
+});
+
 Deno.test("a file in pieces is read across their borders", async () => {
   const whole = Uint8Array.from({ length: 20 }, (_, i) => i);
   const source = new MemorySource("x", [

@@ -23,6 +23,9 @@ export async function openFolder(folder: string): Promise<Repository> {
   return new FolderRepository(folder);
 }
 
+/** The most bytes of a file that is read as a whole, such as config.json or tokenizer.json. */
+export const maxWholeBytes = 256 << 20;
+
 class FolderRepository implements Repository {
   constructor(readonly name: string) {}
 
@@ -33,6 +36,11 @@ class FolderRepository implements Repository {
 
   async readBytes(file: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const source = await this.open(file);
+    if (source && source.size > maxWholeBytes) {
+      throw new HubError(
+        `Cannot read ${source.name}: it has ${source.size} bytes, more than the ${maxWholeBytes} that such a file may have`,
+      );
+    }
     return await source?.read(0, source.size);
   }
 

@@ -1,8 +1,11 @@
 // A repository under a web address. A file is fetched as a whole into memory when it is opened.
 import { HubError } from "../errors.ts";
 import { type ByteSource, MemorySource } from "./byte_source.ts";
-import { checkFileName, decodeText } from "./folder_repository.ts";
+import { checkFileName, decodeText, maxWholeBytes } from "./folder_repository.ts";
 import type { Repository, RepositoryOptions } from "./repository_interface.ts";
+
+/** Milliseconds without a byte after which a download has failed. */
+const defaultTimeout = 60_000;
 
 /** The files under an http or https address. */
 export class HttpRepository implements Repository {
@@ -21,8 +24,7 @@ export class HttpRepository implements Repository {
   }
 
   async open(file: string): Promise<ByteSource | undefined> {
-    const pieces = await this.#fetch(file);
-    return pieces && new MemorySource(`${this.name}${file}`, joinSmall(pieces));
+    return await this.#open(file, Infinity);
   }
 
   async readText(file: string): Promise<string | undefined> {
@@ -30,41 +32,85 @@ export class HttpRepository implements Repository {
   }
 
   async readBytes(file: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const source = await this.open(file);
+    const source = await this.#open(file, maxWholeBytes);
     return await source?.read(0, source.size);
   }
 
-  async #fetch(file: string): Promise<Uint8Array[] | undefined> {
+  async #open(file: string, limit: number): Promise<ByteSource | undefined> {
+    const pieces = await this.#fetch(file, limit);
+    return pieces && new MemorySource(`${this.name}${file}`, joinSmall(pieces));
+  }
+
+  async #fetch(file: string, limit: number): Promise<Uint8Array[] | undefined> {
     checkFileName(this.name, file);
     const url = new URL(this.#base);
     url.pathname += file.split("/").map(encodeURIComponent).join("/");
+    using transfer = new Transfer(this.options);
     try {
-      const response = await fetch(url, { signal: this.options.signal });
-      if (response.ok) return await this.#receive(file, response);
+      const response = await fetch(url, { signal: transfer.signal });
+      if (response.status === 200) return await this.#receive(file, response, limit, transfer);
       await response.body?.cancel();
       if (response.status === 404 || response.status === 410) return undefined;
       throw new HubError(`Cannot fetch ${this.name}${file}: the server answered ${response.status}`);
     } catch (error) {
       if (error instanceof HubError || this.options.signal?.aborted) throw error;
-      throw new HubError(`Cannot fetch ${this.name}${file}: ${(error as Error).message}`, { cause: error });
+      const { message, cause } = error as Error;
+      const why = cause instanceof Error && !message.includes(cause.message) ? `: ${cause.message}` : "";
+      const when = transfer.bytes === 0 ? "" : `after ${transfer.bytes} bytes, `;
+      throw new HubError(`Cannot fetch ${this.name}${file}: ${when}${message}${why}`, { cause: error });
     }
   }
 
   /** Collect a response's body; the announced length is only shown, never allocated. */
-  async #receive(file: string, response: Response): Promise<Uint8Array[]> {
+  async #receive(file: string, response: Response, limit: number, transfer: Transfer): Promise<Uint8Array[]> {
     const announced = Number(response.headers.get("content-length") ?? NaN);
     const total = Number.isSafeInteger(announced) && !response.headers.has("content-encoding") ? announced : undefined;
     const chunks: Uint8Array[] = [];
-    let done = 0;
+    const checkLimit = (bytes: number) => {
+      if (bytes <= limit) return;
+      throw new HubError(
+        `Cannot fetch ${this.name}${file}: it has more than the ${limit} bytes that such a file may have`,
+      );
+    };
+    checkLimit(total ?? 0);
     for await (const chunk of response.body ?? []) {
       chunks.push(chunk);
-      done += chunk.length;
-      this.options.onProgress?.({ stage: "downloading", file, done, total });
+      transfer.count(chunk.length);
+      checkLimit(transfer.bytes);
+      this.options.onProgress?.({ stage: "downloading", file, done: transfer.bytes, total });
     }
-    if (total !== undefined && done !== total) {
-      throw new HubError(`Cannot fetch ${this.name}${file}: ${done} of ${total} bytes came`);
+    if (total !== undefined && transfer.bytes !== total) {
+      throw new HubError(`Cannot fetch ${this.name}${file}: ${transfer.bytes} of ${total} bytes came`);
     }
     return chunks;
+  }
+}
+
+/** A download under way, whose signal ends it when it is asked to, or when nothing has come for too long. */
+class Transfer implements Disposable {
+  /** What has come. */
+  bytes = 0;
+  readonly signal: AbortSignal;
+  readonly #stalled = new AbortController();
+  readonly #milliseconds: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor({ signal, timeout = defaultTimeout }: RepositoryOptions) {
+    this.#milliseconds = timeout;
+    this.signal = signal ? AbortSignal.any([signal, this.#stalled.signal]) : this.#stalled.signal;
+    this.count(0);
+  }
+
+  /** Note that something came, and wait anew. */
+  count(bytes: number): void {
+    this.bytes += bytes;
+    clearTimeout(this.#timer);
+    const stall = () => this.#stalled.abort(new Error(`nothing came for ${this.#milliseconds / 1000} s`));
+    this.#timer = setTimeout(stall, this.#milliseconds);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
   }
 }
 

@@ -48,6 +48,8 @@ export interface RepositoryOptions {
   localFilesOnly?: boolean;
   /** Ends downloads that are under way. */
   signal?: AbortSignal;
+  /** Milliseconds after which a download fails if nothing has come. @default 60000 */
+  timeout?: number;
   /** Called while a file is downloaded. */
   onProgress?: (progress: DownloadProgress) => void;
 }
