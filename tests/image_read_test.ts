@@ -17,14 +17,8 @@ for (const [name, { shape, data }] of decoded) {
     const image = (await readImage(inputUrl(file))).toRgb();
     assertEquals([image.height, image.width, 3], shape);
     const { worst, share } = compare(image.data, data);
-    assert(worst <= tolerance(file), `the worst sample differs by ${worst}, ${share * 100} % are equal`);
+    assertEquals(worst, 0, `${share * 100} % of the samples are equal`);
   });
-}
-
-/** How far a sample may be from Pillow's: only JPEG decoders differ, by a few levels. */
-function tolerance(file: string): number {
-  if (file.endsWith(".jpg")) return file.includes("cmyk") ? 8 : 4;
-  return 0;
 }
 
 const formats = new URL("./fixtures/images/formats/", import.meta.url);
@@ -33,7 +27,7 @@ for (const [file, { shape, data }] of readStored(new URL("decoded.safetensors", 
     const image = (await readImage(new URL(file, formats))).toRgb();
     assertEquals([image.height, image.width, 3], shape);
     const { worst, share } = compare(image.data, data);
-    assert(worst <= tolerance(file), `the worst sample differs by ${worst}, ${share * 100} % are equal`);
+    assertEquals(worst, 0, `${share * 100} % of the samples are equal`);
   });
 }
 

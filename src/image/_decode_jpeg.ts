@@ -1,17 +1,69 @@
-// JPEG pixels, grey or colour, by mozjpeg in WebAssembly. It knows no CMYK.
-import factory from "@jsquash/jpeg/codec/dec/mozjpeg_dec.js";
-import { pickChannels } from "./_pick_channels.ts";
-import { onInstances, startEmscripten } from "./_wasm_decoder.ts";
-import type { Decoder } from "./image_header.ts";
+// JPEG pixels by libjpeg-turbo, which Pillow decodes with too, in @cwasm/jpeg-turbo's WebAssembly.
+import { type DecoderInstance, instantiate, onInstances } from "./_wasm_decoder.ts";
+import type { Decoder, ImageHeader } from "./image_header.ts";
+import { RawImage } from "./raw_image.ts";
+
+/** TurboJPEG's functions (turbojpeg.h); addresses and sizes are in bytes. */
+interface TurboJpeg {
+  readonly memory: WebAssembly.Memory;
+  malloc(bytes: number): number;
+  free(at: number): void;
+  tjInitDecompress(): number;
+  /** It returns -1 after a warning too; an error calls `longjmp`, which is not given, and so throws. */
+  tjDecompress2(
+    handle: number,
+    file: number,
+    length: number,
+    pixels: number,
+    width: number,
+    pitch: number,
+    height: number,
+    format: number,
+    flags: number,
+  ): number;
+  tjDestroy(handle: number): void;
+}
+
+/** TurboJPEG's pixel format for each kind of file, and the samples of a pixel. */
+const formats = { grey: [6, 1], rgb: [0, 3], cmyk: [11, 4], ycck: [11, 4] } as const;
 
 /** Load the decoder; it gives grey or RGB, not turned by EXIF. */
 export async function load(): Promise<Decoder> {
   // @ts-ignore: TypeScript has no types for source phase imports yet. They need no permission and work over http.
-  const module: WebAssembly.Module = await import.source("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm");
-  return onInstances(() =>
-    startEmscripten(factory, module, (decode, bytes, header) => {
-      const { data, width, height } = decode(bytes, false);
-      return pickChannels(data, width, height, header.color === "grey" ? 1 : 3);
-    })
-  );
+  const module: WebAssembly.Module = await import.source("@cwasm/jpeg-turbo/jpeg-turbo.wasm");
+  return onInstances(() => start(module));
+}
+
+function start(module: WebAssembly.Module): DecoderInstance {
+  const turbo = instantiate<TurboJpeg>(module, { setjmp: () => 0, environ_sizes_get: () => 0, fd_write: () => 0 });
+  const decode = (bytes: Uint8Array, { width, height, color }: ImageHeader): RawImage => {
+    const [format, samples] = formats[color as keyof typeof formats];
+    const size = width * height * samples;
+    const [file, pixels, handle] = [turbo.malloc(bytes.length), turbo.malloc(size), turbo.tjInitDecompress()];
+    if (!file || !pixels || !handle) throw new Error("the memory is not enough");
+    new Uint8Array(turbo.memory.buffer).set(bytes, file);
+    turbo.tjDecompress2(handle, file, bytes.length, pixels, width, width * samples, height, format, 0);
+    const data = new Uint8Array(turbo.memory.buffer, pixels >>> 0, size);
+    const image = samples === 4
+      ? new RawImage(inksToRgb(data), width, height, 3)
+      : new RawImage(data.slice(), width, height, samples);
+    turbo.tjDestroy(handle);
+    turbo.free(pixels);
+    turbo.free(file);
+    return image;
+  };
+  return { memory: turbo.memory, decode };
+}
+
+/** Cyan, magenta, yellow and black, inverted as Adobe writes them, to RGB by Pillow's arithmetic. */
+function inksToRgb(inks: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array(inks.length / 4 * 3);
+  for (let from = 0, to = 0; from < inks.length; from += 4) {
+    const light = inks[from + 3];
+    for (let c = 0; c < 3; c++) {
+      const product = (255 - inks[from + c]) * light + 128;
+      rgb[to++] = light - ((product >> 8) + product >> 8);
+    }
+  }
+  return rgb;
 }

@@ -1,7 +1,7 @@
-// GIF (the first frame), BMP and CMYK JPEG pixels, by the image crate in photon's WebAssembly.
+// GIF (the first frame) and BMP pixels, by the image crate in photon's WebAssembly.
 import { firstGifFrame } from "./_gif_frame.ts";
 import { pickChannels } from "./_pick_channels.ts";
-import { giveBytes, onInstances, type RustExports, startRust } from "./_wasm_decoder.ts";
+import { giveBytes, instantiate, onInstances, type RustExports } from "./_wasm_decoder.ts";
 import type { Decoder } from "./image_header.ts";
 import { RawImage } from "./raw_image.ts";
 
@@ -18,7 +18,7 @@ export async function load(): Promise<Decoder> {
   // @ts-ignore: TypeScript has no types for source phase imports yet. They need no permission and work over http.
   const module: WebAssembly.Module = await import.source("@cf-wasm/photon/photon.wasm");
   return onInstances(() => {
-    const photon = startRust<Photon>(module);
+    const photon = instantiate<Photon>(module);
     return {
       memory: photon.memory,
       decode: (bytes, header) => {

@@ -1,6 +1,6 @@
 // PNG pixels, by the png crate in @jsquash/png's WebAssembly.
 import { pickChannels } from "./_pick_channels.ts";
-import { giveBytes, onInstances, type RustExports, startRust } from "./_wasm_decoder.ts";
+import { giveBytes, instantiate, onInstances, type RustExports } from "./_wasm_decoder.ts";
 import type { Decoder } from "./image_header.ts";
 
 interface Png extends RustExports {
@@ -16,7 +16,7 @@ export async function load(): Promise<Decoder> {
   const module: WebAssembly.Module = await import.source("@jsquash/png/codec/pkg/squoosh_png_bg.wasm");
   return onInstances(() => {
     let rgba: Uint8Array | Uint16Array = new Uint8Array(); // what the module shows of its memory
-    const png = startRust<Png>(module, {
+    const png = instantiate<Png>(module, {
       __wbg_newwithownedu8clampedarray: (at, length) => {
         rgba = new Uint8Array(png.memory.buffer, at >>> 0, length);
         return 0;

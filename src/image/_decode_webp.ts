@@ -1,7 +1,7 @@
 // WebP pixels (of an animation, its first frame), by libwebp in WebAssembly.
 import factory from "@jsquash/webp/codec/dec/webp_dec.js";
 import { pickChannels } from "./_pick_channels.ts";
-import { onInstances, startEmscripten } from "./_wasm_decoder.ts";
+import { type DecoderInstance, onInstances } from "./_wasm_decoder.ts";
 import { firstFrame } from "./_webp_frame.ts";
 import type { Decoder } from "./image_header.ts";
 import { crop } from "./transforms.ts";
@@ -10,12 +10,29 @@ import { crop } from "./transforms.ts";
 export async function load(): Promise<Decoder> {
   // @ts-ignore: TypeScript has no types for source phase imports yet. They need no permission and work over http.
   const module: WebAssembly.Module = await import.source("@jsquash/webp/codec/dec/webp_dec.wasm");
-  return onInstances(() =>
-    startEmscripten(factory, module, (decode, bytes, header) => {
-      const frame = firstFrame(bytes);
-      const { data, width, height } = decode(frame?.bytes ?? bytes);
-      const image = pickChannels(data, width, height, header.alpha ? 4 : 3);
+  return onInstances(() => start(module));
+}
+
+async function start(module: WebAssembly.Module): Promise<DecoderInstance> {
+  let memory: WebAssembly.Memory | undefined;
+  const library = await factory({
+    printErr: () => {},
+    // Emscripten's JavaScript would read the module from a file by itself.
+    instantiateWasm: (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
+      const instance = new WebAssembly.Instance(module, imports);
+      memory = Object.values(instance.exports).find((value) => value instanceof WebAssembly.Memory);
+      done(instance);
+      return instance.exports;
+    },
+  });
+  return {
+    memory: memory!,
+    decode: (bytes, header) => {
+      const frame = firstFrame(bytes, header);
+      const pixels = library.decode((frame?.bytes ?? bytes) as Uint8Array & ArrayBuffer);
+      if (!pixels) throw new Error("the library gave no picture");
+      const image = pickChannels(pixels.data, pixels.width, pixels.height, header.alpha ? 4 : 3);
       return frame ? crop(image, -frame.left, -frame.top, header.width, header.height) : image;
-    })
-  );
+    },
+  };
 }

@@ -28,54 +28,14 @@ export function onInstances(start: () => DecoderInstance | Promise<DecoderInstan
   };
 }
 
-/** What decoders that Emscripten compiled have in common: the JavaScript beside the WebAssembly, and what it gives. */
-type EmscriptenFactory = (options: object) => Promise<{ decode(...inputs: unknown[]): unknown }>;
-
 /**
- * Start a decoder that Emscripten compiled.
- *
- * @param factory The library's JavaScript.
- * @param module The library's WebAssembly, which the JavaScript would read by itself otherwise.
- * @param decode Turns the file into pixels with the library's function.
- */
-export async function startEmscripten(
-  factory: EmscriptenFactory,
-  module: WebAssembly.Module,
-  decode: (library: (...inputs: unknown[]) => ImageData, bytes: Uint8Array, header: ImageHeader) => RawImage,
-): Promise<DecoderInstance> {
-  let memory: WebAssembly.Memory | undefined;
-  const library = await factory({
-    print: () => {},
-    printErr: () => {},
-    instantiateWasm: (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
-      const instance = new WebAssembly.Instance(module, imports);
-      memory = Object.values(instance.exports).find((value) => value instanceof WebAssembly.Memory);
-      done(instance);
-      return instance.exports;
-    },
-  });
-  const call = (...inputs: unknown[]): ImageData => {
-    const result = library.decode(...inputs);
-    if (result) return result as ImageData;
-    throw new Error("the library gave no picture");
-  };
-  return { memory: memory!, decode: (bytes, header) => decode(call, bytes, header) };
-}
-
-/** What modules that wasm-bindgen made from Rust export. */
-export interface RustExports {
-  readonly memory: WebAssembly.Memory;
-  __wbindgen_malloc(bytes: number, alignment: number): number;
-  __wbindgen_free(at: number, bytes: number, alignment: number): void;
-}
-
-/**
- * Instantiate a module that wasm-bindgen made from Rust.
+ * Instantiate a module without the library's own JavaScript.
  *
  * @param module The module.
- * @param functions What it imports, by the beginning of the name; what decoding never calls may be left out.
+ * @param functions What it imports, by the beginning of the name; what decoding calls only in error may be left out.
+ * @returns What it exports.
  */
-export function startRust<Exports extends RustExports>(
+export function instantiate<Exports>(
   module: WebAssembly.Module,
   functions: Readonly<Record<string, (...inputs: number[]) => number | void>> = {},
 ): Exports {
@@ -87,6 +47,13 @@ export function startRust<Exports extends RustExports>(
     };
   }
   return new WebAssembly.Instance(module, imports).exports as unknown as Exports;
+}
+
+/** What modules that wasm-bindgen made from Rust export. */
+export interface RustExports {
+  readonly memory: WebAssembly.Memory;
+  __wbindgen_malloc(bytes: number, alignment: number): number;
+  __wbindgen_free(at: number, bytes: number, alignment: number): void;
 }
 
 /** Copy bytes into a Rust module's memory; a function that takes a `Vec` owns them from then on. */

@@ -1,4 +1,6 @@
 // The first frame of an animated WebP as a still WebP of its own (WebP container specification, ANMF).
+import { readWebpHeader } from "./_webp_header.ts";
+import type { ImageHeader } from "./image_header.ts";
 
 /** A frame and where it lies on the canvas. */
 export interface WebpFrame {
@@ -12,15 +14,20 @@ export interface WebpFrame {
  * Take the first frame out of an animated WebP.
  *
  * @param bytes The whole file, whose chunks have been checked.
+ * @param canvas What the whole file's header says.
  * @returns The frame, or undefined if the file is no animation.
  */
-export function firstFrame(bytes: Uint8Array): WebpFrame | undefined {
+export function firstFrame(bytes: Uint8Array, canvas: ImageHeader): WebpFrame | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 12; at + 24 <= bytes.length;) {
     const length = view.getUint32(at + 4, true);
     if (view.getUint32(at) === 0x414e4d46) { // "ANMF"
       const uint24 = (offset: number): number => view.getUint32(at + offset, true) & 0xffffff;
-      return { bytes: still(bytes.subarray(at + 8, at + 8 + length)), left: 2 * uint24(8), top: 2 * uint24(11) };
+      const frame = { bytes: still(bytes.subarray(at + 8, at + 8 + length)), left: 2 * uint24(8), top: 2 * uint24(11) };
+      // What its own header says is decoded, whatever the canvas is.
+      const { width, height } = readWebpHeader(frame.bytes, "");
+      if (frame.left + width <= canvas.width && frame.top + height <= canvas.height) return frame;
+      throw new Error(`a frame of ${width} x ${height} does not fit`);
     }
     at += 8 + length + length % 2;
   }

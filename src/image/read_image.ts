@@ -79,8 +79,7 @@ const loaders = {
 const loaded: Partial<Record<keyof typeof loaders, Promise<Decoder>>> = {};
 
 /** A decoder is loaded when the first picture for it comes: start-up stays short. */
-function decoderOf({ format, color }: ImageHeader): Promise<Decoder> {
-  const inks = color === "cmyk" || color === "ycck";
-  const name = format === "png" || format === "webp" || format === "jpeg" && !inks ? format : "other";
+function decoderOf({ format }: ImageHeader): Promise<Decoder> {
+  const name = format === "gif" || format === "bmp" ? "other" : format;
   return loaded[name] ??= loaders[name]();
 }
