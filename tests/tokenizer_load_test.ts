@@ -75,7 +75,8 @@ Deno.test("added_tokens_decoder gives tokens their ids and flags", async () => {
     "tokenizer_config.json": { tokenizer_class: "BertTokenizer", added_tokens_decoder: { 8: token } },
   }));
   assertEquals(tokenizer.encode("a <t> b", { addSpecialTokens: false }).inputIds, [5, 8, 6]);
-  assert(tokenizer.allSpecialIds.includes(8));
+  assertEquals(tokenizer.decode([5, 8, 6], { skipSpecialTokens: true }), "a b");
+  assertEquals(tokenizer.allSpecialIds, [0, 1, 2, 3, 4]); // it has no role
 });
 
 Deno.test("encodeBatch() pads and cuts on the left where the config says so", async () => {

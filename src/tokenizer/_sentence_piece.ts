@@ -1,11 +1,6 @@
-// A SentencePiece model (sentencepiece.bpe.model) read with a small protobuf reader, and turned into a tokenizer.json as
-// Transformers does for XLM-R and mBART, whose ids are fairseq's: <s>, <pad>, </s>, <unk>, then the pieces from the third.
-// The fields are those of sentencepiece_model.proto.
-import { ConfigError, FormatError } from "../errors.ts";
-import type { Role } from "./definition.ts";
-
-/** A piece's kind in sentencepiece_model.proto. */
-const userDefined = 4;
+// A SentencePiece model (sentencepiece.bpe.model) read with a small protobuf reader; the fields are those of
+// sentencepiece_model.proto.
+import { FormatError } from "../errors.ts";
 
 /** What is read of a SentencePiece model. */
 export interface SentencePieceModel {
@@ -93,83 +88,4 @@ export function readSentencePiece(bytes: Uint8Array, name: string): SentencePiec
   });
   if (pieces.length < 3) fail(`it has ${pieces.length} pieces, and at least 3 were expected`);
   return { pieces, modelType, characterMap };
-}
-
-const languages = "ar_AR cs_CZ de_DE en_XX es_XX et_EE fi_FI fr_XX gu_IN hi_IN it_IT ja_XX kk_KZ ko_KR lt_LT lv_LV " +
-  "my_MM ne_NP nl_XX ro_RO ru_RU si_LK tr_TR vi_VN zh_CN";
-
-/**
- * Build a tokenizer.json's content from a SentencePiece model.
- *
- * @param model The model.
- * @param config tokenizer_config.json's content.
- * @param special The special tokens' texts by role.
- * @param tokenizerClass Transformers' class.
- * @throws {ConfigError} If the class is another than XLM-R's and mBART's, or the model is not Unigram.
- */
-export function sentencePieceDefinition(
-  model: SentencePieceModel,
-  config: Readonly<Record<string, unknown>>,
-  special: Readonly<Partial<Record<Role, string>>>,
-  tokenizerClass: string,
-): unknown {
-  const mbart = tokenizerClass === "MBartTokenizer";
-  if (!mbart && tokenizerClass !== "XLMRobertaTokenizer") {
-    throw new ConfigError(
-      `Could not build a ${tokenizerClass} from a SentencePiece model: XLMRobertaTokenizer and MBartTokenizer are known; ` +
-        "another needs a tokenizer.json",
-      "tokenizer_class",
-    );
-  }
-  if (model.modelType !== 1) {
-    throw new ConfigError(
-      `Could not build a ${tokenizerClass}: its SentencePiece model is of type ${model.modelType}, and Unigram (1) was expected`,
-    );
-  }
-  const { bos = "<s>", eos = "</s>", unk = "<unk>", pad = "<pad>", mask = "<mask>" } = special;
-  const codes = mbart ? languages.split(" ") : [];
-  const vocab: [string, number][] = [
-    ...[bos, pad, eos, unk].map((token): [string, number] => [token, 0]),
-    ...model.pieces.slice(3).map(({ text, score }): [string, number] => [text, score]),
-    ...[...codes, mask].map((token): [string, number] => [token, 0]),
-  ];
-  const scheme = config.add_prefix_space === false && !mbart ? "never" : "always";
-  const metaspace = { type: "Metaspace", replacement: "▁", prepend_scheme: scheme, split: true };
-  const language = (config.src_lang as string | undefined) ?? "en_XX";
-  const ends = mbart ? [eos, language] : [eos];
-  const around = mbart ? [language, eos] : [bos, eos];
-  const idOf = (token: string): number => vocab.findIndex(([text]) => text === token);
-  const token = (id: string) => ({ SpecialToken: { id, type_id: 0 } });
-  const text = (id: string) => ({ Sequence: { id, type_id: 0 } });
-  const before = mbart ? [] : [token(bos)];
-  const after = ends.map(token);
-  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false };
-  const added = model.pieces.map((piece, index) => ({ ...piece, id: index < 3 ? -1 : index + 1 }))
-    .filter(({ kind, id }) => kind === userDefined && id >= 0)
-    .map(({ text, id }) => ({ ...flags, id, content: text, special: false }));
-  return {
-    version: "1.0",
-    added_tokens: [...added, ...codes.map((code) => ({ ...flags, id: idOf(code), content: code, special: true }))],
-    // mBART's class has no normaliser.
-    normalizer: mbart || model.characterMap.length === 0
-      ? null
-      : { type: "Precompiled", precompiled_charsmap: base64(model.characterMap) },
-    pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "WhitespaceSplit" }, metaspace] },
-    post_processor: {
-      type: "TemplateProcessing",
-      single: [...before, text("A"), ...after],
-      pair: mbart
-        ? [text("A"), text("B"), ...after]
-        : [...before, text("A"), token(eos), token(eos), text("B"), token(eos)],
-      special_tokens: Object.fromEntries(around.map((id) => [id, { id, ids: [idOf(id)], tokens: [id] }])),
-    },
-    decoder: metaspace,
-    model: { type: "Unigram", unk_id: 3, vocab, byte_fallback: false },
-  };
-}
-
-function base64(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
-  return btoa(text);
 }

@@ -1,113 +1,200 @@
-// tokenizer_config.json, special_tokens_map.json and added_tokens.json brought to one form, with the special tokens that
-// Transformers' tokenizer classes have by default.
+// tokenizer_config.json, special_tokens_map.json and added_tokens.json brought to one form, as Transformers 5 does it
+// (`PreTrainedTokenizerBase._from_pretrained` and `TokenizersBackend.__init__`).
 import { FormatError } from "../errors.ts";
-import { type AddedToken, type Role, roles, type TokenizerSettings } from "./definition.ts";
+import { type AddedToken, addedToken } from "./definition.ts";
 
-type Json = Readonly<Record<string, unknown>>;
+/** The roles that a special token can have, as Transformers names them. */
+export const roles = ["bos", "eos", "unk", "sep", "pad", "cls", "mask"] as const;
 
-const bert = { unk: "[UNK]", sep: "[SEP]", pad: "[PAD]", cls: "[CLS]", mask: "[MASK]" };
-const sentence = { bos: "<s>", eos: "</s>", unk: "<unk>", sep: "</s>", pad: "<pad>", cls: "<s>", mask: "<mask>" };
-const gpt2 = { bos: "<|endoftext|>", eos: "<|endoftext|>", unk: "<|endoftext|>" };
+/** A role of a special token. */
+export type Role = typeof roles[number];
 
-/** The special tokens of Transformers' classes, where a repository says nothing else. */
-const classDefaults: Readonly<Record<string, Readonly<Partial<Record<Role, string>>>>> = {
-  BertTokenizer: bert,
-  BertJapaneseTokenizer: bert,
-  DistilBertTokenizer: bert,
-  ElectraTokenizer: bert,
-  GPT2Tokenizer: gpt2,
-  RobertaTokenizer: sentence,
-  BartTokenizer: sentence,
-  XLMRobertaTokenizer: sentence,
-  MBartTokenizer: sentence,
-  MBart50Tokenizer: sentence,
-  CamembertTokenizer: sentence,
-};
+/** A JSON object. */
+export type Json = Readonly<Record<string, unknown>>;
 
-/** The class's name without its older `Fast` ending. */
-export function baseClass(name: string | undefined): string | undefined {
-  return name?.replace(/Fast$/, "");
-}
+/** A special token: its text alone, or how it is matched too. */
+export type SpecialToken = string | AddedToken;
 
-/** Files that say how a tokenizer is to be used; undefined where there is none. */
+/** What stands around a vocabulary in a repository; undefined where there is no such file. */
 export interface SettingsFiles {
   readonly config?: Json;
   readonly specialTokensMap?: Json;
   readonly addedTokens?: Json;
+  /** tokenizer.json's content. */
+  readonly tokenizer?: Json;
+  /** The control and user-defined pieces of a SentencePiece model. */
+  readonly pieces?: readonly AddedToken[];
+}
+
+/** What a class gives where the files say nothing. */
+export interface SettingsDefaults {
+  /** Special tokens by role. */
+  readonly special?: Readonly<Partial<Record<Role, SpecialToken>>>;
+  /**
+   * Special tokens without a role: the files' `own` (extra_special_tokens), those that older files or a SentencePiece
+   * model have `given` (additional_special_tokens), or the class's.
+   */
+  readonly extra?: (files: {
+    readonly own?: readonly SpecialToken[];
+    readonly given?: readonly SpecialToken[];
+    readonly options: Json;
+  }) => readonly SpecialToken[];
+  /** Tokens of the vocabulary that count as special without being added. */
+  readonly listed?: readonly string[];
+}
+
+/** How a tokenizer is to be used. */
+export interface TokenizerSettings {
+  /** The options that Transformers would make the class with. */
+  readonly options: Json;
+  /** Special tokens by what they are for: `bos_token` and so on, and a model's own. */
+  readonly special: ReadonlyMap<string, SpecialToken>;
+  /** Special tokens that have no role. */
+  readonly extra: readonly SpecialToken[];
+  /** Further tokens that count as special without being added. */
+  readonly listed: readonly string[];
+  /** Tokens that the files number, in the order of these numbers. */
+  readonly numbered: readonly AddedToken[];
+  /** The most tokens that the model takes; Infinity where none is said. */
+  readonly maxLength: number;
+  readonly paddingSide: "left" | "right";
+  readonly truncationSide: "left" | "right";
+  readonly cleanUpTokenizationSpaces: boolean;
 }
 
 /**
  * Bring a tokenizer's settings to one form.
  *
  * @param files The files' contents.
- * @param fallbackClass The class where tokenizer_config.json names none.
+ * @param defaults What the class gives where they say nothing.
  * @param where What messages call the repository.
  * @throws {FormatError} If a special token is neither text nor an object with its content.
  */
-export function readSettings(
-  files: SettingsFiles,
-  fallbackClass: string | undefined,
-  where: string,
-): TokenizerSettings {
-  const config = files.config ?? {};
-  const tokenizerClass = baseClass((config.tokenizer_class as string | undefined) ?? fallbackClass);
-  const extra = new Map<string, Omit<AddedToken, "id"> & { id?: number }>();
-  const add = (token: unknown, flags: Partial<AddedToken>, key: string): string => {
-    const { content, ...own } = typeof token === "string" ? { content: token } : (token ?? {}) as Partial<AddedToken>;
-    if (typeof content !== "string") {
-      throw new FormatError(
-        `Could not load the tokenizer of ${where}: ${key} is ${
-          JSON.stringify(token)
-        }, and text or an object with its ` +
-          "content was expected",
-        { file: where, key },
-      );
-    }
-    const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: false };
-    const known = extra.get(content);
-    extra.set(content, { ...plain, ...known, ...pickFlags(own), ...flags, content });
-    return content;
-  };
-  // Known ids first, in ascending order, as the older classes added them.
-  const decoder = Object.entries((config.added_tokens_decoder ?? {}) as Json).map(([id, token]) =>
-    [Number(id), token] as const
-  );
-  for (const [id, token] of decoder.sort(([a], [b]) => a - b)) add(token, { id }, `added_tokens_decoder.${id}`);
-  const numbered = Object.entries((files.addedTokens ?? {}) as Record<string, number>).sort(([, a], [, b]) => a - b);
-  for (const [content, id] of numbered) {
-    if (!extra.has(content)) add(content, { id, normalized: true }, `added_tokens.json ${content}`);
+export function readSettings(files: SettingsFiles, defaults: SettingsDefaults, where: string): TokenizerSettings {
+  const options: Record<string, unknown> = { ...files.config };
+  if (files.tokenizer) { for (const key of ["add_bos_token", "add_eos_token"]) delete options[key]; }
+  if ("additional_special_tokens" in options && isEmpty(options.extra_special_tokens)) {
+    options.extra_special_tokens = options.additional_special_tokens;
+    delete options.additional_special_tokens;
   }
-  const specialTokens: Partial<Record<Role, string>> = {};
-  const defaults = classDefaults[tokenizerClass ?? ""] ?? {};
+  const read = (token: unknown, key: string): SpecialToken => readToken(token, key, where);
+  const numbered = numberedTokens(files, options, read);
+  const byContent = new Map(numbered.map((token) => [token.content, token]));
+
+  const { truncation, padding } = (files.tokenizer ?? {}) as Record<string, Record<string, string> | null>;
+  const special = new Map<string, SpecialToken>();
   for (const role of roles) {
     const key = `${role}_token`;
-    const token = key in config ? config[key] : files.specialTokensMap?.[key] ?? defaults[role];
+    // A tokenizer.json's own padding counts where no class says how to pad.
+    const stored = role === "pad" && !defaults.special ? padding?.pad_token : undefined;
+    const token = key in options ? options[key] : defaults.special?.[role] ?? stored;
     if (token == null) continue;
-    // The map may know more of the token than the config does.
-    const details = typeof token === "string" ? files.specialTokensMap?.[key] : undefined;
-    const same = typeof details === "object" && (details as AddedToken | null)?.content === token;
-    specialTokens[role] = add(same ? details : token, { special: true }, key);
+    const one = read(token, key);
+    special.set(key, key in options ? byContent.get(contentOf(one)) ?? one : one);
   }
-  for (const key of ["additional_special_tokens", "extra_special_tokens"]) {
-    const list = config[key] ?? files.specialTokensMap?.[key] ?? [];
-    for (const token of Array.isArray(list) ? list : Object.values(list as Json)) add(token, { special: true }, key);
+  // A model's own: other keys that end so, and named ones.
+  const named = Object.assign(
+    {},
+    ...[options.extra_special_tokens, options.model_specific_special_tokens].filter(isObject),
+  );
+  for (const [key, token] of Object.entries<unknown>({ ...options, ...named })) {
+    const own = key in named || key.endsWith("_token") && (typeof token === "string" || isObject(token));
+    if (own && !special.has(key)) special.set(key, read(token, key));
   }
-  const maxLength = config.model_max_length;
+  const list = (key: string): SpecialToken[] | undefined =>
+    Array.isArray(options[key]) ? options[key].map((token) => read(token, key)) : undefined;
+  const tokens = {
+    own: list("extra_special_tokens"),
+    given: files.pieces ?? list("additional_special_tokens"),
+    options,
+  };
+  const side = (key: string, stored: Record<string, string> | null | undefined) =>
+    (options[key] ?? stored?.direction?.toLowerCase()) === "left" ? "left" : "right";
+  const maxLength = options.model_max_length ?? options.max_len;
   return {
-    tokenizerClass,
-    specialTokens,
-    extraTokens: [...extra.values()],
+    options,
+    special,
+    extra: defaults.extra?.(tokens) ?? tokens.own ?? tokens.given ?? [],
+    listed: defaults.listed ?? [],
+    numbered,
     // Transformers writes 1e30 for "no limit".
-    maxLength: typeof maxLength === "number" && maxLength < 1e20 ? maxLength : Infinity,
-    paddingSide: config.padding_side === "left" ? "left" : "right",
-    truncationSide: config.truncation_side === "left" ? "left" : "right",
-    cleanUpTokenizationSpaces: config.clean_up_tokenization_spaces === true,
-    config,
+    maxLength: typeof maxLength === "number" && maxLength <= 1e20 ? maxLength : Infinity,
+    paddingSide: side("padding_side", padding),
+    truncationSide: side("truncation_side", truncation),
+    cleanUpTokenizationSpaces: options.clean_up_tokenization_spaces === true,
   };
 }
 
-function pickFlags(token: Partial<AddedToken>): Partial<AddedToken> {
-  const { single_word, lstrip, rstrip, normalized, special } = token;
-  const flags = { single_word, lstrip, rstrip, normalized, special };
-  return Object.fromEntries(Object.entries(flags).filter(([, value]) => typeof value === "boolean"));
+type Read = (token: unknown, key: string) => SpecialToken;
+
+/** Where tokenizer_config.json numbers no tokens, the older files do; special_tokens_map.json counts only then. */
+function numberedTokens(files: SettingsFiles, options: Record<string, unknown>, read: Read): AddedToken[] {
+  const numbered = new Map<number, AddedToken>();
+  const own = options.added_tokens_decoder as Json | undefined;
+  if (own) {
+    for (const [id, token] of Object.entries(own)) {
+      numbered.set(Number(id), flagged(read(token, `added_tokens_decoder.${id}`)));
+    }
+  } else {
+    for (const [key, value] of Object.entries(files.specialTokensMap ?? {})) {
+      options[key] = isObject(value) && "content" in value ? { ...value, special: true } : value;
+    }
+    const extra = Array.isArray(options.extra_special_tokens) ? options.extra_special_tokens : [];
+    const special = new Set(
+      [...roles.map((role) => options[`${role}_token`]), ...extra]
+        .flatMap((token) => token == null ? [] : contentOf(read(token, "special_tokens_map.json"))),
+    );
+    for (const [content, id] of Object.entries(files.addedTokens ?? {})) {
+      numbered.set(id as number, addedToken({ content, special: special.has(content) }));
+    }
+    for (const token of (files.tokenizer?.added_tokens ?? []) as (AddedToken & { id: number })[]) {
+      numbered.set(token.id, addedToken(token));
+    }
+  }
+  return [...numbered].sort(([a], [b]) => a - b).map(([, token]) => token);
+}
+
+/**
+ * The tokens that Transformers adds to a tokenizer for its settings, in their order.
+ *
+ * @param settings The settings.
+ * @param isAdded Whether a token is one of the added ones already.
+ */
+export function tokensToAdd(settings: TokenizerSettings, isAdded: (token: string) => boolean): AddedToken[] {
+  const named = new Set([...settings.special.values()].map(contentOf));
+  const known = new Set(settings.numbered.map(contentOf));
+  const others = [...settings.special.values(), ...settings.extra].filter((token) =>
+    !isAdded(contentOf(token)) && !known.has(contentOf(token))
+  );
+  return [...settings.numbered, ...others.map(flagged)].map((token) =>
+    named.has(token.content) ? { ...token, special: true } : token
+  );
+}
+
+/** A special token's text. */
+export function contentOf(token: SpecialToken): string {
+  return typeof token === "string" ? token : token.content;
+}
+
+/** A token that is only text is special. */
+function flagged(token: SpecialToken): AddedToken {
+  return typeof token === "string" ? addedToken({ content: token, special: true }) : token;
+}
+
+function readToken(token: unknown, key: string, where: string): SpecialToken {
+  if (typeof token === "string") return token;
+  if (isObject(token) && typeof token.content === "string") return addedToken(token as unknown as AddedToken);
+  throw new FormatError(
+    `Could not load the tokenizer of ${where}: ${key} is ${JSON.stringify(token)}, ` +
+      "and text or an object with its content was expected",
+    { file: where, key },
+  );
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isEmpty(value: unknown): boolean {
+  return value == null || Object.keys(value).length === 0;
 }

@@ -4,7 +4,7 @@
 export type SplitBehavior = "Removed" | "Isolated" | "MergedWithPrevious" | "MergedWithNext" | "Contiguous";
 
 interface Piece {
-  text: string;
+  readonly text: string;
   readonly matched: boolean;
 }
 
@@ -12,34 +12,53 @@ interface Piece {
  * Cut a text by a pattern.
  *
  * @param text The text.
- * @param pattern A global regular expression.
+ * @param pattern A text, or a global regular expression; where it matches nothing the text is cut all the same.
  * @param behavior What becomes of the matches.
  * @param invert Whether what does not match counts as the match.
  * @returns The pieces, none of them empty.
  */
-export function splitText(text: string, pattern: RegExp, behavior: SplitBehavior, invert = false): string[] {
-  const pieces: Piece[] = [];
-  const add = (from: number, to: number, matched: boolean): void => {
-    if (to > from) pieces.push({ text: text.slice(from, to), matched: matched !== invert });
-  };
-  let end = 0;
-  for (const match of text.matchAll(pattern)) {
-    if (match[0] === "") continue;
-    add(end, match.index, false);
-    end = match.index + match[0].length;
-    add(match.index, end, true);
-  }
-  add(end, text.length, false);
-  if (behavior === "Removed") return pieces.filter(({ matched }) => !matched).map((piece) => piece.text);
-  if (behavior === "Isolated") return pieces.map((piece) => piece.text);
+export function splitText(text: string, pattern: string | RegExp, behavior: SplitBehavior, invert = false): string[] {
+  const pieces = cut(text, pattern, invert);
+  if (behavior === "Removed") return texts(pieces.filter(({ matched }) => !matched));
+  if (behavior === "Isolated") return texts(pieces);
   const backwards = behavior === "MergedWithNext";
   if (backwards) pieces.reverse();
-  const merged: string[] = [];
+  const merged: Piece[] = [];
   pieces.forEach((piece, i) => {
     const before = i > 0 && pieces[i - 1].matched;
     const joins = i > 0 && (behavior === "Contiguous" ? before === piece.matched : piece.matched && !before);
-    if (!joins) merged.push(piece.text);
-    else merged.push(backwards ? piece.text + merged.pop()! : merged.pop()! + piece.text);
+    if (!joins) merged.push(piece);
+    else {
+      const last = merged.pop()!.text;
+      merged.push({ text: backwards ? piece.text + last : last + piece.text, matched: false });
+    }
   });
-  return backwards ? merged.reverse() : merged;
+  return texts(backwards ? merged.reverse() : merged);
+}
+
+function cut(text: string, pattern: string | RegExp, invert: boolean): Piece[] {
+  const pieces: Piece[] = [];
+  let end = 0;
+  const add = (to: number, matched: boolean): void => {
+    pieces.push({ text: text.slice(end, to), matched: matched !== invert });
+    end = to;
+  };
+  const take = (from: number, length: number): void => {
+    if (from > end) add(from, false);
+    add(from + length, true);
+  };
+  if (typeof pattern === "string") {
+    for (let at = text.indexOf(pattern); at >= 0; at = text.indexOf(pattern, end)) take(at, pattern.length);
+  } else {
+    for (const match of text.matchAll(pattern)) {
+      const repeats = match[0] === "" && match.index === end && pieces.length > 0;
+      if (!repeats) take(match.index, match[0].length);
+    }
+  }
+  if (end < text.length) add(text.length, false);
+  return pieces;
+}
+
+function texts(pieces: readonly Piece[]): string[] {
+  return pieces.filter(({ text }) => text !== "").map(({ text }) => text);
 }

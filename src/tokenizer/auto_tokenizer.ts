@@ -1,14 +1,18 @@
-// From a model's repository to its tokenizer: tokenizer.json where there is one, else the older files.
-import { FormatError } from "../errors.ts";
+// From a model's repository to its tokenizer, as Transformers 5 goes: the class that the files name is built from the
+// vocabulary, and where it is none of the known ones, tokenizer.json says all.
+import { ConfigError, FormatError } from "../errors.ts";
 import { openRepository, type RepositoryOptions } from "../hub/repository.ts";
 import { checkDefinition } from "./_check_definition.ts";
-import { fromOlderFiles } from "./_older_files.ts";
+import { bertJapanese } from "./_japanese.ts";
 import { parseJson } from "./_parse_json.ts";
-import { readSettings } from "./_settings.ts";
+import { contentOf, type Json, readSettings, type Role, type SettingsFiles } from "./_settings.ts";
+import { olderVocabulary, tokenizerJsonFile } from "./_sources.ts";
+import { classOfModel, type TokenizerClass, tokenizerClasses } from "./classes.ts";
 import { createTokenizer } from "./create_tokenizer.ts";
-import type { TokenizerSettings } from "./definition.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import type { TokenizerFiles } from "./tokenizer_files.ts";
+
+const classes: Readonly<Record<string, TokenizerClass>> = { ...tokenizerClasses, BertJapaneseTokenizer: bertJapanese };
 
 /** Loads tokenizers. */
 export class AutoTokenizer {
@@ -18,6 +22,7 @@ export class AutoTokenizer {
    * @param source A folder's path, a `file:` URL, an `http:` or `https:` base URL, or an open repository.
    * @throws {HubError} If there is no such repository, or it has no tokenizer.
    * @throws {FormatError} If one of its files is malformed.
+   * @throws {ConfigError} If its files are not enough for the class that they name.
    */
   static async fromPretrained(
     source: string | URL | TokenizerFiles,
@@ -26,20 +31,62 @@ export class AutoTokenizer {
     const files: TokenizerFiles = typeof source === "string" || source instanceof URL
       ? await openRepository(source, options)
       : source;
-    const [text, config, specialTokensMap, addedTokens] = await Promise.all([
-      files.readText("tokenizer.json"),
-      readObject(files, "tokenizer_config.json"),
-      readObject(files, "special_tokens_map.json"),
-      readObject(files, "added_tokens.json"),
-    ]);
-    const settingsFor = (fallbackClass?: string): TokenizerSettings =>
-      readSettings({ config, specialTokensMap, addedTokens }, fallbackClass, files.name);
+    const [tokenizer, config, specialTokensMap, addedTokens, modelConfig] = await Promise.all(
+      ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "config.json"]
+        .map((file) => readObject(files, file)),
+    );
     const name = `${files.name}/tokenizer.json`;
-    const built = text === undefined
-      ? await fromOlderFiles(files, settingsFor)
-      : { content: parseJson(text, name), name, settings: settingsFor() };
-    return createTokenizer(checkDefinition(built.content, built.name), built.settings, built.name);
+    const definition = tokenizer && checkDefinition(tokenizer, name);
+    const vocabulary = definition ? tokenizerJsonFile(definition, name) : await olderVocabulary(files);
+    const className = nameOfClass(config, modelConfig, files.name) ?? vocabulary.fallbackClass;
+    const settingsFiles: SettingsFiles = {
+      config,
+      specialTokensMap,
+      addedTokens,
+      tokenizer,
+      pieces: vocabulary.pieces,
+    };
+    if (!Object.hasOwn(classes, className)) {
+      if (!definition) throw unknownClass(className, vocabulary.name);
+      return createTokenizer(definition, { className, name, settings: readSettings(settingsFiles, {}, files.name) });
+    }
+    const tokenizerClass = classes[className];
+    const settings = readSettings(settingsFiles, tokenizerClass, files.name);
+    const token = (role: Role): string => contentOf(settings.special.get(`${role}_token`) ?? "None");
+    const given = { options: settings.options, token };
+    const from = vocabulary.source(tokenizerClass, className, given);
+    const parts = tokenizerClass.parts(from, given);
+    const built = checkDefinition({
+      version: "1.0",
+      added_tokens: [],
+      post_processor: from.postProcessor ?? null,
+      ...parts,
+      model: { type: tokenizerClass.model, ...parts.model, vocab: from.vocab, merges: from.merges },
+    }, vocabulary.name);
+    return createTokenizer(built, {
+      className,
+      name: vocabulary.name,
+      settings,
+      around: tokenizerClass.around?.(given),
+    });
   }
+}
+
+/** The class that the files name, without its older `Fast` ending; undefined where they name none. */
+function nameOfClass(config: Json | undefined, model: Json | undefined, repository: string): string | undefined {
+  // Transformers takes Donut's own repositories by their tokenizer.json.
+  if (/^naver-clova-ix\/donut-/i.test(repository)) return "TokenizersBackend";
+  const named = config?.tokenizer_class ?? model?.tokenizer_class ?? classOfModel[String(model?.model_type)];
+  return typeof named === "string" ? named.replace(/Fast$/, "") : undefined;
+}
+
+function unknownClass(className: string, file: string): ConfigError {
+  return new ConfigError(
+    `Could not build a ${className} from ${file}: a tokenizer.json, or one of the classes ${
+      Object.keys(classes).sort().join(", ")
+    } was expected`,
+    "tokenizer_class",
+  );
 }
 
 async function readObject(files: TokenizerFiles, file: string): Promise<Record<string, unknown> | undefined> {

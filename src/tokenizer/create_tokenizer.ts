@@ -1,9 +1,15 @@
-// A tokenizer on the engine of npm @huggingface/tokenizers. What stands here is what the engine lacks or does otherwise
-// than the Rust library: special tokens, unknown ids, the clean-up of spaces, padding, truncation, and saving.
-import { Tokenizer as Engine } from "@huggingface/tokenizers";
-import { FormatError, OptionError } from "../errors.ts";
-import { type AddedToken, type Role, roles, type TokenizerDefinition, type TokenizerSettings } from "./definition.ts";
-import { followRustRules, forEngine } from "./_engine_rules.ts";
+// A tokenizer of its parts: added tokens, a normaliser, a pre-tokenizer, a model, what is put around a text, and a decoder.
+// The parts are those of npm @huggingface/tokenizers where they do as the Rust library does.
+import { FormatError, LimnerError, OptionError } from "../errors.ts";
+import { failer } from "./_check_definition.ts";
+import { contentOf, type Role, roles, type TokenizerSettings, tokensToAdd } from "./_settings.ts";
+import { AddedTokens } from "./added_tokens.ts";
+import { cleanUp, type Decode, makeDecoder } from "./decoders.ts";
+import type { Component, TokenizerDefinition } from "./definition.ts";
+import { makeModel, type Model } from "./models.ts";
+import { makeNormalizer } from "./normalizers.ts";
+import { type Surroundings, surroundings } from "./post_processors.ts";
+import { makePreTokenizer, type PreTokenize } from "./pre_tokenizers.ts";
 import type {
   BatchEncoding,
   DecodeOptions,
@@ -13,61 +19,95 @@ import type {
   Tokenizer,
 } from "./tokenizer.ts";
 
+/** How a tokenizer is made of its definition. */
+export interface TokenizerUse {
+  /** Transformers' class, for example `GPT2Tokenizer`. */
+  readonly className: string;
+  /** What messages call the file. */
+  readonly name: string;
+  readonly settings: TokenizerSettings;
+  /** The tokens around a text, where they are not the definition's. */
+  readonly around?: { readonly before: readonly string[]; readonly after: readonly string[] };
+}
+
+/** The parts that a tokenizer works with. */
+interface Parts {
+  readonly added: AddedTokens;
+  readonly preTokenize: PreTokenize | undefined;
+  readonly model: Model;
+  readonly decode: Decode | undefined;
+  readonly around: Surroundings;
+}
+
 /**
  * Make a tokenizer.
  *
  * @param definition A tokenizer.json's content, checked.
- * @param settings How it is to be used.
- * @param name What messages call it.
  * @throws {FormatError} If the definition names a component that does not exist.
  */
-export function createTokenizer(definition: TokenizerDefinition, settings: TokenizerSettings, name: string): Tokenizer {
-  const whole = { ...definition, added_tokens: withExtraTokens(definition, settings) };
+export function createTokenizer(definition: TokenizerDefinition, use: TokenizerUse): Tokenizer {
+  const fail = failer(use.name);
   try {
-    // The engine's own settings (lower-casing, clean-up) are left at what the Rust library does.
-    const engine = new Engine(forEngine(whole), {
-      eos_token: settings.specialTokens.eos,
-      clean_up_tokenization_spaces: false,
-    });
-    followRustRules(engine, forEngine(whole), name);
-    return new EngineTokenizer(engine, whole, settings);
+    const { normalizer, pre_tokenizer, decoder } = definition;
+    const model = makeModel(definition.model, fail);
+    const normalize = normalizer ? makeNormalizer(normalizer, fail) : (text: string) => text;
+    const added = new AddedTokens(model.vocabulary, normalize);
+    added.add(definition.added_tokens);
+    const present = new Set(added.entries.map(({ content }) => content));
+    added.add(tokensToAdd(use.settings, (token) => present.has(token)));
+    const post_processor = postProcessor(definition, use, (token) => added.id(token));
+    const whole = { ...definition, added_tokens: added.entries, post_processor };
+    const parts: Parts = {
+      added,
+      model,
+      preTokenize: pre_tokenizer ? makePreTokenizer(pre_tokenizer, fail) : undefined,
+      decode: decoder ? makeDecoder(decoder, fail) : undefined,
+      around: post_processor ? surroundings(post_processor, fail) : { before: [], after: [] },
+    };
+    return new PartsTokenizer(parts, whole, use);
   } catch (error) {
-    if (error instanceof FormatError) throw error;
+    if (error instanceof LimnerError) throw error;
     const what = error instanceof Error ? error.message : String(error);
-    throw new FormatError(`Could not load tokenizer ${name}: ${what}`, { file: name }, { cause: error });
+    throw new FormatError(`Could not load tokenizer ${use.name}: ${what}`, { file: use.name }, { cause: error });
   }
 }
 
-/** The definition's added tokens and those that the settings name besides, which take the next free ids. */
-function withExtraTokens(definition: TokenizerDefinition, settings: TokenizerSettings): AddedToken[] {
-  const added = [...definition.added_tokens];
-  const known = new Set(added.map((token) => token.content));
-  const ids = vocabularyIds(definition);
-  for (const token of settings.extraTokens) {
-    if (known.has(token.content)) continue;
-    const next = Math.max(ids.size, ...added.map(({ id }) => id + 1));
-    added.push({ ...token, id: ids.get(token.content) ?? token.id ?? next });
-    known.add(token.content);
-  }
-  return added;
-}
-
-/** The model's own vocabulary: how many tokens it has, and a token's id. */
-function vocabularyIds({ model }: TokenizerDefinition): { size: number; get(token: string): number | undefined } {
-  if (Array.isArray(model.vocab)) return new Map(model.vocab.map((piece, id) => [piece[0] as string, id]));
-  const vocab = model.vocab as Record<string, number>;
+/** The class's post-processor, else the definition's, else what add_bos_token and add_eos_token ask for. */
+function postProcessor(
+  { post_processor }: TokenizerDefinition,
+  { around, settings, name }: TokenizerUse,
+  idOf: (token: string) => number | undefined,
+): Component | null {
+  const { add_bos_token, add_eos_token } = settings.options;
+  const end = (role: Role, asked: unknown): string[] => {
+    const token = settings.special.get(`${role}_token`);
+    return asked && token ? [contentOf(token)] : [];
+  };
+  const asked = add_bos_token !== undefined || add_eos_token !== undefined;
+  if (!around && (post_processor || !asked)) return post_processor;
+  const { before, after } = around ?? { before: end("bos", add_bos_token), after: end("eos", add_eos_token) };
+  const tokens = [...new Set([...before, ...after])].map((id) => {
+    const known = idOf(id);
+    if (known !== undefined) return [id, { id, ids: [known], tokens: [id] }] as const;
+    const what = `its vocabulary lacks ${JSON.stringify(id)}, which is put around texts`;
+    return failer(name)(what, "model.vocab");
+  });
+  const special = (id: string) => ({ SpecialToken: { id, type_id: 0 } });
+  const sequence = (id: string) => ({ Sequence: { id, type_id: 0 } });
+  const single = [...before.map(special), sequence("A"), ...after.map(special)];
   return {
-    size: Object.keys(vocab).length,
-    get: (token) => Object.hasOwn(vocab, token) ? vocab[token] : undefined,
+    type: "TemplateProcessing",
+    single,
+    pair: [...single, sequence("B"), ...after.map(special)],
+    special_tokens: Object.fromEntries(tokens),
   };
 }
 
-class EngineTokenizer implements Tokenizer {
-  readonly #engine: Engine;
+class PartsTokenizer implements Tokenizer {
+  readonly #parts: Parts;
   readonly #definition: TokenizerDefinition;
+  readonly #use: TokenizerUse;
   readonly #settings: TokenizerSettings;
-  readonly #special: ReadonlySet<number>;
-  readonly vocabularySize: number;
   readonly allSpecialIds: readonly number[];
   readonly padTokenId: number | undefined;
   readonly bosTokenId: number | undefined;
@@ -77,19 +117,17 @@ class EngineTokenizer implements Tokenizer {
   readonly sepTokenId: number | undefined;
   readonly maskTokenId: number | undefined;
 
-  constructor(engine: Engine, definition: TokenizerDefinition, settings: TokenizerSettings) {
-    this.#engine = engine;
+  constructor(parts: Parts, definition: TokenizerDefinition, use: TokenizerUse) {
+    this.#parts = parts;
     this.#definition = definition;
-    this.#settings = settings;
-    const special = definition.added_tokens.filter((token) => token.special).map((token) => token.id);
-    this.allSpecialIds = [...new Set(special)].sort((a, b) => a - b);
-    this.#special = new Set(special);
-    const ids = vocabularyIds(definition);
-    const others = definition.added_tokens.filter((token) => ids.get(token.content) === undefined);
-    this.vocabularySize = ids.size + new Set(others.map((token) => token.id)).size;
+    this.#use = use;
+    this.#settings = use.settings;
+    const { special, extra, listed } = use.settings;
+    const ids = [...special.values(), ...extra, ...listed].flatMap((token) => this.tokenToId(contentOf(token)) ?? []);
+    this.allSpecialIds = [...new Set(ids)].sort((a, b) => a - b);
     const role = (name: Role): number | undefined => {
-      const token = settings.specialTokens[name];
-      return token === undefined ? undefined : engine.token_to_id(token);
+      const token = special.get(`${name}_token`);
+      return token === undefined ? undefined : this.tokenToId(contentOf(token));
     };
     [
       this.bosTokenId,
@@ -102,11 +140,37 @@ class EngineTokenizer implements Tokenizer {
     ] = roles.map(role);
   }
 
+  get vocabularySize(): number {
+    return this.#parts.added.size;
+  }
+
   encode(text: string, options: EncodeOptions = {}): Encoding {
-    const { ids } = this.#engine.encode(text, { add_special_tokens: options.addSpecialTokens ?? true });
-    // The engine's own tokens keep what became the unknown token.
-    const tokens = ids.map((id) => this.#engine.id_to_token(id)!);
-    return { inputIds: ids, tokens, attentionMask: new Array(ids.length).fill(1) };
+    const inputIds = this.#surround(this.#content(text), options);
+    return {
+      inputIds,
+      tokens: inputIds.map((id) => this.idToToken(id)!),
+      attentionMask: new Array(inputIds.length).fill(1),
+    };
+  }
+
+  /** The ids of the text's own tokens. */
+  #content(text: string): number[] {
+    const { added, preTokenize, model } = this.#parts;
+    const ids: number[] = [];
+    for (const stretch of added.split(text.toWellFormed())) {
+      if (stretch.id !== undefined) {
+        ids.push(stretch.id);
+        continue;
+      }
+      const words = preTokenize ? preTokenize(stretch.text, stretch.first) : [stretch.text];
+      for (const word of words) for (const id of model.encode(word)) ids.push(id);
+    }
+    return ids;
+  }
+
+  #surround(content: number[], { addSpecialTokens = true }: EncodeOptions): number[] {
+    const { before, after } = this.#parts.around;
+    return addSpecialTokens ? [...before, ...content, ...after] : content;
   }
 
   encodeBatch(texts: readonly string[], options: EncodeBatchOptions = {}): BatchEncoding {
@@ -114,51 +178,51 @@ class EngineTokenizer implements Tokenizer {
     if (!(limit >= 1)) {
       throw new OptionError(`Could not encode texts: option maxLength is ${limit}, and at least 1 was expected`);
     }
+    // As in Transformers, a length alone asks for truncation.
+    const truncates = options.truncation ?? (options.maxLength !== undefined && !options.padding);
     const rows = texts.map((text) => {
-      const { inputIds } = this.encode(text, options);
-      return options.truncation && inputIds.length > limit ? this.#truncate(text, inputIds, limit, options) : inputIds;
+      const content = this.#content(text);
+      return this.#surround(truncates ? this.#truncate(content, limit, options) : content, options);
     });
-    const longest = Math.max(0, ...rows.map((row) => row.length));
-    // As in Transformers, padding to the model's own length does nothing where it has none.
-    const width = options.padding === "max_length" ? (limit === Infinity ? 0 : limit) : options.padding ? longest : 0;
-    const fill = (row: readonly number[], filler: number): number[] => {
-      const padding: number[] = new Array(Math.max(0, width - row.length)).fill(filler);
-      return this.#settings.paddingSide === "left" ? [...padding, ...row] : [...row, ...padding];
-    };
     const masks = rows.map((row) => row.map(() => 1));
-    if (!options.padding) return { inputIds: rows, attentionMask: masks };
+    // As in Transformers, padding to the model's own length does nothing where it has none.
+    const padsToLength = options.padding === "max_length";
+    if (!options.padding || padsToLength && limit === Infinity) return { inputIds: rows, attentionMask: masks };
     const pad = this.padTokenId;
     if (pad === undefined) {
       throw new OptionError(
         "Could not pad texts: the tokenizer has no pad token; leave out option padding or name one",
       );
     }
+    const longest = Math.max(0, ...rows.map((row) => row.length));
+    const width = padsToLength ? limit : longest;
+    const fill = (row: readonly number[], filler: number): number[] => {
+      const padding: number[] = new Array(Math.max(0, width - row.length)).fill(filler);
+      return this.#settings.paddingSide === "left" ? [...padding, ...row] : [...row, ...padding];
+    };
     return { inputIds: rows.map((row) => fill(row, pad)), attentionMask: masks.map((mask) => fill(mask, 0)) };
   }
 
-  /** Cut the text's own tokens so that they and the special ones around them are `limit`. */
-  #truncate(text: string, ids: number[], limit: number, options: EncodeOptions): number[] {
-    const content = this.encode(text, { ...options, addSpecialTokens: false }).inputIds;
-    const room = limit - (ids.length - content.length);
+  /** Cut a text's own tokens so that they and the special ones around them are `limit`. */
+  #truncate(content: number[], limit: number, { addSpecialTokens = true }: EncodeOptions): number[] {
+    const { before, after } = this.#parts.around;
+    const special = addSpecialTokens ? before.length + after.length : 0;
+    const room = limit - special;
     if (room < 0) {
       throw new OptionError(
-        `Could not truncate a text to ${limit} tokens: its special tokens alone are ${ids.length - content.length}`,
+        `Could not truncate a text to ${limit} tokens: its special tokens alone are ${special}`,
       );
     }
-    let before = 0;
-    while (!content.every((id, i) => ids[before + i] === id)) before++;
-    const kept = this.#settings.truncationSide === "left"
-      ? content.slice(content.length - room)
-      : content.slice(0, room);
-    return [...ids.slice(0, before), ...kept, ...ids.slice(before + content.length)];
+    if (content.length <= room) return content;
+    return this.#settings.truncationSide === "left" ? content.slice(content.length - room) : content.slice(0, room);
   }
 
   decode(ids: readonly number[], options: DecodeOptions = {}): string {
-    const known = ids.filter((id) =>
-      this.#engine.id_to_token(id) !== undefined && !(options.skipSpecialTokens && this.#special.has(id))
-    );
-    if (known.length === 0) return "";
-    const text = this.#engine.decode(known, { clean_up_tokenization_spaces: false });
+    const { added, decode } = this.#parts;
+    const tokens = ids.flatMap((id) => added.token(id) ?? [])
+      .filter((token) => !(options.skipSpecialTokens && added.isSpecial(token)));
+    if (tokens.length === 0) return "";
+    const text = decode ? decode(tokens).join("") : tokens.join(" ");
     const clean = options.cleanUpTokenizationSpaces ?? this.#settings.cleanUpTokenizationSpaces;
     // Transformers leaves BPE's text as it is: its spaces are the text's own.
     return clean && this.#definition.model.type !== "BPE" ? cleanUp(text) : text;
@@ -169,25 +233,36 @@ class EngineTokenizer implements Tokenizer {
   }
 
   tokenToId(token: string): number | undefined {
-    return this.#engine.token_to_id(token);
+    return this.#parts.added.id(token);
   }
 
   idToToken(id: number): string | undefined {
-    return this.#engine.id_to_token(id);
+    return this.#parts.added.token(id);
   }
 
   async savePretrained(folder: string | URL): Promise<void> {
     const { writeJson } = await import("../hub/write_json.ts");
-    const { config, specialTokens, tokenizerClass } = this.#settings;
-    const named = Object.fromEntries(Object.entries(specialTokens).map(([role, token]) => [`${role}_token`, token]));
     await writeJson(folder, "tokenizer.json", this.#definition);
-    await writeJson(folder, "tokenizer_config.json", { ...named, tokenizer_class: tokenizerClass, ...config });
+    await writeJson(folder, "tokenizer_config.json", this.#config());
   }
-}
 
-/** Transformers' `clean_up_tokenization`. */
-function cleanUp(text: string): string {
-  return [" .", " ?", " !", " ,"].reduce((now, pair) => now.replaceAll(pair, pair[1]), text)
-    .replaceAll(" ' ", "'")
-    .replaceAll(/ (n't|'m|'s|'ve|'re)/g, "$1");
+  /** tokenizer_config.json's content: the options, with what became of them. */
+  #config(): Record<string, unknown> {
+    const { options, special, extra, listed, paddingSide, truncationSide } = this.#settings;
+    // They are in tokenizer.json by now.
+    const { added_tokens_decoder: _, additional_special_tokens: __, extra_special_tokens: ___, ...config } = options;
+    const texts = [...special].map(([key, token]) => [key, contentOf(token)] as const);
+    const isRole = ([key]: readonly [string, string]): boolean => roles.some((role) => key === `${role}_token`);
+    const own = texts.filter((text) => !isRole(text));
+    const others = [...new Set([...extra.map(contentOf), ...listed])];
+    return {
+      ...config,
+      ...Object.fromEntries(texts.filter(isRole)),
+      ...(own.length > 0 ? { model_specific_special_tokens: Object.fromEntries(own) } : {}),
+      ...(others.length > 0 ? { extra_special_tokens: others } : {}),
+      padding_side: paddingSide,
+      truncation_side: truncationSide,
+      tokenizer_class: this.#use.className,
+    };
+  }
 }

@@ -1,9 +1,7 @@
-// The content of a tokenizer.json (the Rust tokenizers library's serialisation) as far as Limner looks into it, and the
-// settings that stand beside it in tokenizer_config.json and its older companions.
+// The content of a tokenizer.json (the Rust tokenizers library's serialisation) as far as Limner looks into it.
 
-/** A token that is matched in the text before any other rule. */
+/** How a token is matched in a text before any other rule. */
 export interface AddedToken {
-  readonly id: number;
   readonly content: string;
   /** Whether it matches only between word borders. */
   readonly single_word: boolean;
@@ -17,7 +15,7 @@ export interface AddedToken {
   readonly special: boolean;
 }
 
-/** A part of a tokenizer.json: a normalizer, pre-tokenizer, post-processor or decoder. */
+/** A part of a tokenizer.json: a normalizer, pre-tokenizer, model, post-processor or decoder. */
 export interface Component {
   readonly type: string;
   readonly [key: string]: unknown;
@@ -25,36 +23,34 @@ export interface Component {
 
 /** tokenizer.json's content. */
 export interface TokenizerDefinition {
-  readonly version?: string;
-  readonly truncation?: unknown;
-  readonly padding?: unknown;
+  /** In the order in which they are added; a token that the vocabulary lacks takes the next free id. */
   readonly added_tokens: readonly AddedToken[];
   readonly normalizer: Component | null;
   readonly pre_tokenizer: Component | null;
   readonly model: Component;
   readonly post_processor: Component | null;
   readonly decoder: Component | null;
+  readonly [key: string]: unknown;
 }
 
-/** The roles that a special token can have, as Transformers names them. */
-export const roles = ["bos", "eos", "unk", "sep", "pad", "cls", "mask"] as const;
+/** Makes the error for a definition that cannot be used: what is wrong, and the key where it stands. */
+export type Fail = (what: string, key: string) => never;
 
-/** A role of a special token. */
-export type Role = typeof roles[number];
+/**
+ * Look a component's type up in a table of the known ones.
+ *
+ * @param types What is known, by type.
+ * @param part The component.
+ * @param key What messages call it, for example `pre_tokenizer`.
+ */
+export function lookUp<T>(types: Readonly<Record<string, T>>, part: Component, key: string, fail: Fail): T {
+  if (Object.hasOwn(types, part.type)) return types[part.type];
+  const known = Object.keys(types).sort().join(", ");
+  return fail(`its ${key} is of type ${JSON.stringify(part.type)}, and one of ${known} was expected`, `${key}.type`);
+}
 
-/** What tokenizer_config.json and its companions say, in one form. */
-export interface TokenizerSettings {
-  /** Transformers' class, for example `GPT2Tokenizer`. */
-  readonly tokenizerClass?: string;
-  /** The special tokens by role. */
-  readonly specialTokens: Readonly<Partial<Record<Role, string>>>;
-  /** Tokens to add to the vocabulary where it lacks them; the id is known for tokens of older files. */
-  readonly extraTokens: readonly (Omit<AddedToken, "id"> & { id?: number })[];
-  /** The most tokens that the model takes; Infinity where none is said. */
-  readonly maxLength: number;
-  readonly paddingSide: "left" | "right";
-  readonly truncationSide: "left" | "right";
-  readonly cleanUpTokenizationSpaces: boolean;
-  /** tokenizer_config.json's content, all of its keys. */
-  readonly config: Readonly<Record<string, unknown>>;
+/** An added token with all of its flags. */
+export function addedToken(token: Partial<AddedToken> & { readonly content: string }): AddedToken {
+  const { content, single_word = false, lstrip = false, rstrip = false, special = false } = token;
+  return { content, single_word, lstrip, rstrip, normalized: token.normalized ?? !special, special };
 }

@@ -1,6 +1,6 @@
 // SentencePiece's precompiled character map as the Rust library applies it (crate spm_precompiled): a double-array trie
 // from UTF-8 bytes to replacements, tried on each grapheme first and then on each of its characters.
-import { FormatError } from "../errors.ts";
+import type { Fail } from "./definition.ts";
 
 const encoder = new TextEncoder();
 
@@ -8,18 +8,17 @@ const encoder = new TextEncoder();
  * Make a normaliser from a precompiled character map.
  *
  * @param charsmap The map: the trie's size in bytes (uint32), the trie (uint32 each), replacements ended by NUL.
- * @param name What messages call the file.
+ * @param fail Makes the error for a malformed map.
  * @returns A function from text to normalised text.
- * @throws {FormatError} If the map is cut short.
  */
-export function precompiled(charsmap: Uint8Array, name: string): (text: string) => string {
+export function precompiled(charsmap: Uint8Array, fail: Fail): (text: string) => string {
   const bytes = charsmap.slice(); // aligned
   const view = new DataView(bytes.buffer);
   const size = bytes.length >= 4 ? view.getUint32(0, true) : -1;
   if (size < 4 || size % 4 !== 0 || 4 + size > bytes.length) {
-    throw new FormatError(
-      `Could not load tokenizer ${name}: its character map has ${bytes.length} bytes, and a trie of ${size} was expected`,
-      { file: name, key: "precompiled_charsmap" },
+    fail(
+      `its character map has ${bytes.length} bytes, and a trie of ${size} was expected`,
+      "normalizer.precompiled_charsmap",
     );
   }
   const trie = new Uint32Array(bytes.buffer, 4, size / 4);

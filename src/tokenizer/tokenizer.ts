@@ -20,7 +20,7 @@ export interface EncodeBatchOptions extends EncodeOptions {
   maxLength?: number;
   /**
    * Whether longer texts are cut to `maxLength`, special tokens included.
-   * @default false
+   * @default whether `maxLength` is given without `padding`, as in Transformers
    */
   truncation?: boolean | "longest_first" | "only_first";
 }
@@ -57,7 +57,7 @@ export interface BatchEncoding {
 
 /** Turns text into token ids and back. */
 export interface Tokenizer {
-  /** Encode one text. */
+  /** Encode one text; halves of surrogate pairs in it count as U+FFFD. */
   encode(text: string, options?: EncodeOptions): Encoding;
   /**
    * Encode several texts.
@@ -81,7 +81,7 @@ export interface Tokenizer {
   savePretrained(folder: string | URL): Promise<void>;
   /** How many tokens there are, added ones included. */
   readonly vocabularySize: number;
-  /** The ids that decoding can skip, in ascending order. */
+  /** The ids of the special tokens that the files name, in ascending order; decoding can skip other tokens too. */
   readonly allSpecialIds: readonly number[];
   readonly padTokenId: number | undefined;
   readonly bosTokenId: number | undefined;

@@ -1,0 +1,107 @@
+// The decoders of a tokenizer.json, as the Rust library has them: functions from tokens to the texts that are joined.
+import { ReplaceNormalizer, StripDecoder } from "@huggingface/tokenizers";
+import { textOfBytes } from "./_byte_characters.ts";
+import { type Component, type Fail, lookUp } from "./definition.ts";
+
+/** Turns tokens into texts. */
+export type Decode = (tokens: readonly string[]) => string[];
+
+/**
+ * Make a decoder.
+ *
+ * @param part A tokenizer.json's `decoder`.
+ * @param fail Makes the error for a type that does not exist or a malformed setting.
+ */
+export function makeDecoder(part: Component, fail: Fail): Decode {
+  return lookUp(types, part, "decoder", fail)(part, fail);
+}
+
+const types: Readonly<Record<string, (part: Component, fail: Fail) => Decode>> = {
+  BPEDecoder: ({ suffix }) => (tokens) =>
+    tokens.map((token, i) =>
+      token.replaceAll(suffix === "" ? /(?:)/gu : suffix as string, i < tokens.length - 1 ? " " : "")
+    ),
+  ByteFallback: () => byteFallback,
+  ByteLevel: () => (tokens) => [textOfBytes(tokens)],
+  CTC: ctc,
+  Fuse: () => (tokens) => [tokens.join("")],
+  Metaspace: ({ replacement, prepend_scheme, add_prefix_space }) => (tokens) => {
+    // The first token's marks stand for the space that was put before the text, if one was.
+    const never = prepend_scheme === "never" || prepend_scheme === undefined && add_prefix_space === false;
+    return tokens.map((token, i) => token.replaceAll(replacement as string, i === 0 && !never ? "" : " "));
+  },
+  Replace: (part) => {
+    const { pattern } = new ReplaceNormalizer(part as never);
+    return (tokens) => tokens.map((token) => token.replace(pattern!, () => part.content as string));
+  },
+  Sequence: ({ decoders }, fail) => {
+    const steps = (decoders as Component[]).map((step) => makeDecoder(step, fail));
+    return (tokens) => steps.reduce<string[]>((now, step) => step(now), [...tokens]);
+  },
+  Strip: (part) => {
+    const engine = new StripDecoder(part as never);
+    return (tokens) => engine.decode_chain([...tokens]);
+  },
+  WordPiece: ({ prefix, cleanup }) => (tokens) =>
+    tokens.map((token, i) => {
+      const joined = i === 0
+        ? token
+        : token.startsWith(prefix as string)
+        ? token.slice((prefix as string).length)
+        : ` ${token}`;
+      return cleanup ? cleanUpWords(joined) : joined;
+    }),
+};
+
+/** A run of byte tokens is one text if its bytes are UTF-8, and else a replacement character for each. */
+function byteFallback(tokens: readonly string[]): string[] {
+  const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const result: string[] = [];
+  let bytes: number[] = [];
+  const flush = (): void => {
+    try {
+      if (bytes.length > 0) result.push(utf8.decode(Uint8Array.from(bytes)));
+    } catch {
+      result.push(...bytes.map(() => "\ufffd"));
+    }
+    bytes = [];
+  };
+  for (const token of tokens) {
+    const [, byte] = /^<0x([0-9A-Fa-f]{2})>$/.exec(token) ?? [];
+    if (byte !== undefined) bytes.push(parseInt(byte, 16));
+    else {
+      flush();
+      result.push(token);
+    }
+  }
+  flush();
+  return result;
+}
+
+function ctc({ pad_token, word_delimiter_token, cleanup }: Component): Decode {
+  return (tokens) =>
+    tokens.filter((token, i) => token !== tokens[i - 1])
+      .map((token) => {
+        const text = token.replaceAll(pad_token as string, "");
+        return cleanup ? cleanUpWords(text).replaceAll(word_delimiter_token as string, " ") : text;
+      })
+      .filter((text) => text !== "");
+}
+
+/** The Rust library's clean-up of one token, which knows one contraction more than Transformers'. */
+function cleanUpWords(text: string): string {
+  return cleanUp(text, [" do not", " don't"]);
+}
+
+/**
+ * Take out the spaces that tokens' texts have before punctuation (Transformers' `clean_up_tokenization`).
+ *
+ * @param text The text.
+ * @param more A pair that is replaced besides, where Rust's own clean-up has one.
+ */
+export function cleanUp(text: string, more?: readonly [string, string]): string {
+  for (const pair of [" .", " ?", " !", " ,"]) text = text.replaceAll(pair, pair[1]);
+  text = text.replaceAll(" ' ", "'").replaceAll(" n't", "n't").replaceAll(" 'm", "'m");
+  if (more) text = text.replaceAll(...more);
+  return text.replaceAll(" 's", "'s").replaceAll(" 've", "'ve").replaceAll(" 're", "'re");
+}

@@ -1,0 +1,59 @@
+// The models of a tokenizer.json: from a word to token ids. WordPiece is the engine's.
+import { WordPiece } from "@huggingface/tokenizers";
+import { bytePairs } from "./byte_pairs.ts";
+import { type Component, type Fail, lookUp } from "./definition.ts";
+import { unigram } from "./unigram.ts";
+import { unknown, Vocabulary } from "./vocabulary.ts";
+
+/** A vocabulary and how a word is cut into its tokens. */
+export interface Model {
+  readonly vocabulary: Vocabulary;
+  /** The ids of a word's tokens. */
+  encode(word: string): readonly number[];
+}
+
+/**
+ * Make a model.
+ *
+ * @param part A tokenizer.json's `model`, checked.
+ * @param fail Makes the error for a type that does not exist or a malformed setting.
+ */
+export function makeModel(part: Component, fail: Fail): Model {
+  const make = lookUp(types, part, "model", fail);
+  const vocabulary = new Vocabulary(
+    Array.isArray(part.vocab) ? part.vocab.map(([piece], id) => [piece, id]) : Object.entries(part.vocab as object),
+  );
+  return { vocabulary, encode: remembering(make(part, vocabulary, fail)) };
+}
+
+type Encode = (word: string) => number[];
+
+const types: Readonly<Record<string, (part: Component, vocabulary: Vocabulary, fail: Fail) => Encode>> = {
+  BPE: bytePairs,
+  Unigram: unigram,
+  WordLevel: ({ unk_token }, vocabulary) => (word) => [
+    vocabulary.id(word) ?? vocabulary.id(unk_token as string) ?? unknown(word),
+  ],
+  WordPiece: wordPiece,
+};
+
+/** Words come again: those of texts are kept, within bounds. */
+function remembering(encode: Encode): Encode {
+  const kept = new Map<string, number[]>();
+  return (word) => {
+    const known = kept.get(word);
+    if (known) return known;
+    const ids = encode(word);
+    if (word.length > 64) return ids;
+    if (kept.size >= 1 << 15) kept.clear();
+    kept.set(word, ids);
+    return ids;
+  };
+}
+
+function wordPiece(part: Component, vocabulary: Vocabulary): Encode {
+  const { unk_token = "[UNK]", continuing_subword_prefix = "##", max_input_chars_per_word = 100 } = part;
+  const settings = { ...part, unk_token, continuing_subword_prefix, max_input_chars_per_word };
+  const engine = new WordPiece(settings as unknown as ConstructorParameters<typeof WordPiece>[0]);
+  return (word) => engine.encode([word]).map((token) => vocabulary.id(token) ?? unknown(word));
+}

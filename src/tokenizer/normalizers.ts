@@ -1,0 +1,76 @@
+// The normalisers of a tokenizer.json, as the Rust library has them: functions from text to text.
+import { ReplaceNormalizer } from "@huggingface/tokenizers";
+import { type Component, type Fail, lookUp } from "./definition.ts";
+import { byteCharacters } from "./_byte_characters.ts";
+import { precompiled } from "./precompiled.ts";
+
+/** Changes a text before it is cut into words. */
+export type Normalize = (text: string) => string;
+
+/**
+ * Make a normaliser.
+ *
+ * @param part A tokenizer.json's `normalizer`.
+ * @param fail Makes the error for a type that does not exist or a malformed setting.
+ */
+export function makeNormalizer(part: Component, fail: Fail): Normalize {
+  return lookUp(types, part, "normalizer", fail)(part, fail);
+}
+
+const unicode = ({ type }: Component): Normalize => (text) => text.normalize(type);
+
+const types: Readonly<Record<string, (part: Component, fail: Fail) => Normalize>> = {
+  NFC: unicode,
+  NFD: unicode,
+  NFKC: unicode,
+  NFKD: unicode,
+  BertNormalizer: bert,
+  ByteLevel: () => byteCharacters,
+  Lowercase: () => lowercase,
+  Nmt: () => nmt,
+  Precompiled: ({ precompiled_charsmap: map }, fail) =>
+    map ? precompiled(Uint8Array.from(atob(map as string), (c) => c.charCodeAt(0)), fail) : (text) => text,
+  Prepend: ({ prepend }) => (text) => text === "" ? "" : `${prepend}${text}`,
+  Replace: replace,
+  Sequence: ({ normalizers }, fail) => {
+    const steps = (normalizers as Component[]).map((step) => makeNormalizer(step, fail));
+    return (text) => steps.reduce((now, step) => step(now), text);
+  },
+  Strip: ({ strip_left, strip_right }) => (text) => {
+    if (strip_left) text = text.replace(/^\p{White_Space}+/u, "");
+    return strip_right ? text.replace(/(?<!\p{White_Space})\p{White_Space}+$/u, "") : text;
+  },
+  StripAccents: () => (text) => text.replace(/\p{M}/gu, ""),
+};
+
+/** The engine translates the regular expression; its replacement would be read as a pattern by JavaScript. */
+function replace(part: Component): Normalize {
+  const { pattern } = new ReplaceNormalizer(part as unknown as ConstructorParameters<typeof ReplaceNormalizer>[0]);
+  return pattern ? (text) => text.replace(pattern, () => part.content as string) : (text) => text;
+}
+
+/** Rust lowers each character by itself; JavaScript looks at a sigma's neighbours. */
+function lowercase(text: string): string {
+  return text.replaceAll("Σ", "σ").toLowerCase();
+}
+
+/** SentencePiece's NMT rules: control characters go but for some, and all kinds of white space become spaces. */
+function nmt(text: string): string {
+  const stays = (c: string): boolean => "\0\t\n\f\r".includes(c) || c >= "\x80" && c !== "\x8f" && c !== "\x9f";
+  return text.replace(/\p{Cc}/gu, (c) => stays(c) ? c : "")
+    .replace(/[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]/g, " ");
+}
+
+const ideographs =
+  /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu;
+
+function bert({ clean_text, handle_chinese_chars, strip_accents, lowercase: lower }: Component): Normalize {
+  return (text) => {
+    if (clean_text) {
+      text = text.replace(/(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}\ufffd]/gu, "").replace(/\p{White_Space}/gu, " ");
+    }
+    if (handle_chinese_chars) text = text.replace(ideographs, " $& ");
+    if (strip_accents ?? lower) text = text.normalize("NFD").replace(/\p{Mn}/gu, "");
+    return lower ? lowercase(text) : text;
+  };
+}

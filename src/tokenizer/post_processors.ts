@@ -1,0 +1,55 @@
+// The post-processors of a tokenizer.json: which tokens are put before and after those of a text.
+import { type Component, type Fail, lookUp } from "./definition.ts";
+
+/** Ids around those of a text. */
+export interface Surroundings {
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+}
+
+const nothing: Surroundings = { before: [], after: [] };
+
+/**
+ * Read a post-processor.
+ *
+ * @param part A tokenizer.json's `post_processor`.
+ * @param fail Makes the error for a type that does not exist or a malformed setting.
+ */
+export function surroundings(part: Component, fail: Fail): Surroundings {
+  return lookUp(types, part, "post_processor", fail)(part, fail);
+}
+
+const clsAndSep = ({ cls, sep }: Component): Surroundings => ({
+  before: [(cls as [string, number])[1]],
+  after: [(sep as [string, number])[1]],
+});
+
+const types: Readonly<Record<string, (part: Component, fail: Fail) => Surroundings>> = {
+  BertProcessing: clsAndSep,
+  ByteLevel: () => nothing,
+  RobertaProcessing: clsAndSep,
+  Sequence: ({ processors }, fail) =>
+    (processors as Component[]).map((step) => surroundings(step, fail)).reduce(
+      (inner, outer) => ({ before: [...outer.before, ...inner.before], after: [...inner.after, ...outer.after] }),
+      nothing,
+    ),
+  TemplateProcessing: template,
+};
+
+/** A piece of a template: the text, or a special token by its name. */
+type TemplatePiece = { readonly SpecialToken?: { readonly id: string }; readonly Sequence?: unknown };
+
+function template({ single, special_tokens }: Component, fail: Fail): Surroundings {
+  const pieces = single as TemplatePiece[];
+  const text = pieces.findIndex((piece) => piece.Sequence);
+  if (text < 0 || text !== pieces.findLastIndex((piece) => piece.Sequence)) {
+    fail("its template does not hold the text once", "post_processor.single");
+  }
+  const tokens = special_tokens as Readonly<Record<string, { readonly ids: readonly number[] }>>;
+  const ids = (part: readonly TemplatePiece[]): number[] =>
+    part.flatMap(({ SpecialToken }) =>
+      tokens?.[SpecialToken!.id]?.ids ??
+        fail(`its template's token ${JSON.stringify(SpecialToken!.id)} has no ids`, "post_processor.special_tokens")
+    );
+  return { before: ids(pieces.slice(0, text)), after: ids(pieces.slice(text + 1)) };
+}

@@ -1,0 +1,87 @@
+// The pre-tokenizers of a tokenizer.json, as the Rust library has them: functions that cut a text into words.
+import { SplitPreTokenizer } from "@huggingface/tokenizers";
+import { byteCharacters } from "./_byte_characters.ts";
+import { type SplitBehavior, splitText } from "./_split.ts";
+import { type Component, type Fail, lookUp } from "./definition.ts";
+
+/**
+ * Cuts a text into words, none of them empty.
+ *
+ * @param first Whether the text is the beginning of the whole text.
+ */
+export type PreTokenize = (text: string, first: boolean) => string[];
+
+/**
+ * Make a pre-tokenizer.
+ *
+ * @param part A tokenizer.json's `pre_tokenizer`.
+ * @param fail Makes the error for a type that does not exist or a malformed setting.
+ */
+export function makePreTokenizer(part: Component, fail: Fail): PreTokenize {
+  return lookUp(types, part, "pre_tokenizer", fail)(part, fail);
+}
+
+/** White space and words as Unicode has them: JavaScript's `\s` lacks U+0085 and knows U+FEFF, its `\w` is ASCII's. */
+const word = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}";
+const punctuation = "\\p{P}\\u0021-\\u002f\\u003a-\\u0040\\u005b-\\u0060\\u007b-\\u007e";
+const matches = (pattern: RegExp): PreTokenize => (text) => text.match(pattern) ?? [];
+
+const types: Readonly<Record<string, (part: Component, fail: Fail) => PreTokenize>> = {
+  BertPreTokenizer: () => matches(new RegExp(`[^\\p{White_Space}${punctuation}]+|[${punctuation}]`, "gu")),
+  ByteLevel: byteLevel,
+  CharDelimiterSplit: ({ delimiter }) => (text) => text.split(delimiter as string).filter((piece) => piece !== ""),
+  Digits: ({ individual_digits }) => (text) =>
+    splitText(text, /\p{N}/gu, individual_digits ? "Isolated" : "Contiguous"),
+  FixedLength: ({ length }) => matches(new RegExp(`[^]{1,${length}}`, "gu")),
+  Metaspace: metaspace,
+  Punctuation: ({ behavior = "Isolated" }) => {
+    const pattern = new RegExp(`[${punctuation}]`, "gu");
+    return (text) => splitText(text, pattern, behavior as SplitBehavior);
+  },
+  Sequence: ({ pretokenizers }, fail) => sequence(pretokenizers as Component[], fail),
+  Split: split,
+  Whitespace: () => matches(new RegExp(`[${word}]+|[^${word}\\p{White_Space}]+`, "gu")),
+  WhitespaceSplit: () => matches(/\P{White_Space}+/gu),
+};
+
+function byteLevel({ add_prefix_space = true, use_regex = true }: Component): PreTokenize {
+  const pattern =
+    /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+  return (text) => {
+    if (add_prefix_space && !text.startsWith(" ")) text = ` ${text}`;
+    return (use_regex ? text.match(pattern) ?? [] : [text]).map(byteCharacters);
+  };
+}
+
+/** Older files say `add_prefix_space` for `prepend_scheme`. */
+function metaspace({ replacement, prepend_scheme, add_prefix_space, split = true }: Component): PreTokenize {
+  const mark = replacement as string;
+  const scheme = prepend_scheme ?? (add_prefix_space === false ? "never" : "always");
+  return (text, first) => {
+    text = text.replaceAll(" ", mark);
+    if (!text.startsWith(mark) && (scheme === "always" || scheme === "first" && first)) text = mark + text;
+    return split ? splitText(text, mark, "MergedWithNext") : [text];
+  };
+}
+
+/** The engine translates the regular expression. */
+function split(part: Component): PreTokenize {
+  const { pattern } = new SplitPreTokenizer(part as unknown as ConstructorParameters<typeof SplitPreTokenizer>[0]);
+  return (text) => splitText(text, pattern!, part.behavior as SplitBehavior, part.invert === true);
+}
+
+function sequence(parts: readonly Component[], fail: Fail): PreTokenize {
+  const steps = parts.map((part) => makePreTokenizer(part, fail));
+  return (text, first) => {
+    let pieces = [text];
+    let begins = first;
+    steps.forEach((step, n) => {
+      const before = pieces[0];
+      pieces = pieces.flatMap((piece, i) => step(piece, begins && i === 0));
+      // What was cut off the front is the beginning then; spelling it otherwise is not cutting.
+      const respelled = parts[n].type === "ByteLevel" || parts[n].type === "Metaspace";
+      begins &&= respelled || pieces.length > 0 && before.startsWith(pieces[0]);
+    });
+    return pieces;
+  };
+}
