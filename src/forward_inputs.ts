@@ -1,5 +1,5 @@
 // What the forward call is given, checked and turned into the tensors that its program takes.
-import { ConfigError, ShapeError } from "./errors.ts";
+import { ConfigError, OptionError, ShapeError } from "./errors.ts";
 import type { Architecture, VisionEncoderDecoderConfig } from "./models/mod.ts";
 import { Tensor } from "./tensor/mod.ts";
 
@@ -25,6 +25,18 @@ export interface ForwardInputs {
   /** Whether positions are stretched to pictures of another size. @default false */
   readonly interpolatePosEncoding?: boolean;
 }
+
+/** The names of what `forward` is given. */
+const inputNames = {
+  pixelValues: true,
+  encoderOutputs: true,
+  decoderInputIds: true,
+  decoderAttentionMask: true,
+  labels: true,
+  outputAttentions: true,
+  outputHiddenStates: true,
+  interpolatePosEncoding: true,
+} as const satisfies Record<keyof ForwardInputs, true>;
 
 /** The label of a position that is not counted. */
 const ignored = -100;
@@ -78,6 +90,7 @@ function integers(rows: readonly (readonly number[])[]): Tensor {
 /**
  * The tensors of a run, by the names of the program's inputs.
  *
+ * @throws {OptionError} If there is an input of another name.
  * @throws {ShapeError} If the inputs do not fit the model or one another.
  * @throws {ConfigError} If labels are to be shifted and the configuration lacks what that needs.
  */
@@ -86,6 +99,12 @@ export function checkInputs(
   architecture: Architecture,
   config: VisionEncoderDecoderConfig,
 ): Record<string, Tensor> {
+  const other = Object.keys(inputs).find((name) => !Object.hasOwn(inputNames, name));
+  if (other !== undefined) {
+    throw new OptionError(
+      `Cannot run the model: forward has no input ${other}, only ${Object.keys(inputNames).join(", ")}`,
+    );
+  }
   const { vocabularySize, maxPositions = Infinity } = architecture.decoder;
   const given: Record<string, Tensor> = inputs.encoderOutputs
     ? { encoderStates: checkStates(inputs.encoderOutputs, architecture) }
@@ -97,14 +116,16 @@ export function checkInputs(
   }
   const stray = labels?.flat().find((id) => !isToken(id, vocabularySize) && id !== ignored);
   if (stray !== undefined) {
-    throw new ShapeError(`Cannot take the label ${stray}: expected ${ignored} or an id below ${vocabularySize}`);
+    throw new ShapeError(
+      `Cannot take the label ${JSON.stringify(stray)}: expected ${ignored} or an id below ${vocabularySize}`,
+    );
   }
   const ids = inputs.decoderInputIds
     ? rowsOf(inputs.decoderInputIds, batch, "decoderInputIds", labels?.[0].length)
     : shiftTokensRight(labels!, config);
   const unknown = ids.flat().find((id) => !isToken(id, vocabularySize));
   if (unknown !== undefined) {
-    throw new ShapeError(`Cannot decode the token ${unknown}: expected an id below ${vocabularySize}`);
+    throw new ShapeError(`Cannot decode the token ${JSON.stringify(unknown)}: expected an id below ${vocabularySize}`);
   }
   const T = ids[0].length;
   if (T > maxPositions) {
@@ -152,6 +173,9 @@ function isToken(id: number, vocabularySize: number): boolean {
 /** @throws {ShapeError} If pictures are missing, or are not float32 [batch, channels, height, width]. */
 export function checkPictures(pixelValues: Tensor | undefined, { encoder: { channels } }: Architecture): Tensor {
   if (!pixelValues) throw new ShapeError("Cannot encode: neither pixelValues nor encoderOutputs are given");
+  if (!(pixelValues instanceof Tensor)) {
+    throw new ShapeError(`Cannot encode pixelValues: expected a Tensor [batch, ${channels}, height, width]`);
+  }
   const [batch, found] = pixelValues.shape;
   if (pixelValues.shape.length === 4 && found === channels && pixelValues.dataType === "float32" && batch > 0) {
     return pixelValues;

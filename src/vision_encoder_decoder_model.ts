@@ -250,11 +250,12 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
   /**
    * Run the encoder and, on given ids or labels, the decoder.
    *
+   * @throws {OptionError} If there is an input of another name.
    * @throws {ShapeError} If the inputs do not fit the model or one another, or neither ids nor labels are given.
    * @throws {ConfigError} If labels are given without ids, and `config.decoder_start_token_id` or `config.pad_token_id`
    * is not set.
    */
-  forward(inputs: ForwardInputs): Promise<ForwardOutput> {
+  forward(inputs: ForwardInputs = {}): Promise<ForwardOutput> {
     return this.#turns.take(() => this.#forward.run(inputs, this.config));
   }
 

@@ -117,6 +117,7 @@ Deno.test("the configuration's faults are named", () => {
     [{}, { layer_norm_eps: null }, "decoder.layer_norm_eps"],
     [{}, { model_type: "llama" }, "decoder.model_type"],
     [{}, { cross_attention_hidden_size: 5 }, "decoder.cross_attention_hidden_size"],
+    [{}, { model_type: "roberta", max_position_embeddings: 5, pad_token_id: 4 }, "decoder.pad_token_id"],
   ];
   for (const [encoder, decoder, key] of cases) {
     const error = assertThrows(build(encoder, decoder), ConfigError);

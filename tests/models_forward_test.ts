@@ -1,5 +1,13 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { ConfigError, defaultConfig, LimnerError, ShapeError, Tensor, VisionEncoderDecoderModel } from "../mod.ts";
+import {
+  ConfigError,
+  defaultConfig,
+  LimnerError,
+  OptionError,
+  ShapeError,
+  Tensor,
+  VisionEncoderDecoderModel,
+} from "../mod.ts";
 import { shiftTokensRight } from "../src/forward_inputs.ts";
 import { VisionEncoderDecoderConfig } from "../src/models/mod.ts";
 import { assertClose } from "./conformance/closeness.ts";
@@ -49,7 +57,9 @@ Deno.test("forward() refuses inputs that do not fit, and says what does", async 
   const grey = new Tensor("float32", [1, 1, 32, 32], new Float32Array(1024));
   const states = new Tensor("float32", [1, 17, 31], new Float32Array(17 * 31));
   const cases: readonly [Parameters<typeof model.forward>[0], string][] = [
+    [{}, "pixelValues"],
     [{ decoderInputIds: ids }, "pixelValues"],
+    [{ pixelValues: white.data as unknown as Tensor, decoderInputIds: ids }, "expected a Tensor"],
     [{ pixelValues: white }, "decoderInputIds nor labels"],
     [{ pixelValues: small, decoderInputIds: ids }, "16 × 16"],
     [{ pixelValues: grey, decoderInputIds: ids }, "[batch, 3, height, width]"],
@@ -69,6 +79,9 @@ Deno.test("forward() refuses inputs that do not fit, and says what does", async 
     const { message } = await assertRejects(() => model.forward(inputs), ShapeError);
     assert(message.includes(part), `${message} does not say ${part}`);
   }
+  const misnamed = { pixelValues: white, decoder_input_ids: ids };
+  const { message } = await assertRejects(() => model.forward(misnamed), OptionError);
+  assert(message.includes("decoder_input_ids") && message.includes("decoderInputIds"), message);
 });
 
 Deno.test("forward() takes ids as numbers or as a tensor, and given ids beside labels", async () => {

@@ -61,11 +61,11 @@ export class ConfigReader {
    */
   constructor(readonly values: Readonly<Record<string, unknown>>, readonly path: string) {}
 
-  /** A whole number of at least `least` (default 1). @throws {ConfigError} If it is something else. */
-  whole(key: string, least = 1): number {
+  /** A whole number of at least `least` (default 1) and at most `most`. @throws {ConfigError} If it is something else. */
+  whole(key: string, least = 1, most = Infinity): number {
     const value = this.values[key];
-    if (typeof value !== "number" || !Number.isInteger(value) || value < least) {
-      this.#fail(key, `a whole number of at least ${least}`);
+    if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most) {
+      this.#fail(key, `a whole number of at least ${least}${most < Infinity ? ` and at most ${most}` : ""}`);
     }
     return value as number;
   }

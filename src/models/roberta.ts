@@ -17,10 +17,10 @@ export const roberta: Family<TextDecoder> = {
   basePrefix: "roberta",
   build: (config) => {
     const sizes = readBertSizes(config);
-    const padding = config.whole("pad_token_id", 0);
+    // Positions begin behind the pad's.
+    const padding = config.whole("pad_token_id", 0, sizes.positionRows - 2);
     return buildBertDecoder(config, {
       ...sizes,
-      // Positions begin behind the pad's.
       maxPositions: sizes.positionRows - padding - 1,
       positions: (table, inputs) => unpaddedPositions(table, inputs, padding),
       names: {

@@ -21,6 +21,7 @@ export class VisionEncoderDecoderConfig {
    * @throws {ConfigError} If it is of another model type, or a section is missing.
    */
   constructor(values: Readonly<Record<string, unknown>>) {
+    if (!isRecord(values)) throw new ConfigError("Cannot build the model: expected the fields of a configuration", "");
     if (values.model_type !== joinedModelType) {
       const found = values.model_type === undefined ? "missing" : JSON.stringify(values.model_type);
       throw new ConfigError(
