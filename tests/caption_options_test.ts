@@ -54,6 +54,11 @@ Deno.test("parseOptions() names every wrong option at once", () => {
   ]);
 });
 
+Deno.test("parseOptions() refuses a value for what takes none", () => {
+  assertEquals(problemsOf("--json=false", "a.png"), ["option --json takes no value, and was given false"]);
+  assertEquals(problemsOf("--verbose", "--", "--json=1"), []);
+});
+
 Deno.test("parseOptions() refuses options that contradict each other", () => {
   assertStringIncludes(problemsOf("--seed", "3", "a.png").join(), "--seed needs --sample");
   assertStringIncludes(problemsOf("--stream", "--json", "a.png").join(), "exclude each other");

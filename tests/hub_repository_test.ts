@@ -61,6 +61,9 @@ Deno.test("openRepository() refuses what is no folder", async () => {
     assert(missing.message.includes(`${folder}/none`) && !missing.message.includes("\n"));
     await assertRejects(() => openRepository(`${folder}/config.json`), HubError, "it is a file");
     await assertRejects(() => openRepository(new URL("ftp://localhost/x")), HubError, "ftp:");
+    await assertRejects(() => openRepository("ftp://localhost/x"), HubError, "expected file:, http: or https:");
+    await assertRejects(() => openRepository("http://["), HubError, "no valid address");
+    await assertRejects(() => openRepository("someone/model"), HubError, "Hub are not looked up yet");
   });
 });
 

@@ -30,9 +30,20 @@ export interface CommandOptions {
   readonly version: boolean;
 }
 
-const booleans = ["sample", "stream", "json", "verbose", "help", "version"] as const;
-const strings = ["model", "backend", "max-new-tokens", "beams", "seed", "attention"] as const;
-const names: readonly string[] = [...booleans, ...strings];
+const flags = ["sample", "stream", "json", "verbose", "help", "version"] as const;
+
+/** The options that have a value, and which. */
+const valued = {
+  model: { form: /./, expected: "a model's folder or address" },
+  backend: { form: new RegExp(`^(?:${backendNames.join("|")})$`), expected: `one of ${backendNames.join(", ")}` },
+  "max-new-tokens": { form: /^[1-9]\d{0,8}$/, expected: "a whole number from 1" },
+  beams: { form: /^[1-9]\d{0,3}$/, expected: "a whole number from 1 to 9999" },
+  seed: { form: /^\d{1,9}$/, expected: "a whole number from 0" },
+  attention: { form: /[^/\\]\.png$/i, expected: "a file's name that ends in .png" },
+} as const satisfies Record<string, { form: RegExp; expected: string }>;
+
+type Valued = keyof typeof valued;
+const valuedNames = Object.keys(valued) as Valued[];
 
 /**
  * Parse the command's arguments.
@@ -42,9 +53,9 @@ const names: readonly string[] = [...booleans, ...strings];
  */
 export function parseOptions(args: readonly string[]): { options: CommandOptions; problems: string[] } {
   const problems: string[] = [];
-  const parsed = parseArgs([...args], {
-    boolean: booleans,
-    string: [...strings, "_"],
+  const { _, ...parsed } = parseArgs([...args], {
+    boolean: flags,
+    string: [...valuedNames, "_"],
     alias: { help: "h" },
     unknown: (arg, key) => {
       if (key === undefined) return true;
@@ -52,67 +63,60 @@ export function parseOptions(args: readonly string[]): { options: CommandOptions
       return false;
     },
   });
-  for (const name of strings) {
-    if (parsed[name] === "") problems.push(`option --${name} has no value, and ${expected[name]} was expected`);
-  }
-  if (parsed.backend && !(backendNames as readonly string[]).includes(parsed.backend)) {
-    problems.push(`option --backend is ${parsed.backend}, and ${expected.backend} was expected`);
-  }
-  const numbers = { "max-new-tokens": /^[1-9]\d{0,8}$/, beams: /^[1-9]\d{0,3}$/, seed: /^\d{1,9}$/ };
-  const [limit, beams, seed] = Object.entries(numbers).map(([name, form]) => {
-    const value = parsed[name as keyof typeof numbers];
-    if (!value) return undefined;
-    if (!form.test(value)) {
-      problems.push(`option --${name} is ${value}, and ${expected[name as keyof typeof numbers]} was expected`);
-    }
-    return Number(value);
-  });
-  if (seed !== undefined && !parsed.sample) problems.push("option --seed needs --sample: without it nothing is drawn");
-  if (parsed.stream && parsed.json) problems.push("options --stream and --json exclude each other");
-  if (parsed.stream && (beams ?? 1) > 1) {
-    problems.push("options --stream and --beams exclude each other: beams are decided at the end");
-  }
-  if (parsed.attention && !/[^/\\]\.png$/i.test(parsed.attention)) {
-    problems.push(`option --attention is ${parsed.attention}, and ${expected.attention} was expected`);
-  }
-  const pictures = parsed._.map(String);
-  if (!parsed.help && !parsed.version) {
-    if (pictures.length === 0 && problems.length === 0) problems.push("no picture was given");
-    if (pictures.filter((picture) => picture === "-").length > 1) {
-      problems.push("standard input (-) was given twice, and it can be read once");
-    }
-    if (pictures.includes("")) problems.push("a picture's name is empty");
-  }
-  return {
-    options: {
-      pictures,
-      model: parsed.model,
-      backend: (parsed.backend ?? "auto") as CommandOptions["backend"],
-      maxNewTokens: limit,
-      beams,
-      sample: parsed.sample,
-      seed,
-      stream: parsed.stream,
-      attention: parsed.attention,
-      json: parsed.json,
-      verbose: parsed.verbose,
-      help: parsed.help,
-      version: parsed.version,
-    },
-    problems,
+  problems.push(...flagsWithValues(args), ...valuedNames.flatMap((name) => wrongValue(name, parsed[name])));
+  const number = (name: Valued) => parsed[name] ? Number(parsed[name]) : undefined;
+  const options: CommandOptions = {
+    pictures: _.map(String),
+    model: parsed.model,
+    backend: (parsed.backend ?? "auto") as CommandOptions["backend"],
+    maxNewTokens: number("max-new-tokens"),
+    beams: number("beams"),
+    sample: parsed.sample,
+    seed: number("seed"),
+    stream: parsed.stream,
+    attention: parsed.attention,
+    json: parsed.json,
+    verbose: parsed.verbose,
+    help: parsed.help,
+    version: parsed.version,
   };
+  problems.push(...contradictions(options));
+  if (!options.help && !options.version) problems.push(...wrongPictures(options, problems.length > 0));
+  return { options, problems };
 }
 
-const expected = {
-  model: "a model's folder or address",
-  backend: `one of ${backendNames.join(", ")}`,
-  "max-new-tokens": "a whole number from 1",
-  beams: "a whole number from 1 to 9999",
-  seed: "a whole number from 0",
-  attention: "a file's name that ends in .png",
-};
-
 function unknownOption(arg: string, key: string): string {
-  const near = nearest(key, names);
+  const near = nearest(key, [...flags, ...valuedNames]);
   return `there is no option ${arg.split("=")[0]}${near ? `; did you mean --${near}?` : ""}`;
+}
+
+function flagsWithValues(args: readonly string[]): string[] {
+  const end = args.indexOf("--");
+  return args.slice(0, end < 0 ? args.length : end).flatMap((arg) => {
+    const [, name, value] = /^--([^=]+)=(.*)$/s.exec(arg) ?? [];
+    return (flags as readonly string[]).includes(name) ? `option --${name} takes no value, and was given ${value}` : [];
+  });
+}
+
+function wrongValue(name: Valued, value: string | undefined): string[] {
+  const { form, expected } = valued[name];
+  if (value === undefined || form.test(value)) return [];
+  return [`option --${name} ${value === "" ? "has no value" : `is ${value}`}, and ${expected} was expected`];
+}
+
+function contradictions({ seed, sample, stream, json, beams }: CommandOptions): string[] {
+  return [
+    seed !== undefined && !sample && "option --seed needs --sample: without it nothing is drawn",
+    stream && json && "options --stream and --json exclude each other",
+    stream && (beams ?? 1) > 1 && "options --stream and --beams exclude each other: beams are decided at the end",
+  ].filter((problem) => typeof problem === "string");
+}
+
+function wrongPictures({ pictures }: CommandOptions, others: boolean): string[] {
+  return [
+    pictures.length === 0 && !others && "no picture was given",
+    pictures.filter((picture) => picture === "-").length > 1 &&
+    "standard input (-) was given twice, and it can be read once",
+    pictures.includes("") && "a picture's name is empty",
+  ].filter((problem) => typeof problem === "string");
 }

@@ -67,7 +67,7 @@ export class Progress {
         linewrap: true,
         hideCursor: false,
       });
-    if (this.#due < Infinity) this.#timer = setTimeout(() => this.#draw(), this.#due - performance.now());
+    if (this.#due < Infinity) this.#timer = setTimeout(() => this.#draw(), Math.max(0, this.#due - performance.now()));
   }
 
   #draw(): void {

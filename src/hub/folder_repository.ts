@@ -14,7 +14,8 @@ export async function openFolder(folder: string): Promise<Repository> {
   try {
     info = await Deno.stat(folder);
   } catch (error) {
-    const reason = isMissing(error) ? "there is no such folder" : (error as Error).message;
+    const ofTheHub = /^[\w.-]+\/[\w.-]+$/.test(folder) ? ", and names on Hugging Face's Hub are not looked up yet" : "";
+    const reason = isMissing(error) ? `there is no such folder${ofTheHub}` : (error as Error).message;
     throw new HubError(`Cannot open the model repository ${folder}: ${reason}`, { cause: error });
   }
   if (!info.isDirectory) {

@@ -17,8 +17,9 @@ export type { ByteSource } from "./byte_source.ts";
  * @throws {HubError} If there is no such folder, it is a file, or the URL has another scheme.
  */
 export async function openRepository(source: string | URL, options: RepositoryOptions = {}): Promise<Repository> {
-  if (source instanceof URL || /^https?:\/\//i.test(source)) {
-    const url = new URL(source);
+  if (source instanceof URL || /^[a-z][a-z0-9+.-]+:\/\//i.test(source)) {
+    const url = source instanceof URL ? source : URL.parse(source);
+    if (!url) throw new HubError(`Cannot open ${source}: it is no valid address`);
     if (url.protocol === "http:" || url.protocol === "https:") {
       if (!options.localFilesOnly) return new HttpRepository(url, options);
       throw new HubError(`Cannot open ${url}: it is a web address, and localFilesOnly asks for a folder`);

@@ -100,9 +100,9 @@ async function download(url: URL, name: string, signal?: AbortSignal): Promise<U
     await response.body?.cancel();
   } catch (error) {
     if (signal?.aborted || error instanceof FormatError) throw error;
-    throw new HubError(`Could not download picture ${name}: ${error instanceof Error ? error.message : error}`, {
-      cause: error,
-    });
+    const { message, cause } = error as Error;
+    const why = cause instanceof Error && !message.includes(cause.message) ? `: ${cause.message}` : "";
+    throw new HubError(`Could not download picture ${name}: ${message}${why}`, { cause: error });
   }
   throw new HubError(
     `Could not download picture ${name}: the server answered ${response.status}, and 200 was expected`,
