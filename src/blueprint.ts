@@ -57,7 +57,7 @@ export async function newBlueprint(
   const config = new VisionEncoderDecoderConfig(values);
   const architecture = architectureOf(config);
   const parameters = ModelParameters.gather(config, architecture, () => undefined, { fresh: "all", seed });
-  return { config, settings: generationConfigOf(config), architecture, parameters, folders: [] };
+  return { config, settings: generationConfigOf(config, { complete: true }), architecture, parameters, folders: [] };
 }
 
 /** A model of two checkpoints. */
@@ -67,5 +67,9 @@ export async function joinedBlueprint(
   options: WarmStartOptions,
 ): Promise<Blueprint> {
   const joined = await warmStart(encoder, decoder, options);
-  return { ...joined, settings: generationConfigOf(joined.config), folders: await foldersOf(encoder, decoder) };
+  return {
+    ...joined,
+    settings: generationConfigOf(joined.config, { complete: true }),
+    folders: await foldersOf(encoder, decoder),
+  };
 }

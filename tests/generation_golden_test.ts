@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { loadBackend, Tensor, VisionEncoderDecoderModel } from "../mod.ts";
+import { loadBackend, Tensor, VisionEncoderDecoderConfig, VisionEncoderDecoderModel } from "../mod.ts";
 import { generationConfigOf, settle } from "../src/generation/mod.ts";
 import { logSoftmax, processorsOf } from "../src/generation/processors.ts";
 import { readTensors } from "./conformance/golden.ts";
@@ -108,6 +108,10 @@ Deno.test("generation settings are inherited as Transformers does", async () => 
     const { _from_model_config: _, ...expected } = loaded_generation_config;
     assertEquals(generationConfigOf(config), expected, scenario);
   }
+  // Of a repository Transformers takes what config.json says; of a new model, what its family says as well.
+  const config = new VisionEncoderDecoderConfig({ encoder: { model_type: "vit" }, decoder: { model_type: "trocr" } });
+  assertEquals(generationConfigOf(config).eos_token_id, undefined);
+  assertEquals(generationConfigOf(config, { complete: true }).eos_token_id, 2);
 });
 
 Deno.test("sampling repeats with a seed, and gives several texts a picture", async () => {

@@ -65,7 +65,7 @@ Deno.test("a section that leaves fields out is completed: its pooler has the wid
   const { encoder, decoder } = config;
   const joined = VisionEncoderDecoderConfig.fromEncoderDecoderConfigs(encoder, decoder);
   assertEquals([joined.encoder.patch_size, joined.decoder.d_model], [16, 16]);
-  const { eos_token_id, pad_token_id, decoder_start_token_id } = generationConfigOf(config);
+  const { eos_token_id, pad_token_id, decoder_start_token_id } = generationConfigOf(config, { complete: true });
   assertEquals([eos_token_id, pad_token_id, decoder_start_token_id], [2, 1, 2]);
 });
 
