@@ -1,6 +1,6 @@
-"""Writes tests/fixtures/checkpoints/golden.json: what Python reads from every weight file under tests/fixtures/models and
-from the well-formed files under tests/fixtures/bad. A tensor is [dtype, shape, first 32 hex digits of the SHA-256 of its
-contiguous little-endian bytes]. Run it from the project's root with torch and safetensors installed."""
+"""Writes tests/fixtures/checkpoints/golden.json: what Python reads from every weight file under tests/fixtures that is
+well-formed: the number of tensors, and the SHA-256 of their lines, sorted: name, dtype, shape and the SHA-256 of the
+contiguous little-endian bytes. Run it from the project's root with torch and safetensors installed."""
 
 import hashlib
 import json
@@ -15,7 +15,8 @@ FIXTURES = Path("tests/fixtures")
 def describe(tensor):
     flat = tensor.detach().contiguous().reshape(-1)
     data = flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
-    return [str(tensor.dtype).removeprefix("torch."), list(tensor.shape), hashlib.sha256(data).hexdigest()[:32]]
+    dtype, shape = str(tensor.dtype).removeprefix("torch."), ",".join(map(str, tensor.shape))
+    return f"{dtype} [{shape}] {hashlib.sha256(data).hexdigest()}"
 
 
 def flatten(value, prefix=""):
@@ -37,14 +38,14 @@ def load(path):
 
 def main():
     golden = {}
-    files = [*FIXTURES.glob("models/**/*.safetensors"), *FIXTURES.glob("models/**/*.bin")]
-    files += [*FIXTURES.glob("bad/*/ok*.safetensors"), *FIXTURES.glob("bad/*/ok*.bin"), *FIXTURES.glob("checkpoints/*.bin")]
-    files += [*FIXTURES.glob("checkpoints/*.safetensors"), FIXTURES / "bad/safetensors/nan_values.safetensors"]
+    files = [path for kind in ("safetensors", "bin") for path in FIXTURES.glob(f"**/*.{kind}")]
     for path in sorted(files):
-        if path.name == "golden.safetensors":
+        if "bad" in path.parts and path.name != "nan_values.safetensors" and not path.name.startswith("ok"):
             continue
-        golden[str(path.relative_to(FIXTURES))] = {name: describe(tensor) for name, tensor in load(path).items()}
-    lines = ",\n".join(f"{json.dumps(file)}: {json.dumps(tensors, separators=(',', ':'))}" for file, tensors in golden.items())
+        lines = sorted(f"{name} {describe(tensor)}\n" for name, tensor in load(path).items())
+        digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+        golden[str(path.relative_to(FIXTURES))] = [len(lines), digest]
+    lines = ",\n".join(f"{json.dumps(file)}: {json.dumps(read)}" for file, read in golden.items())
     (FIXTURES / "checkpoints").mkdir(exist_ok=True)
     (FIXTURES / "checkpoints/golden.json").write_text("{\n" + lines + "\n}\n")
 
