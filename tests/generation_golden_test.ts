@@ -109,7 +109,11 @@ Deno.test("generation settings are inherited as Transformers does", async () => 
     assertEquals(generationConfigOf(config), expected, scenario);
   }
   // Of a repository Transformers takes what config.json says; of a new model, what its family says as well.
-  const config = new VisionEncoderDecoderConfig({ encoder: { model_type: "vit" }, decoder: { model_type: "trocr" } });
+  const config = new VisionEncoderDecoderConfig({
+    model_type: "vision-encoder-decoder",
+    encoder: { model_type: "vit" },
+    decoder: { model_type: "trocr" },
+  });
   assertEquals(generationConfigOf(config).eos_token_id, undefined);
   assertEquals(generationConfigOf(config, { complete: true }).eos_token_id, 2);
 });
