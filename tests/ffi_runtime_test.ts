@@ -268,9 +268,16 @@ Deno.test("ffi says what to do where the library's package is not to be had", as
   }
 });
 
-Deno.test("ffi reports that it needs a permission, without asking for it", async () => {
-  const script = `import { report } from "${new URL("../backends/ffi/mod.ts", import.meta.url)}";
-    console.log(JSON.stringify(await report()));`;
+Deno.test("ffi refuses a number of threads that is none", async () => {
+  for (const threads of [0, -3, 1.5, NaN]) {
+    await assertRejects(() => load({ threads }), BackendError, `threads is ${threads}`);
+  }
+});
+
+Deno.test("ffi reports that it needs a permission, without asking for it, and looks for no library", async () => {
+  const script = `import { load, report } from "${new URL("../backends/ffi/mod.ts", import.meta.url)}";
+    const message = await load({ libraryPath: "/nowhere" }).catch((error) => error.message);
+    console.log(JSON.stringify({ ...await report(), message }));`;
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "--quiet", `data:application/javascript,${encodeURIComponent(script)}`],
     stdout: "piped",
@@ -278,6 +285,7 @@ Deno.test("ffi reports that it needs a permission, without asking for it", async
     env: { LIMNER_ORT_LIBRARY: "" },
   });
   const { stdout } = await child.output();
-  const { available, reason } = JSON.parse(new TextDecoder().decode(stdout));
+  const { available, reason, message } = JSON.parse(new TextDecoder().decode(stdout));
   assertEquals([available, reason], [false, "it needs --allow-ffi"]);
+  assertEquals(message, "Cannot load the ffi backend: it needs --allow-ffi");
 });

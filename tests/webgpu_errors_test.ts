@@ -63,6 +63,9 @@ Deno.test("webgpu tells of a kernel that does not compile by the compiler's own 
   const unbound =
     "@group(3) @binding(9) var<storage> x: array<f32>;\n@compute @workgroup_size(1) fn main() { _ = x[0]; }";
   await assertRejects(() => device.compile({ ...kernel, code: unbound }), WebGpuError, "the kernel broken");
+  // Other work goes on.
+  using x = backend.allocate("float32", [1]);
+  assertEquals([...(await backend.read(x)).data], [0]);
 });
 
 Deno.test("webgpu's read can be aborted while it waits, and the backend stays usable", async () => {

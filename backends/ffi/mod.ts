@@ -176,15 +176,24 @@ class FfiBackend implements Backend {
   }
 }
 
+const noFfi = "this runtime has no FFI";
+const noPermission = "it needs --allow-ffi";
+
 /**
  * Load ONNX Runtime.
  *
  * @throws {BackendError} If the library is not to be had, too old, or FFI is not allowed.
  */
 export async function load(options: BackendOptions = {}): Promise<Backend> {
-  if (typeof Deno.dlopen !== "function") {
-    throw new BackendError("Cannot load the ffi backend: this runtime has no FFI", "ffi");
+  const fail = (reason: string): never => {
+    throw new BackendError(`Cannot load the ffi backend: ${reason}`, "ffi");
+  };
+  if (typeof Deno.dlopen !== "function") fail(noFfi);
+  if (options.threads !== undefined && !(Number.isInteger(options.threads) && options.threads > 0)) {
+    fail(`threads is ${options.threads}, expected a whole number above 0`);
   }
+  // Asked for before the library is looked for, which may be a large download.
+  if ((await Deno.permissions.request({ name: "ffi" })).state !== "granted") fail(noPermission);
   const runtime = Runtime.open(await findLibrary(options), options);
   const threads = options.threads ?? navigator.hardwareConcurrency;
   return new FfiBackend(runtime, `CPU, ${threads} threads`);
@@ -198,9 +207,9 @@ export function report(options: BackendOptions = {}): Promise<BackendReport> {
     device: reason === "" ? `CPU, ${options.threads ?? navigator.hardwareConcurrency} threads` : "",
     reason,
   });
-  if (typeof Deno.dlopen !== "function") return Promise.resolve(answer("this runtime has no FFI"));
+  if (typeof Deno.dlopen !== "function") return Promise.resolve(answer(noFfi));
   if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
-    return Promise.resolve(answer("it needs --allow-ffi"));
+    return Promise.resolve(answer(noPermission));
   }
   const given = givenPath(options);
   if (given !== undefined) {

@@ -193,7 +193,10 @@ export class Device {
 
   async #compile(label: string, code: string, writes: readonly boolean[]): Promise<Pipeline> {
     this.check();
+    // Caught here, so that no later read is told of it.
+    this.gpu.pushErrorScope("validation");
     const module = this.gpu.createShaderModule({ label, code });
+    await this.gpu.popErrorScope();
     const problems = (await module.getCompilationInfo()).messages.filter(({ type }) => type === "error");
     if (problems.length > 0) {
       const lines = problems.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join("; ");

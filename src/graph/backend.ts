@@ -141,7 +141,7 @@ export interface Run extends Disposable {
 
 /** Options of {@linkcode BackendModule.load}; a backend ignores those of others. */
 export interface BackendOptions {
-  /** CPU threads (ffi). @default the physical cores */
+  /** CPU threads (ffi), of all backends in the process: the first one makes their pool. @default the physical cores */
   readonly threads?: number;
   /** The path of libonnxruntime (ffi). @default found: `LIMNER_ORT_LIBRARY`, then the npm package */
   readonly libraryPath?: string;
