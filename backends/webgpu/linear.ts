@@ -3,7 +3,13 @@ import type { Dimension, NamedLeaf, Node, Value } from "../../src/graph/mod.ts";
 import type { AttributesOf } from "../../src/operators/mod.ts";
 import type { Epilogue } from "./kernels/epilogue.ts";
 import { broadcastMatmulKernel, matmulKernel } from "./kernels/matmul.ts";
-import { columnPanelKernel, panelKernel, type PanelProduct, sharedPanelKernel, type Tile } from "./kernels/panels.ts";
+import {
+  columnPanelKernel,
+  panelKernel,
+  type PanelProduct,
+  sharedPanelKernel,
+  type TileRows,
+} from "./kernels/panels.ts";
 import { elementsOf } from "./kernels/shader.ts";
 import { type MemberLayout, panelBytes, panelParts } from "./layout.ts";
 import type { Planner, Step } from "./planner.ts";
@@ -41,13 +47,12 @@ function variants(product: PanelProduct, profile: Profile): Step {
       { dispatch: sharedPanelKernel(product) },
     ];
   }
-  const heights: readonly Tile["rows"][] = profile.broadcasts ? [1, 2, 4, 8, 16] : [1, 2, 4, 8];
+  const heights: readonly TileRows[] = profile.broadcasts ? [1, 2, 4, 8, 16] : [1, 2, 4, 8];
   const known = typeof product.rows === "number" ? product.rows : undefined;
   return heights.flatMap((rows, i) => {
     const last = i === heights.length - 1;
     if (known !== undefined && (known > rows && !last || i > 0 && known <= heights[i - 1])) return [];
-    // Few rows leave few workgroups, so they get narrower ones.
-    const dispatch = panelKernel(product, { rows, columns: rows === 1 ? 4 : 8 }, profile);
+    const dispatch = panelKernel(product, rows, profile);
     return last ? [{ dispatch }] : [{ when: (resolve) => resolve(product.rows) <= rows, dispatch }];
   });
 }

@@ -29,11 +29,11 @@ export interface PanelProduct {
   readonly target: View;
 }
 
-/** The part of the result that a workgroup computes: rows, and columns of each of 8 lanes. */
-export interface Tile {
-  readonly rows: 1 | 2 | 4 | 8 | 16;
-  readonly columns: 4 | 8;
-}
+/** The rows of the result that a workgroup computes of a panel's columns, of which each of 8 lanes has 8. */
+export type TileRows = 1 | 2 | 4 | 8 | 16;
+
+/** The vectors of 4 columns that a lane has. */
+const vectors = [0, 1];
 
 interface Names {
   readonly source: string;
@@ -44,9 +44,8 @@ interface Names {
 }
 
 /** The loop of a tile over K, A's numbers broadcast from the lane that loaded them, or loaded by every lane. */
-function tileLoop(tile: Tile, names: Names, { broadcasts }: Profile, exact: boolean): string {
-  const vectors = tile.columns / 4;
-  const rows = [...Array(tile.rows).keys()];
+function tileLoop(tile: TileRows, names: Names, { broadcasts }: Profile, exact: boolean): string {
+  const rows = [...Array(tile).keys()];
   const lines: string[] = [];
   const load = (r: number, k: string) =>
     exact
@@ -54,11 +53,10 @@ function tileLoop(tile: Tile, names: Names, { broadcasts }: Profile, exact: bool
       : `select(0.0, ${names.source}[${names.row(r)} + min(${k}, ${names.inputs} - 1u)], ${k} < ${names.inputs})`;
   if (broadcasts) { for (const r of rows) lines.push(`let a${r} = ${load(r, "(k + lane)")};`); }
   for (let step = 0; step < panelDepth; step++) {
-    const products: string[] = [];
-    for (let v = 0; v < vectors; v++) products.push(`let b${v} = ${names.weights}[weights_at + ${step * 16 + v}u];`);
+    const products = vectors.map((v) => `let b${v} = ${names.weights}[weights_at + ${step * 16 + v}u];`);
     for (const r of rows) {
       const a = broadcasts ? `subgroupBroadcast(a${r}, ${step}u)` : load(r, `(k + ${step}u)`);
-      products.push(`{ let a = ${a}; ${[...Array(vectors).keys()].map((v) => `c${r}_${v} += a * b${v};`).join(" ")} }`);
+      products.push(`{ let a = ${a}; ${vectors.map((v) => `c${r}_${v} += a * b${v};`).join(" ")} }`);
     }
     lines.push(`{ ${products.join("\n      ")} }`);
   }
@@ -72,10 +70,9 @@ function tileLoop(tile: Tile, names: Names, { broadcasts }: Profile, exact: bool
 function writeTile(
   { epilogue, target, outputs }: PanelProduct,
   shader: Shader,
-  tile: Tile,
+  tile: TileRows,
   names: { rows: string; width: string; last: string },
 ): string {
-  const vectors = tile.columns / 4;
   const inFours = outputs % 4 === 0 && isMultiple(target.offset, 4) && readsInFours(epilogue, isMultiple);
   declareEpilogue(shader, epilogue, inFours ? "vec4f" : "f32");
   const out = shader.write(target.storage, inFours ? "vec4f" : "f32");
@@ -90,11 +87,11 @@ function writeTile(
           ${out}[at] = finish(results[i][e], at, n + e);
         }
       }`;
-  const all = [...Array(tile.rows * vectors).keys()].map((i) => `c${Math.floor(i / vectors)}_${i % vectors}`);
+  const all = [...Array(tile).keys()].flatMap((r) => vectors.map((v) => `c${r}_${v}`));
   return `var results = array<vec4f, ${all.length}>(${all.join(", ")});
   for (var i = 0u; i < ${all.length}u; i++) {
-    let row = first_row + i / ${vectors}u;
-    let n = first_column + (i % ${vectors}u) * 4u;
+    let row = first_row + i / ${vectors.length}u;
+    let n = first_column + (i % ${vectors.length}u) * 4u;
     if (row < ${names.rows}) {
       ${write}
     }
@@ -102,9 +99,9 @@ function writeTile(
 }
 
 /** A product of 8 lanes, each with its own columns of a tile in registers. */
-export function panelKernel(product: PanelProduct, tile: Tile, profile: Profile): Dispatch {
+export function panelKernel(product: PanelProduct, tile: TileRows, profile: Profile): Dispatch {
   const { x, rows, stride, inputs, outputs, weights, from, to } = product;
-  const shader = new Shader(`linear ${tile.rows}x${tile.columns * 8}`);
+  const shader = new Shader(`linear ${tile}x${panelWidth}`);
   const names = {
     source: shader.read(x.storage, "f32"),
     weights: shader.read(weights.storage, "vec4f"),
@@ -116,24 +113,19 @@ export function panelKernel(product: PanelProduct, tile: Tile, profile: Profile)
     row: (r: number) => `row${r}`,
   };
   const [step, offset, first] = [stride, x.offset, from].map((d) => shader.parameter(d));
-  const width = tile.columns * 8;
-  const perPanel = panelWidth / width;
-  const vectors = tile.columns / 4;
-  const range = [...Array(tile.rows).keys()];
-  const body = `let row_tiles = (${names.rows} + ${tile.rows - 1}u) / ${tile.rows}u;
-  let first_row = (group % row_tiles) * ${tile.rows}u;
-  let block = group / row_tiles;
-  let first_column = ${first} + block * ${width}u + lane * ${tile.columns}u;
-  var weights_at = (block / ${perPanel}u) * ${names.depth} * 16u + (block % ${perPanel}u) * ${
-    width / 4
-  }u + lane * ${vectors}u;
+  const range = [...Array(tile).keys()];
+  const body = `let row_tiles = (${names.rows} + ${tile - 1}u) / ${tile}u;
+  let first_row = (group % row_tiles) * ${tile}u;
+  let panel = group / row_tiles;
+  let first_column = ${first} + panel * ${panelWidth}u + lane * ${4 * vectors.length}u;
+  var weights_at = panel * ${names.depth} * ${panelWidth / 4}u + lane * ${vectors.length}u;
   ${range.map((r) => `let row${r} = ${offset} + min(first_row + ${r}u, ${names.rows} - 1u) * ${step};`).join("\n  ")}
-  ${range.flatMap((r) => [...Array(vectors).keys()].map((v) => `var c${r}_${v} = vec4f();`)).join(" ")}
+  ${range.flatMap((r) => vectors.map((v) => `var c${r}_${v} = vec4f();`)).join(" ")}
   ${tileLoop(tile, names, profile, inputs % panelDepth === 0)}
   ${writeTile(product, shader, tile, names)}`;
-  const groups = Math.ceil((to - from) / width);
-  return shader.groups(body, (resolve) => Math.ceil(resolve(rows) / tile.rows) * groups, 8, {
-    iterations: () => Math.ceil(inputs / panelDepth) + 5 * tile.rows * vectors,
+  const panels = Math.ceil((to - from) / panelWidth);
+  return shader.groups(body, (resolve) => Math.ceil(resolve(rows) / tile) * panels, 8, {
+    iterations: () => Math.ceil(inputs / panelDepth) + 5 * tile * vectors.length,
   });
 }
 
@@ -151,7 +143,7 @@ export function sharedPanelKernel(product: PanelProduct): Dispatch {
     last: shader.parameter(to),
   };
   const [step, offset, first] = [stride, x.offset, from].map((d) => shader.parameter(d));
-  const tile: Tile = { rows: 4, columns: 8 };
+  const tile: TileRows = 4;
   shader.declare(`var<workgroup> tile_a: array<f32, ${32 * panelDepth}>;`);
   shader.declare(`var<workgroup> tile_b: array<vec4f, ${panelDepth * 16}>;`);
   const range = [0, 1, 2, 3];
