@@ -34,5 +34,5 @@ export type { ForwardInputs, TokenRows } from "./src/forward_inputs.ts";
 export type { LoadOptions, LoadProgress } from "./src/load_options.ts";
 export type { SaveOptions } from "./src/save.ts";
 export { TextStreamer, type TextStreamerOptions } from "./src/text_streamer.ts";
-export { type TaggedObject, type TaggedValue, token2json } from "./src/token2json.ts";
+export { type TaggedObject, type TaggedTextOptions, type TaggedValue, token2json } from "./src/token2json.ts";
 export { type GenerateOutput, VisionEncoderDecoderModel } from "./src/vision_encoder_decoder_model.ts";
