@@ -123,8 +123,9 @@ for (
     try {
       await (await AutoTokenizer.fromPretrained(new URL(`${name}/`, fixtures))).savePretrained(`${folder}/saved`);
       assertEquals([...Deno.readDirSync(`${folder}/saved`)].map((entry) => entry.name).sort(), [
-        "tokenizer.json",
+        ...(name.startsWith("bertja") ? [] : ["tokenizer.json"]),
         "tokenizer_config.json",
+        ...(name.startsWith("bertja") ? ["vocab.txt"] : []),
       ]);
       const tokenizer = await AutoTokenizer.fromPretrained(`${folder}/saved`);
       assertEquals(tokenizer.vocabularySize, golden.vocab_size);

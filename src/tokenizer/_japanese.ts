@@ -5,8 +5,10 @@ import type { Json } from "./_settings.ts";
 import type { ClassOptions, TokenizerClass } from "./classes.ts";
 import type { Component } from "./definition.ts";
 
+/** The class, which is Python's own, not built on the Rust library. */
 export const bertJapanese: TokenizerClass = {
   model: "WordPiece",
+  inPython: true,
   special: { unk: "[UNK]", sep: "[SEP]", pad: "[PAD]", cls: "[CLS]", mask: "[MASK]" },
   parts: (_, { options, token }: ClassOptions) => ({
     ...wordsAndPieces(options),
@@ -17,34 +19,33 @@ export const bertJapanese: TokenizerClass = {
   around: ({ token }) => ({ before: [token("cls")], after: [token("sep")] }),
 };
 
+const replace = (Regex: string, content = ""): Component => ({ type: "Replace", pattern: { Regex }, content });
+const [nfc, nfd, nfkc] = ["NFC", "NFD", "NFKC"].map((type): Component => ({ type }));
+const lower: Component = { type: "Lowercase", final_sigma: true };
+
+/** What BasicTokenizer does to a text: control characters go, and accents with capitals. */
+const basic = (lowercase: boolean): Component[] => [
+  replace("(?![\\t\\n\\r])\\p{C}|\\x{fffd}"),
+  nfc,
+  ...(lowercase ? [lower, nfd, replace("\\p{Mn}")] : []),
+];
+
 function wordsAndPieces(options: Json): { normalizer: Component; pre_tokenizer: Component } {
   const words = options.do_word_tokenize === false ? "none" : options.word_tokenizer_type ?? "basic";
   const pieces = options.do_subword_tokenize === false ? "none" : options.subword_tokenizer_type ?? "wordpiece";
   const lowercase = options.do_lower_case === true;
+  const sequence = (normalizers: Component[]): Component => ({ type: "Sequence", normalizers });
   if (pieces === "character" && (words === "basic" || words === "mecab")) {
-    const remove = (Regex: string): Component => ({ type: "Replace", pattern: { Regex }, content: "" });
-    const nfkc = { type: "NFKC" };
     const normalizers = words === "mecab"
       // MeCab ends at NUL and passes over its four spaces.
-      ? [nfkc, remove("\\x00[\\s\\S]*$"), remove("[\\t\\n\\x0b ]")]
-      : [remove("(?![\\t\\n\\r])\\p{C}|\\x{fffd}"), remove("\\p{Z}|[\\t\\n\\r]"), nfkc];
-    return {
-      normalizer: { type: "Sequence", normalizers: [...normalizers, ...(lowercase ? [{ type: "Lowercase" }] : [])] },
-      pre_tokenizer: { type: "Split", pattern: { Regex: "[\\s\\S]" }, behavior: "Isolated", invert: false },
-    };
+      ? [nfkc, replace("\\x00[\\s\\S]*$"), replace("[\\t\\n\\x0b ]"), ...(lowercase ? [lower] : [])]
+      // Words are normalised one by one: a private character stands between them for that long.
+      : [...basic(lowercase), replace("\\p{Z}|[\\t\\n\\r]", "\ue000"), nfkc, replace("\\x{e000}")];
+    const pre_tokenizer = { type: "Split", pattern: { Regex: "[\\s\\S]" }, behavior: "Isolated", invert: false };
+    return { normalizer: sequence(normalizers), pre_tokenizer };
   }
   if (pieces === "wordpiece" && words === "basic") {
-    const bert = {
-      type: "BertNormalizer",
-      clean_text: true,
-      handle_chinese_chars: false,
-      strip_accents: null,
-      lowercase,
-    };
-    return {
-      normalizer: { type: "Sequence", normalizers: [bert, { type: "NFC" }] },
-      pre_tokenizer: { type: "BertPreTokenizer" },
-    };
+    return { normalizer: sequence(basic(lowercase)), pre_tokenizer: { type: "BertPreTokenizer" } };
   }
   throw new ConfigError(
     `Could not build a BertJapaneseTokenizer: word_tokenizer_type is "${words}" with subword_tokenizer_type "${pieces}", ` +

@@ -151,7 +151,7 @@ function numberedTokens(files: SettingsFiles, options: Record<string, unknown>, 
       numbered.set(token.id, addedToken(token));
     }
   }
-  return [...numbered].sort(([a], [b]) => a - b).map(([, token]) => token);
+  return [...numbered].sort(([a], [b]) => a - b).map(([id, token]) => ({ ...token, id }));
 }
 
 /**

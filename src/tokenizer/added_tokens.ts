@@ -28,14 +28,19 @@ export class AddedTokens {
     this.#normalize = normalize;
   }
 
-  /** Add tokens, in their order: those that the vocabulary lacks get the next ids, and those known get new flags. */
-  add(tokens: readonly AddedToken[]): void {
+  /**
+   * Add tokens, in their order: those that the vocabulary lacks get the next ids, and those known get new flags.
+   *
+   * @param keepIds Whether the ids that tokens come with count.
+   */
+  add(tokens: readonly AddedToken[], keepIds = false): void {
     const { size } = this.#vocabulary;
     let next = Math.max(size, ...[...this.#tokens.keys()].map((id) => id + 1));
     for (const token of tokens) {
       if (token.content === "") continue;
       if (token.special) this.#special.add(token.content);
-      const id = this.id(token.content) ?? next++;
+      const id = (keepIds ? token.id : undefined) ?? this.id(token.content) ?? next++;
+      if (keepIds) next = Math.max(next, id + 1);
       this.#ids.set(token.content, id);
       this.#tokens.set(id, token);
       this.#spellings.set(id, token.normalized ? this.#normalize(token.content) : token.content);
@@ -66,7 +71,7 @@ export class AddedTokens {
 
   /** The tokens with their ids, in the ids' order. */
   get entries(): (AddedToken & { id: number })[] {
-    return [...this.#tokens].sort(([a], [b]) => a - b).map(([id, token]) => ({ id, ...token }));
+    return [...this.#tokens].sort(([a], [b]) => a - b).map(([id, token]) => ({ ...token, id }));
   }
 
   /** Cut a text into added tokens and normalised text between them. */

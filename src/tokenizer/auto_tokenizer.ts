@@ -63,12 +63,9 @@ export class AutoTokenizer {
       ...parts,
       model: { type: tokenizerClass.model, ...parts.model, vocab: from.vocab, merges: from.merges },
     }, vocabulary.name);
-    return createTokenizer(built, {
-      className,
-      name: vocabulary.name,
-      settings,
-      around: tokenizerClass.around?.(given),
-    });
+    const { inPython } = tokenizerClass;
+    const around = tokenizerClass.around?.(given);
+    return createTokenizer(built, { className, name: vocabulary.name, settings, inPython, around });
   }
 }
 

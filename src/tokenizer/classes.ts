@@ -26,6 +26,8 @@ export interface ClassOptions {
 /** One of Transformers' classes. */
 export interface TokenizerClass extends SettingsDefaults {
   readonly model: "BPE" | "Unigram" | "WordPiece";
+  /** Whether the class is Transformers' own, in Python: added tokens keep their ids, and unknown ids are unknown tokens. */
+  readonly inPython?: boolean;
   /** All but the model's vocabulary and what is put around a text. */
   readonly parts: (source: Source, given: ClassOptions) => {
     readonly normalizer?: Component | null;

@@ -26,6 +26,8 @@ export interface TokenizerUse {
   /** What messages call the file. */
   readonly name: string;
   readonly settings: TokenizerSettings;
+  /** Whether the class is Transformers' own, in Python. */
+  readonly inPython?: boolean;
   /** The tokens around a text, where they are not the definition's. */
   readonly around?: { readonly before: readonly string[]; readonly after: readonly string[] };
 }
@@ -54,7 +56,9 @@ export function createTokenizer(definition: TokenizerDefinition, use: TokenizerU
     const added = new AddedTokens(model.vocabulary, normalize);
     added.add(definition.added_tokens);
     const present = new Set(added.entries.map(({ content }) => content));
-    added.add(tokensToAdd(use.settings, (token) => present.has(token)));
+    const more = tokensToAdd(use.settings, (token) => present.has(token));
+    if (use.inPython) added.add(more.map((token) => ({ ...token, normalized: false })), true);
+    else added.add(more);
     const post_processor = postProcessor(definition, use, (token) => added.id(token));
     const whole = { ...definition, added_tokens: added.entries, post_processor };
     const parts: Parts = {
@@ -219,10 +223,16 @@ class PartsTokenizer implements Tokenizer {
 
   decode(ids: readonly number[], options: DecodeOptions = {}): string {
     const { added, decode } = this.#parts;
-    const tokens = ids.flatMap((id) => added.token(id) ?? [])
-      .filter((token) => !(options.skipSpecialTokens && added.isSpecial(token)));
+    const { inPython } = this.#use;
+    const isSkipped = (id: number, token: string): boolean =>
+      options.skipSpecialTokens === true && (inPython ? this.allSpecialIds.includes(id) : added.isSpecial(token));
+    const tokens = ids.flatMap((id) => {
+      const token = this.idToToken(id);
+      return token === undefined || isSkipped(id, token) ? [] : token;
+    });
     if (tokens.length === 0) return "";
-    const text = decode ? decode(tokens).join("") : tokens.join(" ");
+    let text = decode ? decode(tokens).join("") : tokens.join(" ");
+    if (inPython) text = text.trim();
     const clean = options.cleanUpTokenizationSpaces ?? this.#settings.cleanUpTokenizationSpaces;
     // Transformers leaves BPE's text as it is: its spaces are the text's own.
     return clean && this.#definition.model.type !== "BPE" ? cleanUp(text) : text;
@@ -237,32 +247,12 @@ class PartsTokenizer implements Tokenizer {
   }
 
   idToToken(id: number): string | undefined {
-    return this.#parts.added.token(id);
+    const unknown = this.#use.inPython ? this.#settings.special.get("unk_token") : undefined;
+    return this.#parts.added.token(id) ?? (unknown && contentOf(unknown));
   }
 
   async savePretrained(folder: string | URL): Promise<void> {
-    const { writeJson } = await import("../hub/write_json.ts");
-    await writeJson(folder, "tokenizer.json", this.#definition);
-    await writeJson(folder, "tokenizer_config.json", this.#config());
-  }
-
-  /** tokenizer_config.json's content: the options, with what became of them. */
-  #config(): Record<string, unknown> {
-    const { options, special, extra, listed, paddingSide, truncationSide } = this.#settings;
-    // They are in tokenizer.json by now.
-    const { added_tokens_decoder: _, additional_special_tokens: __, extra_special_tokens: ___, ...config } = options;
-    const texts = [...special].map(([key, token]) => [key, contentOf(token)] as const);
-    const isRole = ([key]: readonly [string, string]): boolean => roles.some((role) => key === `${role}_token`);
-    const own = texts.filter((text) => !isRole(text));
-    const others = [...new Set([...extra.map(contentOf), ...listed])];
-    return {
-      ...config,
-      ...Object.fromEntries(texts.filter(isRole)),
-      ...(own.length > 0 ? { model_specific_special_tokens: Object.fromEntries(own) } : {}),
-      ...(others.length > 0 ? { extra_special_tokens: others } : {}),
-      padding_side: paddingSide,
-      truncation_side: truncationSide,
-      tokenizer_class: this.#use.className,
-    };
+    const { saveTokenizer } = await import("./save_tokenizer.ts");
+    await saveTokenizer(folder, this.#definition, this.#use);
   }
 }

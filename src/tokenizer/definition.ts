@@ -2,6 +2,8 @@
 
 /** How a token is matched in a text before any other rule. */
 export interface AddedToken {
+  /** The id that a file gives it, which only Python's own classes keep to. */
+  readonly id?: number;
   readonly content: string;
   /** Whether it matches only between word borders. */
   readonly single_word: boolean;
@@ -51,6 +53,6 @@ export function lookUp<T>(types: Readonly<Record<string, T>>, part: Component, k
 
 /** An added token with all of its flags. */
 export function addedToken(token: Partial<AddedToken> & { readonly content: string }): AddedToken {
-  const { content, single_word = false, lstrip = false, rstrip = false, special = false } = token;
-  return { content, single_word, lstrip, rstrip, normalized: token.normalized ?? !special, special };
+  const { id, content, single_word = false, lstrip = false, rstrip = false, special = false } = token;
+  return { id, content, single_word, lstrip, rstrip, normalized: token.normalized ?? !special, special };
 }

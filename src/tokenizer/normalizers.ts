@@ -26,7 +26,7 @@ const types: Readonly<Record<string, (part: Component, fail: Fail) => Normalize>
   NFKD: unicode,
   BertNormalizer: bert,
   ByteLevel: () => byteCharacters,
-  Lowercase: () => lowercase,
+  Lowercase: ({ final_sigma }) => final_sigma ? (text) => text.toLowerCase() : lowercase,
   Nmt: () => nmt,
   Precompiled: ({ precompiled_charsmap: map }, fail) =>
     map ? precompiled(Uint8Array.from(atob(map as string), (c) => c.charCodeAt(0)), fail) : (text) => text,
@@ -49,7 +49,7 @@ function replace(part: Component): Normalize {
   return pattern ? (text) => text.replace(pattern, () => part.content as string) : (text) => text;
 }
 
-/** Rust lowers each character by itself; JavaScript looks at a sigma's neighbours. */
+/** Rust lowers each character by itself; JavaScript and Python look at a sigma's neighbours. */
 function lowercase(text: string): string {
   return text.replaceAll("Σ", "σ").toLowerCase();
 }
