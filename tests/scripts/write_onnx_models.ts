@@ -1,12 +1,14 @@
 // Writes ONNX models for check_onnx.py: `deno run -A tests/scripts/write_onnx_models.ts FOLDER`. They are the programs of
-// the embedded model, their weights bound or lying in a file, and one model for each operator that ONNX lowers.
+// the embedded model, their weights bound or lying in a file, a step of training, and every case of an operator with its
+// gradient. It fails if a primitive is in none of them.
 import { toOnnx } from "../../backends/onnx/mod.ts";
 import { supportsNode } from "../../backends/onnx/mod.ts";
 import { buildSelect, type Selection } from "../../src/generation/select.ts";
+import { differentiate } from "../../src/gradient/mod.ts";
 import { type Graph, GraphBuilder, type Operator } from "../../src/graph/mod.ts";
 import { architectureOf, buildCrossKeysValues, buildDecode, buildEncode } from "../../src/models/mod.ts";
 import { VisionEncoderDecoderConfig } from "../../src/models/mod.ts";
-import { operators } from "../../src/operators/mod.ts";
+import { assign, mul, operators, primitives, sub } from "../../src/operators/mod.ts";
 import { prepare } from "../../src/passes/mod.ts";
 import { readTensors } from "../conformance/golden.ts";
 
@@ -15,8 +17,12 @@ const backend = { supports: supportsNode };
 const model = new URL("../../assets/model/", import.meta.url);
 const architecture = architectureOf(await VisionEncoderDecoderConfig.fromPretrained(model));
 
+/** The operators that stand in a model. */
+const written = new Set<string>();
+
 function write(name: string, graph: Graph, external: boolean): void {
   const prepared = prepare(graph, backend);
+  for (const node of prepared.nodes) written.add(node.operator.name);
   let offset = 0;
   const place = (parameter: string) => {
     if (!external) return "bound" as const;
@@ -26,6 +32,18 @@ function write(name: string, graph: Graph, external: boolean): void {
   };
   Deno.writeFileSync(`${folder}/${name}.onnx`, toOnnx(prepared, place).bytes);
   if (external) Deno.writeFileSync(`${folder}/${name}.data`, new Uint8Array(offset));
+}
+
+/** The program that computes a case's first output and its gradients. */
+function gradientOf(forward: Graph, names: readonly string[]): Graph {
+  const { dataType, shape } = forward.outputs.get("0")!;
+  return differentiate(
+    forward,
+    "0",
+    names.map((name) => forward.inputs.get(name)!),
+    (builder, _, gradients) => gradients.forEach((value, i) => builder.output(`gradient ${names[i]}`, value!)),
+    (builder) => builder.input("cotangent", dataType, shape),
+  );
 }
 
 for (const external of [false, true]) {
@@ -57,6 +75,16 @@ for (const file of ["operators", "extra"]) {
     });
     const outputs = builder.add(operators[entry.operator as "add"] as Operator, operands, entry.attributes);
     if (entry.operator !== "cacheAppend") outputs.forEach((value, i) => builder.output(`${i}`, value));
-    write(entry.name, builder.build(), false);
+    const graph = builder.build();
+    write(entry.name, graph, false);
+    if (entry.gradients) write(`${entry.name}_gradient`, gradientOf(graph, Object.keys(entry.gradients)), false);
   }
 }
+
+const training = new GraphBuilder("training");
+const weight = training.parameter("weight", [3, 4]);
+assign(weight, sub(weight, mul(weight, training.scalar(0.1))));
+write("training", training.build(), false);
+
+const missing = Object.keys(primitives).filter((name) => !written.has(name));
+if (missing.length > 0) throw new Error(`no model has ${missing.join(", ")}`);
