@@ -11,6 +11,9 @@ export interface OperatorBench {
   readonly unit: "GFLOP/s" | "GB/s";
   /** What one run does: floating-point operations, or bytes read. */
   readonly work: number;
+  /** The same in PyTorch: an expression of these tensors. */
+  readonly torch: string;
+  readonly inputs: Readonly<Record<string, readonly number[]>>;
   /** A graph whose output is `y`. */
   build(): Graph;
 }
@@ -20,6 +23,8 @@ function product(name: string, M: number, K: number, N: number): OperatorBench {
   return {
     name,
     ...(M > 1 ? { unit: "GFLOP/s", work: 2 * M * K * N } : { unit: "GB/s", work: bytes }),
+    torch: "F.linear(x, weight)",
+    inputs: { x: [1, M, K], weight: [N, K] },
     build() {
       const builder = new GraphBuilder(name);
       const x = builder.input("x", "float32", [1, M, K]);
@@ -31,14 +36,15 @@ function product(name: string, M: number, K: number, N: number): OperatorBench {
 
 // T queries on S keys in H heads of width D.
 function attending(name: string, H: number, T: number, S: number, D: number): OperatorBench {
+  const inputs = { query: [1, H, T, D], key: [1, H, S, D], value: [1, H, S, D] };
   return {
     name,
     ...(T > 1 ? { unit: "GFLOP/s", work: 4 * H * T * S * D } : { unit: "GB/s", work: 8 * H * S * D }),
+    torch: "F.scaled_dot_product_attention(query, key, value)",
+    inputs,
     build() {
       const builder = new GraphBuilder(name);
-      const [query, key, value] = ([["query", T], ["key", S], ["value", S]] as const).map(([part, length]) =>
-        builder.input(part, "float32", [1, H, length, D])
-      );
+      const [query, key, value] = Object.entries(inputs).map(([part, shape]) => builder.input(part, "float32", shape));
       builder.output("y", attention(query, key, value));
       return builder.build();
     },
