@@ -90,7 +90,8 @@ export function readSettings(files: SettingsFiles, defaults: SettingsDefaults, w
     const token = key in options ? options[key] : defaults.special?.[role] ?? stored;
     if (token == null) continue;
     const one = read(token, key);
-    special.set(key, key in options ? byContent.get(contentOf(one)) ?? one : one);
+    const numberedOne = key in options ? byContent.get(contentOf(one)) : undefined;
+    special.set(key, numberedOne ?? likeDefault(one, defaults.special?.[role]));
   }
   // A model's own: other keys that end so, and named ones.
   const named = Object.assign(
@@ -140,10 +141,10 @@ function numberedTokens(files: SettingsFiles, options: Record<string, unknown>, 
       options[key] = isObject(value) && "content" in value ? { ...value, special: true } : value;
     }
     const extra = Array.isArray(options.extra_special_tokens) ? options.extra_special_tokens : [];
-    const special = new Set(
-      [...roles.map((role) => options[`${role}_token`]), ...extra]
-        .flatMap((token) => token == null ? [] : contentOf(read(token, "special_tokens_map.json"))),
-    );
+    // Transformers does not look into the tokens that tokenizer_config.json spells out.
+    const plain = [...roles.map((role) => options[`${role}_token`]), ...extra]
+      .filter((token) => typeof token === "string" || isObject(token) && !("__type" in token));
+    const special = new Set(plain.map((token) => contentOf(read(token, "special_tokens_map.json"))));
     for (const [content, id] of Object.entries(files.addedTokens ?? {})) {
       numbered.set(id as number, addedToken({ content, special: special.has(content) }));
     }
@@ -169,6 +170,11 @@ export function tokensToAdd(settings: TokenizerSettings, isAdded: (token: string
   return [...settings.numbered, ...others.map(flagged)].map((token) =>
     named.has(token.content) ? { ...token, special: true } : token
   );
+}
+
+/** A token of which only the text is said is matched as the class's own. */
+function likeDefault(token: SpecialToken, byDefault: SpecialToken | undefined): SpecialToken {
+  return typeof token === "string" && typeof byDefault === "object" ? { ...byDefault, content: token } : token;
 }
 
 /** A special token's text. */
