@@ -1,6 +1,7 @@
 // The normalisers of a tokenizer.json, as the Rust library has them: functions from text to text.
 import { ReplaceNormalizer } from "@huggingface/tokenizers";
 import { type Component, type Fail, lookUp } from "./definition.ts";
+import { compatible, composed, controls, inRust, marks, nonspacing } from "./_unicode_tables.ts";
 import { byteCharacters } from "./_byte_characters.ts";
 import { precompiled } from "./precompiled.ts";
 
@@ -17,7 +18,23 @@ export function makeNormalizer(part: Component, fail: Fail): Normalize {
   return lookUp(types, part, "normalizer", fail)(part, fail);
 }
 
-const unicode = ({ type }: Component): Normalize => (text) => text.normalize(type);
+/** The characters that a form of Unicode's leaves as they are. */
+const left: Readonly<Record<string, string>> = {
+  NFD: composed[0],
+  NFKC: compatible[0],
+  NFKD: composed[0] + compatible[0],
+};
+
+function unicode({ type }: Component): Normalize {
+  if (!left[type]) return (text) => text.normalize(type);
+  const kept = new RegExp(`([${left[type]}])`, "v");
+  return (text) => text.split(kept).map((part, i) => i % 2 === 0 ? part.normalize(type) : part).join("");
+}
+
+const decompose = unicode({ type: "NFD" });
+const nonspacingMarks = new RegExp(inRust("\\p{Mn}", nonspacing), "gv");
+const allMarks = new RegExp(inRust("\\p{M}", marks), "gv");
+const controlCharacters = new RegExp(`(?![\\t\\n\\r])${inRust("\\p{Cc}\\p{Cf}\\p{Co}\\ufffd", controls)}`, "gv");
 
 const types: Readonly<Record<string, (part: Component, fail: Fail) => Normalize>> = {
   NFC: unicode,
@@ -40,7 +57,7 @@ const types: Readonly<Record<string, (part: Component, fail: Fail) => Normalize>
     if (strip_left) text = text.replace(/^\p{White_Space}+/u, "");
     return strip_right ? text.replace(/(?<!\p{White_Space})\p{White_Space}+$/u, "") : text;
   },
-  StripAccents: () => (text) => text.replace(/\p{M}/gu, ""),
+  StripAccents: () => (text) => text.replace(allMarks, ""),
 };
 
 /** The engine translates the regular expression; its replacement would be read as a pattern by JavaScript. */
@@ -66,11 +83,9 @@ const ideographs =
 
 function bert({ clean_text, handle_chinese_chars, strip_accents, lowercase: lower }: Component): Normalize {
   return (text) => {
-    if (clean_text) {
-      text = text.replace(/(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}\ufffd]/gu, "").replace(/\p{White_Space}/gu, " ");
-    }
+    if (clean_text) text = text.replace(controlCharacters, "").replace(/\p{White_Space}/gu, " ");
     if (handle_chinese_chars) text = text.replace(ideographs, " $& ");
-    if (strip_accents ?? lower) text = text.normalize("NFD").replace(/\p{Mn}/gu, "");
+    if (strip_accents ?? lower) text = decompose(text).replace(nonspacingMarks, "");
     return lower ? lowercase(text) : text;
   };
 }

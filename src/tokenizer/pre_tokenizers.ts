@@ -2,6 +2,7 @@
 import { SplitPreTokenizer } from "@huggingface/tokenizers";
 import { byteCharacters } from "./_byte_characters.ts";
 import { type SplitBehavior, splitText } from "./_split.ts";
+import { inRust, numbers, punctuation as differences } from "./_unicode_tables.ts";
 import { type Component, type Fail, lookUp } from "./definition.ts";
 
 /**
@@ -23,19 +24,19 @@ export function makePreTokenizer(part: Component, fail: Fail): PreTokenize {
 
 /** White space and words as Unicode has them: JavaScript's `\s` lacks U+0085 and knows U+FEFF, its `\w` is ASCII's. */
 const word = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}";
-const punctuation = "\\p{P}\\u0021-\\u002f\\u003a-\\u0040\\u005b-\\u0060\\u007b-\\u007e";
+const punctuation = inRust("\\p{P}\\u0021-\\u002f\\u003a-\\u0040\\u005b-\\u0060\\u007b-\\u007e", differences);
+const number = new RegExp(inRust("\\p{N}", numbers), "gv");
 const matches = (pattern: RegExp): PreTokenize => (text) => text.match(pattern) ?? [];
 
 const types: Readonly<Record<string, (part: Component, fail: Fail) => PreTokenize>> = {
-  BertPreTokenizer: () => matches(new RegExp(`[^\\p{White_Space}${punctuation}]+|[${punctuation}]`, "gu")),
+  BertPreTokenizer: () => matches(new RegExp(`[^\\p{White_Space}${punctuation}]+|${punctuation}`, "gv")),
   ByteLevel: byteLevel,
   CharDelimiterSplit: ({ delimiter }) => (text) => text.split(delimiter as string).filter((piece) => piece !== ""),
-  Digits: ({ individual_digits }) => (text) =>
-    splitText(text, /\p{N}/gu, individual_digits ? "Isolated" : "Contiguous"),
+  Digits: ({ individual_digits }) => (text) => splitText(text, number, individual_digits ? "Isolated" : "Contiguous"),
   FixedLength: ({ length }) => matches(new RegExp(`[^]{1,${length}}`, "gu")),
   Metaspace: metaspace,
   Punctuation: ({ behavior = "Isolated" }) => {
-    const pattern = new RegExp(`[${punctuation}]`, "gu");
+    const pattern = new RegExp(punctuation, "gv");
     return (text) => splitText(text, pattern, behavior as SplitBehavior);
   },
   Sequence: ({ pretokenizers }, fail) => sequence(pretokenizers as Component[], fail),
