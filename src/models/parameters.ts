@@ -22,7 +22,9 @@ export function declaredParameters(architecture: Architecture): Map<string, Decl
   const { encoder, decoder } = architecture;
   const declared = new Map<string, DeclaredParameter>();
   const collect = (parameters: ReadonlyMap<string, { shape: readonly (number | string)[] }>, used: boolean) => {
-    for (const [name, { shape }] of parameters) declared.set(name, { shape: shape as number[], used });
+    for (const [name, { shape }] of parameters) {
+      if (!declared.has(name)) declared.set(name, { shape: shape as number[], used });
+    }
   };
   collect(buildForward(architecture, { size: encoder.imageSize }).parameters, true);
   const builder = new GraphBuilder("unused");
