@@ -127,6 +127,8 @@ Deno.test("ffi keeps one copy of weights that two programs read from a file", as
   const before = Deno.memoryUsage().rss;
   using one = await runner(backend, weights, files, ["large"], x);
   const expected = await one();
+  const packed = Deno.memoryUsage().rss - before;
+  assert(packed < 1.3 * bytes, `${packed / megabyte} MB for a packed copy of ${bytes / megabyte} MB of weights`);
   using two = await runner(backend, weights, files, ["large"], x);
   assertClose(await two(), expected, 1e-6, "the second program");
   assertClose(await one(), expected, 1e-6, "the first program, compiled anew");

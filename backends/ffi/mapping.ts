@@ -10,12 +10,14 @@ const symbols = {
   close: { parameters: ["i32"], result: "i32" },
   // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
   mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
+  // int madvise(void *addr, size_t length, int advice)
+  madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
   // int munmap(void *addr, size_t length)
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** PROT_READ and MAP_SHARED of sys/mman.h, and MAP_FAILED. */
-const [readable, shared, failed] = [1, 1, 2n ** 64n - 1n];
+/** PROT_READ, MAP_SHARED and MADV_DONTNEED of sys/mman.h, and MAP_FAILED. */
+const [readable, shared, unneeded, failed] = [1, 1, 4, 2n ** 64n - 1n];
 
 /** A whole file in memory, which may only be read. */
 export class FileMapping implements Disposable {
@@ -69,6 +71,11 @@ export class FileMapping implements Disposable {
   /** The address of a byte of the file. */
   at(offset: number): Deno.PointerObject {
     return Deno.UnsafePointer.offset(this.#address, offset)!;
+  }
+
+  /** Let go of the pages that are in memory; one that is touched again is read again, mostly from the system's cache. */
+  letGo(): void {
+    this.#library.symbols.madvise(this.#address, this.#length, unneeded);
   }
 
   /** Unmap the file; no address of it may be used any more. */

@@ -128,9 +128,10 @@ class FfiBackend implements Backend {
       }
     }
     weights.checkFiles(fromFile);
-    // A session that makes no copy of its own reads the file's pages through one mapping that all sessions share.
-    const mapped = packed ? [] : [...fromFile].map((name) => [`parameter:${name}`, weights.mapped(name)] as const);
-    const session = await this.#createSession(model.bytes, graph.name, { folder: weights.folder, packed, mapped });
+    // Sessions read the file's pages through one mapping that all share; without mmap each reads the file by itself.
+    const mapped = [...fromFile].map((name) => [`parameter:${name}`, weights.mapped(name)] as const);
+    const create = () => this.#createSession(model.bytes, graph.name, { folder: weights.folder, packed, mapped });
+    const session = packed ? await weights.lettingGo(create) : await create();
     try {
       weights.checkFiles(fromFile);
     } catch (error) {

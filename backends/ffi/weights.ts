@@ -1,5 +1,6 @@
 // A model's parameters as they are stored, [out, in] as torch.nn.Linear has them: left in their file where they lie there
-// as float32, of which a session makes a packed copy or which several sessions read; else held once in memory.
+// as float32, of which a session makes a packed copy or which several sessions read, through one mapping of the file; else
+// held once in memory.
 import { BackendError, ShapeError } from "../../src/errors.ts";
 import type { OpenOptions, ParameterSource, Weights } from "../../src/graph/mod.ts";
 import { isFloat, Tensor, toFloat32 } from "../../src/tensor/mod.ts";
@@ -17,6 +18,9 @@ export interface Reader {
   /** Compile anew, since parameters are elsewhere or another program is about to read them too. */
   reload(pack: boolean): Promise<void>;
 }
+
+/** How often mapped pages are let go of: some MB are read in between. */
+const pageMilliseconds = 5;
 
 /** A folder and a file in it. */
 function splitPath(path: string): [folder: string, file: string] {
@@ -101,6 +105,20 @@ export class FfiWeights implements Weights {
     const done = this.#compiling.then(work);
     this.#compiling = done.catch(() => {});
     return done;
+  }
+
+  /** Do work that reads mapped files once: their pages are let go of meanwhile, and do not add to what it makes of them. */
+  async lettingGo<T>(work: () => Promise<T>): Promise<T> {
+    const letGo = () => {
+      for (const mapping of [...this.#mappings.values()].flat()) mapping?.letGo();
+    };
+    const timer = setInterval(letGo, pageMilliseconds);
+    try {
+      return await work();
+    } finally {
+      clearInterval(timer);
+      letGo();
+    }
   }
 
   /** @throws If a file that parameters lie in is no longer the one that was opened. */
