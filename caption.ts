@@ -5,7 +5,7 @@
  * @module
  */
 import { parseOptions } from "./src/cli/options.ts";
-import { Console } from "./src/cli/console.ts";
+import { Console, OutputError } from "./src/cli/console.ts";
 import { help, version } from "./src/cli/usage.ts";
 
 /**
@@ -22,8 +22,14 @@ export async function main(args: readonly string[]): Promise<number> {
     console.complain("--help lists what the command takes");
     return 2;
   }
-  if (options.help) return console.print(help) ? 0 : 1;
-  if (options.version) return console.print(`limner ${await version()}\n`) ? 0 : 1;
+  try {
+    if (options.help) return console.print(help) ? 0 : 1;
+    if (options.version) return console.print(`limner ${await version()}\n`) ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof OutputError)) throw error;
+    console.complain(error.message);
+    return 1;
+  }
   const { readPictures } = await import("./src/cli/read_pictures.ts");
   return await readPictures(options, console);
 }

@@ -172,14 +172,16 @@ Deno.test({
   name: "caption.ts says that it cannot write where the disk is full",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const command = `"$0" run -A --quiet caption.ts ${line} >/dev/full; echo "$?"`;
-    const { stdout, stderr } = await new Deno.Command("bash", {
-      args: ["-c", command, Deno.execPath()],
-      cwd: root,
-      stdin: "null",
-    }).output();
-    assertEquals(new TextDecoder().decode(stdout), "1\n");
-    assertMatch(new TextDecoder().decode(stderr), /^caption: Could not write to standard output: [^\n]+\n$/);
+    for (const args of [line, `--stream ${line} ${line}`, "--help"]) {
+      const command = `"$0" run -A --quiet caption.ts ${args} >/dev/full; echo "$?"`;
+      const { stdout, stderr } = await new Deno.Command("bash", {
+        args: ["-c", command, Deno.execPath()],
+        cwd: root,
+        stdin: "null",
+      }).output();
+      assertEquals(new TextDecoder().decode(stdout), "1\n");
+      assertMatch(new TextDecoder().decode(stderr), /^caption: Could not write to standard output: [^\n]+\n$/);
+    }
   },
 });
 
