@@ -12,7 +12,18 @@ interface Golden {
   special_ids: Record<string, number | null>;
   all_special_ids: number[];
   clean_up_tokenization_spaces_default: boolean;
-  encode: ({ text: string; ids: number[]; ids_no_special: number[]; tokens: string[] } & Decodings)[];
+  /** Added tokens and language codes with their ids. */
+  added_tokens?: Record<string, number>;
+  lang_code_to_id?: Record<string, number>;
+  encode: ({
+    text: string;
+    ids: number[];
+    ids_no_special: number[];
+    tokens: string[];
+    /** What sentencepiece itself makes of the text. */
+    spm_pieces?: string[];
+    spm_ids_plus_offset?: number[];
+  } & Decodings)[];
   decode_random_ids: ({ ids: number[] } & Decodings)[];
   batch_decode: { ids: number[][]; texts_skip1: string[]; texts_skip0: string[] };
   single_token_decode?: string[];
@@ -36,7 +47,7 @@ function assertDecodings(tokenizer: Tokenizer, ids: number[], golden: Decodings)
 }
 
 for (const { name } of Deno.readDirSync(folder)) {
-  if (name.endsWith("_real")) continue; // their vocabularies are other packages
+  if (name.endsWith("_real")) continue; // their vocabularies are other packages': scripts/check_tokenizers.py
   const golden: Golden = JSON.parse(Deno.readTextFileSync(new URL(`${name}/golden.json`, folder)));
   const load = () => AutoTokenizer.fromPretrained(new URL(`${name}/`, folder));
 
@@ -48,16 +59,21 @@ for (const { name } of Deno.readDirSync(folder)) {
       (tokenizer as unknown as Record<string, number | undefined>)[`${role}TokenId`] ?? null
     );
     assertEquals(ids, Object.values(golden.special_ids));
+    for (const [token, id] of Object.entries({ ...golden.added_tokens, ...golden.lang_code_to_id })) {
+      assertEquals(tokenizer.tokenToId(token), id, token);
+    }
   });
 
   Deno.test(`${name}: encode() gives Python's ids and tokens`, async () => {
     const tokenizer = await load();
-    for (const { text, ids, ids_no_special, tokens } of golden.encode) {
+    for (const { text, ids, ids_no_special, tokens, spm_pieces, spm_ids_plus_offset } of golden.encode) {
       const encoding = tokenizer.encode(text);
       assertEquals(encoding.inputIds, ids, JSON.stringify(text));
       assertEquals(encoding.attentionMask, ids.map(() => 1));
       assertEquals(encoding.tokens, tokens, JSON.stringify(text));
       assertEquals(tokenizer.encode(text, { addSpecialTokens: false }).inputIds, ids_no_special, JSON.stringify(text));
+      const pieces = spm_pieces?.map((piece) => tokenizer.tokenToId(piece) ?? tokenizer.unkTokenId);
+      assertEquals(pieces, spm_ids_plus_offset, JSON.stringify(text));
     }
   });
 
