@@ -1,11 +1,7 @@
-// The two ends of a model: decoding and resizing a picture of 12 megapixels, and encoding 1 MB of text:
-// `deno run -A bench/image_bench.ts`. Where python3 has Pillow and tokenizers, their times in the same run stand beside.
+// Decoding and resizing a picture of 12 megapixels: `deno run -A bench/image_bench.ts`. Where python3 has Pillow, its
+// times in the same run stand beside.
 import encodeJpeg from "@jsquash/jpeg/encode.js";
 import { RawImage, readImage, resize } from "../src/image/mod.ts";
-import { AutoTokenizer } from "../src/tokenizer/mod.ts";
-
-const tokenizers = ["gpt2_bpe", "bert_uncased", "xlmr_spm"] as const;
-const fixtures = new URL("../tests/fixtures/tokenizers/", import.meta.url);
 
 /** A soft picture with fine noise, the same each time. */
 function picture(width: number, height: number): RawImage {
@@ -33,21 +29,16 @@ async function best(work: () => unknown, rounds = 7): Promise<number> {
 const python = `
 import io, json, sys, time
 from PIL import Image
-from tokenizers import Tokenizer
-folder, fixtures, *names = sys.argv[1:]
+folder, = sys.argv[1:]
 def best(work, rounds=7):
     times = []
     for _ in range(rounds):
         began = time.perf_counter(); work(); times.append(time.perf_counter() - began)
     return min(times) * 1000
 data = open(folder + "/picture.jpg", "rb").read()
-text = open(folder + "/text.txt").read()
 image = Image.open(io.BytesIO(data)).convert("RGB")
 times = [best(lambda: Image.open(io.BytesIO(data)).load())]
 times += [best(lambda: image.resize((224, 224), filter)) for filter in (2, 3, 1)]
-for name in names:
-    tokenizer = Tokenizer.from_file(fixtures + name + "/tokenizer.json")
-    times.append(best(lambda: tokenizer.encode(text), 3))
 print(json.dumps(times))
 `;
 
@@ -60,22 +51,12 @@ try {
   }
   const file = new Uint8Array(await encodeJpeg(rgba, { quality: 85 }));
   await Deno.writeFile(`${folder}/picture.jpg`, file);
-  const readme = (await Deno.readTextFile(new URL("./image_bench.ts", import.meta.url))).replaceAll(
-    /[^A-Za-z.,;]+/g,
-    " ",
-  );
-  const text = readme.repeat(Math.ceil(1e6 / readme.length)).slice(0, 1e6);
-  await Deno.writeTextFile(`${folder}/text.txt`, text);
 
   const image = await readImage(file);
   const ours = [await best(() => readImage(file))];
   for (const filter of [2, 3, 1] as const) ours.push(await best(() => resize(image, 224, 224, filter)));
-  for (const name of tokenizers) {
-    const tokenizer = await AutoTokenizer.fromPretrained(new URL(`${name}/`, fixtures));
-    ours.push(await best(() => tokenizer.encode(text), 3));
-  }
   const command = new Deno.Command("python3", {
-    args: ["-c", python, folder, fixtures.pathname, ...tokenizers],
+    args: ["-c", python, folder],
     stderr: "null",
   });
   const output = await command.output().catch(() => undefined);
@@ -83,7 +64,6 @@ try {
   const names = [
     "decode_jpeg_12mp",
     ...["bilinear", "bicubic", "lanczos"].map((filter) => `resize_12mp_to_224_${filter}`),
-    ...tokenizers.map((name) => `encode_1mb_${name}`),
   ];
   console.log(`${"case".padEnd(30)}${"Limner, ms".padStart(12)}${"Python, ms".padStart(12)}${"ratio".padStart(8)}`);
   names.forEach((name, i) => {
