@@ -6,8 +6,6 @@ import { FormatError } from "../errors.ts";
 export interface SentencePieceModel {
   /** Pieces with their scores and kinds (1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte). */
   readonly pieces: readonly { readonly text: string; readonly score: number; readonly kind: number }[];
-  /** 1 Unigram, 2 BPE, 3 word, 4 character. */
-  readonly modelType: number;
   readonly characterMap: Uint8Array;
 }
 
@@ -59,7 +57,6 @@ export function readSentencePiece(bytes: Uint8Array, name: string): SentencePiec
   };
   const utf8 = new TextDecoder("utf-8", { fatal: true });
   const pieces: SentencePieceModel["pieces"][number][] = [];
-  let modelType = 1;
   let characterMap: Uint8Array = new Uint8Array();
   const message = (value: Uint8Array | number, visit: (field: number, value: Uint8Array | number) => void): void =>
     value instanceof Uint8Array ? readFields(value, fail, visit) : fail("a message is stored as a number");
@@ -76,10 +73,6 @@ export function readSentencePiece(bytes: Uint8Array, name: string): SentencePiec
         if (inner === 3) piece.kind = part as number;
       });
       pieces.push(piece);
-    } else if (field === 2) {
-      message(value, (inner, part) => {
-        if (inner === 3) modelType = part as number;
-      });
     } else if (field === 3) {
       message(value, (inner, part) => {
         if (inner === 2 && part instanceof Uint8Array) characterMap = part;
@@ -87,5 +80,5 @@ export function readSentencePiece(bytes: Uint8Array, name: string): SentencePiec
     }
   });
   if (pieces.length < 3) fail(`it has ${pieces.length} pieces, and at least 3 were expected`);
-  return { pieces, modelType, characterMap };
+  return { pieces, characterMap };
 }

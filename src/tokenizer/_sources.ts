@@ -112,10 +112,10 @@ function sentencePieceFile(model: SentencePieceModel, name: string): VocabularyF
     fallbackClass: "XLMRobertaTokenizer",
     pieces: added.map(({ text, kind }) => addedToken({ content: text, normalized: false, special: kind === control })),
     source({ fromPieces }, className, { token, options }) {
-      if (!fromPieces || model.modelType !== 1) {
+      // As in Transformers, a Unigram class takes the pieces and scores of a BPE model too.
+      if (!fromPieces) {
         throw new ConfigError(
-          `Could not build a ${className} from ${name}: the SentencePiece model is of type ${model.modelType}, and a class ` +
-            "that takes Unigram (1) was expected with such a one",
+          `Could not build a ${className} from ${name}: the class does not take a SentencePiece model`,
           "tokenizer_class",
         );
       }
