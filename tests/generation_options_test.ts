@@ -37,6 +37,8 @@ const refused: readonly (readonly [Record<string, unknown>, string])[] = [
   [{ maxNewTokens: 33 }, "the decoder has 32 positions"],
   [{ decoderStartTokenId: [1, 2, 3] }, "decoderStartTokenId = 1,2,3"],
   [{ decoderInputIds: [[1]] }, "there are 2 pictures, but decoderInputIds has 1 rows"],
+  [{ suppressTokens: Array.from({ length: 100 }, (_, id) => id) }, "suppressTokens forbids every token"],
+  [{ numBeams: 1e9 }, "2000000000 rows (numBeams 1000000000"],
   // Values that are none.
   [{ maxNewTokens: 0 }, "maxNewTokens = 0: expected a whole number, at least 1"],
   [{ maxNewTokens: NaN }, "maxNewTokens = NaN"],
@@ -48,6 +50,7 @@ const refused: readonly (readonly [Record<string, unknown>, string])[] = [
   [{ numBeams: 0 }, "numBeams = 0"],
   [{ doSample: 1 }, "doSample = 1: expected true or false"],
   [{ doSample: true, temperature: 0 }, "temperature = 0: expected a number above 0"],
+  [{ doSample: true, temperature: 1e-300 }, "temperature = 1e-300"],
   [{ doSample: true, temperature: Infinity }, "temperature = Infinity"],
   [{ doSample: true, topK: -1 }, "topK = -1"],
   [{ doSample: true, topP: 1.01 }, "topP = 1.01: expected a number from 0 to 1"],
@@ -82,6 +85,7 @@ const refused: readonly (readonly [Record<string, unknown>, string])[] = [
 
 Deno.test("generate() refuses by name what does not exist, contradicts, does nothing or is no value", () => {
   for (const [options, part] of refused) assertThrows(() => settled(hostile(options)), OptionError, part);
+  for (const options of [null, "x", []]) assertThrows(() => settled(options as never), OptionError, "expected options");
 });
 
 Deno.test("generate() throws what is wrong with its options before anything runs", async () => {
@@ -91,6 +95,15 @@ Deno.test("generate() throws what is wrong with its options before anything runs
   const runs = model.backend.counters.runs;
   await assertRejects(() => model.generate(white, { numBeams: 2, numReturnSequences: 3 }), OptionError, "2 beams");
   assertEquals(model.backend.counters.runs, runs);
+});
+
+Deno.test("a draw where rules forbid every token is an error", async () => {
+  const folder = new URL("fixtures/models/vit_bert/", import.meta.url);
+  await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend: "reference" });
+  const white = new Tensor("float32", [1, 3, 32, 32], new Float32Array(3 * 32 * 32).fill(1));
+  const forbidAll = (_: readonly number[], scores: Float32Array) => void scores.fill(-Infinity);
+  const draws = () => model.generate(white, { doSample: true, logitsProcessors: [forbidAll] });
+  await assertRejects(draws, OptionError, "the rules forbid every one");
 });
 
 Deno.test("null unsets what the model's files set, undefined leaves it", () => {

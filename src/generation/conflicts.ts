@@ -66,10 +66,12 @@ function checkMethod(settings: GenerationSettings, options: GenerateOptions): vo
   }
 }
 
-function checkTokens({ eosTokenIds, ...settings }: GenerationSettings): void {
+function checkTokens({ eosTokenIds, ...settings }: GenerationSettings, vocabulary: number): void {
+  const suppressed = new Set(settings.suppressTokens.filter((id) => id >= 0 && id < vocabulary));
+  if (suppressed.size === vocabulary) conflict("suppressTokens forbids every token");
   for (const option of ["forcedBosTokenId", "forcedEosTokenId"] as const) {
     const ids = settings[`${option}s`];
-    if (ids.length > 0 && ids.every((id) => settings.suppressTokens.includes(id))) {
+    if (ids.length > 0 && ids.every((id) => suppressed.has(id))) {
       conflict(`${option} is ${ids}, which suppressTokens forbids`);
     }
   }
@@ -95,10 +97,10 @@ export const isEnd = (word: readonly number[], ends: readonly number[]): boolean
 export function checkConflicts(
   settings: GenerationSettings & { readonly maxLength: number },
   options: GenerateOptions,
-  promptLength: number,
+  { promptLength, vocabularySize }: { promptLength: number; vocabularySize: number },
 ): void {
   checkMethod(settings, options);
-  checkTokens(settings);
+  checkTokens(settings, vocabularySize);
   const { minNewTokens, minLength, maxLength } = settings;
   const least = minNewTokens === undefined ? minLength : promptLength + minNewTokens;
   const option = minNewTokens === undefined ? "minLength" : "minNewTokens";

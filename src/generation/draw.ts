@@ -1,4 +1,5 @@
 // Taking a token from a row of scores on the host, as the programs of select.ts do it on the device.
+import { OptionError } from "../errors.ts";
 import { blocksOf } from "./select.ts";
 
 /** The first of the largest scores. */
@@ -13,6 +14,7 @@ export function best(scores: Float32Array): number {
  *
  * @param scores A score for each token; −∞ for those that may not be drawn.
  * @param noise Gumbel noise: of each block, and behind them of each place in a block.
+ * @throws {OptionError} If none may be drawn.
  */
 export function draw(scores: Float32Array, noise: Float32Array): number {
   const { blocks, width } = blocksOf(scores.length);
@@ -27,6 +29,7 @@ export function draw(scores: Float32Array, noise: Float32Array): number {
     const value = highest + Math.log(sum) + noise[block];
     if (value > most) [chosen, most] = [block, value];
   }
+  if (most === -Infinity) throw new OptionError("Cannot draw a token: the rules forbid every one");
   let [token, largest] = [chosen * width, -Infinity];
   for (let id = chosen * width; id < Math.min(scores.length, (chosen + 1) * width); id++) {
     const value = scores[id] + noise[blocks + id - chosen * width];

@@ -1,6 +1,7 @@
 // The settings of one generation, read from a person's options and, where these say nothing, from the model's own
 // settings. A table says what each may be.
 import { OptionError } from "../errors.ts";
+import { isRecord } from "../models/mod.ts";
 import { Tensor } from "../tensor/mod.ts";
 import type { GenerationConfig } from "./generation_config.ts";
 import type { GenerateOptions, StoppingCriterion, Streamer } from "./options.ts";
@@ -72,7 +73,7 @@ const modelRules: { readonly [K in keyof Required<ModelSettings>]: values.Rule<M
   numBeams: or(1, whole(1)),
   numReturnSequences: or(1, whole(1)),
   doSample: values.flag,
-  temperature: or(1, values.positive),
+  temperature: or(1, values.temperature),
   topH: values.positiveShare,
   topK: or(50, whole(0)),
   topP: or(1, values.share),
@@ -174,6 +175,7 @@ export function readSettings(
   options: GenerateOptions,
   vocabulary: number,
 ): GenerationSettings {
+  if (!isRecord(options)) throw new OptionError(`Cannot generate with ${values.show(options)}: expected options`);
   for (const option of Object.keys(options)) {
     if (optionsKnown.has(option)) continue;
     const list = [...optionsKnown].join(", ");

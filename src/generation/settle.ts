@@ -19,6 +19,9 @@ export interface Subject {
 /** How many tokens are added when nothing says so: the default of transformers.GenerationConfig. */
 const defaultNewTokens = 20;
 
+/** Beyond so many positions, of all rows together, a call is a mistake: no memory holds their keys and values. */
+const mostPositions = 2 ** 20;
+
 /**
  * Settle a generation.
  *
@@ -33,8 +36,9 @@ export function settle(model: GenerationConfig, options: GenerateOptions, subjec
   const promptLength = prompts[0].length;
   const maxLength = maxLengthOf(settings, options, subject, promptLength);
   const generation = { ...settings, prompts, maxLength, padTokenId: paddingOf(settings, subject) };
+  checkSize(generation, subject);
   checkSupported(model, generation);
-  checkConflicts(generation, options, promptLength);
+  checkConflicts(generation, options, { promptLength, vocabularySize: subject.vocabularySize });
   return generation;
 }
 
@@ -98,6 +102,15 @@ function maxLengthOf(
     );
   }
   return Math.min(asked, possible);
+}
+
+function checkSize({ numBeams, numReturnSequences, maxLength }: Generation, { batch }: Subject): void {
+  const rows = batch * Math.max(numBeams, numReturnSequences);
+  if (rows * maxLength <= mostPositions) return;
+  throw new OptionError(
+    `Cannot generate: ${rows} rows (numBeams ${numBeams}, numReturnSequences ${numReturnSequences}, pictures ${batch}) ` +
+      `of up to ${maxLength} tokens (maxNewTokens, maxLength) are more than ${mostPositions} positions`,
+  );
 }
 
 /** What fills rows behind their end; Transformers takes the first end token where nothing is set. */

@@ -36,6 +36,8 @@ export const whole = (least: number): Optional<number> =>
   number(`a whole number, at least ${least}`, (n) => Number.isSafeInteger(n) && n >= least);
 export const real: Optional<number> = number("a number", () => true);
 export const positive: Optional<number> = number("a number above 0", (n) => n > 0);
+/** What divides scores; by less they would not stay finite. */
+export const temperature: Optional<number> = number("a number above 0, at least 1e-20", (n) => n >= 1e-20);
 export const share: Optional<number> = number("a number from 0 to 1", (n) => n >= 0 && n <= 1);
 export const positiveShare: Optional<number> = number("a number above 0, at most 1", (n) => n > 0 && n <= 1);
 export const cutoff: Optional<number> = number("a number from 0, below 1", (n) => n >= 0 && n < 1);
