@@ -14,12 +14,8 @@ import {
   type PrimitiveName,
   type Reduction,
 } from "../../src/operators/mod.ts";
-import {
-  broadcastAttentionKernel,
-  canBroadcast,
-  queryAttentionKernel,
-  splitAttentionKernel,
-} from "./kernels/attention.ts";
+import { queryAttentionKernel, splitAttentionKernel } from "./kernels/attention.ts";
+import { broadcastAttentionKernel, canBroadcast } from "./kernels/attention_broadcast.ts";
 import { copyKernel, fillKernel, gatherKernel, rangeKernel, scatterAddKernel } from "./kernels/movement.ts";
 import {
   type Combination,

@@ -1,0 +1,125 @@
+// What the kernels of attention share: where their operands' elements lie, which keys a query sees, and its scores.
+import type { Dimension } from "../../../src/graph/mod.ts";
+import { isMultiple, type View } from "../view.ts";
+import { Shader } from "./shader.ts";
+
+/** The operands of an attention; the last axis of query, key, value and target is in a row. */
+export interface AttentionOperands {
+  /** Shape [rows, H, T, D]. */
+  readonly query: View;
+  /** Shape [batch, H, S, D]. */
+  readonly key: View;
+  /** Shape [batch, H, S, E]. */
+  readonly value: View;
+  /** Shape [rows, H, T, S] by strides; `shared` where its first axis is batch. */
+  readonly mask?: { readonly view: View; readonly shared: boolean };
+  readonly beams: Dimension;
+  /** The keys in use. */
+  readonly length: Dimension;
+  readonly causal: boolean;
+  readonly scale: number;
+  /** Shape [rows, H, T, E]. */
+  readonly target: View;
+}
+
+/** What all kernels share. */
+export interface AttentionParts {
+  readonly shader: Shader;
+  readonly wide: boolean;
+  /** Vectors (or numbers) of a query and of a value. */
+  readonly counts: readonly [query: number, value: number];
+  readonly type: "vec4f" | "f32";
+  readonly buffers: Readonly<Record<"query" | "key" | "value" | "target", string>>;
+  /** The number T of queries, as an expression. */
+  readonly T: string;
+  /** Statements that declare `row`, `head`, `batch`, `used`, `key_at` and `value_at` from `line`, row · H + head. */
+  readonly ofLine: string;
+  /** Statements that declare, each with a suffix, `limit`, `blind` and the places of query `t`, which ends with it too. */
+  readonly ofQuery: (suffix: string) => string;
+  /** The steps between keys and between values. */
+  readonly steps: readonly string[];
+  /** The score of key `s` from its product. */
+  readonly score: (product: string, s: string, suffix: string) => string;
+}
+
+/** Begin a kernel; heads are read in vectors of 4 where all places allow it. */
+export function prepareParts(operands: AttentionOperands, label: string): AttentionParts {
+  const { query, key, value, target, mask, beams, length, causal, scale } = operands;
+  const shader = new Shader(label);
+  const [D, E] = [query.shape[3] as number, value.shape[3] as number];
+  const wide = readsInFours(operands);
+  const type = wide ? "vec4f" : "f32";
+  const buffers = {
+    query: shader.read(query.storage, type),
+    key: shader.read(key.storage, type),
+    value: shader.read(value.storage, type),
+    target: shader.write(target.storage, type),
+  };
+  const [H, T, each, used, factor] = [query.shape[1], query.shape[2], beams, length].map((d) => shader.parameter(d))
+    .concat(shader.float(scale));
+  const divided = wide ? " / 4u" : "";
+  const place = (view: View, first: string) => {
+    const [row, head, step] = view.strides.map((d) => shader.parameter(d));
+    const offset = shader.parameter(view.offset);
+    const start = `${offset} + ${first} * ${row} + head * ${head}`;
+    return (position?: string) => `(${start}${position ? ` + ${position} * ${step}` : ""})${divided}`;
+  };
+  const places = {
+    query: place(query, "row"),
+    key: place(key, "batch"),
+    value: place(value, "batch"),
+    target: place(target, "row"),
+  };
+  const masks = mask && {
+    buffer: shader.read(mask.view.storage, "f32"),
+    strides: mask.view.strides.map((d) => shader.parameter(d)),
+    offset: shader.parameter(mask.view.offset),
+    first: mask.shared ? "batch" : "row",
+  };
+  return {
+    shader,
+    wide,
+    type,
+    buffers,
+    counts: wide ? [D / 4, E / 4] : [D, E],
+    T,
+    ofLine: `let head = line % ${H};
+  let row = line / ${H};
+  let batch = row / ${each};
+  let used = ${used};
+  let key_at = ${places.key()};
+  let value_at = ${places.value()};`,
+    ofQuery: (n) => {
+      const lines = [`let query_at${n} = ${places.query(`t${n}`)};`, `let target_at${n} = ${places.target(`t${n}`)};`];
+      // A query before all keys sees none: all are hidden alike.
+      if (causal) {
+        lines.push(`let seen${n} = i32(used) - i32(${T}) + i32(t${n}) + 1;`, `let blind${n} = seen${n} <= 0;`);
+        lines.push(`let limit${n} = select(u32(max(seen${n}, 0)), used, blind${n});`);
+      } else lines.push(`let limit${n} = used;`);
+      if (masks) {
+        const { offset, first, strides: [row, head, query] } = masks;
+        lines.push(`let mask_at${n} = ${offset} + ${first} * ${row} + head * ${head} + t${n} * ${query};`);
+      }
+      return lines.join("\n  ");
+    },
+    steps: [key, value].map(({ strides }) => `(${shader.parameter(strides[2])}${divided})`),
+    score: (product, s, n) => {
+      const own = `${product} * ${factor}`;
+      const masked = masks ? `(${own} + ${masks.buffer}[mask_at${n} + ${s} * ${masks.strides[3]}])` : own;
+      return causal ? `select(${masked}, -1e30, blind${n})` : masked;
+    },
+  };
+}
+
+/** Whether all places are multiples of 4. */
+export function readsInFours({ query, key, value, target }: AttentionOperands): boolean {
+  return [query, key, value, target].every(({ shape, strides, offset }) =>
+    isMultiple(shape[3], 4) && isMultiple(offset, 4) && strides.every((s, axis) => axis === 3 || isMultiple(s, 4))
+  );
+}
+
+/** The numbers below n. */
+export const upTo = (n: number): number[] => [...Array(n).keys()];
+
+/** Below every score; not −∞, so that differences stay numbers. */
+export const lowest = "-3.4028234e38";
