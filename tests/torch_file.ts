@@ -61,6 +61,8 @@ export interface TestEntry {
   method?: number;
   offset?: number;
   extra?: Uint8Array;
+  /** Begin the data at a multiple of this, as torch.save does with 64, by a field of padding before it. */
+  align?: number;
 }
 
 /** Fields of a zip file's end that override what would be right. */
@@ -74,6 +76,11 @@ export interface TestEnd {
 
 /** A zip archive. */
 export function zip(entries: TestEntry[], end: TestEnd = {}): Uint8Array<ArrayBuffer> {
+  return concat(zipPieces(entries, end));
+}
+
+/** A zip archive in pieces, so that a large one need not be joined in memory. */
+export function zipPieces(entries: TestEntry[], end: TestEnd = {}): Uint8Array[] {
   const body: Uint8Array[] = [], directory: Uint8Array[] = [];
   let at = 0;
   for (const entry of entries) {
@@ -86,6 +93,7 @@ export function zip(entries: TestEntry[], end: TestEnd = {}): Uint8Array<ArrayBu
       little(entry.size ?? entry.data.length, 4),
     );
     const flags = little(entry.flags ?? 0, 2);
+    const { align = 1 } = entry, padding = align === 1 ? 0 : 4 + (2 * align - (at + 34 + local.length) % align) % align;
     const header = bytes(
       "PK\x03\x04",
       little(20, 2),
@@ -94,8 +102,9 @@ export function zip(entries: TestEntry[], end: TestEnd = {}): Uint8Array<ArrayBu
       little(0, 4),
       facts,
       little(local.length, 2),
-      little(0, 2),
+      little(padding, 2),
       local,
+      padding === 0 ? "" : ["FB", little(padding - 4, 2), "Z".repeat(padding - 4)],
     );
     const lengths = [little(name.length, 2), little(extra.length, 2), little(0, 10)];
     const offset = little(entry.offset ?? at, 4);
@@ -118,7 +127,7 @@ export function zip(entries: TestEntry[], end: TestEnd = {}): Uint8Array<ArrayBu
     little(end.comment?.length ?? 0, 2),
     end.comment ?? "",
   );
-  return concat([...body, ...directory, last]);
+  return [...body, ...directory, last];
 }
 
 /** A checkpoint in the zip form: a pickle of a value and storages by key. */
@@ -140,15 +149,24 @@ export function torchLegacy(
   storages: [key: string, count: number, data: Uint8Array][],
   head: { magic?: Bytes; version?: Bytes; system?: Bytes; keys?: Bytes } = {},
 ): Uint8Array<ArrayBuffer> {
+  return concat(torchLegacyPieces(value, storages, head));
+}
+
+/** A checkpoint in the legacy form, in pieces. */
+export function torchLegacyPieces(
+  value: Bytes,
+  storages: [key: string, count: number, data: Uint8Array][],
+  head: { magic?: Bytes; version?: Bytes; system?: Bytes; keys?: Bytes } = {},
+): Uint8Array[] {
   const magic = head.magic ?? ["\x8a\x0a", little(0x1950a86a20f9469cfc6cn, 10)];
-  return concat([
+  return [
     pickle(magic),
     pickle(head.version ?? op.int(1001)),
     pickle(head.system ?? op.dict([op.string("little_endian"), "\x88"])),
     pickle(value),
     pickle(head.keys ?? ["](", storages.map(([key]) => op.string(key)), "e"]),
     ...storages.flatMap(([, count, data]) => [little(count, 8), data]),
-  ]);
+  ];
 }
 
 /** Join arrays. */

@@ -1,0 +1,179 @@
+// How long it takes to load a model, and how much memory: `deno run -A bench/load_bench.ts [ffi] [webgpu] [python]`, on Linux.
+// ViT-B/16 with GPT-2 small (239 million random parameters) in each format, in a process of its own: from the files to the
+// first token. It writes 5 GB to the temporary folder. Where `python3` (or $PYTHON) has PyTorch, it reads the files beside.
+// To reach: peak memory 1.2 times the weights as float32 and 100 MB; a .bin in 1.5 times the time of safetensors.
+import {
+  type BackendName,
+  defaultConfig,
+  loadBackend,
+  Tensor,
+  VisionEncoderDecoderConfig,
+  VisionEncoderDecoderModel,
+} from "../mod.ts";
+import { openCheckpoint, type TensorSource, writeCheckpoint } from "../src/checkpoint/mod.ts";
+import { openRepository } from "../src/hub/mod.ts";
+import { bytesPerElement } from "../src/tensor/mod.ts";
+import { type Bytes, op, pickle, torchLegacyPieces, zipPieces } from "../tests/torch_file.ts";
+
+interface Cost {
+  /** To the model, and to its first token, in ms. */
+  load: number;
+  first: number;
+  /** Bytes beyond what the process and its backend had before. */
+  peak: number;
+}
+
+const memory = (field: "VmHWM" | "VmRSS") =>
+  1024 * Number(RegExp(`${field}:\\s+(\\d+)`).exec(Deno.readTextFileSync("/proc/self/status"))![1]);
+
+/** What a child does: load one model and decode one token. */
+async function measure(name: BackendName, folder: string): Promise<Cost> {
+  await using backend = await loadBackend(name);
+  const picture = new Tensor("float32", [1, 3, 224, 224], new Float32Array(3 * 224 * 224).fill(0.5));
+  const before = memory("VmRSS"), start = performance.now();
+  await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend });
+  const load = performance.now() - start;
+  await model.generate(picture, { maxNewTokens: 1 });
+  return { load, first: performance.now() - start, peak: memory("VmHWM") - before };
+}
+
+/** Write the same model in every format. @returns The formats' folders by name, and the parameters' number. */
+async function writeFormats(folder: string): Promise<{ formats: Map<string, string>; parameters: number }> {
+  const formats = new Map(
+    ["safetensors", "sharded", "float16", "bin_zip", "bin_legacy"].map((name) => [name, `${folder}/${name}`]),
+  );
+  const config = VisionEncoderDecoderConfig.fromEncoderDecoderConfigs(defaultConfig("vit"), defaultConfig("gpt2"), {
+    decoder_start_token_id: 50256,
+    pad_token_id: 50256,
+  });
+  {
+    await using model = await VisionEncoderDecoderModel.fromConfig(config, { backend: "reference" });
+    await model.savePretrained(formats.get("safetensors")!);
+  }
+  await using checkpoint = await openCheckpoint(await openRepository(formats.get("safetensors")!));
+  await writeCheckpoint(formats.get("sharded")!, checkpoint, { maxShardSize: "200MB" });
+  await writeCheckpoint(formats.get("float16")!, halved(checkpoint));
+  const names = [...checkpoint.parameters.keys()];
+  const data = await Promise.all(names.map((name) => checkpoint.read(name)));
+  const storages = data.map(({ data }) => new Uint8Array(data.buffer));
+  const value = op.dict(...data.map(({ shape, size }, i): [Bytes, Bytes] => {
+    const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
+    const [key, elements] = [op.string(String(i)), op.int(size)];
+    const [sizes, steps] = [op.tuple(...shape.map(op.int)), op.tuple(...strides.map(op.int))];
+    return [op.string(names[i]), op.tensor({ key, size: elements, view: "N", shape: sizes, strides: steps })];
+  }));
+  const entries = [
+    { name: "archive/data.pkl", data: pickle(value) },
+    ...storages.map((data, i) => ({ name: `archive/data/${i}`, data, align: 64 })),
+    { name: "archive/version", data: new TextEncoder().encode("3\n") },
+  ];
+  await writePieces(
+    formats.get("bin_zip")!,
+    zipPieces(entries),
+  );
+  const legacy = storages.map((bytes, i): [string, number, Uint8Array] => [String(i), data[i].size, bytes]);
+  await writePieces(formats.get("bin_legacy")!, torchLegacyPieces(value, legacy));
+  for (const target of formats.values()) {
+    await Deno.copyFile(`${formats.get("safetensors")!}/config.json`, `${target}/config.json`).catch(() => {});
+  }
+  return { formats, parameters: data.reduce((sum, { size }) => sum + size, 0) };
+}
+
+function halved(source: TensorSource): TensorSource {
+  return {
+    parameters: new Map([...source.parameters].map(([name, { shape }]) => [name, { dataType: "float16", shape }])),
+    read: async (name) => {
+      const { shape, data } = await source.read(name);
+      return new Tensor("float16", shape, Float16Array.from(data as Float32Array));
+    },
+  };
+}
+
+async function writePieces(folder: string, pieces: Uint8Array[]): Promise<void> {
+  await Deno.mkdir(folder);
+  using file = await Deno.create(`${folder}/pytorch_model.bin`);
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length;) at += await file.write(piece.subarray(at));
+  }
+}
+
+/** What Python takes to read a folder's weights into float32, in ms and bytes; undefined without PyTorch. */
+async function measurePython(folder: string): Promise<Cost | undefined> {
+  const program = `
+import glob, json, re, sys, time, torch, safetensors.torch
+memory = lambda field: 1024 * int(re.search(field + r":\\s+(\\d+)", open("/proc/self/status").read())[1])
+torch.zeros(1 << 20).sum()
+before, start, total = memory("VmRSS"), time.perf_counter(), 0.0
+for file in glob.glob(sys.argv[1] + "/*.safetensors") + glob.glob(sys.argv[1] + "/*.bin"):
+    read = safetensors.torch.load_file if file.endswith("rs") else lambda f: torch.load(f, weights_only=True)
+    for value in read(file).values():
+        total += float(value.float().sum())  # it maps files: their pages are read when they are used
+load = 1000 * (time.perf_counter() - start)
+print(json.dumps({"load": load, "first": load, "peak": memory("VmHWM") - before}))
+`;
+  return await run(Deno.env.get("PYTHON") ?? "python3", ["-c", program, folder]).catch(() => undefined);
+}
+
+async function run(command: string, args: string[]): Promise<Cost> {
+  const { stdout, stderr, success } = await new Deno.Command(command, { args }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!);
+}
+
+/** The median of three runs in time, the largest in memory; undefined where it cannot run. */
+async function thrice(measured: () => Promise<Cost | undefined>): Promise<Cost | undefined> {
+  const costs: Cost[] = [];
+  while (costs.length < 3) {
+    const cost = await measured();
+    if (!cost) return;
+    costs.push(cost);
+  }
+  const median = (of: (cost: Cost) => number) => costs.map(of).sort((a, b) => a - b)[1];
+  return {
+    load: median((cost) => cost.load),
+    first: median((cost) => cost.first),
+    peak: Math.max(...costs.map((cost) => cost.peak)),
+  };
+}
+
+function print(name: string, { load, first, peak }: Cost, weights: number, base: Cost): void {
+  const columns = [
+    `${load.toFixed(0)} ms`,
+    `${first.toFixed(0)} ms`,
+    `${(first / base.first).toFixed(2)} times`,
+    `${(peak / 1e6).toFixed(0)} MB`,
+    `${((peak - 100e6) / weights).toFixed(2)} times`,
+  ];
+  console.log([name.padEnd(26), ...columns.map((column) => column.padStart(12))].join(""));
+}
+
+async function main(columns: string[]): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "limner_load_" });
+  try {
+    const { formats, parameters } = await writeFormats(folder);
+    const weights = parameters * bytesPerElement("float32");
+    console.log(`ViT-B/16 and GPT-2 small: ${parameters} parameters, ${(weights / 1e6).toFixed(0)} MB as float32`);
+    console.log(
+      "case".padEnd(26) + ["load", "first token", "ratio", "peak", "peak-100 MB"].map((s) => s.padStart(12)).join(""),
+    );
+    const script = new URL(import.meta.url).pathname;
+    for (const name of columns) {
+      const measured = (folder: string) =>
+        name === "python"
+          ? measurePython(folder)
+          : run(Deno.execPath(), ["run", "-A", script, "--child", name, folder]);
+      let base: Cost | undefined;
+      for (const [format, folder] of formats) {
+        const cost = await thrice(() => measured(folder));
+        if (cost) print(`${name}_${format}`, cost, weights, base ??= cost);
+      }
+      if (!base) console.log(`${name}: not here`);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+if (Deno.args[0] === "--child") {
+  console.log(JSON.stringify(await measure(Deno.args[1] as BackendName, Deno.args[2])));
+} else await main(Deno.args.length > 0 ? Deno.args : ["ffi", "webgpu", "python"]);
