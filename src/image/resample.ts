@@ -149,14 +149,14 @@ function nearest(image: RawImage, width: number, height: number, [left, top, rig
     }
     return picked;
   };
-  const columns = pick(left, right, width, image.width);
+  const columns = pick(left, right, width, image.width).map((column) => column * channels);
   const rows = pick(top, bottom, height, image.height);
   const data = new Uint8Array(width * height * channels);
   let to = 0;
   for (const row of rows) {
+    const start = row * image.width * channels;
     for (let x = 0; x < width; x++) {
-      const from = (row * image.width + columns[x]) * channels;
-      for (let c = 0; c < channels; c++) data[to++] = source[from + c];
+      for (let from = start + columns[x], end = from + channels; from < end; from++) data[to++] = source[from];
     }
   }
   return new RawImage(data, width, height, channels);
