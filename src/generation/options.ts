@@ -22,7 +22,15 @@ export interface Timings {
   readonly tokens: number;
 }
 
-/** Options of `generate`, Hugging Face's in camelCase; undefined takes the model's setting, null unsets it. */
+/**
+ * Options of `generate`, Hugging Face's in camelCase; undefined takes the model's setting, null unsets it.
+ *
+ * An option that would do nothing is an error, where Transformers warns: those of sampling without `doSample`, and
+ * `lengthPenalty` and `earlyStopping` without beams. What the model's files say is let be there. Everything stays on the
+ * device but for the options that say that rows of scores are read, `outputScores`, and beams that are sampled.
+ *
+ * Where scores are exactly equal the first token is taken; Transformers' beams then take any of them.
+ */
 export interface GenerateOptions {
   /** The most tokens to add to the prompt; it wins over `maxLength`. @default 20 where neither is set */
   readonly maxNewTokens?: number | null;
@@ -40,19 +48,19 @@ export interface GenerateOptions {
   readonly doSample?: boolean | null;
   /** Divides the scores before drawing. @default 1 */
   readonly temperature?: number | null;
-  /** Draw from the likeliest tokens that together have this share of their entropy. */
+  /** Draw from the likeliest tokens that together have this share of their entropy. Rows are read from the device. */
   readonly topH?: number | null;
   /** Draw from this many of the likeliest tokens; 0 for all. @default 50 */
   readonly topK?: number | null;
-  /** Draw from the likeliest tokens that together have this probability. @default 1 */
+  /** Draw from the likeliest tokens that together have this probability. Rows are read from the device. @default 1 */
   readonly topP?: number | null;
-  /** Draw from tokens that have this share of the likeliest one's probability. */
+  /** Draw from tokens that have this share of the likeliest one's probability. Rows are read from the device. */
   readonly minP?: number | null;
-  /** Draw from the most typical tokens that together have this probability. @default 1 */
+  /** Draw from the most typical tokens that together have this probability. Rows are read from the device. @default 1 */
   readonly typicalP?: number | null;
-  /** Draw from tokens of at least this probability. @default 0 */
+  /** Draw from tokens of at least this probability. Rows are read from the device. @default 0 */
   readonly epsilonCutoff?: number | null;
-  /** As `epsilonCutoff`, lowered where the distribution is flat. @default 0 */
+  /** As `epsilonCutoff`, lowered where the distribution is flat. Rows are read from the device. @default 0 */
   readonly etaCutoff?: number | null;
   /** Divides the scores of tokens that a row has. Rows are read from the device. @default 1 */
   readonly repetitionPenalty?: number | null;
@@ -98,7 +106,7 @@ export interface GenerateOptions {
   readonly useCache?: boolean | null;
   /** Sampling with a seed repeats exactly: a whole number from 0 to 2^53 − 1. */
   readonly seed?: number | null;
-  /** Whether the scores of each step are wanted, as they are after all rules. @default false */
+  /** Whether the scores of each step are wanted, as they are after all rules. Rows are read from the device. @default false */
   readonly outputScores?: boolean;
   /** Whether the attentions to the picture are wanted. @default false */
   readonly outputAttentions?: boolean;

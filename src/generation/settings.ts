@@ -162,6 +162,14 @@ export const settingKeys: readonly string[] = Object.keys(modelRules).map((name)
 
 const optionsKnown = new Set([...Object.keys(modelRules), ...Object.keys(callRules)].map(optionOf));
 
+function checkKnown(options: GenerateOptions): void {
+  if (!isRecord(options)) throw new OptionError(`Cannot generate with ${values.show(options)}: expected options`);
+  const unknown = Object.keys(options).find((option) => !optionsKnown.has(option));
+  if (unknown === undefined) return;
+  const list = [...optionsKnown].join(", ");
+  throw new OptionError(`Cannot generate with the option "${unknown}": it does not exist; the options are ${list}`);
+}
+
 /**
  * Read the settings of a generation.
  *
@@ -175,12 +183,7 @@ export function readSettings(
   options: GenerateOptions,
   vocabulary: number,
 ): GenerationSettings {
-  if (!isRecord(options)) throw new OptionError(`Cannot generate with ${values.show(options)}: expected options`);
-  for (const option of Object.keys(options)) {
-    if (optionsKnown.has(option)) continue;
-    const list = [...optionsKnown].join(", ");
-    throw new OptionError(`Cannot generate with the option "${option}": it does not exist; the options are ${list}`);
-  }
+  checkKnown(options);
   const given = options as Readonly<Record<string, unknown>>;
   const read = <T>(setting: string, { unset, read, expected }: values.Rule<T>, ofModel: boolean): T => {
     const option = optionOf(setting);
