@@ -1,5 +1,12 @@
 // readImage() against Pillow's pixels, on damaged files and from every kind of source.
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { FormatError, HubError, LimnerError, OptionError } from "../src/errors.ts";
 import { RawImage, readImage } from "../src/image/mod.ts";
 import { orient } from "../src/image/transforms.ts";
@@ -90,6 +97,50 @@ Deno.test("readImage() says in one message what is wrong with a source", async (
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("readImage() refuses other kinds of files by their name", async () => {
+  const kinds = {
+    TIFF: "II*\0",
+    AVIF: "\0\0\0\x1cftypavif",
+    HEIC: "\0\0\0\x18ftypheic",
+    "JPEG XL": "\xff\n",
+    icon: "\0\0\x01\0",
+    SVG: '<?xml version="1.0"?>\n<!-- a -->\n<svg xmlns="x">',
+    PDF: "%PDF-1.7",
+    PNM: "P6\n3 2 255\n",
+  };
+  for (const [kind, beginning] of Object.entries(kinds)) {
+    const bytes = Uint8Array.from(beginning, (character) => character.charCodeAt(0));
+    const expected = `it is a file of kind ${kind}, and a PNG, JPEG, GIF, WebP or BMP was expected`;
+    await assertRejects(() => readImage(bytes, { name: "x.png" }), FormatError, expected);
+  }
+});
+
+Deno.test("readImage() ends with the signal's reason, from a source that is silent too", async () => {
+  const silent = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(new Uint8Array(9)) });
+  const reason = new Error("enough");
+  const controller = new AbortController();
+  const reading = readImage(silent, { signal: controller.signal });
+  controller.abort(reason);
+  assertStrictEquals(await reading.catch((error) => error), reason);
+});
+
+Deno.test("readImage() answers a file that is cut anywhere with an error, not with a part of the picture", async () => {
+  for (const file of ["inputs/gray2bit.png", "inputs/exif6.jpg", "formats/offset.gif", "formats/lossy.webp"]) {
+    const whole = Deno.readFileSync(new URL(`./fixtures/images/${file}`, import.meta.url));
+    // A GIF's last byte says only that no other frame follows.
+    for (let length = 0; length < whole.length - 1; length++) {
+      await assertRejects(() => readImage(whole.subarray(0, length)), FormatError);
+    }
+  }
+});
+
+Deno.test("readImage() refuses a WebP frame that is larger than the canvas, before memory is taken", async () => {
+  const bytes = Deno.readFileSync(new URL("animated.webp", formats));
+  const at = new TextDecoder("latin1").decode(bytes).indexOf("VP8L");
+  bytes.set([0xff, 0xff, 0xff, 0x0f], at + 9); // 16,384 x 16,384
+  await assertRejects(() => readImage(bytes), FormatError, "its data is damaged");
 });
 
 Deno.test("readImage() refuses more pixels than maxPixels", async () => {

@@ -25,15 +25,15 @@ export function nameOfSource(source: ImageSource): string {
  */
 export async function readSource(source: ImageSource, name: string, signal?: AbortSignal): Promise<Uint8Array> {
   if (source instanceof Uint8Array) return source;
-  if (source instanceof ReadableStream) return await collect(source, name);
-  if (source instanceof Blob) return await collect(source.stream(), name);
+  if (source instanceof ReadableStream) return await collect(source, name, signal);
+  if (source instanceof Blob) return await collect(source.stream(), name, signal);
   const url = toUrl(source, name);
   if (url && url.protocol !== "file:") return await download(url, name, signal);
   try {
     using file = await Deno.open(url ?? source);
     const { isFile, isDirectory, size } = await file.stat();
     if (isDirectory) throw new HubError(`Could not read picture ${name}: it is a folder, and a file was expected`);
-    if (!isFile) return await collect(file.readable, name);
+    if (!isFile) return await collect(file.readable, name, signal);
     checkSize(size, name);
     return await readWhole(file, size, signal);
   } catch (error) {
@@ -72,10 +72,15 @@ async function readWhole(file: Deno.FsFile, size: number, signal?: AbortSignal):
   return bytes.subarray(0, length);
 }
 
-async function collect(stream: ReadableStream<Uint8Array>, name: string): Promise<Uint8Array> {
+async function collect(
+  stream: ReadableStream<Uint8Array>,
+  name: string,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of stream) {
+  // Piped, because only a pipe leaves a source that is silent when the signal comes.
+  for await (const chunk of signal ? stream.pipeThrough(new TransformStream(), { signal }) : stream) {
     checkSize(length += chunk.length, name);
     chunks.push(chunk);
   }

@@ -17,6 +17,20 @@ const signatures: readonly (readonly [ImageFormat, readonly (number | undefined)
   ["bmp", [0x42, 0x4d]],
 ];
 
+/** How files of other kinds begin, as text, so that a refusal can call them by their name. */
+const others: readonly (readonly [name: string, beginning: RegExp])[] = [
+  ["TIFF", /^(II\*\0|MM\0\*|II\+\0|MM\0\+)/],
+  ["AVIF", /^....ftypavi[fs]/s],
+  ["HEIC", /^....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)/s],
+  ["JPEG XL", /^(\xff\n|\0{3}.JXL )/],
+  ["JPEG 2000", /^(\xffO\xffQ|\0{3}.jP {2})/],
+  ["icon", /^\0\0[^\0]\0/],
+  ["SVG", /^[^<]*<(\?xml[^>]*>[^<]*<)?(!--.*?-->\s*<|!DOCTYPE svg[^>]*>\s*<)*svg[\s>]/s],
+  ["PDF", /^%PDF-/],
+  ["PSD", /^8BPS/],
+  ["PNM", /^P[1-7]\s/],
+];
+
 const readers: Readonly<Record<ImageFormat, (bytes: Uint8Array, name: string) => ImageHeader>> = {
   png: readPngHeader,
   jpeg: readJpegHeader,
@@ -43,7 +57,7 @@ export function readHeader(bytes: Uint8Array, name: string): ImageHeader {
   }
   const format = sniff(bytes);
   if (!format) {
-    const what = looksLikeText(bytes) ? "it holds text" : `it begins with bytes ${hex(bytes.subarray(0, 8))}`;
+    const what = describe(bytes);
     throw new FormatError(`Could not read picture ${name}: ${what}, and a PNG, JPEG, GIF, WebP or BMP was expected`, {
       file: name,
     });
@@ -56,6 +70,13 @@ export function readHeader(bytes: Uint8Array, name: string): ImageHeader {
     );
   }
   return header;
+}
+
+function describe(bytes: Uint8Array): string {
+  const beginning = String.fromCharCode(...bytes.subarray(0, 1024));
+  const other = others.find(([, pattern]) => pattern.test(beginning));
+  if (other) return `it is a file of kind ${other[0]}`;
+  return looksLikeText(bytes) ? "it holds text" : `it begins with bytes ${hex(bytes.subarray(0, 8))}`;
 }
 
 function looksLikeText(bytes: Uint8Array): boolean {

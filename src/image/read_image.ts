@@ -15,7 +15,7 @@ export interface ReadImageOptions {
   maxPixels?: number;
   /** The name used in messages where the source has none. */
   name?: string;
-  /** Ends a download. */
+  /** Ends the reading of the source; what waits for it is rejected with the signal's reason. */
   signal?: AbortSignal;
 }
 
