@@ -38,6 +38,16 @@ for (const [file, { shape, data }] of readStored(new URL("decoded.safetensors", 
   });
 }
 
+Deno.test("readImage() decodes PNG and GIF of every kind as Pillow does", async () => {
+  const file = new URL("./fixtures/images/random_files.json", import.meta.url);
+  for (const [name, base64, shape, sha256] of JSON.parse(Deno.readTextFileSync(file))) {
+    const image = (await readImage(Uint8Array.fromBase64(base64))).toRgb();
+    assertEquals([image.height, image.width], shape, name);
+    const digest = await crypto.subtle.digest("SHA-256", image.data as Uint8Array<ArrayBuffer>);
+    assertEquals(new Uint8Array(digest).toHex(), sha256, name);
+  }
+});
+
 for (const [file, channels] of [["gray.png", 1], ["gray_alpha.png", 2], ["rgb.png", 3], ["rgba.png", 4]] as const) {
   Deno.test(`readImage() keeps the ${channels} channels of ${file}`, async () => {
     const image = await readImage(inputUrl(file));
