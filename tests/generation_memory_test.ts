@@ -1,0 +1,20 @@
+// Resident memory stays where it was after many generations, some of them stopped. In a process of its own: the others'
+// memory would show, and the collector has to be called.
+import { assert, assertEquals } from "@std/assert";
+import { testedBackends } from "./tested_backends.ts";
+
+const script = new URL("generation_memory.ts", import.meta.url);
+
+for (const backend of testedBackends.filter((name) => name !== "reference")) {
+  Deno.test(`200 generations on ${backend}, some aborted, hold what 20 held`, async () => {
+    const { stdout, success } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--quiet", "--v8-flags=--expose-gc", script.href, backend],
+      stderr: "inherit",
+    }).output();
+    assert(success);
+    const [early, late] = JSON.parse(new TextDecoder().decode(stdout));
+    assertEquals(late.handles, early.handles);
+    const grown = (late.resident - early.resident) / 2 ** 20;
+    assert(grown < 10, `${grown.toFixed(1)} MB more`);
+  });
+}
