@@ -15,10 +15,14 @@ export class PendingFile implements Disposable {
    * @param folder The folder it is to be in, which must exist.
    */
   static async create(folder: string): Promise<PendingFile> {
-    const path = `${folder}/.limner-${crypto.randomUUID().slice(0, 8)}.tmp`;
-    const file = await Deno.open(path, { write: true, createNew: true });
-    await file.tryLock(true).catch(() => {}); // some network file systems have no locks
-    return new PendingFile(folder, path, file);
+    for (;;) {
+      const path = `${folder}/.limner-${crypto.randomUUID().slice(0, 8)}.tmp`;
+      const file = await Deno.open(path, { write: true, createNew: true });
+      const locked = await file.tryLock(true).catch(() => true); // some network file systems have no locks
+      // Before it was locked, another writer may have taken it for one that was left behind.
+      if (locked && await isThere(path)) return new PendingFile(folder, path, file);
+      file.close();
+    }
   }
 
   /**
@@ -77,6 +81,10 @@ export async function writeFileAtomically(folder: string, name: string, content:
   using pending = await PendingFile.of(folder, content);
   await pending.appear(name);
   await syncFolder(folder);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, (error) => !(error instanceof Deno.errors.NotFound));
 }
 
 /** Remove temporary files of writers that no longer live. Whatever cannot be looked at is left alone. */
