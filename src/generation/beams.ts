@@ -97,9 +97,7 @@ class Picture {
       const out = (blocked ? lowest : 0) + (ends ? 0 : lowest);
       return { ...beam, score: float(float(beam.score / length ** lengthPenalty) + out), finished: ends };
     });
-    // Where fewer texts are possible than there are beams, what has ended comes before what is empty.
-    const byScore = (beams: readonly Beam[]) =>
-      [...beams].sort((a, b) => b.score - a.score || Number(b.finished) - Number(a.finished)).slice(0, numBeams);
+    const byScore = (beams: readonly Beam[]) => [...beams].sort((a, b) => b.score - a.score).slice(0, numBeams);
     this.running = byScore(next.map((beam) => ({ ...beam, score: float(beam.score + (beam.finished ? lowest : 0)) })));
     this.#finished = byScore([...this.#finished, ...best]);
     this.#improvable &&= this.#canImprove(length, promptLength);
