@@ -26,46 +26,66 @@ const config = VisionEncoderDecoderConfig.fromEncoderDecoderConfigs(
 );
 await using real: Backend = await loadBackend(name);
 const { backend, inside } = timed(real);
-await using model = await VisionEncoderDecoderModel.fromConfig(config, { backend, seed: 1 });
+// From a file, as models usually come: ffi then packs the weights.
+const folder = await Deno.makeTempDir();
+{
+  await using made = await VisionEncoderDecoderModel.fromConfig(config, { backend: "reference", seed: 1 });
+  await made.savePretrained(folder);
+}
+await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend });
+await Deno.remove(folder, { recursive: true });
 
 const pictures = (batch: number) =>
   new Tensor("float32", [batch, 3, 224, 224], new Float32Array(batch * 3 * 224 * 224).map((_, i) => Math.sin(i)));
 
-const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1];
-
-/** Milliseconds of decoding a token of each row, and TypeScript's share of them: the medians of several generations. */
-async function measure(batch: number, options: GenerateOptions = {}): Promise<{ step: number; share: number }> {
-  const steps: number[] = [];
-  const shares: number[] = [];
-  const pixelValues = pictures(batch);
-  for (let i = 0; i < 6; i++) {
-    let before = 0;
-    let decode = 0;
-    await model.generate(pixelValues, {
-      maxNewTokens: newTokens,
-      ...options,
-      // The first read of a generation is that of the encoder's states.
-      onTimings: (timings) => decode = timings.decode,
-      stoppingCriteria: options.stoppingCriteria,
-    });
-    before = inside.decode;
-    if (i === 0) continue; // compiles and allocates
-    steps.push(decode / newTokens);
-    shares.push(1 - before / decode);
-  }
-  return { step: median(steps), share: median(shares) };
+/** One way to generate, and what its fastest generation of several took. */
+interface Case {
+  readonly name: string;
+  readonly batch: number;
+  readonly options: GenerateOptions;
+  /** Milliseconds of decoding a token of each row. */
+  step: number;
+  /** The part of them that is not the backend's. */
+  share: number;
 }
 
-console.log(`${real.name}: ${real.device}; GPT-2's vocabulary, ${width} wide, ${layers} layers; ms a step`);
-const greedy = await measure(4);
-const print = (label: string, { step, share }: { step: number; share: number }) =>
+const cases = new Map<string, Case>();
+const add = (name: string, batch: number, options: GenerateOptions = {}) =>
+  cases.set(name, { name, batch, options, step: Infinity, share: 0 });
+
+add("greedy_b4", 4);
+add("beams4", 1, { numBeams: 4 });
+add("beams4_penalty", 1, { numBeams: 4, repetitionPenalty: 1.2 });
+add("greedy_b4_penalty", 4, { repetitionPenalty: 1.2 });
+add("sample_b4_top50", 4, { doSample: true, seed: 1 });
+add("sample_b4_top_p", 4, { doSample: true, seed: 1, topP: 0.9 });
+// Rows that go on to the limit, and rows that end one after another, an eighth of the steps apart.
+const decoderInputIds = [...Array(8).keys()].map((row) => [0, row + 1]);
+const stops = (tokens: readonly number[]) => tokens.length >= 2 + tokens[1] * newTokens / 8;
+add("greedy_b8", 8, { decoderInputIds });
+add("greedy_b8_ending", 8, { decoderInputIds, stoppingCriteria: [stops] });
+
+// In turn, so that whatever else the machine does meets all alike.
+for (let round = 0; round < 7; round++) {
+  for (const entry of cases.values()) {
+    const pixelValues = pictures(entry.batch);
+    const generate = async () => {
+      let decode = 0;
+      const onTimings = (timings: { decode: number }) => decode = timings.decode;
+      await model.generate(pixelValues, { maxNewTokens: newTokens, ...entry.options, onTimings });
+      return { step: decode / newTokens, share: 1 - inside.decode / decode };
+    };
+    await generate(); // compiles and allocates: the case before had other buffers
+    const measured = await generate();
+    if (measured.step < entry.step) Object.assign(entry, measured);
+  }
+}
+
+console.log(`${real.name}: ${real.device}; GPT-2's vocabulary, ${width} wide, ${layers} layers`);
+for (const { name, batch, step, share } of cases.values()) {
+  const peer = cases.get(`greedy_b${batch === 8 ? 8 : 4}`)!;
+  const ratio = `${(step / peer.step).toFixed(2)} x ${peer.name}`;
   console.log(
-    `${label.padEnd(22)} ${step.toFixed(2).padStart(7)}  ${(step / greedy.step).toFixed(2)} x greedy` +
-      `  TypeScript ${(100 * share).toFixed(1)} %`,
+    `${name.padEnd(20)} ${step.toFixed(2).padStart(7)} ms a step  ${ratio}  TypeScript ${(100 * share).toFixed(1)} %`,
   );
-print("greedy_b4", greedy);
-print("beams4", await measure(1, { numBeams: 4 }));
-print("beams4_penalty", await measure(1, { numBeams: 4, repetitionPenalty: 1.2 }));
-print("greedy_b4_penalty", await measure(4, { repetitionPenalty: 1.2 }));
-print("sample_b4_top50", await measure(4, { doSample: true, seed: 1 }));
-print("sample_b4_top_p", await measure(4, { doSample: true, seed: 1, topP: 0.9 }));
+}
