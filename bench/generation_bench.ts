@@ -1,4 +1,4 @@
-// What the methods of generation cost beside greedy search: `deno run -A bench/generation_bench.ts [BACKEND] [WIDTH LAYERS]`.
+// What the methods of generation cost beside greedy search: `deno run -A bench/generation_bench.ts [BACKEND] [WIDTH LAYERS ROUNDS]`.
 // Random weights, so that no text ends early; GPT-2's vocabulary and by default its size. Figures to reach: a step of 4
 // beams at most 1.25 times a greedy step of 4 rows; with a repetition penalty, TypeScript's share of it below 5 %.
 import {
@@ -15,6 +15,7 @@ import { timed } from "./timed_backend.ts";
 
 const name = (Deno.args[0] ?? "ffi") as BackendName;
 const [width, layers] = [Number(Deno.args[1] ?? 768), Number(Deno.args[2] ?? 12)];
+const rounds = Number(Deno.args[3] ?? 5);
 const newTokens = 24;
 
 const vit = { hidden_size: 384, num_hidden_layers: 1, num_attention_heads: 6, intermediate_size: 1536 };
@@ -66,7 +67,7 @@ add("greedy_b8", 8, { decoderInputIds });
 add("greedy_b8_ending", 8, { decoderInputIds, stoppingCriteria: [stops] });
 
 // In turn, so that whatever else the machine does meets all alike.
-for (let round = 0; round < 7; round++) {
+for (let round = 0; round < rounds; round++) {
   for (const entry of cases.values()) {
     const pixelValues = pictures(entry.batch);
     const generate = async () => {
