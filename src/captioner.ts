@@ -1,4 +1,5 @@
 // The short way: a picture in, its text out. A model with its image processor and its tokenizer.
+import { abortable } from "./abortable.ts";
 import { type Attention, attentionOf } from "./attention/mod.ts";
 import { OptionError } from "./errors.ts";
 import type { GenerateOptions, Streamer } from "./generation/mod.ts";
@@ -45,19 +46,12 @@ const batchSize = 8;
  */
 async function readImages(images: readonly ImageInput[], at: number, signal?: AbortSignal): Promise<RawImage[]> {
   signal?.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal!.reason);
-  signal?.addEventListener("abort", abort);
   const read = (image: ImageInput, i: number): Promise<RawImage> | RawImage => {
     if (image instanceof RawImage) return image;
     const nameless = image instanceof Uint8Array || image instanceof Blob && !(image instanceof File);
     return readImage(image, { signal, ...(nameless && images.length > 1 && { name: `images[${at + i}]` }) });
   };
-  try {
-    return await Promise.race([Promise.all(images.slice(at, at + batchSize).map(read)), aborted.promise]);
-  } finally {
-    signal?.removeEventListener("abort", abort);
-  }
+  return await abortable(Promise.all(images.slice(at, at + batchSize).map(read)), signal);
 }
 
 /** Prompts as lists. */

@@ -1,5 +1,6 @@
 // Calls on one model, one after another in the order they came. Whoever waits can leave; whoever is slow can be told that
 // others wait.
+import { abortable } from "./abortable.ts";
 import { LimnerError } from "./errors.ts";
 import type { Streamer } from "./generation/mod.ts";
 
@@ -32,7 +33,7 @@ export class Turns {
       return call(this.#wanted.promise);
     });
     this.#last = ended.catch(() => {});
-    await orAborted(begun, signal);
+    await abortable(begun, signal);
     return await ended;
   }
 
@@ -49,20 +50,6 @@ export class Turns {
   }
 }
 
-/** Wait for something, or throw the signal's reason. */
-async function orAborted(wait: Promise<unknown>, signal?: AbortSignal): Promise<void> {
-  if (!signal) return void await wait;
-  signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener("abort", abort);
-  try {
-    await Promise.race([wait, promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
-}
-
 /**
  * A streamer that holds its generation back only until another call waits, which may be its reader's own, or until the
  * generation is stopped. What it fails with later is thrown when it is called next.
@@ -73,7 +60,7 @@ export function lenient(streamer: Streamer, wanted: Promise<void>, signal?: Abor
     if (failure) throw failure.error;
     const done = Promise.resolve(call());
     done.catch((error) => failure = { error });
-    await orAborted(Promise.race([done, wanted]), signal);
+    await abortable(Promise.race([done, wanted]), signal);
   };
   return { put: (tokens) => given(() => streamer.put(tokens)), end: () => given(() => streamer.end()) };
 }

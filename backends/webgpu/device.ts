@@ -1,4 +1,5 @@
 // One GPU device and its queue. Work is recorded into one submission, which goes out when a read or a host's write needs it.
+import { abortable } from "../../src/abortable.ts";
 import { DeviceLostError, type LimnerError, WebGpuError } from "../../src/errors.ts";
 import type { Dispatch } from "./kernels/shader.ts";
 
@@ -164,7 +165,7 @@ export class Device {
     this.counters.waits++;
     const mapped = staging.mapAsync(GPUMapMode.READ);
     try {
-      await untilAborted(mapped, signal);
+      await abortable(mapped, signal);
       this.#throwFailure();
       this.counters.bytesRead += bytes;
       return staging.getMappedRange().slice(0, bytes);
@@ -246,18 +247,5 @@ export class Device {
     this.ring.destroy();
     this.#scratch?.destroy();
     this.gpu.destroy();
-  }
-}
-
-/** Wait for `work`, or throw the signal's reason. */
-async function untilAborted(work: Promise<void>, signal?: AbortSignal): Promise<void> {
-  if (!signal) return await work;
-  const { promise, reject } = Promise.withResolvers<void>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener("abort", abort);
-  try {
-    await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
   }
 }
