@@ -92,7 +92,9 @@ export class Runtime {
     try {
       library = Deno.dlopen(path, symbols);
     } catch (error) {
-      throw new BackendError(`Cannot load the ffi backend: ${(error as Error).message}`, "ffi", { cause: error });
+      // Deno and the system's loader each say that it could not be opened.
+      const reason = (error as Error).message.replace(/^(Could not open library: )+/, "");
+      throw new BackendError(`Cannot load the ffi backend: ${reason}`, "ffi", { cause: error });
     }
     try {
       return new Runtime(library, readTable(library.symbols.OrtGetApiBase()!, path), options);
