@@ -16,8 +16,8 @@ const keptMemory = 2 ** 28;
 export function onInstances(start: () => DecoderInstance | Promise<DecoderInstance>): Decoder {
   let current: Promise<DecoderInstance> | undefined;
   return async (bytes, header) => {
-    const instance = await (current ??= Promise.resolve(start()));
     try {
+      const instance = await (current ??= Promise.resolve(start()));
       const image = instance.decode(bytes, header);
       if (instance.memory.buffer.byteLength > keptMemory) current = undefined;
       return image;
