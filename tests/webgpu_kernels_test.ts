@@ -2,9 +2,9 @@
 import { assertEquals } from "@std/assert";
 import { loadWithProfile, type ProfileName } from "../backends/webgpu/mod.ts";
 import { type Backend, type DeviceTensor, GraphBuilder, type Shape, type Value } from "../src/graph/mod.ts";
-import { add, attention, layerNormalization, linear, matmul, softmax, topK } from "../src/operators/mod.ts";
+import { add, attention, gather, layerNormalization, linear, matmul, softmax, topK } from "../src/operators/mod.ts";
 import { prepare } from "../src/passes/mod.ts";
-import { Tensor } from "../src/tensor/mod.ts";
+import { sizeOf, Tensor } from "../src/tensor/mod.ts";
 import { assertClose } from "./conformance/closeness.ts";
 import { edgeConformance } from "./conformance/edges.ts";
 import { execute, memorySource } from "./conformance/execute.ts";
@@ -87,6 +87,45 @@ async function checkTogether(backend: Backend, bias: boolean): Promise<void> {
   }
 }
 
+/** A table that is a product's weight too: read in the product's layout, and held once. */
+async function checkTied(backend: Backend): Promise<void> {
+  const [V, K] = [133, 37];
+  const parameters = { table: numbers(5, V, K) };
+  const builder = new GraphBuilder("tied");
+  const ids = builder.input("ids", "int64", [5]);
+  const table = builder.parameter("table", [V, K]);
+  const rows = gather(table, ids, { axis: 0 });
+  builder.output("rows", rows);
+  builder.output("logits", linear(rows, table, { activation: "relu" }));
+  const asked = [0, 63, 64, 132, 500];
+  using weights = await backend.open(memorySource(parameters));
+  using program = await backend.compile(prepare(builder.build(), backend), weights);
+  // Panels of 64 outputs, 37 inputs padded to 40.
+  assertEquals(backend.counters.weightBytes, 4 * 3 * 64 * 40);
+  using stack = new DisposableStack();
+  const tensors = {
+    ids: stack.use(backend.allocate("int64", [5])),
+    rows: stack.use(backend.allocate("float32", [5, K])),
+    logits: stack.use(backend.allocate("float32", [5, V])),
+  };
+  backend.write(tensors.ids, BigInt64Array.from(asked, BigInt));
+  using run = program.bind(tensors);
+  for (const seed of [5, 6]) {
+    const written = numbers(seed, V, K);
+    await weights.write("table", written);
+    run.enqueue();
+    // An index out of range takes the nearest entry.
+    const entries = asked.flatMap((id) => [...written.data.subarray(Math.min(id, V - 1) * K).subarray(0, K)]);
+    const expected = new Tensor("float32", [5, K], Float32Array.from(entries as number[]));
+    assertEquals((await backend.read(tensors.rows)).data, expected.data);
+    const [bias, residual] = [[V], [5, V]].map((shape) =>
+      new Tensor("float32", shape, new Float32Array(sizeOf(shape)))
+    );
+    const product = plainLinear(expected, written, bias, residual);
+    assertClose(await backend.read(tensors.logits), product, tolerance, `seed ${seed}`);
+  }
+}
+
 /** The same graph, its composites decomposed by the reference backend. */
 async function checkAgainstReference(
   backend: Backend,
@@ -115,6 +154,12 @@ for (const profile of profiles) {
     for (const bias of [true, false]) await checkTogether(backend, bias);
     assertEquals(backend.counters.liveHandles, 0);
     assertEquals(backend.counters.weightBytes, 0);
+  });
+
+  Deno.test(`webgpu's ${profile} kernels read a table in the layout of the product that has it as its weight`, async () => {
+    await using backend = await loadWithProfile(profile);
+    await checkTied(backend);
+    assertEquals([backend.counters.liveHandles, backend.counters.weightBytes], [0, 0]);
   });
 
   Deno.test(`webgpu's ${profile} kernels attend, normalise and select at any size`, async () => {

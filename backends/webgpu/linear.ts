@@ -11,7 +11,7 @@ import {
   type TileRows,
 } from "./kernels/panels.ts";
 import { elementsOf } from "./kernels/shader.ts";
-import { type MemberLayout, panelBytes, panelParts } from "./layout.ts";
+import { type MemberLayout, panelBytes, type PanelLayout, panelParts } from "./layout.ts";
 import type { Planner, Step } from "./planner.ts";
 import type { Profile } from "./profile.ts";
 import {
@@ -120,6 +120,19 @@ function lowerTogether(planner: Planner, nodes: readonly Node[]): void {
   }
 }
 
+/** The panels in which a linear node reads its weight, each a binding; none where it reads it as it is stored. */
+export function panelsOf(planner: Planner, node: Node): readonly PanelLayout[] {
+  const byOutput = (node.attributes as AttributesOf<"linear">).weightLayout !== "in_out";
+  const weight = planner.view(node.inputs[1]);
+  const { storage, shape: [first, second] } = weight;
+  const [outputs, inputs] = (byOutput ? [first, second] : [second, first]) as number[];
+  const packs = storage.kind === "weights" && storage.layout.kind === "raw" && !planner.options.trainable &&
+    isContiguous(weight) && weight.offset === 0 && inputs <= maxInputs;
+  if (!packs) return [];
+  const parts = panelParts(outputs, inputs, planner.options.maxBinding);
+  return parts.map((part) => ({ kind: "panels", ...part, outputs, inputs, byOutput }));
+}
+
 /**
  * Add a linear node's steps.
  *
@@ -128,30 +141,24 @@ function lowerTogether(planner: Planner, nodes: readonly Node[]): void {
 export function lowerLinear(planner: Planner, node: Node, joined?: { residual: Value; result: Value }): void {
   const together = planner.together(node);
   if (together.length > 1) return lowerTogether(planner, together);
-  const { weightLayout = "out_in", activation } = node.attributes as AttributesOf<"linear">;
+  const { weightLayout, activation } = node.attributes as AttributesOf<"linear">;
   const [x, weight, biasValue] = node.inputs.map((value) => planner.view(value));
   const residual = joined && planner.inRow(joined.residual);
   const bias = biasValue && planner.viewInRow(biasValue);
   const epilogue: Epilogue = { bias, activation, residual };
   const target = planner.target(joined?.result ?? node.outputs[0]);
-  const byOutput = weightLayout === "out_in";
-  const { storage } = weight;
-  const [first, second] = weight.shape;
-  const [outputs, inputs] = (byOutput ? [first, second] : [second, first]) as number[];
-  const packs = storage.kind === "weights" && storage.layout.kind === "raw" && !planner.options.trainable &&
-    isContiguous(weight) && weight.offset === 0 && inputs <= maxInputs;
-  if (!packs) {
-    const matrix = byOutput ? transposeView(weight, [1, 0]) : weight;
-    const flat = rowsOf(planner, x);
+  const flat = rowsOf(planner, x);
+  const panels = panelsOf(planner, node);
+  if (panels.length === 0) {
+    const matrix = weightLayout === "in_out" ? weight : transposeView(weight, [1, 0]);
     const a: View = { ...flat.x, shape: [flat.rows, flat.x.shape.at(-1)!], strides: [flat.stride, 1] };
     const to = reshapeView(target, [flat.rows, matrix.shape[1]])!;
     addProduct(planner, a, matrix, to, epilogue);
     return;
   }
-  const flat = rowsOf(planner, x);
-  for (const { from, to } of panelParts(outputs, inputs, planner.options.maxBinding)) {
-    const layout = { kind: "panels", from, to, outputs, inputs, byOutput } as const;
-    const weights = wholeView({ ...storage, layout }, "float32", [to - from, inputs]);
+  for (const layout of panels) {
+    const { from, to, outputs, inputs } = layout;
+    const weights = wholeView({ ...weight.storage, layout } as Storage, "float32", [to - from, inputs]);
     const product = { ...flat, inputs, outputs, weights, from, to, epilogue, target };
     planner.steps.push(variants(product, planner.profile));
   }

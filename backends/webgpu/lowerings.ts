@@ -1,12 +1,5 @@
 // How each operator becomes views and kernels. Movements are views; the table must have every primitive.
-import {
-  addDimensions,
-  type Dimension,
-  divideDimensions,
-  multiplyDimensions,
-  type Node,
-  type Value,
-} from "../../src/graph/mod.ts";
+import { addDimensions, type Dimension, divideDimensions, type Node, type Value } from "../../src/graph/mod.ts";
 import {
   type AttributesOf,
   type CompositeName,
@@ -16,7 +9,7 @@ import {
 } from "../../src/operators/mod.ts";
 import { queryAttentionKernel, splitAttentionKernel } from "./kernels/attention.ts";
 import { broadcastAttentionKernel, canBroadcast } from "./kernels/attention_broadcast.ts";
-import { copyKernel, fillKernel, gatherKernel, rangeKernel, scatterAddKernel } from "./kernels/movement.ts";
+import { copyKernel, fillKernel, rangeKernel } from "./kernels/movement.ts";
 import {
   type Combination,
   cumulativeSumKernel,
@@ -28,8 +21,8 @@ import { layerNormalizationKernel, lineLength, linesAlong, softmaxKernel, topKer
 import { elementsOf } from "./kernels/shader.ts";
 import { addProduct, lowerLinear } from "./linear.ts";
 import type { Planner } from "./planner.ts";
-import { broadcastView, mergeAxes, reshapeView, sliceView, transposeView, type View, wholeView } from "./view.ts";
-import { rawParts } from "./layout.ts";
+import { lowerGather, lowerScatterAdd } from "./tables.ts";
+import { broadcastView, mergeAxes, reshapeView, sliceView, transposeView, type View } from "./view.ts";
 
 /** Adds a node's steps to a plan and says where its outputs are. */
 type Lowering<A> = (planner: Planner, node: Node, attributes: A) => void;
@@ -88,39 +81,6 @@ function concat(planner: Planner, node: Node, { axis }: { axis: number }): void 
     planner.add(copyKernel(view, sliceView(target, starts, node.inputs[i].shape), planner.profile));
     start = addDimensions(start, view.shape[along]);
   }
-}
-
-/** A table's entries along an axis: the table in parts where it is larger than a binding. */
-function gather(planner: Planner, node: Node, { axis }: { axis: number }): void {
-  const [tableValue, indicesValue] = node.inputs;
-  const table = planner.inRow(tableValue);
-  const indices = planner.view(indicesValue);
-  const target = planner.target(node.outputs[0]);
-  const at = normalizeAxis(axis, tableValue.rank);
-  const outer = elementsOf(table.shape.slice(0, at));
-  const block = elementsOf(table.shape.slice(at + 1));
-  const entries = table.shape[at];
-  const { storage } = table;
-  const parts = storage.kind === "weights" && outer === 1
-    ? rawParts(entries as number, block as number, planner.options.maxBinding)
-    : [];
-  if (parts.length <= 1 || storage.kind !== "weights") {
-    planner.add(gatherKernel({ table, outer, entries, block }, indices, target, planner.profile));
-    return;
-  }
-  parts.forEach(({ from, to }) => {
-    const layout = { kind: "rows", from, to, width: block as number } as const;
-    const own = wholeView({ ...storage, layout }, table.dataType, [to - from, block]);
-    planner.add(gatherKernel({ table: own, outer, entries: to - from, block, from }, indices, target, planner.profile));
-  });
-}
-
-function scatterAdd(planner: Planner, node: Node): void {
-  const [indices, updates] = node.inputs.map((value) => planner.inRow(value));
-  const target = planner.target(node.outputs[0]);
-  const block = multiplyDimensions(1, ...target.shape.slice(1));
-  planner.add(fillKernel(target, 0, planner.profile));
-  planner.add(scatterAddKernel(indices, updates, target, block, planner.profile));
 }
 
 function top(planner: Planner, node: Node, { axis, k }: { axis: number; k?: number }): void {
@@ -234,8 +194,8 @@ export const primitiveLowerings = {
   range: (planner, node, { start = 0 }) => {
     planner.add(rangeKernel(planner.target(node.outputs[0]), start, planner.profile));
   },
-  gather,
-  scatterAdd,
+  gather: lowerGather,
+  scatterAdd: lowerScatterAdd,
   cacheAppend: (planner, node, { axis, at }) => {
     const [state, x] = node.inputs.map((value) => planner.view(value));
     planner.beforeWrite(state, node);

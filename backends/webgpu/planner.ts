@@ -166,12 +166,17 @@ export class Planner {
     const from = node.inputs.map(({ dataType }) => dataType);
     const code = elementwiseCode(node.operator.name as never, node.attributes, from, value.dataType);
     const expression: Expression = { kind: "expression", dataType: value.dataType, shape: value.shape, operands, code };
-    const users = this.#users.get(value) ?? [];
+    const users = this.usersOf(value);
     const canWait = users.length === 1 && !this.#outputs.has(value) && countViews(expression) < maxViews &&
       isElementwise(users[0].operator.name) && !this.#sums.has(users[0]) &&
       sameShape(users[0].outputs[0].shape, value.shape) && !this.#writesBetween(node.id, users[0].id);
     if (canWait) this.#pending.set(value, expression);
     else this.#compute(value, expression);
+  }
+
+  /** The nodes that read a value. */
+  usersOf(value: Value): readonly Node[] {
+    return this.#users.get(value) ?? [];
   }
 
   /** The product that a sum joins, and what it adds. */
@@ -265,11 +270,13 @@ export class Planner {
     }
   }
 
-  /** Make products of one value by constant parameters, such as a layer's queries, keys and values, one product. */
+  /** Make products of one value by constant parameters that no other node reads, such as a layer's queries, keys and values, one product. */
   #findTogether(): void {
     const isJoinable = (node: Node) =>
       node.operator.name === "linear" && !this.#joined.has(node) && !this.#outputs.has(node.outputs[0]) &&
-      node.inputs.slice(1).every(({ node: { operator } }) => operator === parameterOperator) &&
+      node.inputs.slice(1).every((value) =>
+        value.node.operator === parameterOperator && this.usersOf(value).length === 1
+      ) &&
       (node.outputs[0].shape.at(-1) as number) % panelWidth === 0;
     const groups = Map.groupBy(this.graph.nodes.filter(isJoinable), (node) => node.inputs[0]);
     for (const nodes of groups.values()) {

@@ -2,6 +2,7 @@
 import type { Dimension } from "../../../src/graph/mod.ts";
 import type { Profile } from "../profile.ts";
 import type { View } from "../view.ts";
+import { placeInPanels } from "./panels.ts";
 import { type Dispatch, elementsOf, elementType, Shader } from "./shader.ts";
 
 /** Copy elements from one view to another of the same shape. */
@@ -40,11 +41,13 @@ export interface TablePart {
   readonly block: Dimension;
   /** The part's first entry, where a table is bound in parts: others are left as they are. */
   readonly from?: number;
+  /** The panels' padded inputs, where entries are outputs packed in panels; else the table lies in a row. */
+  readonly depth?: number;
 }
 
-/** out[o, j, b] = table[o, indices[j], b]; the table lies in a row. An index out of range takes the nearest entry. */
+/** out[o, j, b] = table[o, indices[j], b]. An index out of range takes the nearest entry. */
 export function gatherKernel(part: TablePart, indices: View, to: View, profile: Profile): Dispatch {
-  const { table, outer, entries, block, from } = part;
+  const { table, outer, entries, block, from, depth } = part;
   const shader = new Shader("gather");
   const source = shader.read(table.storage, "u32");
   const ids = shader.read(indices.storage, "i32");
@@ -54,12 +57,15 @@ export function gatherKernel(part: TablePart, indices: View, to: View, profile: 
   let begin = i32(${shader.parameter(from)});
   if (id < begin || id >= begin + i32(${length})) { return; }
   let entry = u32(id - begin);`;
+  const place = depth === undefined
+    ? `((place_rest / ${count}) * ${length} + entry) * ${width} + inner`
+    : placeInPanels("entry", "inner", shader.parameter(depth));
   const body = `let inner = index % ${width};
   let place_rest = index / ${width};
   let item = place_rest % ${count};
   ${shader.places(indices.shape, "item", { at: indices })}
   let id = ${ids}[at];${first || `\n  let entry = u32(clamp(id, 0, i32(${length}) - 1));`}
-  let source_at = ((place_rest / ${count}) * ${length} + entry) * ${width} + inner;
+  let source_at = ${place};
   ${target}[index] = ${source}[source_at + ${shader.parameter(table.offset)}];`;
   return shader.elements(body, elementsOf([outer, ...indices.shape, block]), profile.lanes);
 }

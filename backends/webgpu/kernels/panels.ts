@@ -35,6 +35,11 @@ export type TileRows = 1 | 2 | 4 | 8 | 16;
 /** The vectors of 4 columns that a lane has. */
 const vectors = [0, 1];
 
+/** Where a weight of an output and an input lies in panels of a depth: WGSL expressions. */
+export function placeInPanels(output: string, input: string, depth: string): string {
+  return `(${output} / ${panelWidth}u * ${depth} + ${input}) * ${panelWidth}u + ${output} % ${panelWidth}u`;
+}
+
 interface Names {
   readonly source: string;
   readonly weights: string;
