@@ -1,5 +1,5 @@
 // The ONNX operators of every primitive.
-import type { Dimension, Shape } from "../../src/graph/mod.ts";
+import type { Dimension, Shape, Value } from "../../src/graph/mod.ts";
 import { type AttributesOf, normalizeAxis, type PrimitiveName } from "../../src/operators/mod.ts";
 import type { Lowering, LoweringContext } from "./lowering.ts";
 import { onnxTypes } from "./model.ts";
@@ -25,6 +25,12 @@ function ends(starts: Shape, sizes: Shape): Dimension[] {
   return starts.map((start, i) =>
     typeof start === "number" && typeof sizes[i] === "number" ? start + sizes[i] : `${start}+${sizes[i]}`
   );
+}
+
+/** Indices of entries, for ScatterND. */
+function entries(context: LoweringContext, indices: Value): string {
+  const places = context.model.node("Unsqueeze", [context.name(indices), context.integers([indices.rank])]);
+  return indices.dataType === "int64" ? places : context.model.node("Cast", [places], { to: onnxTypes.int64 });
 }
 
 /** A size as a scalar, for Range. */
@@ -116,9 +122,12 @@ export const primitiveLowerings = {
   scatterAdd: (context, node) => {
     const [indices, updates] = node.inputs;
     const zeros = context.model.node("Expand", [context.scalar(0), context.shape(node.outputs[0].shape)]);
-    const places = context.model.node("Unsqueeze", [context.name(indices), context.integers([indices.rank])]);
-    const whole = indices.dataType === "int64" ? places : context.model.node("Cast", [places], { to: onnxTypes.int64 });
-    return context.write(node, "ScatterND", [zeros, whole, context.name(updates)], { reduction: "add" });
+    const inputs = [zeros, entries(context, indices), context.name(updates)];
+    return context.write(node, "ScatterND", inputs, { reduction: "add" });
+  },
+  scatter: (context, node) => {
+    const [x, indices, updates] = node.inputs;
+    return context.write(node, "ScatterND", [context.name(x), entries(context, indices), context.name(updates)]);
   },
   cacheAppend: (context, node) => {
     const [state, x] = node.inputs;

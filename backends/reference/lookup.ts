@@ -44,6 +44,16 @@ export const lookupKernels: { [K in Name]: Kernel<AttributesOf<K>> } = {
     y.data.set(sums as never);
     return [y];
   },
+  scatter: ([x, indices, updates], _, context) => {
+    const y = allocateOutput(context);
+    const block = sizeOf(y.shape.slice(1));
+    y.data.set(x.data as never);
+    indices.data.forEach((entry: number | bigint, i: number) => {
+      checkIndex(Number(entry), y.shape[0], "scatter");
+      y.data.set(updates.data.subarray(i * block, (i + 1) * block) as never, Number(entry) * block);
+    });
+    return [y];
+  },
   cacheAppend: ([state, x], { axis, at }, { sizes }) => {
     const along = normalizeAxis(axis, state.shape.length);
     const position = resolveAttribute(at, sizes);

@@ -21,7 +21,7 @@ import { layerNormalizationKernel, lineLength, linesAlong, softmaxKernel, topKer
 import { elementsOf } from "./kernels/shader.ts";
 import { addProduct, lowerLinear } from "./linear.ts";
 import type { Planner } from "./planner.ts";
-import { lowerGather, lowerScatterAdd } from "./tables.ts";
+import { lowerGather, lowerScatter, lowerScatterAdd } from "./tables.ts";
 import { broadcastView, mergeAxes, reshapeView, sliceView, transposeView, type View } from "./view.ts";
 
 /** Adds a node's steps to a plan and says where its outputs are. */
@@ -196,6 +196,7 @@ export const primitiveLowerings = {
   },
   gather: lowerGather,
   scatterAdd: lowerScatterAdd,
+  scatter: lowerScatter,
   cacheAppend: (planner, node, { axis, at }) => {
     const [state, x] = node.inputs.map((value) => planner.view(value));
     planner.beforeWrite(state, node);

@@ -1,9 +1,9 @@
-// Tables read at indices, and entries added up at them. A table that a product reads too is read in that product's
+// Tables read at indices, and entries added up or replaced at them. A table that a product reads too is read in that product's
 // layout, so that a tied embedding is held once.
 import { multiplyDimensions, type Node, parameterOperator, type Value } from "../../src/graph/mod.ts";
 import { normalizeAxis } from "../../src/operators/mod.ts";
 import { sizeOf } from "../../src/tensor/mod.ts";
-import { fillKernel, gatherKernel, scatterAddKernel, type TablePart } from "./kernels/movement.ts";
+import { fillKernel, gatherKernel, scatterAddKernel, scatterKernel, type TablePart } from "./kernels/movement.ts";
 import { elementsOf } from "./kernels/shader.ts";
 import { paddedDepth, type PanelLayout, rawParts, type RowsLayout } from "./layout.ts";
 import { panelsOf } from "./linear.ts";
@@ -52,4 +52,13 @@ export function lowerScatterAdd(planner: Planner, node: Node): void {
   const block = multiplyDimensions(1, ...target.shape.slice(1));
   planner.add(fillKernel(target, 0, planner.profile));
   planner.add(scatterAddKernel(indices, updates, target, block, planner.profile));
+}
+
+/** A copy of the entries, in which those that the indices name are replaced. */
+export function lowerScatter(planner: Planner, node: Node): void {
+  const [indices, updates] = node.inputs.slice(1).map((value) => planner.inRow(value));
+  const x = planner.view(node.inputs[0]);
+  const target = planner.target(node.outputs[0]);
+  planner.copy(x, target);
+  planner.add(scatterKernel(indices, updates, target, elementsOf(target.shape.slice(1)), planner.profile));
 }

@@ -26,6 +26,7 @@ import {
   type Reduction,
   reshape,
   sameShape,
+  scatter,
   scatterAdd,
   slice,
   sub,
@@ -156,6 +157,10 @@ export const gradientRules:
       return [transpose(sum, { permutation: back }), undefined];
     },
     scatterAdd: (g, { inputs: [indices] }) => [undefined, gather(g, indices, { axis: 0 })],
+    scatter: (g, { inputs: [, indices, updates] }) => {
+      const none = expand(g.builder.scalar(0, g.dataType), { shape: updates.shape });
+      return [scatter(g, indices, none), undefined, gather(g, indices, { axis: 0 })];
+    },
     cacheAppend: (g, { inputs: [state, x], attributes: { axis, at } }) => {
       const along = normalizeAxis(axis, x.rank);
       const starts = x.shape.map((_, i) => i === along ? at : 0);

@@ -1,6 +1,6 @@
 // Operators that read or write at computed positions: tables, and states in place.
 import { addDimensions, type Dimension, formatShape, OperandError, type Operator, type Value } from "../graph/mod.ts";
-import { checkIndices, floatType, normalizeAxis, roomAfter, sameShape, sameType } from "./rules.ts";
+import { checkIndices, floatType, type NoAttributes, normalizeAxis, roomAfter, sameShape, sameType } from "./rules.ts";
 
 const gatherOperator: Operator<{ axis: number }> = {
   name: "gather",
@@ -25,6 +25,17 @@ const scatterAddOperator: Operator<{ size: Dimension }> = {
       throw new OperandError("the updates' first axes must be those of the indices");
     }
     return [{ dataType: floatType([updates]), shape: [size, ...updates.shape.slice(rank)] }];
+  },
+};
+
+const scatterOperator: Operator<NoAttributes> = {
+  name: "scatter",
+  operands: ["x", "indices", "updates"],
+  infer: ([x, indices, updates]) => {
+    checkIndices(indices);
+    const shape = [...indices.shape, ...x.shape.slice(1)];
+    if (!sameShape(updates.shape, shape)) throw new OperandError(`updates must have the shape ${formatShape(shape)}`);
+    return [{ dataType: sameType([x, updates]), shape: x.shape }];
   },
 };
 
@@ -64,6 +75,7 @@ const assignOperator: Operator = {
 export const lookups = {
   gather: gatherOperator,
   scatterAdd: scatterAddOperator,
+  scatter: scatterOperator,
   cacheAppend: cacheAppendOperator,
   assign: assignOperator,
 };
@@ -76,6 +88,11 @@ export function gather(table: Value, indices: Value, attributes: { axis: number 
 /** Zeros [size, ...] to whose entry `indices[i]` each `updates[i]` is added: the gradient of `gather` along axis 0. */
 export function scatterAdd(indices: Value, updates: Value, attributes: { size: Dimension }): Value {
   return indices.builder.add(lookups.scatterAdd, [indices, updates], attributes)[0];
+}
+
+/** x [n, ...] with each entry `indices[i]` replaced by `updates[i]`; updates of one entry must be equal. */
+export function scatter(x: Value, indices: Value, updates: Value): Value {
+  return x.builder.add(lookups.scatter, [x, indices, updates], {})[0];
 }
 
 /**

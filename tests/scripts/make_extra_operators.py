@@ -129,6 +129,13 @@ case("reduce_max", "reduceMax", lambda x: x.amax(1), dict(x=torch.tensor([[1.0, 
 case("top_k_gradient", "topK", lambda x: tuple(torch.topk(x, 3, -1)), dict(x=random(4, 17)), dict(k=3, axis=-1))
 case("reduce_mean_named", "reduceMean", lambda x: x.mean(1), dict(x=random(3, 5, 4)), dict(axes=[1]), sizes=dict(T=5), shapes=dict(x=[3, "T", 4]))
 case("silu_large", "silu", lambda x: torch.nn.functional.silu(x), dict(x=random(3, 2049, scale=20)))
+def scatter(x, indices, updates):
+    return x.index_copy(0, indices.flatten(), updates.flatten(0, 1))
+case("scatter", "scatter", scatter, dict(x=random(6, 3), indices=torch.tensor([[4, 0], [5, 2]]), updates=random(2, 2, 3)))
+case("scatter_same", "scatter", lambda x, indices, updates: x.index_copy(0, indices, updates),
+     dict(x=random(7), indices=torch.tensor([3, 6, 3, 3]), updates=torch.full((4,), 0.5, dtype=torch.float64)), gradients=[])
+case("pad_integers", "pad", lambda x: torch.nn.functional.pad(x, (2, 1), value=-1), dict(x=torch.randint(0, 9, (2, 3), generator=generator)),
+     dict(beginning=[0, 2], ending=[0, 1], value=-1))
 save_file(tensors, f"{args.out}/extra.safetensors")
 json.dump(dict(about=f"PyTorch {torch.__version__}, float64 inside, stored as float32", cases=cases), open(f"{args.out}/extra.json", "w"), indent=1)
 print(len(cases), "cases", sum(t.nbytes for t in tensors.values()) / 1e6, "MB")

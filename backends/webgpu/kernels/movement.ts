@@ -70,6 +70,20 @@ export function gatherKernel(part: TablePart, indices: View, to: View, profile: 
   return shader.elements(body, elementsOf([outer, ...indices.shape, block]), profile.lanes);
 }
 
+/** to[indices[j], b] = updates[j, b]: an invocation for each j and b. All views lie in a row. */
+export function scatterKernel(indices: View, updates: View, to: View, block: Dimension, profile: Profile): Dispatch {
+  const shader = new Shader("scatter");
+  const ids = shader.read(indices.storage, "i32");
+  const source = shader.read(updates.storage, "u32");
+  const target = shader.write(to.storage, "u32");
+  const [width, length, ids0, source0] = [block, to.shape[0], indices.offset, updates.offset].map((d) =>
+    shader.parameter(d)
+  );
+  const body = `let id = u32(clamp(${ids}[${ids0} + index / ${width}], 0, i32(${length}) - 1));
+  ${target}[id * ${width} + index % ${width}] = ${source}[${source0} + index];`;
+  return shader.elements(body, elementsOf(updates.shape), profile.lanes);
+}
+
 /** How many indices one dispatch of `scatterAddKernel` takes. */
 const scatterStep = 32_768;
 
