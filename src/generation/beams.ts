@@ -7,7 +7,7 @@ import { Noise } from "./random.ts";
 import { compaction } from "./compaction.ts";
 import { queueStep, readRows } from "./choosers.ts";
 import type { Decoded } from "./rows.ts";
-import { RuleRow, rulesOf } from "./rules.ts";
+import { RuleInputs } from "./rules.ts";
 import { forbidden } from "./select.ts";
 import type { Move, Session } from "./session.ts";
 import { Tensor } from "../tensor/mod.ts";
@@ -144,9 +144,9 @@ type Offer = (pictures: readonly Picture[], length: number) => Promise<Candidate
 
 /** Candidates that the device found: only they are read. */
 function offerFromDevice(session: Session, generation: Generation, count: number, signal?: AbortSignal): Offer {
-  const rules = new RuleRow(rulesOf(generation), session.runner.architecture.decoder.vocabularySize);
+  const rules = new RuleInputs(session, generation);
   return async (pictures, length) => {
-    rules.write(session, length);
+    rules.write(length);
     queueStep(session, generation, length);
     const data = (await session.read("candidates", signal)).data as Float32Array;
     const rowOf = (row: number): Candidate[] =>

@@ -5,7 +5,7 @@ import { best, draw } from "./draw.ts";
 import type { Generation } from "./options.ts";
 import { processorsOf } from "./processors.ts";
 import { Noise } from "./random.ts";
-import { RuleRow, rulesOf } from "./rules.ts";
+import { RuleInputs } from "./rules.ts";
 import { blocksOf, stepsOfNoise } from "./select.ts";
 import type { Session } from "./session.ts";
 
@@ -46,7 +46,7 @@ export function queueStep(
 /** The device decides; the host waits for it every so many steps. */
 export class DeviceChooser implements Chooser {
   readonly scores: Tensor[] = [];
-  readonly #rules: RuleRow;
+  readonly #rules: RuleInputs;
   readonly #noise: Noise | undefined;
   readonly #numbers: number;
 
@@ -60,7 +60,7 @@ export class DeviceChooser implements Chooser {
     const { vocabularySize } = session.runner.architecture.decoder;
     const { blocks, width } = blocksOf(vocabularySize);
     this.#numbers = blocks + width;
-    this.#rules = new RuleRow(rulesOf(generation), vocabularySize);
+    this.#rules = new RuleInputs(session, generation);
     if (!generation.doSample) return;
     this.#noise = new Noise(generation.seed);
     session.write("temperature", Float32Array.of(generation.temperature));
@@ -71,7 +71,7 @@ export class DeviceChooser implements Chooser {
     const count = Math.min(this.steps, stepsOfNoise, generation.maxLength - length);
     if (this.#noise) session.write("noise", this.#noiseOf(slots, length, count, this.#noise));
     for (let at = 0; at < count; at++) {
-      this.#rules.write(session, length + at);
+      this.#rules.write(length + at);
       queueStep(session, generation, length + at, at);
     }
     const data = (await session.readTokens(this.signal)).data as BigInt64Array;

@@ -4,7 +4,7 @@ import { candidatesKept, decodeBeams } from "./beams.ts";
 import type { GenerateOptions, Generation } from "./options.ts";
 import { needsRows } from "./processors.ts";
 import { type Decoded, decodeRows } from "./rows.ts";
-import { rulesOf } from "./rules.ts";
+import { programRulesOf } from "./rules.ts";
 import type { ModelRunner } from "./runner.ts";
 import type { Selection } from "./select.ts";
 import { needsDistribution } from "./warpers.ts";
@@ -13,13 +13,14 @@ import { needsDistribution } from "./warpers.ts";
 function selectionOf(generation: Generation, vocabulary: number): Selection {
   const { numBeams, doSample, outputScores, topK } = generation;
   const reads = outputScores || needsRows(generation);
-  const ruled = rulesOf(generation).length > 0;
+  const rules = programRulesOf(generation);
   if (numBeams > 1) {
     if (reads || doSample) return { kind: "logProbabilities" };
-    return { kind: "candidates", ruled, count: Math.min(candidatesKept(generation), vocabulary) };
+    return { kind: "candidates", rules, count: Math.min(candidatesKept(generation), vocabulary) };
   }
-  if (reads || (doSample && needsDistribution(generation))) return { kind: "logits" };
-  return doSample ? { kind: "sample", ruled, topK: topK < vocabulary ? topK : 0 } : { kind: "greedy", ruled };
+  // Where n-grams leave no token to draw the host says so.
+  if (reads || (doSample && (needsDistribution(generation) || rules.ngrams > 0))) return { kind: "logits" };
+  return doSample ? { kind: "sample", rules, topK: topK < vocabulary ? topK : 0 } : { kind: "greedy", rules };
 }
 
 /**

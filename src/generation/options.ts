@@ -62,15 +62,15 @@ export interface GenerateOptions {
   readonly epsilonCutoff?: number | null;
   /** As `epsilonCutoff`, lowered where the distribution is flat. Rows are read from the device. @default 0 */
   readonly etaCutoff?: number | null;
-  /** Divides the scores of tokens that a row has. Rows are read from the device. @default 1 */
+  /** Divides the scores of tokens that a row has. @default 1 */
   readonly repetitionPenalty?: number | null;
-  /** Sequences of this many tokens may occur once. Rows are read from the device. @default 0 */
+  /** Sequences of this many tokens may occur once. Rows are read from the device where tokens are drawn. @default 0 */
   readonly noRepeatNgramSize?: number | null;
   /** The exponent of a beam's length, by which its score is divided. @default 1 */
   readonly lengthPenalty?: number | null;
   /** Whether beam search ends with the first `numBeams` texts; "never" until no better one is possible. @default false */
   readonly earlyStopping?: boolean | "never" | null;
-  /** Sequences of tokens that may not occur. Rows are read from the device. */
+  /** Sequences of tokens that may not occur. Rows are read from the device where one has several tokens. */
   readonly badWordsIds?: readonly (readonly number[])[] | null;
   /** Tokens that may not occur. */
   readonly suppressTokens?: readonly number[] | null;

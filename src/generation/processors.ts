@@ -107,6 +107,8 @@ export interface LengthRule {
 export function lengthRules(settings: GenerationSettings, { promptLength, maxLength }: Place): LengthRule[] {
   const { eosTokenIds, forcedBosTokenIds, forcedEosTokenIds, suppressTokens, beginSuppressTokens } = settings;
   const rules: LengthRule[] = [];
+  const words = badWordsOf(settings).filter(({ length }) => length === 1).flat();
+  if (words.length > 0) rules.push({ holds: () => true, apply: (scores) => forbid(words, scores) });
   const minLength = settings.minNewTokens === undefined ? settings.minLength : promptLength + settings.minNewTokens;
   if (minLength > 0 && eosTokenIds.length > 0) {
     rules.push({ holds: (length) => length < minLength, apply: (scores) => forbid(eosTokenIds, scores) });
@@ -142,11 +144,16 @@ function ofRows({ holds, apply }: LengthRule): LogitsProcessor {
   };
 }
 
-/** Whether a rule needs to see the tokens or the whole row, so that rows are read from the device. */
+/** The sequences that may not occur: end tokens may. */
+function badWordsOf({ badWordsIds, eosTokenIds }: GenerationSettings): (readonly number[])[] {
+  return badWordsIds.filter((word) => !isEnd(word, eosTokenIds));
+}
+
+/** Whether a rule is none that programs have (select.ts), so that rows are read from the device. */
 export function needsRows(settings: GenerationSettings): boolean {
-  return settings.sequenceBias.length > 0 || settings.badWordsIds.length > 0 || settings.repetitionPenalty !== 1 ||
-    settings.noRepeatNgramSize > 0 || settings.exponentialDecayLengthPenalty !== undefined ||
-    settings.removeInvalidValues || settings.renormalizeLogits || settings.logitsProcessors.length > 0;
+  return settings.sequenceBias.length > 0 || settings.badWordsIds.some(({ length }) => length > 1) ||
+    settings.exponentialDecayLengthPenalty !== undefined || settings.removeInvalidValues ||
+    settings.renormalizeLogits || settings.logitsProcessors.length > 0;
 }
 
 /** All rules of a generation in Hugging Face's order, with those of sampling. */
@@ -156,7 +163,7 @@ export function processorsOf(settings: GenerationSettings, place: Place): Logits
   if (settings.sequenceBias.length > 0) processors.push(sequenceBias(settings.sequenceBias));
   if (settings.repetitionPenalty !== 1) processors.push(repetitionPenalty(settings.repetitionPenalty));
   if (settings.noRepeatNgramSize > 0) processors.push(noRepeatNgrams(settings.noRepeatNgramSize));
-  const words = settings.badWordsIds.filter((word) => !isEnd(word, eosTokenIds));
+  const words = badWordsOf(settings).filter(({ length }) => length > 1);
   if (words.length > 0) processors.push(sequenceBias(words.map((word) => [word, -Infinity] as const)));
   const rules = lengthRules({ ...settings, suppressTokens: [], beginSuppressTokens: [] }, place);
   processors.push(...rules.map(ofRows));

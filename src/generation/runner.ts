@@ -3,7 +3,7 @@
 import type { Backend, Graph, ParameterSource, Program, Weights, WeightStorage } from "../graph/mod.ts";
 import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode } from "../models/mod.ts";
 import { prepare } from "../passes/mod.ts";
-import { buildSelect, type Selection } from "./select.ts";
+import { buildSelect, noRules, type Selection } from "./select.ts";
 import { Session, type SessionShape } from "./session.ts";
 
 /** Encode programs kept for pictures of different sizes, and programs for different ways of choosing tokens. */
@@ -54,7 +54,7 @@ export class ModelRunner implements AsyncDisposable {
         runner.encodeProgram(imageSize, { signal: options.signal }),
         runner.crossProgram(options.signal),
         runner.decodeProgram(options.signal),
-        runner.selectProgram({ kind: "greedy", ruled: false }, options.signal),
+        runner.selectProgram({ kind: "greedy", rules: noRules }, options.signal),
       ]);
     } catch (error) {
       await runner[Symbol.asyncDispose]();

@@ -1,6 +1,6 @@
 // What is done with a step's logits on the device: small programs without weights, so that every method of generation
-// shares one decode program. Each takes `logits` [rows, 1, V], and where it is ruled `rules` [1, V] (see rules.ts).
-import { type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
+// shares one decode program. Each takes `logits` [rows, 1, V] and what its rules need.
+import { addDimensions, type Graph, GraphBuilder, multiplyDimensions, type Value } from "../graph/mod.ts";
 import {
   add,
   argMax,
@@ -10,6 +10,8 @@ import {
   div,
   equal,
   exp,
+  expand,
+  gather,
   greaterOrEqual,
   log,
   logSoftmax,
@@ -19,20 +21,35 @@ import {
   reduceMax,
   reduceSum,
   reshape,
+  scatter,
+  scatterAdd,
   slice,
   sub,
   topK,
   where,
 } from "../operators/mod.ts";
 
+/** The rules that a program applies, in this order, which is Transformers'. */
+export interface ProgramRules {
+  /** Whether tokens that a row has are penalised: input `penalty` [1, 1]. */
+  readonly penalised: boolean;
+  /** Sequences of so many tokens do not come again; 0: they may. */
+  readonly ngrams: number;
+  /** Whether rules hold that depend on the length alone: input `rules` [1, V] (see rules.ts). */
+  readonly ruled: boolean;
+}
+
+/** None of them. */
+export const noRules: ProgramRules = { penalised: false, ngrams: 0, ruled: false };
+
 /** How the next tokens are found. */
 export type Selection =
   /** The best token of each row is appended to `tokens`. */
-  | { readonly kind: "greedy"; readonly ruled: boolean }
+  | { readonly kind: "greedy"; readonly rules: ProgramRules }
   /** A token of each row is drawn from the `topK` likeliest (0: from all) and appended to `tokens`. */
-  | { readonly kind: "sample"; readonly ruled: boolean; readonly topK: number }
+  | { readonly kind: "sample"; readonly rules: ProgramRules; readonly topK: number }
   /** The `count` best tokens of each row are found, for the host to read. */
-  | { readonly kind: "candidates"; readonly ruled: boolean; readonly count: number }
+  | { readonly kind: "candidates"; readonly rules: ProgramRules; readonly count: number }
   /** The host reads log-probabilities of all tokens. */
   | { readonly kind: "logProbabilities" }
   /** The host reads the logits. */
@@ -57,12 +74,66 @@ export function blocksOf(vocabulary: number): { blocks: number; width: number } 
   return { blocks: Math.ceil(vocabulary / width), width };
 }
 
-/** Scores [rows, V] with the rules that hold for all rows: a token's own score, or the one that replaces it. */
-function ruledBy(scores: Value, ruled: boolean): Value {
+/** Where the entries [rows, V] of tokens `ids` [rows, n] are in a row of them all. */
+function placesOf(ids: Value, vocabulary: number): Value {
+  const { builder } = ids;
+  const row = reshape(range(builder, { size: rows }), { shape: [rows, 1] });
+  return add(ids, mul(row, builder.scalar(vocabulary, "int64")));
+}
+
+/** Scores [rows, V] with those of the tokens at `places` replaced by what `change` makes of them, of any shape. */
+function changed(scores: Value, places: Value, change: (scores: Value) => Value): Value {
+  const all = reshape(scores, { shape: [-1] });
+  return reshape(scatter(all, places, change(gather(all, places, { axis: 0 }))), { shape: scores.shape });
+}
+
+/** Whether a row's last `size` − 1 tokens stand before a token of it too, [rows, length], as 1 or 0. */
+function follows(ids: Value, size: number): Value {
+  const { builder } = ids;
+  // Behind −1s, which are no tokens, every token has as many before it.
+  const padded = pad(ids, { beginning: [0, size], ending: [0, 0], value: -1 });
+  const one = expand(builder.scalar(1), { shape: ids.shape });
+  return Array.from({ length: size - 1 }, (_, i) => {
+    const before = slice(padded, { starts: [0, i + 1], sizes: ids.shape });
+    const last = slice(padded, { starts: [0, addDimensions("length", i + 1)], sizes: [rows, 1] });
+    return cast(equal(before, last), { dataType: "float32" });
+  }).reduce((all, each) => mul(all, each), one);
+}
+
+/** Scores [rows, V] under the rules of what rows have: the tokens before `length`. */
+function underHistory(scores: Value, { penalised, ngrams }: ProgramRules): Value {
+  if (!penalised && ngrams === 0) return scores;
+  const { builder } = scores;
+  const vocabulary = scores.shape[1] as number;
+  const tokens = builder.state("tokens", "int64", [rows, "capacity"]);
+  const ids = slice(tokens, { starts: [0, 0], sizes: [rows, "length"] });
+  const places = placesOf(ids, vocabulary);
+  if (penalised) {
+    const penalty = builder.input("penalty", "float32", [1, 1]);
+    const penalise = (own: Value) =>
+      where(greaterOrEqual(own, builder.scalar(0)), div(own, penalty), mul(own, penalty));
+    scores = changed(scores, places, penalise);
+  }
+  if (ngrams === 0) return scores;
+  // A token that a row has twice may follow at one place only.
+  const flat = (x: Value) => reshape(x, { shape: [-1] });
+  const size = multiplyDimensions(rows, vocabulary);
+  const counts = gather(scatterAdd(flat(places), flat(follows(ids, ngrams)), { size }), places, { axis: 0 });
+  return changed(
+    scores,
+    places,
+    (own) => where(greaterOrEqual(counts, builder.scalar(1)), builder.scalar(forbidden), own),
+  );
+}
+
+/** Scores [rows, V] under the rules of the length: a token's own score, or the one that replaces it. */
+function underLength(scores: Value, { ruled }: ProgramRules): Value {
   if (!ruled) return scores;
   const rules = scores.builder.input("rules", "float32", [1, scores.shape[1]]);
   return where(equal(rules, scores.builder.scalar(own)), scores, rules);
 }
+
+const underRules = (scores: Value, rules: ProgramRules): Value => underLength(underHistory(scores, rules), rules);
 
 /** Append a token a row, [rows], to `tokens`. */
 function append(chosen: Value): void {
@@ -124,16 +195,16 @@ export function buildSelect(selection: Selection, vocabulary: number): Graph | u
   const scores = reshape(logits, { shape: [rows, vocabulary] });
   switch (selection.kind) {
     case "greedy":
-      append(argMax(ruledBy(scores, selection.ruled), { axis: 1 }));
+      append(argMax(underRules(scores, selection.rules), { axis: 1 }));
       break;
     case "sample": {
-      const scaled = div(scores, builder.input("temperature", "float32", [1, 1]));
-      const allowed = ruledBy(scaled, selection.ruled);
+      const temperature = builder.input("temperature", "float32", [1, 1]);
+      const allowed = underLength(div(underHistory(scores, selection.rules), temperature), selection.rules);
       append(drawn(selection.topK > 0 ? likeliest(allowed, selection.topK) : allowed, vocabulary));
       break;
     }
     case "candidates":
-      offer(ruledBy(logSoftmax(scores, { axis: -1 }), selection.ruled), selection.count);
+      offer(underRules(logSoftmax(scores, { axis: -1 }), selection.rules), selection.count);
       break;
     case "logProbabilities":
       builder.output("logProbabilities", logSoftmax(scores, { axis: -1 }));

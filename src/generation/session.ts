@@ -130,10 +130,10 @@ export class Session implements Disposable {
     );
   }
 
-  /** Queue copies of the first `positions` positions of rows' caches to other rows. */
+  /** Queue copies of the first `positions` positions of rows' tokens and caches to other rows. */
   moveRows(rows: readonly Move[], positions: number): void {
-    for (const [name, cache] of Object.entries(this.#stage.states)) {
-      if (name !== "tokens") this.runner.backend.copyRows(cache, cache, rows, positions);
+    for (const state of Object.values(this.#stage.states)) {
+      this.runner.backend.copyRows(state, state, rows, positions);
     }
   }
 

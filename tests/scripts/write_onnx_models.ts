@@ -53,10 +53,11 @@ for (const external of [false, true]) {
   write(`decode_${tag}`, buildDecode(architecture), external);
 }
 
+const rules = { penalised: true, ngrams: 3, ruled: true };
 const selections: readonly Selection[] = [
-  { kind: "greedy", ruled: true },
-  { kind: "sample", ruled: true, topK: 50 },
-  { kind: "candidates", ruled: true, count: 8 },
+  { kind: "greedy", rules },
+  { kind: "sample", rules, topK: 50 },
+  { kind: "candidates", rules, count: 8 },
   { kind: "logProbabilities" },
 ];
 for (const selection of selections) {
