@@ -59,6 +59,7 @@ export class GraphBuilder {
     Map<string, Value>
   >;
   readonly #outputs = new Map<string, Value>();
+  readonly #constants = new Map<Tensor, Value>();
   readonly #scalars = new Map<string, Value>();
   /** The node that gave a state its next value. */
   readonly #writers = new Map<Value, Node>();
@@ -82,9 +83,14 @@ export class GraphBuilder {
     return this.#leaf("state", stateOperator, name, dataType, shape);
   }
 
-  /** A tensor that is part of the program. */
+  /** A tensor that is part of the program. A second call with the same tensor returns the same value. */
   constant(tensor: Tensor): Value {
-    return this.add(constantOperator, [], { tensor })[0];
+    let constant = this.#constants.get(tensor);
+    if (!constant) {
+      [constant] = this.add(constantOperator, [], { tensor });
+      this.#constants.set(tensor, constant);
+    }
+    return constant;
   }
 
   /** A constant without axes; equal ones are one value. */

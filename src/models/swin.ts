@@ -1,8 +1,7 @@
-// The Swin Transformer (Liu et al. 2021), as transformers.SwinModel and DonutSwinModel: attention within windows, which
-// are shifted in every other layer.
+// The Swin Transformer (Liu et al. 2021), as transformers.SwinModel and DonutSwinModel: attention within windows.
 import { ConfigError, ShapeError } from "../errors.ts";
 import { type Dimension, multiplyDimensions, type Value } from "../graph/mod.ts";
-import { add, attention, gather, pad, reshape, roll, slice, transpose } from "../operators/mod.ts";
+import { add, attention, concat, gather, pad, reshape, slice, transpose } from "../operators/mod.ts";
 import { commonDefaults, type ConfigReader, deriveStages, type Fields } from "./config.ts";
 import type { Family, VisionEncoder } from "./family.ts";
 import { activationNames } from "./activations.ts";
@@ -10,14 +9,7 @@ import { zeros } from "./initial.ts";
 import { embedPatches, gridOf, learnedPositions, pictureSize, readPatches, stretchedPositions } from "./patches.ts";
 import { relativeOffsets, relativePositionIndex } from "./relative_positions.ts";
 import type { Scope } from "./scope.ts";
-import { attendEdgesApart, edgeMask, type Grid } from "./windows.ts";
-
-/** Append zeros so that the first two axes behind the batch have the given lengths. */
-function padGrid(x: Value, rows: number, columns: number): Value {
-  const [, height, width] = x.shape as [Dimension, number, number, number];
-  if (rows === height && columns === width) return x;
-  return pad(x, { beginning: [0, 0, 0, 0], ending: [0, rows - height, columns - width, 0] });
-}
+import { attendInWindows, type Grid, padGrid, shiftMasks, type WindowGroup } from "./windows.ts";
 
 /** A whole number of at least `least` for each stage. @throws {ConfigError} If it is something else. */
 function perStage(config: ConfigReader, key: string, least: number, stages?: number): number[] {
@@ -45,31 +37,38 @@ function build(config: ConfigReader, { donut }: { donut: boolean }): VisionEncod
   const absolute = config.flag("use_absolute_embeddings");
   const epsilon = config.number("layer_norm_eps");
   const hiddenSize = embedding * 2 ** (depths.length - 1);
+  const positionIndex = relativePositionIndex([window, window]);
+  const masks = shiftMasks(window);
   heads.forEach((count, stage) => config.headWidth(embedding * 2 ** stage, count, `num_heads[${stage}]`));
 
-  /**
-   * [batch, windows, w², C] to the same, each token seeing its window. Windows that have a mask each, [windows, 1, w², w²],
-   * are folded into the heads; others into the batch, since the offsets' bias is all they add.
-   */
-  function windowAttention(scope: Scope, x: Value, count: number, mask: Value | undefined): Value {
+  /** [batch, windows, w², C] to the same, each token seeing its window. */
+  function windowAttention(scope: Scope, x: Value, count: number, groups: readonly WindowGroup[]): Value {
     const [batch, windows, area, width] = x.shape as [Dimension, number, number, number];
     const own = scope.at("self");
-    const folded = mask ? [batch, windows * count] : [multiplyDimensions(batch, windows), count];
-    const fold = (name: string) => {
-      const cut = reshape(own.linear(name, x, width, { bias }), {
-        shape: [batch, windows, area, count, width / count],
-      });
-      return reshape(transpose(cut, { permutation: [0, 1, 3, 2, 4] }), { shape: [...folded, area, width / count] });
-    };
     const table = own.parameter("relative_position_bias_table", [relativeOffsets([window, window]), count]);
-    const index = scope.builder.constant(relativePositionIndex([window, window]));
-    const offsets = reshape(transpose(gather(table, index, { axis: 0 }), { permutation: [2, 0, 1] }), {
-      shape: [1, count, area, area],
+    const offsets = reshape(
+      transpose(gather(table, scope.builder.constant(positionIndex), { axis: 0 }), { permutation: [2, 0, 1] }),
+      { shape: [1, count, area, area] },
+    );
+    const project = (name: string) =>
+      transpose(
+        reshape(own.linear(name, x, width, { bias }), { shape: [batch, windows, area, count, width / count] }),
+        { permutation: [0, 1, 3, 2, 4] },
+      );
+    const [query, key, value] = ["query", "key", "value"].map(project);
+    let start = 0;
+    const contexts = groups.map(({ count: among, mask }) => {
+      const cut = [batch, among, count, area, width / count];
+      const folded = { shape: [multiplyDimensions(batch, among), count, area, width / count] };
+      const part = (x: Value) => reshape(slice(x, { starts: [0, start, 0, 0, 0], sizes: cut }), folded);
+      const addend = mask ? add(offsets, scope.builder.constant(mask)) : offsets;
+      const context = attention(part(query), part(key), part(value), { mask: addend });
+      start += among;
+      return reshape(context, { shape: cut });
     });
-    const addend = mask ? reshape(add(mask, offsets), { shape: [1, windows * count, area, area] }) : offsets;
-    const context = attention(fold("query"), fold("key"), fold("value"), { mask: addend });
-    const parted = reshape(context, { shape: [batch, windows, count, area, width / count] });
-    const joined = reshape(transpose(parted, { permutation: [0, 1, 3, 2, 4] }), { shape: x.shape });
+    const joined = reshape(transpose(concat(contexts, { axis: 1 }), { permutation: [0, 1, 3, 2, 4] }), {
+      shape: x.shape,
+    });
     return scope.linear("output.dense", joined, width);
   }
 
@@ -77,13 +76,7 @@ function build(config: ConfigReader, { donut }: { donut: boolean }): VisionEncod
   function layer(
     scope: Scope,
     x: Value,
-    { grid: [rows, columns], count, shifted, masks }: {
-      grid: Grid;
-      count: number;
-      shifted: boolean;
-      /** The masks of this encoder so far; the layers of a stage share one. */
-      masks: Map<string, Value>;
-    },
+    { grid: [rows, columns], count, shifted }: { grid: Grid; count: number; shifted: boolean },
   ): Value {
     const [batch, , width] = x.shape as [Dimension, number, number];
     const smallest = Math.min(rows, columns);
@@ -94,26 +87,14 @@ function build(config: ConfigReader, { donut }: { donut: boolean }): VisionEncod
         { op: "encode", label: scope.prefix },
       );
     }
-    const shift = shifted && smallest > window ? Math.floor(window / 2) : 0;
-    const [down, across] = [Math.ceil(rows / window), Math.ceil(columns / window)];
-    const padded: Grid = [down * window, across * window];
-    const turn = (y: Value, by: number) => shift ? roll(y, { shifts: [by, by], axes: [1, 2] }) : y;
     const normal = reshape(scope.layerNorm("layernorm_before", x, epsilon), { shape: [batch, rows, columns, width] });
-    const cut = reshape(turn(padGrid(normal, ...padded), -shift), {
-      shape: [batch, down, window, across, window, width],
-    });
-    const windows = reshape(transpose(cut, { permutation: [0, 1, 3, 2, 4, 5] }), {
-      shape: [batch, down * across, window * window, width],
-    });
-    const place = scope.at("attention");
-    const attend = (x: Value, mask?: Value) => windowAttention(place, x, count, mask);
-    const key = padded.join();
-    if (shift && !masks.has(key)) masks.set(key, scope.builder.constant(edgeMask([down, across], window, shift)));
-    const attended = shift ? attendEdgesApart(windows, [down, across], masks.get(key)!, attend) : attend(windows);
-    const seen = reshape(attended, { shape: [batch, down, across, window, window, width] });
-    const whole = reshape(transpose(seen, { permutation: [0, 1, 3, 2, 4, 5] }), { shape: [batch, ...padded, width] });
-    const back = slice(turn(whole, shift), { starts: [0, 0, 0, 0], sizes: [batch, rows, columns, width] });
-    x = add(x, reshape(back, { shape: x.shape }));
+    const attended = attendInWindows(
+      normal,
+      window,
+      shifted && smallest > window ? masks : undefined,
+      (windows, groups) => windowAttention(scope.at("attention"), windows, count, groups),
+    );
+    x = add(x, reshape(attended, { shape: x.shape }));
     const inner = scope.linear(
       "intermediate.dense",
       scope.layerNorm("layernorm_after", x, epsilon),
@@ -127,7 +108,7 @@ function build(config: ConfigReader, { donut }: { donut: boolean }): VisionEncod
   function merge(scope: Scope, x: Value, [rows, columns]: Grid): Value {
     const [batch, , width] = x.shape as [Dimension, number, number];
     const [down, across] = [Math.ceil(rows / 2), Math.ceil(columns / 2)];
-    const grid = padGrid(reshape(x, { shape: [batch, rows, columns, width] }), down * 2, across * 2);
+    const grid = padGrid(reshape(x, { shape: [batch, rows, columns, width] }), [down * 2, across * 2]);
     const cut = reshape(grid, { shape: [batch, down, 2, across, 2, width] });
     // The four tokens in the order (row, column): (0, 0), (1, 0), (0, 1), (1, 1).
     const joined = reshape(transpose(cut, { permutation: [0, 1, 3, 4, 2, 5] }), {
@@ -177,11 +158,10 @@ function build(config: ConfigReader, { donut }: { donut: boolean }): VisionEncod
     encode(scope, pixelValues, { interpolate = false } = {}) {
       let { x, grid } = embed(scope.at("embeddings"), pixelValues, interpolate);
       const hiddenStates = [x];
-      const masks = new Map<string, Value>();
       depths.forEach((depth, stage) => {
         const place = scope.at(`encoder.layers.${stage}`);
         for (let n = 0; n < depth; n++) {
-          x = layer(place.at(`blocks.${n}`), x, { grid, count: heads[stage], shifted: n % 2 === 1, masks });
+          x = layer(place.at(`blocks.${n}`), x, { grid, count: heads[stage], shifted: n % 2 === 1 });
         }
         if (stage < depths.length - 1) {
           x = merge(place.at("downsample"), x, grid);
@@ -198,7 +178,7 @@ function build(config: ConfigReader, { donut }: { donut: boolean }): VisionEncod
           Array.from({ length: depth }, (_, n) =>
             [
               `encoder.layers.${stage}.blocks.${n}.attention.self.relative_position_index`,
-              relativePositionIndex([window, window]),
+              positionIndex,
             ] as const)
         ),
       ),

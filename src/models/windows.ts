@@ -1,73 +1,123 @@
-// The windows of a shifted layer (Liu et al. 2021): only those of the last row and column hold tokens that were not
-// neighbours before the shift. They alone need masks, which for a page at Donut's resolution is 1 window in 30.
+// Attention within windows (Liu et al. 2021): a grid of tokens is cut into windows, shifted in every other layer. After a
+// shift the windows of the last row and column hold tokens that were not neighbours, which may not see one another.
 import type { Dimension, Value } from "../graph/mod.ts";
-import { concat, reshape, slice } from "../operators/mod.ts";
+import { concat, pad, reshape, roll, slice, transpose } from "../operators/mod.ts";
 import { Tensor } from "../tensor/mod.ts";
 
 /** The rows and columns of a grid of tokens, or of windows. */
 export type Grid = readonly [rows: number, columns: number];
 
+/** Consecutive windows in which tokens see alike. */
+export interface WindowGroup {
+  /** How many windows. */
+  readonly count: number;
+  /** Added to the scores of each, [1, 1, w², w²]; undefined where all see all. */
+  readonly mask?: Tensor;
+}
+
+/** What is added to the scores of the windows in the last column, in the last row, and in both. */
+export interface ShiftMasks {
+  readonly column: Tensor;
+  readonly row: Tensor;
+  readonly corner: Tensor;
+}
+
 /** Added where a token of a shifted window may not see another; the reference's value. */
 const apart = -100;
 
 /**
- * What is added in the windows of the last row, and then in those of the last column: tokens that were not neighbours
- * before the shift do not see one another.
+ * The masks of windows of w × w tokens that are shifted by half: tokens from either side of the cut do not see one another.
  *
- * @param windows The rows and columns of windows.
- * @param window The rows, and columns, of tokens in a window.
- * @returns Shape [edge windows, 1, w², w²].
+ * @returns Each of shape [1, 1, w², w²].
  */
-export function edgeMask([down, across]: Grid, window: number, shift: number): Tensor {
-  const region = (at: number, length: number) => Number(at >= length - window) + Number(at >= length - shift);
+export function shiftMasks(window: number): ShiftMasks {
   const area = window * window;
-  const edges: Grid[] = [
-    ...Array.from({ length: across }, (_, column) => [down - 1, column] as const),
-    ...Array.from({ length: down - 1 }, (_, row) => [row, across - 1] as const),
-  ];
-  const data = new Float32Array(edges.length * area * area);
-  edges.forEach(([row, column], w) => {
-    const regions = Array.from(
-      { length: area },
-      (_, i) =>
-        region(row * window + Math.floor(i / window), down * window) * 3 +
-        region(column * window + i % window, across * window),
+  const cut = window - Math.floor(window / 2);
+  const mask = (inRows: boolean, inColumns: boolean) => {
+    const side = (i: number) =>
+      2 * Number(inRows && Math.floor(i / window) >= cut) + Number(inColumns && i % window >= cut);
+    const data = Float32Array.from(
+      { length: area * area },
+      (_, i) => side(Math.floor(i / area)) === side(i % area) ? 0 : apart,
     );
-    for (let a = 0; a < area; a++) {
-      for (let b = 0; b < area; b++) data[(w * area + a) * area + b] = regions[a] === regions[b] ? 0 : apart;
-    }
-  });
-  return new Tensor("float32", [edges.length, 1, area, area], data);
+    return new Tensor("float32", [1, 1, area, area], data);
+  };
+  return { column: mask(false, true), row: mask(true, false), corner: mask(true, true) };
+}
+
+/** Append zeros so that the first two axes behind the batch have the given lengths. */
+export function padGrid(x: Value, [rows, columns]: Grid): Value {
+  const [, height, width] = x.shape as [Dimension, number, number, number];
+  if (rows === height && columns === width) return x;
+  return pad(x, { beginning: [0, 0, 0, 0], ending: [0, rows - height, columns - width, 0] });
 }
 
 /**
- * Attend within the windows of a shifted layer: in the last row and column with their masks, in the others without.
+ * Let the tokens of a grid attend within windows.
  *
- * @param windows Shape [batch, down · across, w², C], row by row; at least two of each.
- * @param mask `edgeMask`'s.
- * @param attend The attention within windows, [batch, n, w², C] to the same.
- * @returns The shape of `windows`.
+ * @param x Shape [batch, rows, columns, C].
+ * @param window The rows, and columns, of a window.
+ * @param masks If the windows are shifted, `shiftMasks`'; the grid is then of more than one window each way.
+ * @param attend The attention: [batch, windows, w², C] to the same, the windows in groups, one behind another.
+ * @returns The shape of `x`.
  */
-export function attendEdgesApart(
-  windows: Value,
-  [down, across]: Grid,
-  mask: Value,
-  attend: (x: Value, mask?: Value) => Value,
+export function attendInWindows(
+  x: Value,
+  window: number,
+  masks: ShiftMasks | undefined,
+  attend: (windows: Value, groups: readonly WindowGroup[]) => Value,
 ): Value {
-  const [batch, , area, width] = windows.shape as [Dimension, number, number, number];
-  const grid = reshape(windows, { shape: [batch, down, across, area, width] });
-  const part = (row: number, column: number, rows: number, columns: number) =>
-    reshape(slice(grid, { starts: [0, row, column, 0, 0], sizes: [batch, rows, columns, area, width] }), {
-      shape: [batch, rows * columns, area, width],
-    });
+  const [batch, rows, columns, width] = x.shape as [Dimension, number, number, number];
+  const [down, across] = [Math.ceil(rows / window), Math.ceil(columns / window)];
+  const whole = [batch, down * window, across * window, width];
+  const shift = Math.floor(window / 2);
+  const turn = (y: Value, by: number) => masks ? roll(y, { shifts: [by, by], axes: [1, 2] }) : y;
+  const cut = reshape(turn(padGrid(x, [down * window, across * window]), -shift), {
+    shape: [batch, down, window, across, window, width],
+  });
+  const grid = reshape(transpose(cut, { permutation: [0, 1, 3, 2, 4, 5] }), {
+    shape: [batch, down, across, window * window, width],
+  });
+  const attended = reshape(masks ? attendShifted(grid, masks, attend) : attendAlike(grid, attend), {
+    shape: [batch, down, across, window, window, width],
+  });
+  const joined = reshape(transpose(attended, { permutation: [0, 1, 3, 2, 4, 5] }), { shape: whole });
+  return slice(turn(joined, shift), { starts: [0, 0, 0, 0], sizes: x.shape });
+}
+
+type Attend = Parameters<typeof attendInWindows>[3];
+
+/** All windows [batch, down, across, w², C] see alike. */
+function attendAlike(grid: Value, attend: Attend): Value {
+  const [batch, down, across, area, width] = grid.shape as [Dimension, number, number, number, number];
+  const count = down * across;
+  return attend(reshape(grid, { shape: [batch, count, area, width] }), [{ count }]);
+}
+
+/** The windows [batch, down, across, w², C] of the last row and column have masks: for a page at Donut's size 1 in 30. */
+function attendShifted(grid: Value, masks: ShiftMasks, attend: Attend): Value {
+  const [batch, down, across, area, width] = grid.shape as [Dimension, number, number, number, number];
   const [height, breadth] = [down - 1, across - 1];
-  const inner = attend(part(0, 0, height, breadth));
-  const edges = attend(concat([part(height, 0, 1, across), part(0, breadth, height, 1)], { axis: 1 }), mask);
-  const taken = (start: number, count: number) =>
-    slice(edges, { starts: [0, start, 0, 0], sizes: [batch, count, area, width] });
-  const above = concat([
-    reshape(inner, { shape: [batch, height, breadth, area, width] }),
-    reshape(taken(across, height), { shape: [batch, height, 1, area, width] }),
-  ], { axis: 2 });
-  return concat([reshape(above, { shape: [batch, height * across, area, width] }), taken(0, across)], { axis: 1 });
+  const blocks = [[0, 0, height, breadth], [0, breadth, height, 1], [height, 0, 1, across]];
+  const windows = concat(
+    blocks.map(([row, column, rows, columns]) =>
+      reshape(slice(grid, { starts: [0, row, column, 0, 0], sizes: [batch, rows, columns, area, width] }), {
+        shape: [batch, rows * columns, area, width],
+      })
+    ),
+    { axis: 1 },
+  );
+  const attended = attend(windows, [
+    { count: height * breadth },
+    { count: height, mask: masks.column },
+    { count: breadth, mask: masks.row },
+    { count: 1, mask: masks.corner },
+  ]);
+  let start = 0;
+  const [inner, column, row] = blocks.map(([, , rows, columns]) => {
+    const part = slice(attended, { starts: [0, start, 0, 0], sizes: [batch, rows * columns, area, width] });
+    start += rows * columns;
+    return reshape(part, { shape: [batch, rows, columns, area, width] });
+  });
+  return concat([concat([inner, column], { axis: 2 }), row], { axis: 1 });
 }
