@@ -13,7 +13,7 @@ Deno.test("messages are written as protocol buffers are", () => {
   assertEquals(hex(new Message().bytes(2, "testing").finish()), "120774657374696e67");
   assertEquals(hex(new Message().bytes(3, new Message().integer(1, 150)).finish()), "1a03089601");
   assertEquals(hex(new Message().float(5, 1).finish()), "2d0000803f");
-  assertEquals(hex(new Message().integer(16, 0n).finish()), "800100");
+  assertEquals(hex(new Message().integer(16, 0).finish()), "800100");
 });
 
 /** The operators of a ModelProto, found by their names in its bytes. */

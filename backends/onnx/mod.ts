@@ -44,24 +44,30 @@ export function supportsNode(node: Node): boolean {
   return Object.hasOwn(primitives, node.operator.name) || isNative(node);
 }
 
+/** The nodes that a node depends on. */
+function ancestors(node: Node): Set<Node> {
+  const found = new Set<Node>();
+  const waiting = [node];
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    for (const { node: source } of next.inputs) {
+      if (found.has(source)) continue;
+      found.add(source);
+      waiting.push(source);
+    }
+  }
+  return found;
+}
+
 /**
  * Check that whoever reads a state before it is written in place is needed for what is written: ONNX Runtime orders
  * nodes by their operands only.
  */
 function checkOrder(graph: Graph): void {
-  const needs = new Map<Node, Set<Node>>();
-  for (const node of graph.nodes) {
-    const all = new Set<Node>();
-    for (const { node: source } of node.inputs) {
-      all.add(source);
-      needs.get(source)!.forEach((other) => all.add(other));
-    }
-    needs.set(node, all);
-  }
   for (const writer of graph.nodes) {
     if (writer.operator.writesState !== "inPlace") continue;
+    const needed = ancestors(writer);
     for (const reader of graph.nodes) {
-      if (reader === writer || !reader.inputs.includes(writer.inputs[0]) || needs.get(writer)!.has(reader)) continue;
+      if (reader === writer || !reader.inputs.includes(writer.inputs[0]) || needed.has(reader)) continue;
       throw new ShapeError(
         `Cannot compile ${graph.name}: ${reader.operator.name} (at ${reader.label}) reads a state that ` +
           `${writer.operator.name} (at ${writer.label}) overwrites, but what is written does not depend on it`,
