@@ -50,10 +50,11 @@ export class ModelRunner implements AsyncDisposable {
     const runner = new ModelRunner(architecture, backend, weights);
     try {
       const { imageSize } = architecture.encoder;
+      // The decoder first: it has the largest parameter, of which there are for a moment two copies.
       await Promise.all([
+        runner.decodeProgram(options.signal),
         runner.encodeProgram(imageSize, { signal: options.signal }),
         runner.crossProgram(options.signal),
-        runner.decodeProgram(options.signal),
         runner.selectProgram({ kind: "greedy", rules: noRules }, options.signal),
       ]);
     } catch (error) {
