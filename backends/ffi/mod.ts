@@ -157,6 +157,8 @@ class FfiBackend implements Backend {
       runtime.check(api.disablePerSessionThreads(options), "share the threads");
       const entry = (key: string, value: string) =>
         runtime.check(api.addSessionConfigEntry(options, cString(key), cString(value)), `set ${key}`);
+      // A plan of a run's memory is kept beside what the first run took, and saves no time.
+      runtime.check(api.disableMemPattern(options), "do without memory patterns");
       if (!packed) entry("session.disable_prepacking", "1");
       entry("session.use_device_allocator_for_initializers", "1");
       if (folder) entry("session.model_external_initializers_file_folder_path", folder);
