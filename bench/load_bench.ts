@@ -1,7 +1,9 @@
 // How long it takes to load a model, and how much memory: `deno run -A bench/load_bench.ts [ffi] [webgpu] [python]`, on Linux.
-// ViT-B/16 with GPT-2 small (239 million random parameters) in each format, in a process of its own: from the files to the
-// first token. It writes 5 GB to the temporary folder. Where `python3` (or $PYTHON) has PyTorch, it reads the files beside.
-// To reach: peak memory 1.2 times the weights as float32 and 100 MB; a .bin in 1.5 times the time of safetensors.
+// ViT-B/16 with GPT-2 small (239 million random parameters) in each format, and a model of Donut-base's sizes (202 million)
+// for pages of 640 × 480, each in a process of its own, to the model and on to its first token. It writes 6 GB to the
+// temporary folder. Where `python3` (or $PYTHON) has PyTorch, it reads the files beside.
+// To reach: peak memory while loading 1.2 times the weights as float32 and 100 MB; a .bin in 1.5 times the time of
+// safetensors.
 import {
   type BackendName,
   defaultConfig,
@@ -12,14 +14,14 @@ import {
 } from "../mod.ts";
 import { openCheckpoint, type TensorSource, writeCheckpoint } from "../src/checkpoint/mod.ts";
 import { openRepository } from "../src/hub/mod.ts";
-import { bytesPerElement } from "../src/tensor/mod.ts";
+import { bytesPerElement, sizeOf } from "../src/tensor/mod.ts";
 import { type Bytes, op, pickle, torchLegacyPieces, zipPieces } from "../tests/torch_file.ts";
 
 interface Cost {
   /** To the model, and to its first token, in ms. */
   load: number;
   first: number;
-  /** Bytes beyond what the process and its backend had before. */
+  /** Bytes beyond what the process and its backend had before, at most until the model is there. */
   peak: number;
 }
 
@@ -29,27 +31,57 @@ const memory = (field: "VmHWM" | "VmRSS") =>
 /** What a child does: load one model and decode one token. */
 async function measure(name: BackendName, folder: string): Promise<Cost> {
   await using backend = await loadBackend(name);
-  const picture = new Tensor("float32", [1, 3, 224, 224], new Float32Array(3 * 224 * 224).fill(0.5));
   const before = memory("VmRSS"), start = performance.now();
   await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend });
   const load = performance.now() - start;
+  const peak = memory("VmHWM") - before;
+  const size = [model.config.encoder.image_size].flat() as number[];
+  const [height, width] = [size[0], size.at(-1)!];
+  const picture = new Tensor("float32", [1, 3, height, width], new Float32Array(3 * height * width).fill(0.5));
   await model.generate(picture, { maxNewTokens: 1 });
-  return { load, first: performance.now() - start, peak: memory("VmHWM") - before };
+  return { load, first: performance.now() - start, peak };
 }
 
-/** Write the same model in every format. @returns The formats' folders by name, and the parameters' number. */
+const [captioner, donut] = [
+  VisionEncoderDecoderConfig.fromEncoderDecoderConfigs(defaultConfig("vit"), defaultConfig("gpt2"), {
+    decoder_start_token_id: 50256,
+    pad_token_id: 50256,
+  }),
+  VisionEncoderDecoderConfig.fromEncoderDecoderConfigs(
+    defaultConfig("donut-swin", {
+      image_size: [640, 480],
+      embed_dim: 128,
+      depths: [2, 2, 14, 2],
+      num_heads: [4, 8, 16, 32],
+      window_size: 10,
+    }),
+    defaultConfig("mbart", {
+      vocab_size: 57525,
+      d_model: 1024,
+      decoder_layers: 4,
+      decoder_ffn_dim: 4096,
+      decoder_attention_heads: 16,
+      max_position_embeddings: 1536,
+      scale_embedding: true,
+      add_final_layer_norm: true,
+    }),
+    { decoder_start_token_id: 2, pad_token_id: 1 },
+  ),
+];
+
+/** Write a model of random parameters, as safetensors. @returns The parameters' number. */
+async function writeModel(config: VisionEncoderDecoderConfig, folder: string): Promise<number> {
+  await using model = await VisionEncoderDecoderModel.fromConfig(config, { backend: "reference" });
+  await model.savePretrained(folder);
+  return [...model.namedParameters().values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+}
+
+/** Write the captioner in every format. @returns The formats' folders by name, and the parameters' number. */
 async function writeFormats(folder: string): Promise<{ formats: Map<string, string>; parameters: number }> {
   const formats = new Map(
     ["safetensors", "sharded", "float16", "bin_zip", "bin_legacy"].map((name) => [name, `${folder}/${name}`]),
   );
-  const config = VisionEncoderDecoderConfig.fromEncoderDecoderConfigs(defaultConfig("vit"), defaultConfig("gpt2"), {
-    decoder_start_token_id: 50256,
-    pad_token_id: 50256,
-  });
-  {
-    await using model = await VisionEncoderDecoderModel.fromConfig(config, { backend: "reference" });
-    await model.savePretrained(formats.get("safetensors")!);
-  }
+  const parameters = await writeModel(captioner, formats.get("safetensors")!);
   await using checkpoint = await openCheckpoint(await openRepository(formats.get("safetensors")!));
   await writeCheckpoint(formats.get("sharded")!, checkpoint, { maxShardSize: "200MB" });
   await writeCheckpoint(formats.get("float16")!, halved(checkpoint));
@@ -78,7 +110,7 @@ async function writeFormats(folder: string): Promise<{ formats: Map<string, stri
   for (const target of formats.values()) {
     await Deno.copyFile(`${formats.get("safetensors")!}/config.json`, `${target}/config.json`).catch(() => {});
   }
-  return { formats, parameters: data.reduce((sum, { size }) => sum + size, 0) };
+  return { formats, parameters };
 }
 
 function halved(source: TensorSource): TensorSource {
@@ -157,29 +189,30 @@ function print(name: string, { load, first, peak }: Cost, weights: number, base:
   console.log([name.padEnd(26), ...columns.map((column) => column.padStart(12))].join(""));
 }
 
+async function compare(formats: Map<string, string>, parameters: number, columns: string[]): Promise<void> {
+  const weights = parameters * bytesPerElement("float32");
+  const heads = ["load", "first token", "ratio", "peak", "peak-100 MB"].map((head) => head.padStart(12));
+  console.log(`${parameters} parameters, ${(weights / 1e6).toFixed(0)} MB`.padEnd(26) + heads.join(""));
+  const script = new URL(import.meta.url).pathname;
+  for (const name of columns) {
+    const measured = (folder: string) =>
+      name === "python" ? measurePython(folder) : run(Deno.execPath(), ["run", "-A", script, "--child", name, folder]);
+    let base: Cost | undefined;
+    for (const [format, folder] of formats) {
+      await readAll(folder); // so that each is measured with the system's cache warm
+      const cost = await thrice(() => measured(folder));
+      if (cost) print(`${name}_${format}`, cost, weights, base ??= cost);
+    }
+    if (!base) console.log(`${name}: not here`);
+  }
+}
+
 async function main(columns: string[]): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "limner_load_" });
   try {
     const { formats, parameters } = await writeFormats(folder);
-    const weights = parameters * bytesPerElement("float32");
-    console.log(`ViT-B/16 and GPT-2 small: ${parameters} parameters, ${(weights / 1e6).toFixed(0)} MB as float32`);
-    console.log(
-      "case".padEnd(26) + ["load", "first token", "ratio", "peak", "peak-100 MB"].map((s) => s.padStart(12)).join(""),
-    );
-    const script = new URL(import.meta.url).pathname;
-    for (const name of columns) {
-      const measured = (folder: string) =>
-        name === "python"
-          ? measurePython(folder)
-          : run(Deno.execPath(), ["run", "-A", script, "--child", name, folder]);
-      let base: Cost | undefined;
-      for (const [format, folder] of formats) {
-        await readAll(folder); // so that each is measured with the system's cache warm
-        const cost = await thrice(() => measured(folder));
-        if (cost) print(`${name}_${format}`, cost, weights, base ??= cost);
-      }
-      if (!base) console.log(`${name}: not here`);
-    }
+    await compare(formats, parameters, columns);
+    await compare(new Map([["donut", `${folder}/donut`]]), await writeModel(donut, `${folder}/donut`), columns);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
