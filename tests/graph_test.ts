@@ -129,8 +129,11 @@ Deno.test("values of another graph, and one name with two shapes, are refused", 
   assertThrows(() => other.output("y", y), ShapeError, "twice");
 });
 
-Deno.test("scalars of one value are one node", () => {
-  const builder = new GraphBuilder("scalars");
+Deno.test("constants of one tensor, and scalars of one value, are one node", () => {
+  const builder = new GraphBuilder("constants");
+  const tensor = new Tensor("float32", [2], Float32Array.of(1, 2));
+  assertEquals(builder.constant(tensor) === builder.constant(tensor), true);
+  assertEquals(builder.constant(tensor) === builder.constant(new Tensor("float32", [2], tensor.data)), false);
   assertEquals(builder.scalar(2) === builder.scalar(2), true);
   assertEquals(builder.scalar(0) === builder.scalar(-0), false);
   assertEquals(builder.scalar(7, "int64").node.attributes, {
