@@ -4,7 +4,7 @@
  * @module
  */
 export { type AttendedToken, type Attention, drawAttention } from "./src/attention/mod.ts";
-export { type Caption, Captioner, type ImageInput, type StreamOptions } from "./src/captioner.ts";
+export { type Caption, Captioner, type StreamOptions } from "./src/captioner.ts";
 export { readCheckpoint } from "./src/checkpoint/mod.ts";
 export * from "./src/errors.ts";
 export type {
@@ -32,6 +32,7 @@ export * from "./src/tokenizer/mod.ts";
 export type { ForwardOutput } from "./src/forward.ts";
 export type { ForwardInputs, TokenRows } from "./src/forward_inputs.ts";
 export type { LoadOptions, LoadProgress } from "./src/load_options.ts";
+export type { ImageInput } from "./src/picture_batches.ts";
 export type { SaveOptions } from "./src/save.ts";
 export { TextStreamer, type TextStreamerOptions } from "./src/text_streamer.ts";
 export { type TaggedObject, type TaggedTextOptions, type TaggedValue, token2json } from "./src/token2json.ts";

@@ -1,21 +1,17 @@
 // The short way: a picture in, its text out. A model with its image processor and its tokenizer.
-import { abortable } from "./abortable.ts";
 import { type Attention, attentionOf } from "./attention/mod.ts";
 import { OptionError } from "./errors.ts";
 import type { GenerateOptions, Streamer } from "./generation/mod.ts";
 import { Handoff } from "./handoff.ts";
 import { openRepository } from "./hub/mod.ts";
-import { AutoImageProcessor, type ImageProcessor, RawImage, readImage } from "./image/mod.ts";
+import { AutoImageProcessor, type ImageProcessor, type RawImage } from "./image/mod.ts";
 import { checkLoadOptions, type LoadOptions } from "./load_options.ts";
 import { architectureOf } from "./models/mod.ts";
+import { batchSize, type ImageInput, type Prompts, promptsOf, readImages } from "./picture_batches.ts";
 import type { SaveOptions } from "./save.ts";
-import { Tensor } from "./tensor/mod.ts";
 import { TextStreamer, type TextStreamerOptions } from "./text_streamer.ts";
 import { AutoTokenizer, type Tokenizer } from "./tokenizer/mod.ts";
 import { VisionEncoderDecoderModel } from "./vision_encoder_decoder_model.ts";
-
-/** A picture: a path, an address, the bytes of a file, or pixels. */
-export type ImageInput = string | URL | Uint8Array | Blob | RawImage;
 
 /** A text of a picture, and what is known of it. */
 export interface Caption {
@@ -35,47 +31,6 @@ export interface StreamOptions extends GenerateOptions, Pick<TextStreamerOptions
 
 /** The model that comes with Limner: it reads one line of printed text. */
 const embeddedModel = new URL("../assets/model/", import.meta.url);
-
-/** Pictures given to the model at once. */
-const batchSize = 8;
-
-/**
- * Read the pictures of a batch; an abort does not wait for what is slow to come.
- *
- * @param at Where the batch begins among `images`, by which a picture without a name is called.
- */
-async function readImages(images: readonly ImageInput[], at: number, signal?: AbortSignal): Promise<RawImage[]> {
-  signal?.throwIfAborted();
-  const read = (image: ImageInput, i: number): Promise<RawImage> | RawImage => {
-    if (image instanceof RawImage) return image;
-    const nameless = image instanceof Uint8Array || image instanceof Blob && !(image instanceof File);
-    return readImage(image, { signal, ...(nameless && images.length > 1 && { name: `images[${at + i}]` }) });
-  };
-  return await abortable(Promise.all(images.slice(at, at + batchSize).map(read)), signal);
-}
-
-/** Prompts as lists. */
-interface Prompts {
-  readonly decoderInputIds: readonly (readonly number[])[] | undefined;
-}
-
-/**
- * The prompts of each batch.
- *
- * @throws {OptionError} If there is neither one for each picture nor one for all.
- */
-function promptsOf(count: number, { decoderInputIds: given }: GenerateOptions): (at: number) => Prompts {
-  if (given === undefined || given === null) return () => ({ decoderInputIds: undefined });
-  const rows = given instanceof Tensor ? given.toList() as number[][] : given;
-  if (![1, count].includes(rows.length)) {
-    throw new OptionError(
-      `Cannot caption: there are ${count} pictures, but decoderInputIds has ${rows.length} rows; expected one for each, ` +
-        `or one for all`,
-    );
-  }
-  const all = rows.length === count ? rows : Array(count).fill(rows[0]);
-  return (at) => ({ decoderInputIds: all.slice(at, at + batchSize) });
-}
 
 /** How many tokens of a row were given: the prompt, with the start token before it if it lacked one. */
 function lengthOfPrompt(sequence: readonly number[], prompt: readonly number[] = []): number {
@@ -171,8 +126,16 @@ export class Captioner implements AsyncDisposable {
       throw new OptionError(`Cannot stream ${images.length} pictures: a streamer takes ${batchSize} at most`);
     }
     const captions: Caption[][] = [];
+    const read = (at: number) => {
+      const reading = readImages(images, at, options.signal);
+      reading.catch(() => {}); // It is awaited in its turn.
+      return reading;
+    };
+    let reading = read(0);
     for (let at = 0; at < images.length; at += batchSize) {
-      const batch = await readImages(images, at, options.signal);
+      const batch = await reading;
+      // The next pictures are read while these are written about.
+      reading = read(at + batchSize);
       captions.push(...await this.#captions(batch, { ...options, ...prompts(at) }));
     }
     return captions;

@@ -56,6 +56,26 @@ Deno.test("Captioner.caption() takes a prompt for each picture or one for all, o
   );
 });
 
+Deno.test("Captioner.caption() reads the next pictures while it writes about these", async () => {
+  await using captioner = await Captioner.load(undefined, { backend: "ffi" });
+  const picture = await readImage(line(1));
+  const events: string[] = [];
+  class Watched extends Blob {
+    override stream() {
+      events.push("read");
+      return super.stream();
+    }
+  }
+  const last = new Watched([await Deno.readFile(line(1))]);
+  const step = (_: unknown, logits: Float32Array) => {
+    events.push("step");
+    return logits;
+  };
+  const captions = await captioner.caption([...Array(8).fill(picture), last], { logitsProcessors: [step] });
+  assertEquals(captions, Array(9).fill(texts[1]));
+  assert(events.indexOf("read") < events.indexOf("step"), events.join());
+});
+
 Deno.test("Captioner.caption() names the picture of several that cannot be read", async () => {
   await using captioner = await Captioner.load(undefined, { backend });
   const bytes = await Deno.readFile(line(1));
