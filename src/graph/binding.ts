@@ -33,8 +33,25 @@ export function checkParameters(graph: Graph, source: ParameterSource): void {
   }
 }
 
-/** The names of all sizes that a graph's run needs: of every value's shape and of attributes such as a slice's starts. */
-export function sizeNames(graph: Graph): Set<string> {
+/** What a graph asks of its sizes. */
+interface Demands {
+  /** The names of all sizes that a run needs: of every value's shape and of attributes such as a slice's starts. */
+  readonly names: ReadonlySet<string>;
+  /** Those that stand in the shape of an input, a state or an output. */
+  readonly fixed: ReadonlySet<string>;
+  readonly bounds: readonly Bound[];
+}
+
+const known = new WeakMap<Graph, Demands>();
+
+/** What a graph asks of its sizes, found once. */
+function demandsOf(graph: Graph): Demands {
+  let demands = known.get(graph);
+  if (!demands) known.set(graph, demands = { names: namesOf(graph), fixed: fixedOf(graph), bounds: boundsOf(graph) });
+  return demands;
+}
+
+function namesOf(graph: Graph): Set<string> {
   const names = new Set<string>();
   const collect = (value: unknown): void => {
     if (typeof value === "string" && /^[\w+*-]+$/.test(value)) dimensionNames(value).forEach((name) => names.add(name));
@@ -46,6 +63,11 @@ export function sizeNames(graph: Graph): Set<string> {
     [starts, sizes, beginning, ending, start, size, at, length].forEach(collect);
   }
   return names;
+}
+
+function fixedOf({ inputs, states, outputs }: Graph): Set<string> {
+  const shapes = [inputs, states, outputs].flatMap((values) => [...values.values()].map(({ shape }) => shape));
+  return new Set(shapes.flat().flatMap(dimensionNames));
 }
 
 /** A number that no execution may make negative, and the node that says so. */
@@ -70,12 +92,9 @@ function boundsOf(graph: Graph): Bound[] {
 }
 
 /** One use of a program: its sizes, which of them every execution must keep, and what they may not exceed. */
-export interface Binding {
+export interface Binding extends Demands {
   readonly graph: Graph;
   readonly maxima: Sizes;
-  /** The sizes that stand in the shape of an input, a state or an output. */
-  readonly fixed: ReadonlySet<string>;
-  readonly bounds: readonly Bound[];
 }
 
 /**
@@ -84,11 +103,11 @@ export interface Binding {
  * @throws {ShapeError} If a buffer or a size is missing or superfluous, or does not fit.
  */
 export function checkBinding(graph: Graph, tensors: Readonly<Record<string, DeviceTensor>>, maxima: Sizes): Binding {
-  const fixed = new Set<string>();
+  const demands = demandsOf(graph);
   const fail = (reason: string): never => {
     throw new ShapeError(`Cannot bind ${graph.name}: ${reason}`, { op: graph.name });
   };
-  for (const name of sizeNames(graph)) if (maxima[name] === undefined) fail(`no size is given for "${name}"`);
+  for (const name of demands.names) if (maxima[name] === undefined) fail(`no size is given for "${name}"`);
   const check = (kind: string, name: string, { shape, dataType }: { shape: Shape; dataType: string }) => {
     const tensor = tensors[name] ?? fail(`no buffer is given for the ${kind} "${name}"`);
     const needed = resolveShape(shape, maxima);
@@ -99,7 +118,6 @@ export function checkBinding(graph: Graph, tensors: Readonly<Record<string, Devi
     if (!fits) {
       fail(`the ${kind} "${name}" needs ${formatShape(needed)}, its buffer is for ${formatShape(tensor.capacity)}`);
     }
-    for (const dimension of shape) dimensionNames(dimension).forEach((size) => fixed.add(size));
   };
   for (const [name, value] of graph.inputs) check("input", name, value);
   for (const [name, value] of graph.states) check("state", name, value);
@@ -109,7 +127,7 @@ export function checkBinding(graph: Graph, tensors: Readonly<Record<string, Devi
       fail(`it has no input, state or output "${name}"`);
     }
   }
-  return { graph, maxima, fixed, bounds: boundsOf(graph) };
+  return { graph, maxima, ...demands };
 }
 
 /**
