@@ -13,12 +13,13 @@ import {
   type Weights,
 } from "../../src/graph/mod.ts";
 import { type DataType, sizeOf, type Tensor, type TypedArray } from "../../src/tensor/mod.ts";
-import type { Device, Pipeline } from "./device.ts";
+import type { Device } from "./device.ts";
 import { fromDevice, GpuTensor, toDevice } from "./device_tensor.ts";
 import { type Layout, layoutKey } from "./layout.ts";
 import { isSupported, lower } from "./lowerings.ts";
 import { Planner, type Step } from "./planner.ts";
 import type { Profile } from "./profile.ts";
+import type { Pipeline } from "./pipelines.ts";
 import { GpuProgram } from "./program.ts";
 import { GpuWeights } from "./weights.ts";
 
@@ -69,12 +70,11 @@ export class WebGpuBackend implements Backend {
   }
 
   allocate(dataType: DataType, capacity: readonly number[]): DeviceTensor {
-    return new GpuTensor(this.#gpu, dataType, capacity);
+    return new GpuTensor(this.#gpu.buffers, dataType, capacity);
   }
 
   write(target: DeviceTensor, data: TypedArray, offset = 0): void {
     const tensor = target as GpuTensor;
-    tensor.check();
     if (offset + data.length > tensor.size) {
       throw new ShapeError(`Cannot write ${data.length} elements at ${offset}: the buffer is for [${tensor.capacity}]`);
     }
@@ -105,7 +105,7 @@ export class WebGpuBackend implements Backend {
       return;
     }
     // All rows are read before any is written; nor can a buffer be copied to itself.
-    const between = this.#gpu.scratch(moved.length * heads * bytes);
+    const between = this.#gpu.queue.scratch(moved.length * heads * bytes);
     each(([row], head, at) => this.#gpu.copy(from.buffer, place(row, head), between, at, bytes));
     each(([, row], head, at) => this.#gpu.copy(between, at, to.buffer, place(row, head), bytes));
   }
@@ -115,7 +115,6 @@ export class WebGpuBackend implements Backend {
     { shape = source.capacity, signal }: { shape?: readonly number[]; signal?: AbortSignal } = {},
   ): Promise<Tensor> {
     const tensor = source as GpuTensor;
-    tensor.check();
     if (sizeOf(shape) > tensor.size) {
       throw new ShapeError(`Cannot read [${shape}]: the buffer is for [${tensor.capacity}]`);
     }

@@ -1,18 +1,13 @@
-// One GPU device and its queue. Work is recorded into one submission, which goes out when a read or a host's write needs it.
+// One GPU device: its queue, its buffers, its pipelines, and its errors, which a read tells of.
 import { abortable } from "../../src/abortable.ts";
 import { DeviceLostError, type LimnerError, WebGpuError } from "../../src/errors.ts";
+import { Buffers } from "./buffers.ts";
 import type { Dispatch } from "./kernels/shader.ts";
+import { type Pipeline, Pipelines } from "./pipelines.ts";
+import { Queue } from "./queue.ts";
 
-/** Bytes of parameters that one submission may use. */
-const ringBytes = 1 << 22;
-/** writeBuffer is fastest in pieces of this size, each submitted. */
-const chunkBytes = 8 << 20;
-
-/** A compiled kernel. */
-export interface Pipeline {
-  readonly pipeline: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-}
+/** Memory to map that is larger is not kept for the next read. */
+const keptStagingBytes = 1 << 22;
 
 /** What a device counts. */
 export interface DeviceCounters {
@@ -24,7 +19,7 @@ export interface DeviceCounters {
   weightBytes: number;
 }
 
-/** A device, its pipelines, its queue and its errors. */
+/** A device, its queue, its buffers, its pipelines and its errors. */
 export class Device {
   readonly counters: DeviceCounters = {
     runs: 0,
@@ -34,22 +29,19 @@ export class Device {
     liveHandles: 0,
     weightBytes: 0,
   };
-  /** The parameters of the dispatches that are recorded. */
-  readonly ring: GPUBuffer;
-  readonly alignment: number;
-  readonly #staging = new Uint32Array(ringBytes / 4);
-  readonly #pipelines = new Map<string, Promise<Pipeline>>();
-  #used = 0;
-  #scratch: GPUBuffer | undefined;
-  #encoder: GPUCommandEncoder | undefined;
-  #pass: GPUComputePassEncoder | undefined;
+  readonly queue: Queue;
+  readonly buffers: Buffers;
+  readonly #pipelines: Pipelines;
+  /** Memory that reads were copied to, for those to come. */
+  readonly #staging: GPUBuffer[] = [];
   #failure: LimnerError | undefined;
   #lost: DeviceLostError | undefined;
   #closed = false;
 
   constructor(readonly gpu: GPUDevice) {
-    this.alignment = gpu.limits.minUniformBufferOffsetAlignment;
-    this.ring = gpu.createBuffer({ size: ringBytes, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+    this.queue = new Queue(gpu);
+    this.buffers = new Buffers(gpu, this.queue, this.counters);
+    this.#pipelines = new Pipelines(gpu, () => this.check());
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       this.fail((event as GPUUncapturedErrorEvent).error.message);
@@ -72,82 +64,28 @@ export class Device {
   }
 
   /** A zeroed buffer, counted until it is released. */
-  createBuffer(
-    bytes: number,
-    usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
-  ): GPUBuffer {
-    const size = Math.max(16, Math.ceil(bytes / 16) * 16);
-    if (size > this.gpu.limits.maxBufferSize) {
-      throw new WebGpuError(`Cannot allocate ${size} bytes: a buffer has at most ${this.gpu.limits.maxBufferSize}`);
-    }
-    this.counters.liveHandles++;
-    return this.gpu.createBuffer({ size, usage });
+  createBuffer(bytes: number): GPUBuffer {
+    return this.buffers.create(bytes);
   }
 
-  /** Release a buffer; recorded work that uses it is submitted before. */
+  /** Release a buffer that was created; recorded work that uses it is submitted before. */
   release(buffer: GPUBuffer): void {
-    this.flush();
-    this.counters.liveHandles--;
-    buffer.destroy();
+    this.buffers.release(buffer);
   }
 
-  /** Memory to put something aside within what is recorded at once; the next caller is given the same. */
-  scratch(bytes: number): GPUBuffer {
-    if (!this.#scratch || this.#scratch.size < bytes) {
-      const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-      this.flush();
-      this.#scratch?.destroy();
-      this.#scratch = this.gpu.createBuffer({ size: Math.ceil(bytes / 16) * 16, usage });
-    }
-    return this.#scratch;
-  }
-
-  /** Queue a copy from the host, `offset` in bytes. */
+  /** Queue a copy of whole words from the host, `offset` in bytes. */
   write(buffer: GPUBuffer, data: Uint8Array, offset = 0): void {
-    this.flush();
-    for (let at = 0; at < data.length; at += chunkBytes) {
-      const part = data.subarray(at, at + chunkBytes);
-      this.gpu.queue.writeBuffer(buffer, offset + at, part as Uint8Array<ArrayBuffer>);
-      if (data.length > chunkBytes) this.gpu.queue.submit([]);
-    }
+    this.queue.write(buffer, data, offset);
   }
 
-  /**
-   * Make room for the parameters of a run.
-   *
-   * @returns Where they begin in the ring, in bytes.
-   */
-  reserve(block: Uint32Array): number {
-    if (block.byteLength > ringBytes) {
-      throw new WebGpuError(
-        `Cannot run: the program's parameters take ${block.byteLength} bytes, at most ${ringBytes} fit`,
-      );
-    }
-    if (this.#used + block.byteLength > ringBytes) this.flush();
-    const at = this.#used;
-    this.#staging.set(block, at / 4);
-    this.#used += block.byteLength;
-    return at;
-  }
-
-  /** The pass that dispatches are recorded into. */
-  get pass(): GPUComputePassEncoder {
-    return this.#pass ??= this.#commands().beginComputePass();
-  }
-
-  /** Record a copy between buffers, in bytes. */
+  /** Queue a copy between buffers, in bytes. */
   copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void {
-    this.#commands().copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
+    this.queue.copy(from, fromOffset, to, toOffset, bytes);
   }
 
-  /** Submit what is recorded. */
-  flush(): void {
-    if (!this.#encoder) return;
-    this.#pass?.end();
-    if (this.#used > 0) this.gpu.queue.writeBuffer(this.ring, 0, this.#staging, 0, this.#used / 4);
-    this.gpu.queue.submit([this.#encoder.finish()]);
-    this.#encoder = this.#pass = undefined;
-    this.#used = 0;
+  /** Compile a kernel, once. */
+  compile(dispatch: Dispatch): Promise<Pipeline> {
+    return this.#pipelines.compile(dispatch);
   }
 
   /**
@@ -159,16 +97,16 @@ export class Device {
     signal?.throwIfAborted();
     this.check();
     const size = Math.max(4, bytes);
-    const staging = this.gpu.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    const staging = this.#takeStaging(size);
     this.copy(buffer, 0, staging, 0, size);
-    this.flush();
+    this.queue.flush();
     this.counters.waits++;
-    const mapped = staging.mapAsync(GPUMapMode.READ);
+    const mapped = staging.mapAsync(GPUMapMode.READ, 0, size);
     try {
       await abortable(mapped, signal);
       this.#throwFailure();
       this.counters.bytesRead += bytes;
-      return staging.getMappedRange().slice(0, bytes);
+      return staging.getMappedRange(0, size).slice(0, bytes);
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       // The message of the map says only that it failed; the cause comes by other ways, which need a turn of the loop.
@@ -176,62 +114,22 @@ export class Device {
       this.#throwFailure();
       throw new WebGpuError(`Cannot read from the GPU: ${(error as Error).message}`, { cause: error });
     } finally {
-      mapped.then(() => staging.destroy(), () => staging.destroy());
+      mapped.then(() => this.#giveStaging(staging), () => staging.destroy());
     }
   }
 
-  /** Compile a kernel, once. */
-  compile({ label, code, writes }: Dispatch): Promise<Pipeline> {
-    // Equal code has equal bindings: their access stands in it.
-    let pipeline = this.#pipelines.get(code);
-    if (!pipeline) {
-      pipeline = this.#compile(label, code, writes);
-      pipeline.catch(() => this.#pipelines.delete(code));
-      this.#pipelines.set(code, pipeline);
-    }
-    return pipeline;
+  /** Memory that the host can map. */
+  #takeStaging(bytes: number): GPUBuffer {
+    const free = this.#staging.findIndex(({ size }) => size >= bytes);
+    if (free >= 0) return this.#staging.splice(free, 1)[0];
+    const size = bytes > keptStagingBytes ? bytes : 2 ** Math.ceil(Math.log2(bytes));
+    return this.gpu.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
   }
 
-  async #compile(label: string, code: string, writes: readonly boolean[]): Promise<Pipeline> {
-    this.check();
-    // Caught here, so that no later read is told of it.
-    this.gpu.pushErrorScope("validation");
-    const module = this.gpu.createShaderModule({ label, code });
-    await this.gpu.popErrorScope();
-    const problems = (await module.getCompilationInfo()).messages.filter(({ type }) => type === "error");
-    if (problems.length > 0) {
-      const lines = problems.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join("; ");
-      throw new WebGpuError(`Cannot compile the kernel ${label}: ${lines}`);
-    }
-    const layout = this.gpu.createBindGroupLayout({
-      label,
-      entries: [
-        { binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform", hasDynamicOffset: true } },
-        ...writes.map((writable, i) => ({
-          binding: i + 1,
-          visibility: GPUShaderStage.COMPUTE,
-          buffer: { type: writable ? "storage" : "read-only-storage" } as GPUBufferBindingLayout,
-        })),
-      ],
-    });
-    try {
-      const pipeline = await this.gpu.createComputePipelineAsync({
-        label,
-        layout: this.gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module, entryPoint: "main" },
-      });
-      return { pipeline, layout };
-    } catch (error) {
-      this.check();
-      throw new WebGpuError(`Cannot compile the kernel ${label}: ${(error as Error).message}`, { cause: error });
-    }
-  }
-
-  /** The encoder, outside of any pass. */
-  #commands(): GPUCommandEncoder {
-    this.#pass?.end();
-    this.#pass = undefined;
-    return this.#encoder ??= this.gpu.createCommandEncoder();
+  #giveStaging(staging: GPUBuffer): void {
+    staging.unmap();
+    if (staging.size > keptStagingBytes) staging.destroy();
+    else this.#staging.push(staging);
   }
 
   #throwFailure(): void {
@@ -244,8 +142,7 @@ export class Device {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.ring.destroy();
-    this.#scratch?.destroy();
+    this.queue.close();
     this.gpu.destroy();
   }
 }

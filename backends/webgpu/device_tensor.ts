@@ -4,16 +4,22 @@ import { ShapeError } from "../../src/errors.ts";
 import type { DeviceTensor } from "../../src/graph/mod.ts";
 import { allocateArray, type DataType, sizeOf, Tensor, toFloat32, type TypedArray } from "../../src/tensor/mod.ts";
 import { toBfloat16 } from "../../src/tensor/mod.ts";
-import type { Device } from "./device.ts";
+import type { Buffers, Lease } from "./buffers.ts";
 import { elementType } from "./kernels/shader.ts";
 
 /** A tensor on the GPU: one word an element. */
 export class GpuTensor implements DeviceTensor {
-  readonly buffer: GPUBuffer;
+  readonly #lease: Lease;
   #live = true;
 
-  constructor(readonly device: Device, readonly dataType: DataType, readonly capacity: readonly number[]) {
-    this.buffer = device.createBuffer(4 * sizeOf(capacity));
+  constructor(buffers: Buffers, readonly dataType: DataType, readonly capacity: readonly number[]) {
+    this.#lease = buffers.take(4 * sizeOf(capacity));
+  }
+
+  /** @throws {ShapeError} If the tensor was disposed: the buffer may be another's by now. */
+  get buffer(): GPUBuffer {
+    this.check();
+    return this.#lease.buffer;
   }
 
   /** The elements of the capacity. */
@@ -27,7 +33,7 @@ export class GpuTensor implements DeviceTensor {
   }
 
   [Symbol.dispose](): void {
-    if (this.#live) this.device.release(this.buffer);
+    this.#lease[Symbol.dispose]();
     this.#live = false;
   }
 }

@@ -1,16 +1,17 @@
-// Which buffer each temporary has: one that is free again after its last use is taken over.
-import type { Device } from "./device.ts";
+// Which of a run's temporaries share a buffer: one that is free again after its last use is taken over.
 import type { Dispatch } from "./kernels/shader.ts";
 import type { Resolve, Storage } from "./view.ts";
 
-/** The buffers of a run's temporaries. */
+/** The buffers that a run's temporaries need. */
 export interface Memory {
-  readonly buffers: GPUBuffer[];
-  readonly places: ReadonlyMap<Storage, GPUBuffer>;
+  /** The bytes of each. */
+  readonly sizes: readonly number[];
+  /** Which of them a temporary has. */
+  readonly slots: ReadonlyMap<Storage, number>;
 }
 
 /** Give every temporary of dispatches, in their order, a buffer. */
-export function planMemory(dispatches: readonly Dispatch[], resolve: Resolve, device: Device): Memory {
+export function planMemory(dispatches: readonly Dispatch[], resolve: Resolve): Memory {
   const lastUse = new Map<Storage, number>();
   dispatches.forEach(({ storages }, at) => storages.forEach((storage) => lastUse.set(storage, at)));
   // Slots of bytes, each to become one buffer; a slot may still grow, as nothing is allocated yet.
@@ -26,8 +27,7 @@ export function planMemory(dispatches: readonly Dispatch[], resolve: Resolve, de
       if (slot !== undefined && lastUse.get(storage) === at) slots[slot].free = true;
     }
   });
-  const buffers = slots.map(({ bytes }) => device.createBuffer(bytes));
-  return { buffers, places: new Map([...slotOf].map(([storage, slot]) => [storage, buffers[slot]])) };
+  return { sizes: slots.map(({ bytes }) => bytes), slots: slotOf };
 }
 
 /** The smallest free slot that is large enough, else the largest free one, grown, else a new one. */

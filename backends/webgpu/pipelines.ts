@@ -1,0 +1,63 @@
+// Kernels as pipelines, each compiled once: equal code has equal bindings, as their access stands in it.
+import { WebGpuError } from "../../src/errors.ts";
+import type { Dispatch } from "./kernels/shader.ts";
+
+/** A compiled kernel. */
+export interface Pipeline {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+/** A device's kernels. */
+export class Pipelines {
+  readonly #compiled = new Map<string, Promise<Pipeline>>();
+
+  /** @param check Throws where the device is lost. */
+  constructor(readonly gpu: GPUDevice, readonly check: () => void) {}
+
+  /** Compile a kernel, once. */
+  compile({ label, code, writes }: Dispatch): Promise<Pipeline> {
+    let pipeline = this.#compiled.get(code);
+    if (!pipeline) {
+      pipeline = this.#compile(label, code, writes);
+      pipeline.catch(() => this.#compiled.delete(code));
+      this.#compiled.set(code, pipeline);
+    }
+    return pipeline;
+  }
+
+  async #compile(label: string, code: string, writes: readonly boolean[]): Promise<Pipeline> {
+    this.check();
+    // Caught here, so that no later read is told of it.
+    this.gpu.pushErrorScope("validation");
+    const module = this.gpu.createShaderModule({ label, code });
+    await this.gpu.popErrorScope();
+    const problems = (await module.getCompilationInfo()).messages.filter(({ type }) => type === "error");
+    if (problems.length > 0) {
+      const lines = problems.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join("; ");
+      throw new WebGpuError(`Cannot compile the kernel ${label}: ${lines}`);
+    }
+    const layout = this.gpu.createBindGroupLayout({
+      label,
+      entries: [
+        { binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform", hasDynamicOffset: true } },
+        ...writes.map((writable, i) => ({
+          binding: i + 1,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: writable ? "storage" : "read-only-storage" } as GPUBufferBindingLayout,
+        })),
+      ],
+    });
+    try {
+      const pipeline = await this.gpu.createComputePipelineAsync({
+        label,
+        layout: this.gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
+        compute: { module, entryPoint: "main" },
+      });
+      return { pipeline, layout };
+    } catch (error) {
+      this.check();
+      throw new WebGpuError(`Cannot compile the kernel ${label}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+}
