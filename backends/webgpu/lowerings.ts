@@ -9,7 +9,7 @@ import {
 } from "../../src/operators/mod.ts";
 import { queryAttentionKernel, splitAttentionKernel } from "./kernels/attention.ts";
 import { broadcastAttentionKernel, canBroadcast } from "./kernels/attention_broadcast.ts";
-import { copyKernel, fillKernel, rangeKernel } from "./kernels/movement.ts";
+import { copyKernel, fillKernel, rangeKernel, reorderKernel } from "./kernels/movement.ts";
 import {
   type Combination,
   cumulativeSumKernel,
@@ -213,6 +213,14 @@ export const primitiveLowerings = {
 
 /** The composites that have kernels of their own. */
 export const compositeLowerings = {
+  cacheReorder: (planner, node, { axis, ...attributes }) => {
+    const state = planner.view(node.inputs[0]);
+    const rows = planner.inRow(node.inputs[1]);
+    planner.beforeWrite(state, node);
+    const along = normalizeAxis(axis, state.shape.length);
+    planner.add(reorderKernel(state, rows, { axis: along, ...attributes }, planner.profile));
+    planner.set(node.outputs[0], state);
+  },
   linear: (planner, node) => lowerLinear(planner, node),
   gelu: elementwise,
   silu: elementwise,
@@ -234,11 +242,14 @@ const lowerings: Readonly<Record<string, Lowering<never>>> = { ...primitiveLower
 /** The widest heads whose numbers are kept in registers. */
 const maxHeadWidth = 512;
 
+/** The most rows that an invocation reads before it writes any. */
+const maxGroup = 64;
+
 /** The longest lines that a workgroup treats without too many iterations. */
 const maxLine = 1 << 20;
 
 /** Whether a node has a lowering for its shapes. */
-export function isSupported({ operator: { name }, inputs }: Node): boolean {
+export function isSupported({ operator: { name }, inputs, attributes }: Node): boolean {
   if (!Object.hasOwn(lowerings, name)) return false;
   if (name === "attention") {
     return [inputs[0], inputs[2]].every(({ shape: [, , , width] }) =>
@@ -246,6 +257,7 @@ export function isSupported({ operator: { name }, inputs }: Node): boolean {
     );
   }
   if (!Object.hasOwn(compositeLowerings, name)) return true;
+  if (name === "cacheReorder") return (attributes as AttributesOf<"cacheReorder">).group <= maxGroup;
   return inputs[0].shape.every((length) => typeof length === "string" || length <= maxLine);
 }
 

@@ -1,5 +1,14 @@
 // Operators that read or write at computed positions: tables, and states in place.
-import { addDimensions, type Dimension, formatShape, OperandError, type Operator, type Value } from "../graph/mod.ts";
+import {
+  addDimensions,
+  type Dimension,
+  divideDimensions,
+  formatShape,
+  OperandError,
+  type Operator,
+  type Value,
+} from "../graph/mod.ts";
+import { slice } from "./movement.ts";
 import { checkIndices, floatType, type NoAttributes, normalizeAxis, roomAfter, sameShape, sameType } from "./rules.ts";
 
 const gatherOperator: Operator<{ axis: number }> = {
@@ -71,6 +80,47 @@ const assignOperator: Operator = {
   },
 };
 
+/** The attributes of `cacheReorder`. */
+export interface Reordering {
+  /** The axis of positions. */
+  readonly axis: number;
+  /** The positions in use, the first ones. */
+  readonly length: Dimension;
+  /** Rows come from the same group of so many. */
+  readonly group: number;
+}
+
+const cacheReorderOperator: Operator<Reordering> = {
+  name: "cacheReorder",
+  operands: ["state", "rows"],
+  writesState: "inPlace",
+  infer: ([state, rows], { axis, length, group }) => {
+    checkIndices(rows);
+    const along = normalizeAxis(axis, state.shape.length);
+    if (along === 0) throw new OperandError("positions cannot be the rows");
+    if (!sameShape(rows.shape, state.shape.slice(0, 1))) {
+      throw new OperandError(`rows must have the shape ${formatShape(state.shape.slice(0, 1))}`);
+    }
+    if (divideDimensions(state.shape[0], group) === undefined) {
+      throw new OperandError(`the rows must be groups of ${group}`);
+    }
+    const capacity = state.shape[along];
+    if (typeof length === "number" && typeof capacity === "number" && length > capacity) {
+      throw new OperandError(`the used length ${length} is more than the ${capacity} positions`);
+    }
+    return [{ dataType: state.dataType, shape: state.shape }];
+  },
+  bounds: ([state], { axis, length }) => {
+    return [length, roomAfter(state.shape[normalizeAxis(axis, state.shape.length)], 0, length)];
+  },
+  decompose: ([state, rows], { axis, length }) => {
+    const along = normalizeAxis(axis, state.rank);
+    const sizes = state.shape.map((d, i) => i === along ? length : d);
+    const used = slice(state, { starts: sizes.map(() => 0), sizes });
+    return [cacheAppend(state, gather(used, rows, { axis: 0 }), { axis, at: 0 })];
+  },
+};
+
 /** The primitives that read or write at computed positions. */
 export const lookups = {
   gather: gatherOperator,
@@ -79,6 +129,9 @@ export const lookups = {
   cacheAppend: cacheAppendOperator,
   assign: assignOperator,
 };
+
+/** The composites that do. */
+export const reorderings = { cacheReorder: cacheReorderOperator };
 
 /** The entries of a table along an axis: shape table[:axis] + indices + table[axis+1:]. Indices must be in range. */
 export function gather(table: Value, indices: Value, attributes: { axis: number }): Value {
@@ -101,6 +154,14 @@ export function scatter(x: Value, indices: Value, updates: Value): Value {
  */
 export function cacheAppend(state: Value, x: Value, attributes: { axis: number; at: Dimension }): Value {
   return state.builder.add(lookups.cacheAppend, [state, x], attributes)[0];
+}
+
+/**
+ * Replace each row of a state in place by the row `rows[i]` of it, of its group and as it was, up to a length; and return
+ * the state's new value. Later positions stay as they are.
+ */
+export function cacheReorder(state: Value, rows: Value, attributes: Reordering): Value {
+  return state.builder.add(reorderings.cacheReorder, [state, rows], attributes)[0];
 }
 
 /** Replace a state (or a trainable parameter) at the end of the run by x, and return its new value. */

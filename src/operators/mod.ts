@@ -5,7 +5,7 @@ import { arrangements } from "./arrangement.ts";
 import { attentions } from "./attention.ts";
 import { elementwise } from "./elementwise.ts";
 import { weighted } from "./linear.ts";
-import { lookups } from "./lookup.ts";
+import { lookups, reorderings } from "./lookup.ts";
 import { losses } from "./loss.ts";
 import { products } from "./matmul.ts";
 import { movement } from "./movement.ts";
@@ -35,6 +35,7 @@ export const composites = {
   ...attentions,
   ...weighted,
   ...losses,
+  ...reorderings,
   ...normalizations,
 };
 

@@ -37,7 +37,9 @@ const exact = new Set<string>([
   "roll",
   "triangular",
   "where",
+  "scatter",
   "cacheAppend",
+  "cacheReorder",
 ]);
 
 /** Cases whose operands were rounded to float32 after PyTorch had used them: what that alone moves the result by. */
@@ -50,7 +52,10 @@ async function readCases(name: string): Promise<[OperatorCase[], Map<string, Ten
   return [cases, await readTensors(new URL(`${name}.safetensors`, folder))];
 }
 
-/** The case's operator on inputs, `cacheAppend`'s first on a state, named as in the case. */
+/** Whether an operator's result is a state. */
+const writes = (operator: string): boolean => (operators[operator as "add"] as Operator).writesState !== undefined;
+
+/** The case's operator on inputs, or first on a state that it writes, named as in the case. */
 function buildCase({ name, operator, attributes, inputs, shapes }: OperatorCase, tensors: Map<string, Tensor>): Graph {
   const builder = new GraphBuilder(name);
   const operands = Object.entries(inputs).map(([key, tensor]): Value => {
@@ -60,7 +65,7 @@ function buildCase({ name, operator, attributes, inputs, shapes }: OperatorCase,
       : builder.input(key, dataType, shapes?.[key] ?? shape);
   });
   const outputs = builder.add(operators[operator] as Operator, operands, attributes);
-  if (operator !== "cacheAppend") outputs.forEach((value, i) => builder.output(`output ${i}`, value));
+  if (!writes(operator)) outputs.forEach((value, i) => builder.output(`output ${i}`, value));
   return builder.build();
 }
 
@@ -68,7 +73,7 @@ async function checkValues(backend: Backend, entry: OperatorCase, tensors: Map<s
   const operands = Object.fromEntries(Object.entries(entry.inputs).map(([key, name]) => [key, tensors.get(name)!]));
   const results = await execute(backend, buildCase(entry, tensors), operands, entry.sizes);
   entry.outputs.forEach((name, i) => {
-    const actual = results[entry.operator === "cacheAppend" ? "state" : `output ${i}`];
+    const actual = results[writes(entry.operator) ? "state" : `output ${i}`];
     const expected = tensors.get(name)!;
     const isExact = exact.has(entry.operator) || !isFloat(expected.dataType);
     assertClose(actual, expected, isExact ? 0 : tolerance, `output ${i}`);

@@ -136,6 +136,16 @@ case("scatter_same", "scatter", lambda x, indices, updates: x.index_copy(0, indi
      dict(x=random(7), indices=torch.tensor([3, 6, 3, 3]), updates=torch.full((4,), 0.5, dtype=torch.float64)), gradients=[])
 case("pad_integers", "pad", lambda x: torch.nn.functional.pad(x, (2, 1), value=-1), dict(x=torch.randint(0, 9, (2, 3), generator=generator)),
      dict(beginning=[0, 2], ending=[0, 1], value=-1))
+def reorder(state, rows, axis, length):
+    moved = state.clone()
+    moved.narrow(axis, 0, length).copy_(state[rows].narrow(axis, 0, length))
+    return moved
+case("cache_reorder", "cacheReorder", lambda state, rows: reorder(state, rows, 2, 3), dict(state=random(6, 2, 5, 4), rows=torch.tensor([0, 0, 1, 5, 5, 3])),
+     dict(axis=2, length=3, group=3), gradients=[])
+case("cache_reorder_narrow", "cacheReorder", lambda state, rows: reorder(state, rows, 2, 4), dict(state=random(4, 3, 4, 3), rows=torch.tensor([1, 0, 3, 2])),
+     dict(axis=2, length="T", group=2), gradients=[], sizes=dict(T=4, C=4), shapes=dict(state=[4, 3, "C", 3]))
+case("cache_reorder_tokens", "cacheReorder", lambda state, rows: reorder(state, rows, 1, 5), dict(state=torch.randint(0, 99, (4, 8), generator=generator), rows=torch.tensor([3, 1, 1, 0])),
+     dict(axis=1, length="T", group=4), gradients=[], sizes=dict(T=5), shapes=dict(state=[4, 8]))
 save_file(tensors, f"{args.out}/extra.safetensors")
 json.dump(dict(about=f"PyTorch {torch.__version__}, float64 inside, stored as float32", cases=cases), open(f"{args.out}/extra.json", "w"), indent=1)
 print(len(cases), "cases", sum(t.nbytes for t in tensors.values()) / 1e6, "MB")

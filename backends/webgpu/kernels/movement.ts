@@ -1,7 +1,8 @@
 // Kernels that move data: copies between strided views, filling, tables read at indices, counting.
-import type { Dimension } from "../../../src/graph/mod.ts";
+import { type Dimension, divideDimensions, multiplyDimensions } from "../../../src/graph/mod.ts";
+import type { AttributesOf } from "../../../src/operators/mod.ts";
 import type { Profile } from "../profile.ts";
-import type { View } from "../view.ts";
+import { rowMajor, type View } from "../view.ts";
 import { placeInPanels } from "./panels.ts";
 import { type Dispatch, elementsOf, elementType, Shader } from "./shader.ts";
 
@@ -82,6 +83,48 @@ export function scatterKernel(indices: View, updates: View, to: View, block: Dim
   const body = `let id = u32(clamp(${ids}[${ids0} + index / ${width}], 0, i32(${length}) - 1));
   ${target}[id * ${width} + index % ${width}] = ${source}[${source0} + index];`;
   return shader.elements(body, elementsOf(updates.shape), profile.lanes);
+}
+
+/**
+ * Each row of a state becomes the row `rows[i]` of it, of its group, in the first `length` positions of an axis. One
+ * invocation reads an element of all rows of a group before it writes any, so that it is done in place.
+ *
+ * @param state In a row.
+ */
+export function reorderKernel(
+  state: View,
+  rows: View,
+  { axis, length, group }: AttributesOf<"cacheReorder">,
+  profile: Profile,
+): Dispatch {
+  const shader = new Shader("cacheReorder");
+  // The innermost elements are moved by four where they can.
+  const last = state.shape.at(-1);
+  const pack = axis < state.shape.length - 1 && typeof last === "number" && last % 4 === 0 ? 4 : 1;
+  const type = pack === 4 ? "vec4<u32>" : "u32";
+  const data = shader.write(state.storage, type);
+  const ids = shader.read(rows.storage, "i32");
+  const shape = state.shape.slice(1).map((d, i) => i + 1 === axis ? length : d);
+  const packed = (d: Dimension) => divideDimensions(d, pack)!;
+  const whole = state.shape.slice(1);
+  if (pack === 4) { for (const list of [shape, whole]) list[list.length - 1] = packed(last!); }
+  const strides = rowMajor(whole);
+  const [each, row] = [elementsOf(shape), elementsOf(whole)].map((d) => shader.parameter(d));
+  const groups = divideDimensions(state.shape[0], group)!;
+  const other = `let other = u32(${ids}[${shader.parameter(rows.offset)} + first + i]);`;
+  const body = `let first = (index / ${each}) * ${group}u;
+  let element = index % ${each};
+  ${shader.places(shape, "element", { at: { strides, offset: 0 } })}
+  var moved: array<${type}, ${group}>;
+  for (var i = 0u; i < ${group}u; i++) {
+    ${other}
+    if (other != first + i) { moved[i] = ${data}[other * ${row} + at]; }
+  }
+  for (var i = 0u; i < ${group}u; i++) {
+    ${other}
+    if (other != first + i) { ${data}[(first + i) * ${row} + at] = moved[i]; }
+  }`;
+  return shader.elements(body, multiplyDimensions(groups, elementsOf(shape)), profile.lanes);
 }
 
 /** How many indices one dispatch of `scatterAddKernel` takes. */
