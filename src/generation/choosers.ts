@@ -6,7 +6,8 @@ import type { Generation } from "./options.ts";
 import { processorsOf } from "./processors.ts";
 import { Noise } from "./random.ts";
 import { RuleInputs } from "./rules.ts";
-import { blocksOf, stepsOfNoise } from "./select.ts";
+import { stepsHeld } from "./advance_beams.ts";
+import { blocksOf } from "./select.ts";
 import type { Session } from "./session.ts";
 
 /** A text under way. */
@@ -68,7 +69,7 @@ export class DeviceChooser implements Chooser {
 
   async next(slots: readonly (Row | undefined)[], length: number): Promise<BigInt64Array[]> {
     const { session, generation } = this;
-    const count = Math.min(this.steps, stepsOfNoise, generation.maxLength - length);
+    const count = Math.min(this.steps, stepsHeld, generation.maxLength - length);
     if (this.#noise) session.write("noise", this.#noiseOf(slots, length, count, this.#noise));
     for (let at = 0; at < count; at++) {
       this.#rules.write(length + at);

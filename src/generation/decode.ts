@@ -1,6 +1,7 @@
 // One generation from pictures to tokens: the method that its settings ask for, on buffers of the right size.
 import type { Tensor } from "../tensor/mod.ts";
-import { candidatesKept, decodeBeams } from "./beams.ts";
+import { decodeBeams } from "./beams.ts";
+import { continuationsKept } from "./hypotheses.ts";
 import type { GenerateOptions, Generation } from "./options.ts";
 import { needsRows } from "./processors.ts";
 import { type Decoded, decodeRows } from "./rows.ts";
@@ -10,13 +11,19 @@ import type { Selection } from "./select.ts";
 import { needsDistribution } from "./warpers.ts";
 
 /** How the next tokens of a generation are found: on the device where its rules allow it. */
-function selectionOf(generation: Generation, vocabulary: number): Selection {
-  const { numBeams, doSample, outputScores, topK } = generation;
+function selectionOf(generation: Generation, { architecture, backend }: ModelRunner): Selection {
+  const { vocabularySize: vocabulary } = architecture.decoder;
+  const { numBeams, doSample, outputScores, topK, stoppingCriteria, eosTokenIds } = generation;
   const reads = outputScores || needsRows(generation);
   const rules = programRulesOf(generation);
   if (numBeams > 1) {
     if (reads || doSample) return { kind: "logProbabilities" };
-    return { kind: "candidates", rules, count: Math.min(candidatesKept(generation), vocabulary) };
+    const kept = continuationsKept(generation);
+    const each = Math.min(kept, vocabulary);
+    // Where a look costs nothing the host ranks as fast, and copies less.
+    if (backend.stepsPerRead === 1 || stoppingCriteria.length > 0) return { kind: "candidates", rules, count: each };
+    const ends = eosTokenIds.filter((id) => id >= 0 && id < vocabulary);
+    return { kind: "beams", rules, beams: numBeams, kept: Math.min(kept, numBeams * each), each, ends };
   }
   // Where n-grams leave no token to draw the host says so.
   if (reads || (doSample && (needsDistribution(generation) || rules.ngrams > 0))) return { kind: "logits" };
@@ -38,13 +45,12 @@ export async function decode(
   const { numBeams, numReturnSequences, prompts, maxLength } = generation;
   const { signal } = options;
   const [batch, , height, width] = pixelValues.shape;
-  const { vocabularySize } = runner.architecture.decoder;
   const session = await runner.session({
     batch,
     beams: Math.max(numBeams, numReturnSequences),
     size: [height, width],
     positions: maxLength,
-    selection: selectionOf(generation, vocabularySize),
+    selection: selectionOf(generation, runner),
     interpolate: options.interpolatePosEncoding ?? false,
   });
   try {

@@ -3,7 +3,7 @@
 // only at the few lengths where other rules hold.
 import type { Generation } from "./options.ts";
 import { type LengthRule, lengthRules } from "./processors.ts";
-import { forbidden, own, type ProgramRules } from "./select.ts";
+import { forbidden, own, type ProgramRules } from "./program_rules.ts";
 import type { Session } from "./session.ts";
 
 /** The rules of the length of a generation. */

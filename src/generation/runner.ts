@@ -3,7 +3,8 @@
 import type { Backend, Graph, ParameterSource, Program, Weights, WeightStorage } from "../graph/mod.ts";
 import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode } from "../models/mod.ts";
 import { prepare } from "../passes/mod.ts";
-import { buildSelect, noRules, type Selection } from "./select.ts";
+import { noRules } from "./program_rules.ts";
+import { buildSelect, type Selection } from "./select.ts";
 import { Session, type SessionShape } from "./session.ts";
 
 /** Encode programs kept for pictures of different sizes, and programs for different ways of choosing tokens. */
@@ -86,9 +87,10 @@ export class ModelRunner implements AsyncDisposable {
   /** The program that chooses tokens, if any does. */
   async selectProgram(selection: Selection, signal?: AbortSignal): Promise<Compiled | undefined> {
     if (selection.kind === "logits") return undefined;
-    const { vocabularySize } = this.architecture.decoder;
+    const { vocabularySize: vocabulary } = this.architecture.decoder;
+    const caches = selection.kind === "beams" ? (await this.decodeProgram(signal)).graph.states : undefined;
     const key = `select ${JSON.stringify(selection)}`;
-    return await this.#compileOneOf("select ", key, () => buildSelect(selection, vocabularySize)!, signal);
+    return await this.#compileOneOf("select ", key, () => buildSelect(selection, { vocabulary, caches })!, signal);
   }
 
   /** The buffers for a generation; those of the last one are used again where they fit. */

@@ -1,6 +1,6 @@
 // What is done with a step's logits on the device: small programs without weights, so that every method of generation
 // shares one decode program. Each takes `logits` [rows, 1, V] and what its rules need.
-import { addDimensions, type Graph, GraphBuilder, multiplyDimensions, type Value } from "../graph/mod.ts";
+import { type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
 import {
   add,
   argMax,
@@ -10,8 +10,6 @@ import {
   div,
   equal,
   exp,
-  expand,
-  gather,
   greaterOrEqual,
   log,
   logSoftmax,
@@ -21,26 +19,13 @@ import {
   reduceMax,
   reduceSum,
   reshape,
-  scatter,
-  scatterAdd,
   slice,
   sub,
   topK,
   where,
 } from "../operators/mod.ts";
-
-/** The rules that a program applies, in this order, which is Transformers'. */
-export interface ProgramRules {
-  /** Whether tokens that a row has are penalised: input `penalty` [1, 1]. */
-  readonly penalised: boolean;
-  /** Sequences of so many tokens do not come again; 0: they may. */
-  readonly ngrams: number;
-  /** Whether rules hold that depend on the length alone: input `rules` [1, V] (see rules.ts). */
-  readonly ruled: boolean;
-}
-
-/** None of them. */
-export const noRules: ProgramRules = { penalised: false, ngrams: 0, ruled: false };
+import { advanceBeams, type Beams, stepsHeld } from "./advance_beams.ts";
+import { forbidden, type ProgramRules, underHistory, underLength, underRules } from "./program_rules.ts";
 
 /** How the next tokens are found. */
 export type Selection =
@@ -50,18 +35,12 @@ export type Selection =
   | { readonly kind: "sample"; readonly rules: ProgramRules; readonly topK: number }
   /** The `count` best tokens of each row are found, for the host to read. */
   | { readonly kind: "candidates"; readonly rules: ProgramRules; readonly count: number }
+  /** The best continuations of each picture's beams, of the `each` best tokens of each, become its beams. */
+  | ({ readonly kind: "beams"; readonly rules: ProgramRules; readonly each: number } & Beams)
   /** The host reads log-probabilities of all tokens. */
   | { readonly kind: "logProbabilities" }
   /** The host reads the logits. */
   | { readonly kind: "logits" };
-
-/** Steps whose random numbers the device holds at once. */
-export const stepsOfNoise = 8;
-
-/** In `rules`, a token whose score stays its own. */
-export const own = 1;
-/** A score that no token has: what forbids one on the device, where −∞ would make NaN of a row without any other. */
-export const forbidden = -1e30;
 
 const rows = "batch*beams";
 
@@ -73,67 +52,6 @@ export function blocksOf(vocabulary: number): { blocks: number; width: number } 
   const width = Math.ceil(Math.sqrt(vocabulary));
   return { blocks: Math.ceil(vocabulary / width), width };
 }
-
-/** Where the entries [rows, V] of tokens `ids` [rows, n] are in a row of them all. */
-function placesOf(ids: Value, vocabulary: number): Value {
-  const { builder } = ids;
-  const row = reshape(range(builder, { size: rows }), { shape: [rows, 1] });
-  return add(ids, mul(row, builder.scalar(vocabulary, "int64")));
-}
-
-/** Scores [rows, V] with those of the tokens at `places` replaced by what `change` makes of them, of any shape. */
-function changed(scores: Value, places: Value, change: (scores: Value) => Value): Value {
-  const all = reshape(scores, { shape: [-1] });
-  return reshape(scatter(all, places, change(gather(all, places, { axis: 0 }))), { shape: scores.shape });
-}
-
-/** Whether a row's last `size` − 1 tokens stand before a token of it too, [rows, length], as 1 or 0. */
-function follows(ids: Value, size: number): Value {
-  const { builder } = ids;
-  // Behind −1s, which are no tokens, every token has as many before it.
-  const padded = pad(ids, { beginning: [0, size], ending: [0, 0], value: -1 });
-  const one = expand(builder.scalar(1), { shape: ids.shape });
-  return Array.from({ length: size - 1 }, (_, i) => {
-    const before = slice(padded, { starts: [0, i + 1], sizes: ids.shape });
-    const last = slice(padded, { starts: [0, addDimensions("length", i + 1)], sizes: [rows, 1] });
-    return cast(equal(before, last), { dataType: "float32" });
-  }).reduce((all, each) => mul(all, each), one);
-}
-
-/** Scores [rows, V] under the rules of what rows have: the tokens before `length`. */
-function underHistory(scores: Value, { penalised, ngrams }: ProgramRules): Value {
-  if (!penalised && ngrams === 0) return scores;
-  const { builder } = scores;
-  const vocabulary = scores.shape[1] as number;
-  const tokens = builder.state("tokens", "int64", [rows, "capacity"]);
-  const ids = slice(tokens, { starts: [0, 0], sizes: [rows, "length"] });
-  const places = placesOf(ids, vocabulary);
-  if (penalised) {
-    const penalty = builder.input("penalty", "float32", [1, 1]);
-    const penalise = (own: Value) =>
-      where(greaterOrEqual(own, builder.scalar(0)), div(own, penalty), mul(own, penalty));
-    scores = changed(scores, places, penalise);
-  }
-  if (ngrams === 0) return scores;
-  // A token that a row has twice may follow at one place only.
-  const flat = (x: Value) => reshape(x, { shape: [-1] });
-  const size = multiplyDimensions(rows, vocabulary);
-  const counts = gather(scatterAdd(flat(places), flat(follows(ids, ngrams)), { size }), places, { axis: 0 });
-  return changed(
-    scores,
-    places,
-    (own) => where(greaterOrEqual(counts, builder.scalar(1)), builder.scalar(forbidden), own),
-  );
-}
-
-/** Scores [rows, V] under the rules of the length: a token's own score, or the one that replaces it. */
-function underLength(scores: Value, { ruled }: ProgramRules): Value {
-  if (!ruled) return scores;
-  const rules = scores.builder.input("rules", "float32", [1, scores.shape[1]]);
-  return where(equal(rules, scores.builder.scalar(own)), scores, rules);
-}
-
-const underRules = (scores: Value, rules: ProgramRules): Value => underLength(underHistory(scores, rules), rules);
 
 /** Append a token a row, [rows], to `tokens`. */
 function append(chosen: Value): void {
@@ -153,12 +71,12 @@ function offer(scores: Value, count: number): void {
  * A draw of a token of each row from softmax(scores), by largest score plus Gumbel noise; the same as `draw` on the host.
  * Near ties aside, rounding does not change which token is drawn, as it would if a sum of probabilities were compared.
  *
- * Input `noise` [stepsOfNoise, rows, blocks + width]; a run reads that of step `at`.
+ * Input `noise` [stepsHeld, rows, blocks + width]; a run reads that of step `at`.
  */
 function drawn(scores: Value, vocabulary: number): Value {
   const { builder } = scores;
   const { blocks, width } = blocksOf(vocabulary);
-  const noise = builder.input("noise", "float32", [stepsOfNoise, rows, blocks + width]);
+  const noise = builder.input("noise", "float32", [stepsHeld, rows, blocks + width]);
   const noiseOf = (from: number, size: number) =>
     reshape(slice(noise, { starts: ["at", 0, from], sizes: [1, rows, size] }), { shape: [rows, size] });
   const missing = blocks * width - vocabulary;
@@ -187,12 +105,18 @@ function likeliest(scores: Value, k: number): Value {
  * The program of a selection, if it needs one.
  *
  * @param vocabulary The number V of tokens, below 2^24.
+ * @param options.caches The decoder's states, which follow beams that a program ranks.
  */
-export function buildSelect(selection: Selection, vocabulary: number): Graph | undefined {
+export function buildSelect(
+  selection: Selection,
+  { vocabulary, caches }: { vocabulary: number; caches?: Graph["states"] },
+): Graph | undefined {
   if (selection.kind === "logits") return undefined;
   const builder = new GraphBuilder(`select by ${selection.kind}`);
-  const logits = builder.input("logits", "float32", [rows, 1, vocabulary]);
-  const scores = reshape(logits, { shape: [rows, vocabulary] });
+  // A picture's beams are ranked together, so that their number has to be known.
+  const count = selection.kind === "beams" ? `batch*${selection.beams}` : rows;
+  const logits = builder.input("logits", "float32", [count, 1, vocabulary]);
+  const scores = reshape(logits, { shape: [count, vocabulary] });
   switch (selection.kind) {
     case "greedy":
       append(argMax(underRules(scores, selection.rules), { axis: 1 }));
@@ -206,6 +130,11 @@ export function buildSelect(selection: Selection, vocabulary: number): Graph | u
     case "candidates":
       offer(underRules(logSoftmax(scores, { axis: -1 }), selection.rules), selection.count);
       break;
+    case "beams": {
+      const ranked = underRules(logSoftmax(scores, { axis: -1 }), selection.rules);
+      advanceBeams(ranked, selection, { each: selection.each, caches: caches! });
+      break;
+    }
     case "logProbabilities":
       builder.output("logProbabilities", logSoftmax(scores, { axis: -1 }));
   }

@@ -3,7 +3,8 @@
 import { type DeviceTensor, resolveShape, type Run, type Shape, type Sizes } from "../graph/mod.ts";
 import type { DataType, Tensor, TypedArray } from "../tensor/mod.ts";
 import type { Compiled, ModelRunner } from "./runner.ts";
-import { type Selection, stepsOfNoise } from "./select.ts";
+import { stepsHeld } from "./advance_beams.ts";
+import type { Selection } from "./select.ts";
 
 /** What a session has room for. */
 export interface SessionShape {
@@ -153,6 +154,8 @@ export class Session implements Disposable {
     const before = this.#stage;
     const smaller = new Stage({ ...before.sizes, ...to });
     for (const [name, { dataType, capacity: [, ...rest] }] of Object.entries(before.states)) {
+      // What has no positions is of no use to other rows.
+      if (!this.#typeOf(name).shape.includes("capacity")) continue;
       smaller.states[name] = backend.allocate(dataType, [smaller.rows, ...rest]);
       backend.copyRows(before.states[name], smaller.states[name], moves.rows, positions);
     }
@@ -217,7 +220,7 @@ export class Session implements Disposable {
       const tensors = Object.fromEntries(names.map((tensor) => [tensor, this.#buffer(tensor)]));
       const { sizes } = this;
       const { capacity } = sizes;
-      return program.bind(tensors, { ...sizes, T, past: capacity - T, length: capacity - 1, at: stepsOfNoise - 1 });
+      return program.bind(tensors, { ...sizes, T, past: capacity - T, length: capacity - 1, at: stepsHeld - 1 });
     });
   }
 

@@ -54,14 +54,17 @@ for (const external of [false, true]) {
 }
 
 const rules = { penalised: true, ngrams: 3, ruled: true };
+const { vocabularySize: vocabulary } = architecture.decoder;
+const { states: caches } = buildDecode(architecture);
 const selections: readonly Selection[] = [
   { kind: "greedy", rules },
   { kind: "sample", rules, topK: 50 },
   { kind: "candidates", rules, count: 8 },
+  { kind: "beams", rules, beams: 4, kept: 12, each: 12, ends: [2, 3] },
   { kind: "logProbabilities" },
 ];
 for (const selection of selections) {
-  write(`select_${selection.kind}`, buildSelect(selection, architecture.decoder.vocabularySize)!, false);
+  write(`select_${selection.kind}`, buildSelect(selection, { vocabulary, caches })!, false);
 }
 
 const cases = new URL("../fixtures/operators/", import.meta.url);
@@ -74,8 +77,9 @@ for (const file of ["operators", "extra"]) {
       const named = entry.shapes?.[key] ?? shape;
       return key === "state" ? builder.state(key, dataType, named) : builder.input(key, dataType, named);
     });
-    const outputs = builder.add(operators[entry.operator as "add"] as Operator, operands, entry.attributes);
-    if (entry.operator !== "cacheAppend") outputs.forEach((value, i) => builder.output(`${i}`, value));
+    const operator = operators[entry.operator as "add"] as Operator;
+    const outputs = builder.add(operator, operands, entry.attributes);
+    if (!operator.writesState) outputs.forEach((value, i) => builder.output(`${i}`, value));
     const graph = builder.build();
     write(entry.name, graph, false);
     if (entry.gradients) write(`${entry.name}_gradient`, gradientOf(graph, Object.keys(entry.gradients)), false);
