@@ -21,8 +21,9 @@ interface Cost {
   /** To the model, and to its first token, in ms. */
   load: number;
   first: number;
-  /** Bytes beyond what the process and its backend had before, at most until the model is there. */
+  /** Bytes beyond what the process and its backend had before: at most until the model is there, and when it is used. */
   peak: number;
+  held: number;
 }
 
 const memory = (field: "VmHWM" | "VmRSS") =>
@@ -39,7 +40,7 @@ async function measure(name: BackendName, folder: string): Promise<Cost> {
   const [height, width] = [size[0], size.at(-1)!];
   const picture = new Tensor("float32", [1, 3, height, width], new Float32Array(3 * height * width).fill(0.5));
   await model.generate(picture, { maxNewTokens: 1 });
-  return { load, first: performance.now() - start, peak };
+  return { load, first: performance.now() - start, peak, held: memory("VmRSS") - before };
 }
 
 const [captioner, donut] = [
@@ -151,7 +152,7 @@ for file in glob.glob(sys.argv[1] + "/*.safetensors") + glob.glob(sys.argv[1] + 
     for value in read(file).values():
         total += float(value.float().sum())  # it maps files: their pages are read when they are used
 load = 1000 * (time.perf_counter() - start)
-print(json.dumps({"load": load, "first": load, "peak": memory("VmHWM") - before}))
+print(json.dumps({"load": load, "first": load, "peak": memory("VmHWM") - before, "held": 0}))
 `;
   return await run(Deno.env.get("PYTHON") ?? "python3", ["-c", program, folder]).catch(() => undefined);
 }
@@ -175,23 +176,24 @@ async function thrice(measured: () => Promise<Cost | undefined>): Promise<Cost |
     load: median((cost) => cost.load),
     first: median((cost) => cost.first),
     peak: Math.max(...costs.map((cost) => cost.peak)),
+    held: Math.max(...costs.map((cost) => cost.held)),
   };
 }
 
-function print(name: string, { load, first, peak }: Cost, weights: number, base: Cost): void {
+function print(name: string, { load, first, peak, held }: Cost, weights: number, base: Cost): void {
   const columns = [
     `${load.toFixed(0)} ms`,
     `${first.toFixed(0)} ms`,
     `${(first / base.first).toFixed(2)} times`,
     `${(peak / 1e6).toFixed(0)} MB`,
-    `${((peak - 100e6) / weights).toFixed(2)} times`,
+    ...[peak, held].map((bytes) => bytes === 0 ? "" : `${((bytes - 100e6) / weights).toFixed(2)} times`),
   ];
   console.log([name.padEnd(26), ...columns.map((column) => column.padStart(12))].join(""));
 }
 
 async function compare(formats: Map<string, string>, parameters: number, columns: string[]): Promise<void> {
   const weights = parameters * bytesPerElement("float32");
-  const heads = ["load", "first token", "ratio", "peak", "peak-100 MB"].map((head) => head.padStart(12));
+  const heads = ["load", "first token", "ratio", "peak", "peak-100 MB", "held-100 MB"].map((head) => head.padStart(12));
   console.log(`${parameters} parameters, ${(weights / 1e6).toFixed(0)} MB`.padEnd(26) + heads.join(""));
   const script = new URL(import.meta.url).pathname;
   for (const name of columns) {

@@ -25,16 +25,28 @@ export function watchReading(
   let done = 0;
   onProgress({ stage: "compiling", done: 0 });
   onProgress({ stage: "reading", done, total });
+  // Each byte is counted once, and none after the model was loaded.
+  const count = (name: string, bytes: number) => {
+    const rest = Math.min(bytes, sizes.get(name) ?? 0);
+    if (rest === 0) return;
+    sizes.set(name, sizes.get(name)! - rest);
+    onProgress({ stage: "reading", done: done += rest, total });
+  };
   const watched: ParameterSource = {
     get parameters() {
       return source.parameters;
     },
     async read(name) {
       const tensor = await source.read(name);
-      const size = sizes.get(name);
-      // Each is counted once, and none after the model was loaded.
-      if (size !== undefined && sizes.delete(name)) onProgress({ stage: "reading", done: done += size, total });
+      count(name, tensor.data.byteLength);
       return tensor;
+    },
+    partsOf(name) {
+      const read = source.partsOf?.(name);
+      return read && (async (offset, into) => {
+        await read(offset, into);
+        count(name, into.length);
+      });
     },
   };
   return [watched, () => {

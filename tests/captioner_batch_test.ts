@@ -8,6 +8,7 @@ import {
   OptionError,
   readImage,
 } from "../mod.ts";
+import { testedBackends } from "./tested_backends.ts";
 
 const line = (n: number) => new URL(`./fixtures/lines/00${n}.png`, import.meta.url);
 const texts = ["undisputed multiverses", "plug it in."];
@@ -123,7 +124,7 @@ Deno.test("loading refuses options that do not exist or have no effect", async (
   await assertRejects(() => Captioner.load(address, { backend, localFilesOnly: true }), HubError, "localFilesOnly");
 });
 
-for (const name of ["reference", "ffi"] as const) {
+for (const name of testedBackends) {
   Deno.test(`loading onto ${name} tells how many bytes of weights were read`, async () => {
     const events: LoadProgress[] = [];
     await using _ = await Captioner.load(undefined, { backend: name, onProgress: (event) => void events.push(event) });

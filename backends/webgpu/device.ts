@@ -17,6 +17,8 @@ export interface DeviceCounters {
   bytesRead: number;
   liveHandles: number;
   weightBytes: number;
+  /** The most bytes of parameters that were under way to the device. */
+  uploadPeak: number;
 }
 
 /** A device, its queue, its buffers, its pipelines and its errors. */
@@ -28,6 +30,7 @@ export class Device {
     bytesRead: 0,
     liveHandles: 0,
     weightBytes: 0,
+    uploadPeak: 0,
   };
   readonly queue: Queue;
   readonly buffers: Buffers;

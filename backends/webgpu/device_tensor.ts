@@ -38,17 +38,27 @@ export class GpuTensor implements DeviceTensor {
   }
 }
 
-/** Elements as the device holds them: a word each. */
-export function toDevice(dataType: DataType, data: TypedArray): Uint8Array {
+/**
+ * Elements as the device holds them: a word each.
+ *
+ * @param memory Gives room for so many bytes where elements must be converted. @default a new array
+ * @returns The elements' own bytes where they are words.
+ */
+export function toDevice(
+  dataType: DataType,
+  data: TypedArray,
+  memory: (bytes: number) => ArrayBuffer = (bytes) => new ArrayBuffer(bytes),
+): Uint8Array {
   const type = elementType(dataType);
-  let words: Float32Array | Int32Array | Uint32Array;
-  if (type === "f32") words = toFloat32(dataType, data);
-  else if (data instanceof Int32Array) words = data;
-  else if (data instanceof BigInt64Array) {
-    words = new Int32Array(data.length);
+  const isWords = type === "f32" ? data instanceof Float32Array : data instanceof Int32Array;
+  if (isWords) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const buffer = memory(4 * data.length);
+  if (type === "f32") toFloat32(dataType, data, new Float32Array(buffer, 0, data.length));
+  else {
+    const words = new (type === "u32" ? Uint32Array : Int32Array)(buffer, 0, data.length);
     for (let i = 0; i < data.length; i++) words[i] = Number(data[i]);
-  } else words = (type === "u32" ? Uint32Array : Int32Array).from(data as ArrayLike<number>);
-  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+  }
+  return new Uint8Array(buffer, 0, 4 * data.length);
 }
 
 /** A host tensor from the device's words. */

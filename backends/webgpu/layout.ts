@@ -1,11 +1,18 @@
 // How weights lie in device memory: as stored (raw), as stored but cut into bindings (rows), or packed for products.
 import { panelDepth, panelWidth } from "./kernels/panels.ts";
 
+/** A parameter in a joint layout: where its part begins, in bytes, and how it lies there. */
+export interface JointMember {
+  readonly name: string;
+  readonly layout: PlainLayout;
+  readonly offset: number;
+}
+
 /** Parameters whose elements follow each other in one buffer, as one binding. */
 export interface JointLayout {
   readonly kind: "joint";
   readonly bytes: number;
-  readonly members: readonly { readonly name: string; readonly layout: MemberLayout; readonly offset: number }[];
+  readonly members: readonly JointMember[];
 }
 
 /** Entries of `width` numbers each as they are stored, but bound in parts. */
@@ -17,8 +24,8 @@ export interface RowsLayout {
   readonly width: number;
 }
 
-/** How a member of a joint layout lies in its part. */
-export type MemberLayout = Exclude<Layout, RowsLayout | JointLayout>;
+/** The layout of one parameter. */
+export type PlainLayout = Exclude<Layout, JointLayout>;
 
 /** A matrix, or a part of it, packed for products. */
 export interface PanelLayout {
@@ -45,6 +52,12 @@ export function layoutKey(layout: Layout): string {
   return layout.kind === "panels" ? `panels ${layout.from} ${layout.to} ${layout.byOutput}` : "raw";
 }
 
+/** The bytes of a buffer that holds a parameter of `size` elements in a layout. */
+export function bytesIn(layout: Layout, size: number): number {
+  if (layout.kind === "joint") return layout.bytes;
+  return layout.kind === "panels" ? panelBytes(layout.to - layout.from, layout.inputs) : 4 * size;
+}
+
 /** The runs of entries, of `width` numbers each, that fit into a binding; each begins at a multiple of 256 bytes. */
 export function rawParts(entries: number, width: number, maxBinding: number): { from: number; to: number }[] {
   return cut(entries, Math.floor(maxBinding / (4 * width) / 64) * 64);
@@ -69,17 +82,4 @@ function cut(total: number, most: number): { from: number; to: number }[] {
 /** The bytes of a layout of a matrix in panels. */
 export function panelBytes(outputs: number, inputs: number): number {
   return 4 * Math.ceil(outputs / panelWidth) * panelWidth * paddedDepth(inputs);
-}
-
-/** Pack a matrix into panels, [panels][depth][64], what is missing being zero. */
-export function packPanels(matrix: Float32Array, layout: Extract<Layout, { kind: "panels" }>): Float32Array {
-  const { from, to, outputs, inputs, byOutput } = layout;
-  const depth = paddedDepth(inputs);
-  const packed = new Float32Array(Math.ceil((to - from) / panelWidth) * panelWidth * depth);
-  for (let n = from; n < to; n++) {
-    const at = Math.floor((n - from) / panelWidth) * panelWidth * depth + (n - from) % panelWidth;
-    if (byOutput) { for (let k = 0; k < inputs; k++) packed[at + k * panelWidth] = matrix[n * inputs + k]; }
-    else for (let k = 0; k < inputs; k++) packed[at + k * panelWidth] = matrix[k * outputs + n];
-  }
-  return packed;
 }

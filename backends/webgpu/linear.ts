@@ -11,7 +11,7 @@ import {
   type TileRows,
 } from "./kernels/panels.ts";
 import { elementsOf } from "./kernels/shader.ts";
-import { type MemberLayout, panelBytes, type PanelLayout, panelParts } from "./layout.ts";
+import { panelBytes, type PanelLayout, panelParts, type PlainLayout } from "./layout.ts";
 import type { Planner, Step } from "./planner.ts";
 import type { Profile } from "./profile.ts";
 import {
@@ -79,7 +79,7 @@ function lowerTogether(planner: Planner, nodes: readonly Node[]): void {
   const join = (
     operand: number,
     bytesOf: (width: number) => number,
-    layoutOf: (width: number) => MemberLayout,
+    layoutOf: (width: number) => PlainLayout,
   ): Storage => {
     let bytes = 0;
     const members = nodes.map((node, i) => {

@@ -1,10 +1,11 @@
 // A model's parameters on the device, once for each name and layout, whatever the number of programs.
 import { ShapeError } from "../../src/errors.ts";
 import type { OpenOptions, ParameterSource, Weights } from "../../src/graph/mod.ts";
-import { isFloat, sizeOf, Tensor, toFloat32 } from "../../src/tensor/mod.ts";
+import { isFloat, sizeOf, Tensor } from "../../src/tensor/mod.ts";
 import type { Device } from "./device.ts";
-import { fromDevice, toDevice } from "./device_tensor.ts";
-import { type JointLayout, type Layout, layoutKey, type MemberLayout, packPanels } from "./layout.ts";
+import { fromDevice } from "./device_tensor.ts";
+import { bytesIn, type JointMember, type Layout, layoutKey } from "./layout.ts";
+import { type Elements, Upload } from "./upload.ts";
 
 /** Bytes of a binding, where a layout is a part of its buffer. */
 interface Binding {
@@ -14,8 +15,9 @@ interface Binding {
 }
 
 interface Held {
-  readonly layout: Layout;
   readonly buffer: GPUBuffer;
+  /** The parameters that the buffer holds: several where the layout is joint. */
+  readonly members: readonly JointMember[];
 }
 
 /** Parameters on the GPU. */
@@ -23,28 +25,26 @@ export class GpuWeights implements Weights {
   readonly trainable: boolean;
   readonly #held = new Map<string, Map<string, Held>>();
   readonly #written = new Map<string, Tensor>();
-  /** Loads under way, so that programs compiled at the same time read a parameter once. */
-  #loading: Promise<void> = Promise.resolve();
+  readonly #upload: Upload;
+  /** Loads and writes under way: one at a time, so that programs compiled at the same time read a parameter once. */
+  #uploading: Promise<void> = Promise.resolve();
 
   constructor(readonly source: ParameterSource, readonly device: Device, options: OpenOptions = {}) {
     this.trainable = options.trainable ?? false;
+    this.#upload = new Upload(device);
   }
 
   /** Hold parameters in the layouts that a program reads, each read from the source at most once. */
   load(wanted: ReadonlyMap<string, readonly Layout[]>, signal?: AbortSignal): Promise<void> {
-    const load = this.#loading.then(async () => {
+    return this.#exclusively(async () => {
       for (const [name, layouts] of wanted) {
-        const held = this.#held.get(name);
-        const missing = layouts.filter((layout) => !held?.has(layoutKey(layout)));
+        const missing = layouts.filter((layout) => !this.#held.get(name)?.has(layoutKey(layout)));
         if (missing.length === 0) continue;
         signal?.throwIfAborted();
-        const [first] = missing;
-        if (first.kind === "joint") await this.#loadJoint(name, first);
-        else await this.#loadAll(name, missing as Exclude<Layout, JointLayout>[]);
+        const elements = missing[0].kind === "joint" ? undefined : await this.#elements(name);
+        for (const layout of missing) await this.#hold(name, layout, elements);
       }
     });
-    this.#loading = load.catch(() => {});
-    return load;
   }
 
   /** The binding of a parameter in a layout that was loaded. */
@@ -64,67 +64,64 @@ export class GpuWeights implements Weights {
     return fromDevice(isFloat(dataType) ? "float32" : dataType, shape, words);
   }
 
-  async write(name: string, tensor: Tensor): Promise<void> {
-    await this.#loading;
-    const info = this.source.parameters.get(name);
-    if (info?.shape.join() !== tensor.shape.join()) {
-      throw new ShapeError(`Cannot write "${name}": it is [${info?.shape}], the new value [${tensor.shape}]`);
-    }
-    this.#written.set(name, new Tensor(tensor.dataType, tensor.shape, tensor.data.slice()));
-    for (const { layout, buffer } of this.#held.get(name)?.values() ?? []) {
-      if (layout.kind !== "joint") this.device.write(buffer, elementsIn(layout, tensor));
-    }
-    for (const { layout, buffer } of [...this.#held.values()].flatMap((parts) => [...parts.values()])) {
-      if (layout.kind !== "joint") continue;
-      for (const member of layout.members) {
-        if (member.name === name) this.device.write(buffer, elementsIn(member.layout, tensor), member.offset);
+  write(name: string, tensor: Tensor): Promise<void> {
+    return this.#exclusively(async () => {
+      const info = this.source.parameters.get(name);
+      if (info?.shape.join() !== tensor.shape.join()) {
+        throw new ShapeError(`Cannot write "${name}": it is [${info?.shape}], the new value [${tensor.shape}]`);
       }
-    }
-  }
-
-  async #current(name: string): Promise<Tensor> {
-    return this.#written.get(name) ?? await this.source.read(name);
-  }
-
-  async #loadAll(name: string, layouts: readonly Exclude<Layout, JointLayout>[]): Promise<void> {
-    const tensor = await this.#current(name);
-    for (const layout of layouts) {
-      const bytes = elementsIn(layout, tensor);
-      this.device.write(this.#hold(name, layout, bytes.length), bytes);
-    }
-  }
-
-  async #loadJoint(name: string, layout: JointLayout): Promise<void> {
-    // All are read before the buffer is held, so that a failed read leaves none half written.
-    const tensors = await Promise.all(layout.members.map((member) => this.#current(member.name)));
-    const buffer = this.#hold(name, layout, layout.bytes);
-    layout.members.forEach((member, i) => {
-      this.device.write(buffer, elementsIn(member.layout, tensors[i]), member.offset);
+      const written = new Tensor(tensor.dataType, tensor.shape, tensor.data.slice());
+      this.#written.set(name, written);
+      const elements = this.#upload.fromTensor(written);
+      for (const { buffer, members } of [...this.#held.values()].flatMap((layouts) => [...layouts.values()])) {
+        for (const { layout, offset } of members.filter((member) => member.name === name)) {
+          await this.#upload.write(elements, layout, buffer, offset);
+        }
+      }
     });
   }
 
-  #hold(name: string, layout: Layout, bytes: number): GPUBuffer {
-    const buffer = this.device.createBuffer(bytes);
+  /** A parameter's value, read as far as it is asked for where its source can do that. */
+  async #elements(name: string): Promise<Elements> {
+    const written = this.#written.get(name);
+    const parts = written ? undefined : this.source.partsOf?.(name);
+    if (!parts) return this.#upload.fromTensor(written ?? await this.source.read(name));
+    const { dataType, shape } = this.source.parameters.get(name)!;
+    return this.#upload.fromParts(dataType, sizeOf(shape), parts);
+  }
+
+  /** Hold a parameter in a layout; of a joint layout each member is read by itself. */
+  async #hold(name: string, layout: Layout, elements?: Elements): Promise<void> {
+    const buffer = this.device.createBuffer(bytesIn(layout, elements?.size ?? 0));
+    const members = layout.kind === "joint" ? layout.members : [{ name, layout, offset: 0 }];
+    try {
+      for (const { name, layout, offset } of members) {
+        await this.#upload.write(elements ?? await this.#elements(name), layout, buffer, offset);
+      }
+    } catch (error) {
+      this.device.release(buffer);
+      throw error;
+    }
     this.device.counters.weightBytes += buffer.size;
-    const parts = this.#held.get(name) ?? new Map<string, Held>();
-    this.#held.set(name, parts.set(layoutKey(layout), { layout, buffer }));
-    return buffer;
+    const layouts = this.#held.get(name) ?? new Map<string, Held>();
+    this.#held.set(name, layouts.set(layoutKey(layout), { buffer, members }));
+  }
+
+  #exclusively(work: () => Promise<void>): Promise<void> {
+    const done = this.#uploading.then(work);
+    const last = this.#uploading = done.catch(() => {}).then(() => {
+      if (this.#uploading === last) this.#upload.finish();
+    });
+    return done;
   }
 
   [Symbol.dispose](): void {
-    for (const parts of this.#held.values()) {
-      for (const { buffer } of parts.values()) {
+    for (const layouts of this.#held.values()) {
+      for (const { buffer } of layouts.values()) {
         this.device.counters.weightBytes -= buffer.size;
         this.device.release(buffer);
       }
     }
     this.#held.clear();
   }
-}
-
-/** A parameter's elements as they lie in a layout. */
-function elementsIn(layout: MemberLayout | { kind: "rows" }, { dataType, data }: Tensor): Uint8Array {
-  return layout.kind === "panels"
-    ? new Uint8Array(packPanels(toFloat32(dataType, data), layout).buffer)
-    : toDevice(dataType, data);
 }

@@ -13,6 +13,8 @@ export interface FileRegion {
   readonly byteLength: number;
   /** Throws a HubError if the path has another file by now, or a changed one. */
   readonly check?: () => void;
+  /** Reads the bytes at `offset` of the region into the caller's memory, as many as it has. */
+  readonly read?: (offset: number, into: Uint8Array<ArrayBuffer>) => Promise<void>;
 }
 
 /** What a checkpoint knows about a parameter without reading it. */
@@ -45,7 +47,9 @@ export function regionOf(
   byteLength: number,
 ): FileRegion | undefined {
   const { path, check } = source;
-  return path === undefined || dataType === "bool" ? undefined : { path, offset, byteLength, check };
+  if (path === undefined || dataType === "bool") return undefined;
+  const read = source.readInto && ((at: number, into: Uint8Array<ArrayBuffer>) => source.readInto!(offset + at, into));
+  return { path, offset, byteLength, check, read };
 }
 
 /** Make a tensor of little-endian bytes that start their own buffer; of a bool, every byte but 0 is true. */

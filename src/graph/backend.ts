@@ -34,7 +34,16 @@ export interface FileRegion {
   readonly byteLength: number;
   /** Throws if the path has another file by now, or a changed one. */
   readonly check?: () => void;
+  readonly read?: ReadPart;
 }
+
+/**
+ * Reads a part of a parameter's bytes into the caller's memory.
+ *
+ * @param offset The part's first byte in the parameter.
+ * @param into Takes as many bytes as it has.
+ */
+export type ReadPart = (offset: number, into: Uint8Array<ArrayBuffer>) => Promise<void>;
 
 /** What is known of a stored parameter before it is read. */
 export interface ParameterInfo {
@@ -49,6 +58,8 @@ export interface ParameterSource {
   readonly parameters: ReadonlyMap<string, ParameterInfo>;
   /** Read one parameter in its stored data type. */
   read(name: string): Promise<Tensor>;
+  /** How to read a parameter in parts; undefined where it can only be read whole. */
+  partsOf?(name: string): ReadPart | undefined;
 }
 
 /** Options of {@linkcode Backend.open}. */

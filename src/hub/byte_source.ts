@@ -19,6 +19,12 @@ export interface ByteSource {
    * @throws {HubError} If the bytes are not all inside the file, or the file changed since it was opened.
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * Read bytes from `offset` into the caller's memory, as many as it has; undefined where that saves nothing.
+   *
+   * @throws {HubError} As `read` does.
+   */
+  readInto?(offset: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
 }
 
 function checkRange(source: ByteSource, offset: number, length: number): void {
@@ -98,16 +104,21 @@ export class FileSource implements ByteSource {
 
   async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     checkRange(this, offset, length);
+    const bytes = new Uint8Array(length);
+    await this.readInto(offset, bytes);
+    return bytes;
+  }
+
+  async readInto(offset: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    checkRange(this, offset, bytes.length);
     using file = this.#reopen();
     file.seekSync(offset, Deno.SeekMode.Start);
-    const bytes = new Uint8Array(length);
-    for (let at = 0; at < length;) {
+    for (let at = 0; at < bytes.length;) {
       const rest = bytes.subarray(at);
       const count = rest.length <= blockingBytes ? file.readSync(rest) : await file.read(rest);
       if (count === null) throw new HubError(`Cannot read ${this.name}: it ended at byte ${offset + at}`);
       at += count;
     }
-    return bytes;
   }
 
   #reopen(): Deno.FsFile {

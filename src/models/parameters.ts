@@ -2,7 +2,7 @@
 // comes from, and what was set since. It is the source that a backend reads weights from.
 import { ShapeError } from "../errors.ts";
 import { type DataType, isFloat, Tensor, toFloat32 } from "../tensor/mod.ts";
-import { formatShape, GraphBuilder, type ParameterInfo, type ParameterSource } from "../graph/mod.ts";
+import { formatShape, GraphBuilder, type ParameterInfo, type ParameterSource, type ReadPart } from "../graph/mod.ts";
 import { buildForward } from "./forward.ts";
 import { fill, type Initial, initialByName } from "./initial.ts";
 import { decoders, encoders, readSection } from "./registry.ts";
@@ -119,6 +119,11 @@ export class ModelParameters implements ParameterSource {
   /** Read one as it was stored or last set. @throws {ShapeError} If there is none of that name. */
   read(name: string): Promise<Tensor> {
     return this.#find(name).load();
+  }
+
+  /** How to read one in parts. */
+  partsOf(name: string): ReadPart | undefined {
+    return this.#find(name).region?.read;
   }
 
   /**

@@ -1,0 +1,89 @@
+// How a parameter's elements, a piece of them at a time, come to lie in a layout: no array is as long as the parameter.
+import { panelWidth } from "./kernels/panels.ts";
+import { paddedDepth, type PanelLayout, type PlainLayout } from "./layout.ts";
+
+/** Elements `from` to `to` of a parameter, a word each. */
+export interface Piece {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Words and where they lie in their buffer, in words from its beginning. */
+export interface Run {
+  readonly at: number;
+  readonly words: Uint32Array;
+}
+
+/** Cut a parameter of `size` elements into pieces of about `most`, of which each can be placed by itself. */
+export function piecesOf(layout: PlainLayout, size: number, most: number): Piece[] {
+  if (layout.kind !== "panels") return cut(0, size, most);
+  const { from, to, inputs, outputs, byOutput } = layout;
+  const unit = byOutput ? panelWidth * inputs : outputs;
+  const step = Math.max(1, Math.floor(most / unit)) * unit;
+  return byOutput ? cut(from * inputs, to * inputs, step) : cut(0, size, step);
+}
+
+/**
+ * Place a piece.
+ *
+ * @param words The piece's elements.
+ * @param memory Gives words to pack into, which hold anything.
+ */
+export function runsOf(
+  layout: PlainLayout,
+  { from }: Piece,
+  words: Uint32Array,
+  memory: (length: number) => Uint32Array,
+): Run[] {
+  if (layout.kind !== "panels") return [{ at: from, words }];
+  return layout.byOutput ? [packOutputs(layout, from, words, memory)] : packInputs(layout, from, words, memory);
+}
+
+/** Pack rows of inputs, an output each: whole panels. */
+function packOutputs(
+  { from, inputs }: PanelLayout,
+  first: number,
+  words: Uint32Array,
+  memory: (length: number) => Uint32Array,
+): Run {
+  const [outputs, depth] = [words.length / inputs, paddedDepth(inputs)];
+  const packed = memory(Math.ceil(outputs / panelWidth) * panelWidth * depth);
+  if (depth !== inputs || outputs % panelWidth !== 0) packed.fill(0);
+  for (let n = 0, source = 0; n < outputs; n++) {
+    let at = Math.floor(n / panelWidth) * panelWidth * depth + n % panelWidth;
+    for (const end = source + inputs; source < end; source++, at += panelWidth) packed[at] = words[source];
+  }
+  return { at: (first / inputs - from) * depth, words: packed };
+}
+
+/** Pack rows of outputs, an input each: a run in every panel, or all panels where no input is missing. */
+function packInputs(
+  { from, to, outputs, inputs }: PanelLayout,
+  first: number,
+  words: Uint32Array,
+  memory: (length: number) => Uint32Array,
+): Run[] {
+  const [rows, panels, depth] = [words.length / outputs, Math.ceil((to - from) / panelWidth), paddedDepth(inputs)];
+  const length = rows * panelWidth;
+  const packed = memory(panels * length);
+  if ((to - from) % panelWidth !== 0) packed.fill(0, (panels - 1) * length);
+  for (let panel = 0, n = from; panel < panels; panel++, n += panelWidth) {
+    const width = Math.min(panelWidth, to - n);
+    for (let k = 0; k < rows; k++) {
+      const [source, at] = [k * outputs + n, panel * length + k * panelWidth];
+      for (let i = 0; i < width; i++) packed[at + i] = words[source + i];
+    }
+  }
+  if (rows === depth) return [{ at: 0, words: packed }];
+  const top = first / outputs * panelWidth;
+  return Array.from({ length: panels }, (_, panel) => ({
+    at: panel * depth * panelWidth + top,
+    words: packed.subarray(panel * length, (panel + 1) * length),
+  }));
+}
+
+function cut(start: number, end: number, step: number): Piece[] {
+  const pieces: Piece[] = [];
+  for (let from = start; from < end; from += step) pieces.push({ from, to: Math.min(end, from + step) });
+  return pieces;
+}

@@ -1,0 +1,113 @@
+// The way of parameters to the device: read, converted and packed in pieces, in host memory that is used again, and no
+// more of them under way than a budget, since the queue keeps a copy of what it has not yet written.
+import type { ReadPart } from "../../src/graph/mod.ts";
+import { bytesPerElement, type DataType, type Tensor, viewArray } from "../../src/tensor/mod.ts";
+import type { Device } from "./device.ts";
+import { toDevice } from "./device_tensor.ts";
+import type { PlainLayout } from "./layout.ts";
+import { piecesOf, runsOf } from "./packing.ts";
+
+/** Bytes of parameters that may be under way to the device. */
+export const uploadBudget = 64 << 20;
+/** Bytes of a piece, which are submitted together. */
+const pieceBytes = 2 << 20;
+
+/** A parameter's elements, to be read a part at a time. */
+export interface Elements {
+  readonly size: number;
+  /** Elements `from` to `to` as the device's words, until the next are read. */
+  read(from: number, to: number): Promise<Uint32Array>;
+}
+
+/** Brings parameters to a device, one after the other. */
+export class Upload {
+  /** Bytes that were written since the last mark in the queue, since the last submission, and before the mark. */
+  #written = 0;
+  #loose = 0;
+  #marked = 0;
+  #mark: Promise<unknown> = Promise.resolve();
+  readonly #memory = new Map<string, ArrayBuffer>();
+
+  constructor(readonly device: Device) {}
+
+  /** A tensor's elements. */
+  fromTensor({ dataType, data, size }: Tensor): Elements {
+    const memory = (bytes: number) => this.#take("words", bytes);
+    return {
+      size,
+      read: (from, to) => Promise.resolve(wordsOf(toDevice(dataType, data.subarray(from, to), memory))),
+    };
+  }
+
+  /** The elements of a parameter that can be read in parts. */
+  fromParts(dataType: DataType, size: number, readPart: ReadPart): Elements {
+    const width = bytesPerElement(dataType);
+    const memory = (bytes: number) => this.#take("words", bytes);
+    return {
+      size,
+      read: async (from, to) => {
+        const stored = this.#take("stored", (to - from) * width);
+        await readPart(from * width, new Uint8Array(stored, 0, (to - from) * width));
+        return wordsOf(toDevice(dataType, viewArray(dataType, stored, 0, to - from), memory));
+      },
+    };
+  }
+
+  /** Write a parameter to a buffer from `offset` on, in bytes; it waits where too much is under way. */
+  async write(elements: Elements, layout: PlainLayout, buffer: GPUBuffer, offset = 0): Promise<void> {
+    const memory = (length: number) => new Uint32Array(this.#take("packed", 4 * length), 0, length);
+    for (const piece of piecesOf(layout, elements.size, pieceBytes / 4)) {
+      const words = await elements.read(piece.from, piece.to);
+      for (const run of runsOf(layout, piece, words, memory)) {
+        const bytes = new Uint8Array(run.words.buffer, run.words.byteOffset, run.words.byteLength);
+        await this.#pace(bytes.length);
+        this.device.write(buffer, bytes, offset + 4 * run.at);
+      }
+    }
+  }
+
+  /** Submit what is left, and let go of the host's memory. */
+  finish(): void {
+    this.#submit();
+    this.#memory.clear();
+  }
+
+  /**
+   * Make room in the budget. A wait is for what came before a mark in the queue, which is set when half of the budget
+   * has been written since the last: by the next mark the device has mostly gone past it.
+   */
+  async #pace(bytes: number): Promise<void> {
+    if (this.#loose + bytes > pieceBytes) this.#submit();
+    if (this.#written + bytes > uploadBudget / 2) {
+      this.#submit();
+      await this.#mark;
+      // An error surfaces at the next read.
+      this.#mark = this.device.gpu.queue.onSubmittedWorkDone().catch(() => {});
+      this.device.counters.waits++;
+      [this.#marked, this.#written] = [this.#written, 0];
+    }
+    this.#written += bytes;
+    this.#loose += bytes;
+    const { counters } = this.device;
+    counters.uploadPeak = Math.max(counters.uploadPeak, this.#marked + this.#written);
+  }
+
+  #submit(): void {
+    if (this.#loose > 0) this.device.gpu.queue.submit([]);
+    this.#loose = 0;
+  }
+
+  /** Memory for one purpose, which is given again the next time. */
+  #take(purpose: "stored" | "words" | "packed", bytes: number): ArrayBuffer {
+    let buffer = this.#memory.get(purpose);
+    if (!buffer || buffer.byteLength < bytes) {
+      buffer = new ArrayBuffer(Math.max(bytes, pieceBytes));
+      this.#memory.set(purpose, buffer);
+    }
+    return buffer;
+  }
+}
+
+function wordsOf({ buffer, byteOffset, byteLength }: Uint8Array): Uint32Array {
+  return new Uint32Array(buffer, byteOffset, byteLength / 4);
+}
