@@ -137,6 +137,7 @@ async function readAll(folder: string): Promise<void> {
     using file = await Deno.open(`${folder}/${name}`);
     const buffer = new Uint8Array(8 << 20);
     while (await file.read(buffer) !== null) { /* on to the next piece */ }
+    await file.syncData();
   }
 }
 
@@ -201,7 +202,7 @@ async function compare(formats: Map<string, string>, parameters: number, columns
       name === "python" ? measurePython(folder) : run(Deno.execPath(), ["run", "-A", script, "--child", name, folder]);
     let base: Cost | undefined;
     for (const [format, folder] of formats) {
-      await readAll(folder); // so that each is measured with the system's cache warm
+      await readAll(folder); // so that each is measured with the system's cache warm and its disk at rest
       const cost = await thrice(() => measured(folder));
       if (cost) print(`${name}_${format}`, cost, weights, base ??= cost);
     }
