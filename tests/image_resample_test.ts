@@ -46,6 +46,25 @@ Deno.test("resize() treats each channel alike, however many there are", () => {
   }
 });
 
+Deno.test("resize() to the nearest pixel copies whole pixels, of any channels and to the last one", () => {
+  for (const channels of [1, 2, 3, 4] as const) {
+    for (const [width, height] of [[1, 1], [1, 5], [2, 3], [5, 1], [7, 4]]) {
+      const picture = new RawImage(
+        Uint8Array.from({ length: width * height * channels }, (_, i) => i + 1),
+        width,
+        height,
+        channels,
+      );
+      const larger = resize(picture, width * 3, height * 2, 0);
+      const expected = Uint8Array.from({ length: larger.data.length }, (_, i) => {
+        const [x, y] = [Math.floor(i / channels) % (width * 3), Math.floor(i / channels / (width * 3))];
+        return 1 + ((y >> 1) * width + Math.floor(x / 3)) * channels + i % channels;
+      });
+      assertEquals(larger.data, expected, `${width} x ${height} x ${channels}`);
+    }
+  }
+});
+
 Deno.test("resize() of large pictures goes part by part without a seam", () => {
   // Wider and higher than one part of the kernels' memory; a picture of columns keeps its columns.
   const wide = new RawImage(

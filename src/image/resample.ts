@@ -140,24 +140,49 @@ function resampleHeight(image: RawImage, taps: Taps, height: number): RawImage {
 
 function nearest(image: RawImage, width: number, height: number, [left, top, right, bottom]: Box): RawImage {
   const { data: source, channels } = image;
-  // Pillow adds the step up instead of multiplying; the rounding is part of its result.
-  const pick = (from: number, to: number, outSize: number, inSize: number): Int32Array => {
-    const step = Math.fround(to - from) / outSize;
-    const picked = new Int32Array(outSize);
-    for (let i = 0, at = from + step * 0.5; i < outSize; i++, at += step) {
-      picked[i] = Math.min(inSize - 1, Math.floor(at));
-    }
-    return picked;
-  };
-  const columns = pick(left, right, width, image.width).map((column) => column * channels);
-  const rows = pick(top, bottom, height, image.height);
+  const columns = nearestOffsets(left, right, width, image.width, channels);
+  const rows = nearestOffsets(top, bottom, height, image.height, image.width * channels);
   const data = new Uint8Array(width * height * channels);
-  let to = 0;
-  for (const row of rows) {
-    const start = row * image.width * channels;
-    for (let x = 0; x < width; x++) {
-      for (let from = start + columns[x], end = from + channels; from < end; from++) data[to++] = source[from];
+  // The last rows have no four bytes to read or write for each pixel.
+  let whole = width * channels < 4 ? 0 : height - 1;
+  while (whole > 0 && rows[whole - 1] + columns[width - 1] + 4 > source.length) whole--;
+  copyWords(source, rows.subarray(0, whole), columns, channels, data);
+  for (let y = whole, to = whole * width * channels; y < height; y++) {
+    for (const column of columns) {
+      for (let c = 0; c < channels; c++) data[to++] = source[rows[y] + column + c];
     }
   }
   return new RawImage(data, width, height, channels);
+}
+
+/** Where the nearest pixels begin along an axis, whose pixels are `size` samples apart. */
+function nearestOffsets(from: number, to: number, outSize: number, inSize: number, size: number): Int32Array {
+  const step = Math.fround(to - from) / outSize;
+  const offsets = new Int32Array(outSize);
+  // Pillow adds the step up instead of multiplying; the rounding is part of its result.
+  for (let i = 0, at = from + step * 0.5; i < outSize; i++, at += step) {
+    offsets[i] = Math.min(inSize - 1, Math.floor(at)) * size;
+  }
+  return offsets;
+}
+
+/**
+ * Copy four bytes for each pixel, of which the next pixel overwrites those that are too many. A function of its own, with
+ * one word a pixel, because it is compiled soonest so.
+ */
+function copyWords(
+  source: Uint8Array,
+  rows: Int32Array,
+  columns: Int32Array,
+  channels: number,
+  data: Uint8Array,
+): void {
+  const input = new DataView(source.buffer, source.byteOffset, source.byteLength);
+  const output = new DataView(data.buffer);
+  for (let y = 0, to = 0; y < rows.length; y++) {
+    const row = rows[y];
+    for (let x = 0; x < columns.length; x++, to += channels) {
+      output.setInt32(to, input.getInt32(row + columns[x], true), true);
+    }
+  }
 }
