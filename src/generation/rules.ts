@@ -7,8 +7,9 @@ import { forbidden, own, type ProgramRules } from "./program_rules.ts";
 import type { Session } from "./session.ts";
 
 /** The rules of the length of a generation. */
-function lengthRulesOf({ prompts, maxLength, ...settings }: Generation): LengthRule[] {
-  return lengthRules(settings, { promptLength: prompts[0].length, maxLength });
+function lengthRulesOf(generation: Generation): LengthRule[] {
+  const { prompts: [{ length: promptLength }], maxLength } = generation;
+  return lengthRules(generation, { promptLength, maxLength });
 }
 
 /** The rules of a generation, if none needs rows to be read. */

@@ -4,68 +4,14 @@ import { OptionError } from "../errors.ts";
 import { isRecord } from "../models/mod.ts";
 import { Tensor } from "../tensor/mod.ts";
 import type { GenerationConfig } from "./generation_config.ts";
-import type { GenerateOptions, StoppingCriterion, Streamer } from "./options.ts";
+import type { GenerateOptions, StoppingCriterion, Streamer, Timings } from "./options.ts";
 import type { LogitsProcessor } from "./processors.ts";
 import * as values from "./values.ts";
 
-/** Settings that a model's files may have, with every default filled in; an empty list is no rule. */
-interface ModelSettings {
-  readonly maxNewTokens?: number;
-  readonly maxLength?: number;
-  readonly minNewTokens?: number;
-  readonly minLength: number;
-  readonly numBeams: number;
-  readonly numReturnSequences: number;
-  readonly doSample: boolean;
-  readonly temperature: number;
-  readonly topH?: number;
-  readonly topK: number;
-  readonly topP: number;
-  readonly minP?: number;
-  readonly typicalP: number;
-  readonly epsilonCutoff: number;
-  readonly etaCutoff: number;
-  readonly repetitionPenalty: number;
-  readonly noRepeatNgramSize: number;
-  readonly lengthPenalty: number;
-  readonly earlyStopping: boolean | "never";
-  readonly badWordsIds: readonly (readonly number[])[];
-  readonly suppressTokens: readonly number[];
-  readonly beginSuppressTokens: readonly number[];
-  readonly forcedBosTokenIds: readonly number[];
-  readonly forcedEosTokenIds: readonly number[];
-  readonly eosTokenIds: readonly number[];
-  readonly padTokenId?: number;
-  readonly bosTokenId?: number;
-  readonly startTokenIds: readonly number[];
-  readonly sequenceBias: readonly (readonly [readonly number[], number])[];
-  readonly exponentialDecayLengthPenalty?: readonly [number, number];
-  readonly removeInvalidValues: boolean;
-  readonly renormalizeLogits: boolean;
-}
-
-/** What a call says, and no file. */
-interface CallSettings {
-  readonly decoderInputIds?: readonly (readonly number[])[];
-  readonly assistantModel?: null;
-  readonly interpolatePosEncoding: boolean;
-  readonly useCache: boolean;
-  readonly seed?: number;
-  readonly outputScores: boolean;
-  readonly outputAttentions: boolean;
-  readonly streamer?: Streamer;
-  readonly signal?: AbortSignal;
-  readonly stoppingCriteria: readonly StoppingCriterion[];
-  readonly logitsProcessors: readonly LogitsProcessor[];
-  readonly onTimings?: GenerateOptions["onTimings"];
-}
-
-/** The settings of one generation. */
-export interface GenerationSettings extends ModelSettings, CallSettings {}
-
 const { any, or, whole } = values;
 
-const modelRules: { readonly [K in keyof Required<ModelSettings>]: values.Rule<ModelSettings[K]> } = {
+/** Settings that a model's files may have; an empty list is no rule. */
+const modelRules = {
   maxNewTokens: whole(1),
   maxLength: whole(1),
   minNewTokens: whole(0),
@@ -106,30 +52,43 @@ const modelRules: { readonly [K in keyof Required<ModelSettings>]: values.Rule<M
   renormalizeLogits: values.flag,
 };
 
-const callRules: { readonly [K in keyof Required<CallSettings>]: values.Rule<CallSettings[K]> } = {
-  decoderInputIds: {
-    unset: undefined,
-    read: (value, context) => {
-      const rows = value instanceof Tensor ? value.toList() : value;
-      const sequences = values.sequences.read(rows, context);
-      return sequences && new Set(sequences.map((row) => row.length)).size === 1 ? sequences : undefined;
-    },
-    expected: (vocabulary) => `rows of one length, at least 1, of token ids below ${vocabulary}`,
+/** A prompt for each picture, all of one length. */
+const prompts: values.Rule<readonly (readonly number[])[] | undefined> = {
+  unset: undefined,
+  read: (value, context) => {
+    const rows = value instanceof Tensor ? value.toList() : value;
+    const sequences = values.sequences.read(rows, context);
+    return sequences && new Set(sequences.map((row) => row.length)).size === 1 ? sequences : undefined;
   },
-  assistantModel: any("nothing: assisted generation is not supported", () => false),
+  expected: (vocabulary) => `rows of one length, at least 1, of token ids below ${vocabulary}`,
+};
+
+/** What a call says, and no file. */
+const callRules = {
+  decoderInputIds: prompts,
+  assistantModel: any<null>("nothing: assisted generation is not supported", () => false),
   interpolatePosEncoding: values.flag,
   useCache: or(true, values.flag),
-  seed: any("a whole number from 0 to 2^53 − 1", (value) => Number.isSafeInteger(value) && (value as number) >= 0),
+  seed: any<number>(
+    "a whole number from 0 to 2^53 − 1",
+    (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+  ),
   outputScores: values.flag,
   outputAttentions: values.flag,
   streamer: any<Streamer>("an object with the functions put and end", ({ put, end }) => {
     return typeof put === "function" && typeof end === "function";
   }),
-  signal: any("an AbortSignal", (value) => value instanceof AbortSignal),
-  stoppingCriteria: values.callables(),
-  logitsProcessors: values.callables(),
-  onTimings: values.callable(),
+  signal: any<AbortSignal>("an AbortSignal", (value) => value instanceof AbortSignal),
+  stoppingCriteria: values.callables<StoppingCriterion>(),
+  logitsProcessors: values.callables<LogitsProcessor>(),
+  onTimings: values.callable<(timings: Timings) => void>(),
 };
+
+/** What the rules of a table read, with every default filled in. */
+type ReadBy<Rules> = { readonly [K in keyof Rules]: Rules[K] extends values.Rule<infer T> ? T : never };
+
+/** The settings of one generation. */
+export interface GenerationSettings extends ReadBy<typeof modelRules>, ReadBy<typeof callRules> {}
 
 /** Options that only sampling heeds, with the values that change nothing. */
 export const ofSampling = {
