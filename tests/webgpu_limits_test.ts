@@ -128,3 +128,13 @@ Deno.test("webgpu multiplies by and reads from a weight larger than a binding", 
   });
   assertEquals(backend.counters.liveHandles, 0);
 });
+
+Deno.test("webgpu reads a table of few entries, each too wide for 64 to fit into a binding", async () => {
+  await using backend = await load();
+  const table = tensorOf([3, 600_001], (i) => i % 1013);
+  const builder = new GraphBuilder("wide");
+  builder.output("y", gather(builder.parameter("table", table.shape), builder.input("ids", "int64", [1]), { axis: 0 }));
+  const ids = new Tensor("int64", [1], BigInt64Array.of(2n));
+  const { y } = await execute(backend, builder.build(), { ids }, {}, { table });
+  assertEquals(y.data, table.data.subarray(2 * 600_001) as never);
+});

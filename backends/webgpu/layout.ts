@@ -1,7 +1,31 @@
 // How weights lie in device memory: as stored (raw), as stored but cut into bindings (rows), or packed for products.
 import { panelDepth, panelWidth } from "./kernels/panels.ts";
 
-/** A parameter in a joint layout: where its part begins, in bytes, and how it lies there. */
+/** Some of what is numbered: from the first to before the last. */
+export interface Part {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Entries `from` to `to` of `width` numbers each, as they are stored. */
+export interface RowsLayout extends Part {
+  readonly kind: "rows";
+  readonly width: number;
+}
+
+/** Outputs `from` to `to` of a matrix, packed for products. */
+export interface PanelLayout extends Part {
+  readonly kind: "panels";
+  readonly outputs: number;
+  readonly inputs: number;
+  /** Whether the stored matrix is [outputs, inputs]. */
+  readonly byOutput: boolean;
+}
+
+/** The layout of one parameter. */
+export type PlainLayout = { readonly kind: "raw" } | RowsLayout | PanelLayout;
+
+/** A parameter in a joint layout: how it lies in its part, and where that begins, in bytes. */
 export interface JointMember {
   readonly name: string;
   readonly layout: PlainLayout;
@@ -15,36 +39,8 @@ export interface JointLayout {
   readonly members: readonly JointMember[];
 }
 
-/** Entries of `width` numbers each as they are stored, but bound in parts. */
-export interface RowsLayout {
-  readonly kind: "rows";
-  /** The entries of the part. */
-  readonly from: number;
-  readonly to: number;
-  readonly width: number;
-}
-
-/** The layout of one parameter. */
-export type PlainLayout = Exclude<Layout, JointLayout>;
-
-/** A matrix, or a part of it, packed for products. */
-export interface PanelLayout {
-  readonly kind: "panels";
-  /** The outputs that the part holds. */
-  readonly from: number;
-  readonly to: number;
-  readonly outputs: number;
-  readonly inputs: number;
-  /** Whether the stored matrix is [outputs, inputs]. */
-  readonly byOutput: boolean;
-}
-
-/** A layout of a parameter's elements. Each part is one binding. */
-export type Layout =
-  | { readonly kind: "raw" }
-  | JointLayout
-  | RowsLayout
-  | PanelLayout;
+/** A layout of elements. Each part is one binding. */
+export type Layout = PlainLayout | JointLayout;
 
 /** A text that equal layouts share; the rows of one parameter are one buffer. */
 export function layoutKey(layout: Layout): string {
@@ -58,9 +54,12 @@ export function bytesIn(layout: Layout, size: number): number {
   return layout.kind === "panels" ? panelBytes(layout.to - layout.from, layout.inputs) : 4 * size;
 }
 
-/** The runs of entries, of `width` numbers each, that fit into a binding; each begins at a multiple of 256 bytes. */
-export function rawParts(entries: number, width: number, maxBinding: number): { from: number; to: number }[] {
-  return cut(entries, Math.floor(maxBinding / (4 * width) / 64) * 64);
+/**
+ * The runs of entries, of `width` numbers each, that fit into a binding; each begins at a multiple of 256 bytes.
+ * One run where so few entries fit that there are none.
+ */
+export function rawParts(entries: number, width: number, maxBinding: number): Part[] {
+  return cut(0, entries, Math.floor(maxBinding / (4 * width) / 64) * 64 || entries);
 }
 
 /** The inputs of a panel, padded. */
@@ -69,13 +68,14 @@ export function paddedDepth(inputs: number): number {
 }
 
 /** The runs of outputs whose panels fit into a binding. */
-export function panelParts(outputs: number, inputs: number, maxBinding: number): { from: number; to: number }[] {
-  return cut(outputs, Math.floor(maxBinding / (4 * paddedDepth(inputs) * panelWidth)) * panelWidth);
+export function panelParts(outputs: number, inputs: number, maxBinding: number): Part[] {
+  return cut(0, outputs, Math.floor(maxBinding / (4 * paddedDepth(inputs) * panelWidth)) * panelWidth);
 }
 
-function cut(total: number, most: number): { from: number; to: number }[] {
-  const parts: { from: number; to: number }[] = [];
-  for (let from = 0; from < total; from += most) parts.push({ from, to: Math.min(total, from + most) });
+/** Cut what is from `start` to `end` into parts of `step`; the last may be shorter. */
+export function cut(start: number, end: number, step: number): Part[] {
+  const parts: Part[] = [];
+  for (let from = start; from < end; from += step) parts.push({ from, to: Math.min(end, from + step) });
   return parts;
 }
 

@@ -1,6 +1,7 @@
 // The fully connected layer: packed weights where they are a constant parameter, else the general product.
 import type { Dimension, NamedLeaf, Node, Value } from "../../src/graph/mod.ts";
 import type { AttributesOf } from "../../src/operators/mod.ts";
+import { sizeOf } from "../../src/tensor/mod.ts";
 import type { Epilogue } from "./kernels/epilogue.ts";
 import { broadcastMatmulKernel, matmulKernel } from "./kernels/matmul.ts";
 import {
@@ -11,7 +12,7 @@ import {
   type TileRows,
 } from "./kernels/panels.ts";
 import { elementsOf } from "./kernels/shader.ts";
-import { panelBytes, type PanelLayout, panelParts, type PlainLayout } from "./layout.ts";
+import { bytesIn, type JointMember, type PanelLayout, panelParts, type PlainLayout } from "./layout.ts";
 import type { Planner, Step } from "./planner.ts";
 import type { Profile } from "./profile.ts";
 import {
@@ -67,39 +68,32 @@ export function addProduct(planner: Planner, a: View, b: View, target: View, epi
   planner.steps.push([{ when: (resolve) => resolve(rows) <= 4, dispatch: general }, { dispatch: wide }]);
 }
 
+/** Parameters that lie behind each other, as one. */
+function joinedStorage(parameters: readonly Value[], layoutOf: (index: number) => PlainLayout): Storage {
+  let bytes = 0;
+  const members = parameters.map(({ node, shape }, i): JointMember => {
+    const member = { name: (node.attributes as NamedLeaf).name, layout: layoutOf(i), offset: bytes };
+    bytes += bytesIn(member.layout, sizeOf(shape as number[]));
+    return member;
+  });
+  // A line break stands in no name, so the joint name is no parameter's.
+  const name = members.map(({ name }) => name).join("\n");
+  return { kind: "weights", name, layout: { kind: "joint", bytes, members } };
+}
+
 /** Products of one value as one: weights and biases follow each other, the results are parts of wider rows. */
 function lowerTogether(planner: Planner, nodes: readonly Node[]): void {
-  const [{ inputs: operands, attributes }] = nodes;
-  const { weightLayout = "out_in", activation } = attributes as AttributesOf<"linear">;
-  const x = planner.view(operands[0]);
+  const [{ inputs: [value, , biasValue], attributes }] = nodes;
+  const { weightLayout, activation } = attributes as AttributesOf<"linear">;
+  const x = planner.view(value);
   const inputs = x.shape.at(-1) as number;
   const widths = nodes.map(({ outputs: [{ shape }] }) => shape.at(-1) as number);
   const outputs = widths.reduce((a, b) => a + b);
-  const nameOf = (value: Value) => (value.node.attributes as NamedLeaf).name;
-  const join = (
-    operand: number,
-    bytesOf: (width: number) => number,
-    layoutOf: (width: number) => PlainLayout,
-  ): Storage => {
-    let bytes = 0;
-    const members = nodes.map((node, i) => {
-      const offset = bytes;
-      bytes += bytesOf(widths[i]);
-      return { name: nameOf(node.inputs[operand]), layout: layoutOf(widths[i]), offset };
-    });
-    // A line break stands in no name, so the joint name is no parameter's.
-    return {
-      kind: "weights",
-      name: members.map(({ name }) => name).join("\n"),
-      layout: { kind: "joint", bytes, members },
-    };
-  };
-  const byOutput = weightLayout === "out_in";
-  const weights = join(1, (width) => panelBytes(width, inputs), (width) => (
-    { kind: "panels", from: 0, to: width, outputs: width, inputs, byOutput }
+  const operands = (at: number) => nodes.map((node) => node.inputs[at]);
+  const weights = joinedStorage(operands(1), (i) => (
+    { kind: "panels", from: 0, to: widths[i], outputs: widths[i], inputs, byOutput: weightLayout !== "in_out" }
   ));
-  const bias = operands.length > 2 ? join(2, (width) => 4 * width, () => ({ kind: "raw" })) : undefined;
-  const epilogue = { activation, bias: bias && wholeView(bias, "float32", [outputs]) };
+  const bias = biasValue && wholeView(joinedStorage(operands(2), () => ({ kind: "raw" })), "float32", [outputs]);
   const target = planner.temporary("float32", [...x.shape.slice(0, -1), outputs]);
   const product = {
     ...rowsOf(planner, x),
@@ -108,14 +102,14 @@ function lowerTogether(planner: Planner, nodes: readonly Node[]): void {
     weights: wholeView(weights, "float32", [outputs, inputs]),
     from: 0,
     to: outputs,
-    epilogue,
+    epilogue: { activation, bias },
     target,
   };
   planner.steps.push(variants(product, planner.profile));
   let start = 0;
-  for (const [i, node] of nodes.entries()) {
+  for (const [i, { outputs: [result] }] of nodes.entries()) {
     const starts = target.shape.map((_, axis) => axis === target.shape.length - 1 ? start : 0);
-    planner.set(node.outputs[0], sliceView(target, starts, node.outputs[0].shape));
+    planner.set(result, sliceView(target, starts, result.shape));
     start += widths[i];
   }
 }
@@ -139,7 +133,7 @@ export function panelsOf(planner: Planner, node: Node): readonly PanelLayout[] {
  * @param joined.residual Added to the result, which is then `joined.result`.
  */
 export function lowerLinear(planner: Planner, node: Node, joined?: { residual: Value; result: Value }): void {
-  const together = planner.together(node);
+  const together = planner.joins.together(node);
   if (together.length > 1) return lowerTogether(planner, together);
   const { weightLayout, activation } = node.attributes as AttributesOf<"linear">;
   const [x, weight, biasValue] = node.inputs.map((value) => planner.view(value));

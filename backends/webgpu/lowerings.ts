@@ -1,5 +1,5 @@
 // How each operator becomes views and kernels. Movements are views; the table must have every primitive.
-import { addDimensions, type Dimension, divideDimensions, type Node, type Value } from "../../src/graph/mod.ts";
+import { addDimensions, type Dimension, type Node } from "../../src/graph/mod.ts";
 import {
   type AttributesOf,
   type CompositeName,
@@ -7,8 +7,7 @@ import {
   type PrimitiveName,
   type Reduction,
 } from "../../src/operators/mod.ts";
-import { queryAttentionKernel, splitAttentionKernel } from "./kernels/attention.ts";
-import { broadcastAttentionKernel, canBroadcast } from "./kernels/attention_broadcast.ts";
+import { canAttend, lowerAttention } from "./attention.ts";
 import { copyKernel, fillKernel, rangeKernel, reorderKernel } from "./kernels/movement.ts";
 import {
   type Combination,
@@ -100,51 +99,10 @@ function softmax(logarithm: boolean): Lowering<{ axis: number }> {
   };
 }
 
-/** Where the last axis is in a row, or a copy of it. */
-function lastInRow(planner: Planner, value: Value): View {
-  const view = planner.view(value);
-  const axis = view.shape.length - 1;
-  return view.shape[axis] === 1 || view.strides[axis] === 1 ? view : planner.viewInRow(view);
-}
-
-function attention(planner: Planner, node: Node, attributes: AttributesOf<"attention">): void {
-  const [query, key, value] = node.inputs.slice(0, 3).map((input) => lastInRow(planner, input));
-  const [rows, H, T, D] = query.shape;
-  const [batch, , S] = key.shape;
-  const mask = node.inputs[3] && planner.view(node.inputs[3]);
-  const first = mask?.shape[0];
-  const shared = first === batch && first !== rows;
-  const E = value.shape[3];
-  // Results lie as [rows, T, H, E], so that joining the heads moves nothing.
-  const target = transposeView(planner.temporary("float32", [rows, T, H, E]), [0, 2, 1, 3]);
-  const operands = {
-    query,
-    key,
-    value,
-    mask: mask && { view: broadcastView(mask, [shared ? batch : rows, H, T, S]), shared },
-    beams: divideDimensions(rows, batch)!,
-    length: attributes.length ?? S,
-    causal: attributes.causal ?? false,
-    scale: attributes.scale ?? 1 / Math.sqrt(D as number),
-    target,
-  };
-  // Few queries would leave lanes idle.
-  const few = planner.profile.sharedTiles ? 64 : 4;
-  planner.steps.push([
-    { when: (resolve) => resolve(T) <= few, dispatch: splitAttentionKernel(operands, planner.profile) },
-    {
-      dispatch: planner.profile.broadcasts && canBroadcast(operands)
-        ? broadcastAttentionKernel(operands)
-        : queryAttentionKernel(operands, planner.profile),
-    },
-  ]);
-  planner.set(node.outputs[0], target);
-}
-
 /** The lowering of every primitive. */
 export const primitiveLowerings = {
   add: (planner, node) => {
-    const sum = planner.joinedSum(node);
+    const sum = planner.joins.sumOf(node);
     if (sum) lowerLinear(planner, sum.product, { residual: sum.other, result: node.outputs[0] });
     else planner.expression(node);
   },
@@ -234,13 +192,10 @@ export const compositeLowerings = {
     const target = planner.target(node.outputs[0]);
     planner.add(layerNormalizationKernel(lines, { scale, bias, target }, { epsilon }, planner.profile));
   },
-  attention,
+  attention: lowerAttention,
 } satisfies { [K in CompositeName]?: Lowering<AttributesOf<K>> };
 
 const lowerings: Readonly<Record<string, Lowering<never>>> = { ...primitiveLowerings, ...compositeLowerings };
-
-/** The widest heads whose numbers are kept in registers. */
-const maxHeadWidth = 512;
 
 /** The most rows that an invocation reads before it writes any. */
 const maxGroup = 64;
@@ -251,11 +206,7 @@ const maxLine = 1 << 20;
 /** Whether a node has a lowering for its shapes. */
 export function isSupported({ operator: { name }, inputs, attributes }: Node): boolean {
   if (!Object.hasOwn(lowerings, name)) return false;
-  if (name === "attention") {
-    return [inputs[0], inputs[2]].every(({ shape: [, , , width] }) =>
-      typeof width === "number" && width <= maxHeadWidth
-    );
-  }
+  if (name === "attention") return canAttend(inputs);
   if (!Object.hasOwn(compositeLowerings, name)) return true;
   if (name === "cacheReorder") return (attributes as AttributesOf<"cacheReorder">).group <= maxGroup;
   return inputs[0].shape.every((length) => typeof length === "string" || length <= maxLine);

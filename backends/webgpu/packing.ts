@@ -1,12 +1,6 @@
 // How a parameter's elements, a piece of them at a time, come to lie in a layout: no array is as long as the parameter.
 import { panelWidth } from "./kernels/panels.ts";
-import { paddedDepth, type PanelLayout, type PlainLayout } from "./layout.ts";
-
-/** Elements `from` to `to` of a parameter, a word each. */
-export interface Piece {
-  readonly from: number;
-  readonly to: number;
-}
+import { cut, paddedDepth, type PanelLayout, type Part, type PlainLayout } from "./layout.ts";
 
 /** Words and where they lie in their buffer, in words from its beginning. */
 export interface Run {
@@ -14,8 +8,8 @@ export interface Run {
   readonly words: Uint32Array;
 }
 
-/** Cut a parameter of `size` elements into pieces of about `most`, of which each can be placed by itself. */
-export function piecesOf(layout: PlainLayout, size: number, most: number): Piece[] {
+/** Cut the elements, `size` of them, of a parameter into pieces of about `most`, of which each can be placed by itself. */
+export function piecesOf(layout: PlainLayout, size: number, most: number): Part[] {
   if (layout.kind !== "panels") return cut(0, size, most);
   const { from, to, inputs, outputs, byOutput } = layout;
   const unit = byOutput ? panelWidth * inputs : outputs;
@@ -31,7 +25,7 @@ export function piecesOf(layout: PlainLayout, size: number, most: number): Piece
  */
 export function runsOf(
   layout: PlainLayout,
-  { from }: Piece,
+  { from }: Part,
   words: Uint32Array,
   memory: (length: number) => Uint32Array,
 ): Run[] {
@@ -80,10 +74,4 @@ function packInputs(
     at: panel * depth * panelWidth + top,
     words: packed.subarray(panel * length, (panel + 1) * length),
   }));
-}
-
-function cut(start: number, end: number, step: number): Piece[] {
-  const pieces: Piece[] = [];
-  for (let from = start; from < end; from += step) pieces.push({ from, to: Math.min(end, from + step) });
-  return pieces;
 }

@@ -22,9 +22,9 @@ import {
 } from "./kernels/elementwise.ts";
 import { copyKernel } from "./kernels/movement.ts";
 import { type Dispatch, elementsOf } from "./kernels/shader.ts";
-import { panelWidth } from "./kernels/panels.ts";
-import { panelBytes } from "./layout.ts";
+import { Joins } from "./joins.ts";
 import type { Profile } from "./profile.ts";
+import { Uses } from "./uses.ts";
 import { isContiguous, type Resolve, type Storage, type View, wholeView } from "./view.ts";
 
 /** One thing to do: the first variant that serves the sizes it is bound for. */
@@ -51,36 +51,17 @@ function sizeOfShape(shape: Shape): Extract<Storage, { kind: "temporary" }> {
 /** Builds the steps of a graph. */
 export class Planner {
   readonly steps: Step[] = [];
+  readonly uses: Uses;
+  readonly joins: Joins;
   readonly #views = new Map<Value, View>();
   readonly #pending = new Map<Value, Expression>();
-  readonly #users = new Map<Value, Node[]>();
-  readonly #lastUse = new Map<Value, number>();
-  readonly #outputs = new Map<Value, string>();
   readonly #written = new Set<string>();
   readonly #assigned: { state: View; value: Value }[] = [];
-  readonly #writers: number[] = [];
-  /** Products that the sum of one other value joins, by the sum; and the products so joined. */
-  readonly #sums = new Map<Node, { product: Node; other: Value }>();
-  readonly #joined = new Set<Node>();
-
-  /** Products of one x that are one product, by the first; the others are in `#joined`. */
-  readonly #together = new Map<Node, Node[]>();
 
   /** @param graph A graph in which every node but the leaves has a lowering. */
   constructor(readonly graph: Graph, readonly options: PlanOptions) {
-    for (const node of graph.nodes) {
-      if (node.operator.writesState) this.#writers.push(node.id);
-      for (const value of node.inputs) {
-        this.#users.set(value, [...this.#users.get(value) ?? [], node]);
-        this.#lastUse.set(value, node.id);
-      }
-    }
-    for (const [name, value] of graph.outputs) {
-      if (!this.#outputs.has(value)) this.#outputs.set(value, name);
-      this.#lastUse.set(value, Infinity);
-    }
-    for (const node of graph.nodes) this.#findSum(node);
-    if (!options.trainable) this.#findTogether();
+    this.uses = new Uses(graph);
+    this.joins = new Joins(this.uses, options);
   }
 
   get profile(): Profile {
@@ -91,7 +72,7 @@ export class Planner {
   plan(lower: (node: Node) => void): Step[] {
     for (const node of this.graph.nodes) {
       if (isLeaf(node.operator)) this.#leaf(node);
-      else if (!this.#joined.has(node)) lower(node);
+      else if (!this.joins.has(node)) lower(node);
     }
     for (const [name, value] of this.graph.outputs) {
       if (this.#written.has(name)) continue;
@@ -132,7 +113,7 @@ export class Planner {
 
   /** Where to compute a value, in a row: an output's own buffer, or new memory. */
   target(value: Value): View {
-    const name = this.#outputs.get(value);
+    const name = this.uses.outputs.get(value);
     let view = this.temporary(value.dataType, value.shape);
     if (name !== undefined) {
       view = { ...view, storage: { kind: "bound", name } };
@@ -159,41 +140,24 @@ export class Planner {
 
   /** Lower an elementwise node: put off if one elementwise node of its shape reads it. */
   expression(node: Node): void {
-    const sum = this.#sums.get(node);
-    if (sum) throw new Error("a joined sum is lowered with its product");
     const [value] = node.outputs;
     const operands = node.inputs.map((input) => this.#operand(input, value.shape));
     const from = node.inputs.map(({ dataType }) => dataType);
     const code = elementwiseCode(node.operator.name as never, node.attributes, from, value.dataType);
     const expression: Expression = { kind: "expression", dataType: value.dataType, shape: value.shape, operands, code };
-    const users = this.usersOf(value);
-    const canWait = users.length === 1 && !this.#outputs.has(value) && countViews(expression) < maxViews &&
-      isElementwise(users[0].operator.name) && !this.#sums.has(users[0]) &&
-      sameShape(users[0].outputs[0].shape, value.shape) && !this.#writesBetween(node.id, users[0].id);
+    const [user] = this.uses.of(value);
+    const canWait = this.uses.isOnce(value) && countViews(expression) < maxViews &&
+      isElementwise(user.operator.name) && !this.joins.sumOf(user) &&
+      sameShape(user.outputs[0].shape, value.shape) && !this.uses.writesBetween(node, user);
     if (canWait) this.#pending.set(value, expression);
     else this.#compute(value, expression);
-  }
-
-  /** The nodes that read a value. */
-  usersOf(value: Value): readonly Node[] {
-    return this.#users.get(value) ?? [];
-  }
-
-  /** The product that a sum joins, and what it adds. */
-  joinedSum(node: Node): { product: Node; other: Value } | undefined {
-    return this.#sums.get(node);
-  }
-
-  /** The products that are one with this one, it first. */
-  together(node: Node): readonly Node[] {
-    return this.#together.get(node) ?? [node];
   }
 
   /** A state is about to be written in place: views of it that are used later are copied now. */
   beforeWrite(state: View, writer: Node): void {
     for (const [value, view] of [...this.#views]) {
       if (view.storage !== state.storage || isLeaf(value.node.operator) || value.node.operator.writesState) continue;
-      if ((this.#lastUse.get(value) ?? -1) <= writer.id) continue;
+      if (!this.uses.isAfter(value, writer)) continue;
       const copy = this.temporary(view.dataType, view.shape);
       this.copy(view, copy);
       this.#views.set(value, copy);
@@ -247,50 +211,5 @@ export class Planner {
       ? { kind: "weights", name, layout: { kind: "raw" } }
       : { kind: "bound", name };
     this.set(value, wholeView(storage, value.dataType, value.shape));
-  }
-
-  #writesBetween(from: number, to: number): boolean {
-    return this.#writers.some((id) => id > from && id < to);
-  }
-
-  /** Join `add(x, linear(…))` where nothing else reads the product. */
-  #findSum(node: Node): void {
-    if (node.operator.name !== "add") return;
-    const [a, b] = node.inputs;
-    for (const [product, other] of [[b, a], [a, b]]) {
-      const { node: source } = product;
-      const fits = source.operator.name === "linear" && this.#users.get(product)!.length === 1 &&
-        !this.#outputs.has(product) && product !== other && sameShape(product.shape, node.outputs[0].shape) &&
-        sameShape(other.shape, product.shape) && !this.#writesBetween(source.id, node.id) &&
-        !this.#joined.has(source);
-      if (!fits) continue;
-      this.#sums.set(node, { product: source, other });
-      this.#joined.add(source);
-      return;
-    }
-  }
-
-  /** Make products of one value by constant parameters that no other node reads, such as a layer's queries, keys and values, one product. */
-  #findTogether(): void {
-    const isJoinable = (node: Node) =>
-      node.operator.name === "linear" && !this.#joined.has(node) && !this.#outputs.has(node.outputs[0]) &&
-      node.inputs.slice(1).every((value) =>
-        value.node.operator === parameterOperator && this.usersOf(value).length === 1
-      ) &&
-      (node.outputs[0].shape.at(-1) as number) % panelWidth === 0;
-    const groups = Map.groupBy(this.graph.nodes.filter(isJoinable), (node) => node.inputs[0]);
-    for (const nodes of groups.values()) {
-      const alike = Map.groupBy(nodes, ({ inputs, attributes }) => `${inputs.length} ${JSON.stringify(attributes)}`);
-      for (const [first, ...others] of alike.values()) {
-        const all = [first, ...others];
-        const bytes = all.reduce(
-          (sum, { inputs: [x], outputs: [y] }) => sum + panelBytes(y.shape.at(-1) as number, x.shape.at(-1) as number),
-          0,
-        );
-        if (others.length === 0 || bytes > this.options.maxBinding) continue;
-        this.#together.set(first, all);
-        others.forEach((node) => this.#joined.add(node));
-      }
-    }
   }
 }

@@ -35,7 +35,7 @@ function tableParts(planner: Planner, value: Value, axis: number): TablePart[] {
 
 /** The parts of a parameter whose entries a product of the graph packs, or that is larger than a binding; else none. */
 function layoutsOf(planner: Planner, table: Value): readonly (PanelLayout | RowsLayout)[] {
-  for (const node of planner.usersOf(table)) {
+  for (const node of planner.uses.of(table)) {
     const panels = node.operator.name === "linear" && node.inputs[1] === table ? panelsOf(planner, node) : [];
     if (panels[0]?.byOutput) return panels;
   }

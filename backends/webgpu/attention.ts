@@ -1,0 +1,57 @@
+// Attention as one kernel: which of them serves the number of queries.
+import { divideDimensions, type Node, type Value } from "../../src/graph/mod.ts";
+import type { AttributesOf } from "../../src/operators/mod.ts";
+import { queryAttentionKernel, splitAttentionKernel } from "./kernels/attention.ts";
+import { broadcastAttentionKernel, canBroadcast } from "./kernels/attention_broadcast.ts";
+import type { Planner } from "./planner.ts";
+import { broadcastView, transposeView, type View } from "./view.ts";
+
+/** The widest heads whose numbers are kept in registers. */
+const maxHeadWidth = 512;
+
+/** Where the last axis is in a row, or a copy of it. */
+function lastInRow(planner: Planner, value: Value): View {
+  const view = planner.view(value);
+  const axis = view.shape.length - 1;
+  return view.shape[axis] === 1 || view.strides[axis] === 1 ? view : planner.viewInRow(view);
+}
+
+/** Whether the heads are narrow enough: of queries and keys, and of values. */
+export function canAttend([query, , value]: readonly Value[]): boolean {
+  return [query, value].every(({ shape: [, , , width] }) => typeof width === "number" && width <= maxHeadWidth);
+}
+
+/** Add an attention's steps. */
+export function lowerAttention(planner: Planner, node: Node, attributes: AttributesOf<"attention">): void {
+  const [query, key, value] = node.inputs.slice(0, 3).map((input) => lastInRow(planner, input));
+  const [rows, H, T, D] = query.shape;
+  const [batch, , S] = key.shape;
+  const mask = node.inputs[3] && planner.view(node.inputs[3]);
+  const first = mask?.shape[0];
+  const shared = first === batch && first !== rows;
+  const E = value.shape[3];
+  // Results lie as [rows, T, H, E], so that joining the heads moves nothing.
+  const target = transposeView(planner.temporary("float32", [rows, T, H, E]), [0, 2, 1, 3]);
+  const operands = {
+    query,
+    key,
+    value,
+    mask: mask && { view: broadcastView(mask, [shared ? batch : rows, H, T, S]), shared },
+    beams: divideDimensions(rows, batch)!,
+    length: attributes.length ?? S,
+    causal: attributes.causal ?? false,
+    scale: attributes.scale ?? 1 / Math.sqrt(D as number),
+    target,
+  };
+  // Few queries would leave lanes idle.
+  const few = planner.profile.sharedTiles ? 64 : 4;
+  planner.steps.push([
+    { when: (resolve) => resolve(T) <= few, dispatch: splitAttentionKernel(operands, planner.profile) },
+    {
+      dispatch: planner.profile.broadcasts && canBroadcast(operands)
+        ? broadcastAttentionKernel(operands)
+        : queryAttentionKernel(operands, planner.profile),
+    },
+  ]);
+  planner.set(node.outputs[0], target);
+}

@@ -1,0 +1,42 @@
+// Who reads the values of a graph, and until when.
+import type { Graph, Node, Value } from "../../src/graph/mod.ts";
+
+/** The uses of a graph's values. */
+export class Uses {
+  /** The outputs by value; of several of one value the first. */
+  readonly outputs: ReadonlyMap<Value, string>;
+  readonly #users = new Map<Value, Node[]>();
+  readonly #writers: readonly number[];
+
+  constructor(readonly graph: Graph) {
+    for (const node of graph.nodes) {
+      for (const value of node.inputs) {
+        const users = this.#users.get(value);
+        if (users) users.push(node);
+        else this.#users.set(value, [node]);
+      }
+    }
+    this.#writers = graph.nodes.filter(({ operator }) => operator.writesState).map(({ id }) => id);
+    this.outputs = new Map([...graph.outputs].reverse().map(([name, value]) => [value, name]));
+  }
+
+  /** The nodes that read a value, once for each operand. */
+  of(value: Value): readonly Node[] {
+    return this.#users.get(value) ?? [];
+  }
+
+  /** Whether one operand of one node is all that a value is for. */
+  isOnce(value: Value): boolean {
+    return this.of(value).length === 1 && !this.outputs.has(value);
+  }
+
+  /** Whether a value is still needed after a node. */
+  isAfter(value: Value, node: Node): boolean {
+    return this.outputs.has(value) || this.of(value).some(({ id }) => id > node.id);
+  }
+
+  /** Whether a node between two writes a state. */
+  writesBetween(from: Node, to: Node): boolean {
+    return this.#writers.some((id) => id > from.id && id < to.id);
+  }
+}
