@@ -48,7 +48,7 @@ Deno.test("resize() treats each channel alike, however many there are", () => {
 
 Deno.test("resize() to the nearest pixel copies whole pixels, of any channels and to the last one", () => {
   for (const channels of [1, 2, 3, 4] as const) {
-    for (const [width, height] of [[1, 1], [1, 5], [2, 3], [5, 1], [7, 4]]) {
+    for (const [width, height] of [[1, 1], [1, 5], [2, 3], [5, 1], [7, 4], [4, 3], [8, 1]]) {
       const picture = new RawImage(
         Uint8Array.from({ length: width * height * channels }, (_, i) => i + 1),
         width,
