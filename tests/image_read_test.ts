@@ -38,7 +38,7 @@ for (const [file, { shape, data }] of readStored(new URL("decoded.safetensors", 
   });
 }
 
-Deno.test("readImage() decodes PNG, GIF and JPEG of every kind as Pillow does", async () => {
+Deno.test("readImage() decodes PNG, GIF, JPEG and BMP of every kind as Pillow does", async () => {
   const file = new URL("./fixtures/images/random_files.json", import.meta.url);
   for (const [name, base64, shape, sha256] of JSON.parse(Deno.readTextFileSync(file))) {
     const image = (await readImage(Uint8Array.fromBase64(base64))).toRgb();

@@ -1,4 +1,5 @@
 // GIF (the first frame) and BMP pixels, by the image crate in photon's WebAssembly.
+import { numberColors } from "./_bmp_runs.ts";
 import { firstGifFrame } from "./_gif_frame.ts";
 import { pickChannels } from "./_pick_channels.ts";
 import { giveBytes, instantiate, onInstances, type RustExports } from "./_wasm_decoder.ts";
@@ -23,11 +24,15 @@ export async function load(): Promise<Decoder> {
       memory: photon.memory,
       decode: (bytes, header) => {
         const still = header.format === "gif" ? firstGifFrame(bytes, header) : undefined;
-        const image = photon.photonimage_new_from_byteslice(...giveBytes(photon, still?.bytes ?? bytes));
+        const numbered = header.format === "bmp" ? numberColors(bytes) : undefined;
+        const image = photon.photonimage_new_from_byteslice(
+          ...giveBytes(photon, (still ?? numbered)?.bytes ?? bytes),
+        );
         const [width, height] = [photon.photonimage_get_width(image), photon.photonimage_get_height(image)];
         const [at, length] = photon.photonimage_get_raw_pixels(image);
         const rgba = new Uint8Array(photon.memory.buffer, at >>> 0, length);
         for (let i = 3; still && i < length; i += 4) if (rgba[i] === 0) rgba.set(still.background, i - 3);
+        if (numbered) colorByNumber(rgba, numbered.palette);
         if (header.levels) roundDown(rgba, header.levels);
         const result = pickChannels(rgba, width, height, header.alpha ? 4 : 3);
         photon.__wbindgen_free(at, length, 1);
@@ -36,6 +41,14 @@ export async function load(): Promise<Decoder> {
       },
     };
   });
+}
+
+/** The colours of a palette (blue, green, red and nothing) in the place of their numbers, which stand as red. */
+function colorByNumber(rgba: Uint8Array, palette: Uint8Array): void {
+  for (let i = 0; i < rgba.length; i += 4) {
+    const color = 4 * rgba[i];
+    for (let c = 0; c < 3; c++) rgba[i + c] = palette[color + 2 - c];
+  }
 }
 
 /** Samples of few levels to 8 bits, rounded down as Pillow does, not to the nearest. */
