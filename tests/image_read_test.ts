@@ -211,6 +211,16 @@ Deno.test("readImage() still decodes after a decoder has trapped a thousand time
   }
 });
 
+Deno.test("readImage() refuses a JPEG that would be scanned without end, before it is decoded", async () => {
+  const bytes = [...Deno.readFileSync(new URL("progressive.jpg", formats))];
+  const frame = bytes.findIndex((byte, i) => byte === 0xff && bytes[i + 1] === 0xc2);
+  bytes.splice(frame + 5, 4, 0x1f, 0x40, 0x1f, 0x40); // 8,000 x 8,000
+  const scan = bytes.findLastIndex((byte, i) => byte === 0xff && bytes[i + 1] === 0xda);
+  const many = Array.from({ length: 30 }, () => bytes.slice(scan, -2)).flat();
+  const file = new Uint8Array([...bytes.slice(0, -2), ...many, 0xff, 0xd9]);
+  await assertRejects(() => readImage(file), FormatError, "40 scans of 8000 x 8000 pixels");
+});
+
 Deno.test("readImage() is not deceived by a JPEG with two frame headers", async () => {
   const bytes = Deno.readFileSync(new URL("ok.jpg", bad));
   const at = bytes.findIndex((byte, i) => byte === 0xff && bytes[i + 1] === 0xc0);

@@ -3,6 +3,10 @@ import { FormatError } from "../errors.ts";
 import { readOrientation } from "./_exif.ts";
 import type { ImageHeader } from "./image_header.ts";
 
+/** Every scan goes over all pixels; encoders write ten. More are read of pictures that are small enough for them. */
+const scansOfAnySize = 20;
+const mostScannedPixels = 20 * 64e6;
+
 /**
  * Read a JPEG's frame header and walk over its segments to the end marker.
  *
@@ -50,6 +54,12 @@ export function readJpegHeader(bytes: Uint8Array, name: string): ImageHeader {
   if (!frame) return fail("it has no frame header (SOF), its size", bytes.length);
   if (scans === 0) fail("it has no scan (SOS), the pixels", bytes.length);
   const { width, height, bits } = frame;
+  if (scans > scansOfAnySize && scans * width * height > mostScannedPixels) {
+    fail(
+      `it has ${scans} scans of ${width} x ${height} pixels; ${mostScannedPixels} pixels are read in all`,
+      bytes.length,
+    );
+  }
   const color = frame.components === 1
     ? "grey"
     : frame.components === 3
