@@ -106,6 +106,9 @@ export function dimensionNames(dimension: Dimension): string[] {
   return [...new Set([...parse(dimension).keys()].flatMap((key) => key.split("*")).filter(Boolean))];
 }
 
+/** The terms of expressions that were resolved, so that resolving one again takes no more than its arithmetic. */
+const resolved = new Map<string, readonly { readonly coefficient: number; readonly names: readonly string[] }[]>();
+
 /**
  * The number that a dimension is for given sizes; a position may be negative, a length may not.
  *
@@ -113,17 +116,20 @@ export function dimensionNames(dimension: Dimension): string[] {
  */
 export function resolveDimension(dimension: Dimension, sizes: Sizes): number {
   if (typeof dimension === "number") return dimension;
+  let terms = resolved.get(dimension);
+  if (!terms) {
+    terms = [...parse(dimension)].map(([key, coefficient]) => ({ coefficient, names: key ? key.split("*") : [] }));
+    resolved.set(dimension, terms);
+  }
   let total = 0;
-  for (const [key, coefficient] of parse(dimension)) {
+  for (const { coefficient, names } of terms) {
     let product = coefficient;
-    if (key) {
-      for (const name of key.split("*")) {
-        const size = sizes[name];
-        if (size === undefined) {
-          throw new ShapeError(`Cannot resolve the dimension "${dimension}": no size is given for "${name}"`);
-        }
-        product *= size;
+    for (const name of names) {
+      const size = sizes[name];
+      if (size === undefined) {
+        throw new ShapeError(`Cannot resolve the dimension "${dimension}": no size is given for "${name}"`);
       }
+      product *= size;
     }
     total += product;
   }
