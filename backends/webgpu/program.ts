@@ -1,6 +1,7 @@
 // A compiled plan: its steps, its constants, and the bind groups of its uses (run.ts).
 import { WebGpuError } from "../../src/errors.ts";
 import {
+  type Binding,
   checkBinding,
   type DeviceTensor,
   type Graph,
@@ -15,7 +16,11 @@ import { Groups } from "./groups.ts";
 import type { Pipeline } from "./pipelines.ts";
 import type { Step } from "./planner.ts";
 import { GpuRun } from "./run.ts";
+import { type Schedule, schedule } from "./schedule.ts";
 import type { GpuWeights } from "./weights.ts";
+
+/** Sizes for which is kept what a program does. */
+const kept = 16;
 
 /** What a program is made of. */
 export interface ProgramParts {
@@ -30,6 +35,8 @@ export interface ProgramParts {
 export class GpuProgram implements Program {
   readonly #constants = new Map<Tensor, GPUBuffer>();
   readonly #groups: Groups;
+  /** By maxima, the one used last at the end. */
+  readonly #schedules = new Map<string, Schedule>();
   /** Runs that are not yet disposed: they keep the constants. */
   #runs = 0;
   #live = true;
@@ -55,6 +62,7 @@ export class GpuProgram implements Program {
     const binding = checkBinding(this.parts.graph, tensors, maxima);
     const run = new GpuRun(this.parts, {
       binding,
+      schedule: this.#scheduleFor(binding),
       tensors: tensors as Readonly<Record<string, GpuTensor>>,
       constants: this.#constants,
       groups: this.#groups,
@@ -65,6 +73,16 @@ export class GpuProgram implements Program {
     });
     this.#runs++;
     return run;
+  }
+
+  #scheduleFor(binding: Binding): Schedule {
+    const { steps, device } = this.parts;
+    const key = JSON.stringify(binding.maxima);
+    const found = this.#schedules.get(key) ?? schedule(steps, binding, device.queue.alignment);
+    this.#schedules.delete(key);
+    this.#schedules.set(key, found);
+    if (this.#schedules.size > kept) this.#schedules.delete(this.#schedules.keys().next().value!);
+    return found;
   }
 
   [Symbol.dispose](): void {

@@ -1,25 +1,18 @@
-// A use of a program. Binding fixes buffers, bind groups and the parameter block; a run only records dispatches.
+// A use of a program. Binding fixes buffers and bind groups; a run only records dispatches.
 import { WebGpuError } from "../../src/errors.ts";
-import {
-  type Binding,
-  type Dimension,
-  resolveDimension,
-  type Run,
-  type Sizes,
-  sizesOfRun,
-} from "../../src/graph/mod.ts";
+import { type Binding, type Run, type Sizes, sizesOfRun } from "../../src/graph/mod.ts";
 import type { Tensor } from "../../src/tensor/mod.ts";
 import type { Lease } from "./buffers.ts";
 import type { GpuTensor } from "./device_tensor.ts";
 import type { Groups } from "./groups.ts";
-import { type Dispatch, maxIterations } from "./kernels/shader.ts";
-import { planMemory } from "./memory.ts";
 import type { ProgramParts } from "./program.ts";
+import { resolver, type Schedule } from "./schedule.ts";
 import type { Resolve, Storage } from "./view.ts";
 
 /** What a use of a program is given. */
 export interface RunParts {
   readonly binding: Binding;
+  readonly schedule: Schedule;
   /** The buffers of inputs, states and outputs. */
   readonly tensors: Readonly<Record<string, GpuTensor>>;
   readonly constants: ReadonlyMap<Tensor, GPUBuffer>;
@@ -27,131 +20,85 @@ export interface RunParts {
   readonly onDispose: () => void;
 }
 
-/** A dispatch of a run. */
-interface Entry {
-  readonly dispatch: Dispatch;
-  readonly pipeline: GPUComputePipeline;
-  readonly group: GPUBindGroup;
-  /** Where its parameters begin in the block, in bytes. */
-  readonly at: number;
-  /** What the repeated parameter is. */
-  readonly start: number;
-  readonly workgroups: readonly [number, number, number];
-}
-
-/** Resolves dimensions, each once. */
-function resolver(sizes: Sizes): Resolve {
-  const known = new Map<Dimension, number>();
-  return (dimension) => {
-    if (typeof dimension === "number") return dimension;
-    let value = known.get(dimension);
-    if (value === undefined) known.set(dimension, value = resolveDimension(dimension, sizes));
-    return value;
-  };
-}
-
 /** A program with its buffers on the GPU. */
 export class GpuRun implements Run {
-  readonly #entries: Entry[] = [];
   readonly #tensors: readonly GpuTensor[];
   readonly #temporaries: readonly Lease[];
-  readonly #slots: ReadonlyMap<Storage, number>;
-  /** The parameters of all dispatches, for the maxima. */
-  readonly #block: Uint32Array;
-  /** A copy of it, for other sizes. */
-  #smaller: Uint32Array | undefined;
-  /** The words of the block that depend on sizes. */
-  readonly #varying: { readonly word: number; readonly dimension: Dimension }[] = [];
+  /** The pipeline and the bind group of each dispatch. */
+  readonly #bound: readonly { readonly pipeline: GPUComputePipeline; readonly group: GPUBindGroup }[];
+  /** The block for the sizes of an execution. */
+  #block: Uint32Array | undefined;
+  /** The place of a dispatch's parameters in the ring, which is copied out of it at once. */
+  readonly #offset = new Uint32Array(1);
   #live = true;
 
   constructor(readonly program: ProgramParts, readonly parts: RunParts) {
-    const { device, steps } = program;
-    this.#tensors = Object.values(parts.tensors);
-    const resolve = resolver(parts.binding.maxima);
-    const dispatches = steps.map((step) => step.find(({ when }) => !when || when(resolve))!.dispatch);
-    const { sizes, slots } = planMemory(dispatches, resolve);
-    this.#slots = slots;
-    this.#temporaries = device.buffers.borrow(sizes);
+    const { device, pipelines } = program;
+    const { tensors, groups, schedule: { dispatches, memory } } = parts;
+    this.#tensors = Object.values(tensors);
+    this.#temporaries = device.buffers.borrow(memory.sizes);
     device.counters.liveHandles++;
-    const words: number[] = [];
     try {
-      for (const dispatch of dispatches) this.#enter(dispatch, words, resolve);
+      this.#bound = dispatches.map((dispatch) => {
+        const { pipeline, layout } = pipelines.get(dispatch.code)!;
+        const resources = dispatch.storages.map((storage) => this.#resource(storage));
+        return { pipeline, group: groups.find(dispatch, layout, resources) };
+      });
     } catch (error) {
       this.#release();
       throw error;
     }
-    this.#block = Uint32Array.from(words);
-  }
-
-  /** Add a dispatch, and its parameters to `words`. */
-  #enter(dispatch: Dispatch, words: number[], resolve: Resolve): void {
-    const { label, iterations, repeat, parameters } = dispatch;
-    const { graph, pipelines, device: { queue } } = this.program;
-    if (iterations && iterations(resolve) > maxIterations) {
-      throw new WebGpuError(
-        `Cannot bind ${graph.name}: the kernel ${label} would take ${iterations(resolve)} iterations, ` +
-          `at most ${maxIterations} are safe`,
-      );
-    }
-    const { pipeline, layout } = pipelines.get(dispatch.code)!;
-    const resources = dispatch.storages.map((storage) => this.#resource(storage));
-    const group = this.parts.groups.find(dispatch, layout, resources);
-    const starts = repeat ? Math.max(1, Math.ceil(resolve(repeat.end) / repeat.step)) : 1;
-    for (let n = 0; n < starts; n++) {
-      const first = words.length;
-      const start = n * (repeat?.step ?? 0);
-      for (const [i, dimension] of parameters.entries()) {
-        const repeated = repeat?.parameter === i;
-        if (typeof dimension === "string" && !repeated) this.#varying.push({ word: first + i, dimension });
-        words.push(repeated ? start : resolve(dimension) >>> 0);
-      }
-      // The next block begins where an offset may be; a block is read as vectors of four words.
-      const step = Math.max(16, queue.alignment) / 4;
-      while (words.length === first || words.length % step !== 0) words.push(0);
-      this.#entries.push({ dispatch, pipeline, group, at: 4 * first, start, workgroups: dispatch.workgroups(resolve) });
-    }
   }
 
   #resource(storage: Storage): GPUBufferBinding {
+    const { constants, tensors, schedule: { memory } } = this.parts;
     switch (storage.kind) {
       case "temporary":
-        return { buffer: this.#temporaries[this.#slots.get(storage)!].buffer };
+        return { buffer: this.#temporaries[memory.slots.get(storage)!].buffer };
       case "constant":
-        return { buffer: this.parts.constants.get(storage.tensor)! };
+        return { buffer: constants.get(storage.tensor)! };
       case "weights":
         return this.program.weights.binding(storage.name, storage.layout);
       case "bound":
-        return { buffer: this.parts.tensors[storage.name].buffer };
+        return { buffer: tensors[storage.name].buffer };
     }
   }
 
-  enqueue(sizes?: Sizes): void {
-    const { program: { graph, device: { counters, queue } }, parts: { binding } } = this;
+  enqueue(sizes: Sizes = {}): void {
+    const { program: { graph, device }, parts: { binding } } = this;
     const all = sizesOfRun(binding, sizes);
     if (!this.#live) throw new WebGpuError(`Cannot run ${graph.name}: the run was disposed`);
     // The buffer of one that was disposed may be another's.
     for (const tensor of this.#tensors) tensor.check();
-    const varies = sizes && Object.entries(sizes).some(([name, size]) => binding.maxima[name] !== size);
-    const resolve = varies ? resolver(all) : undefined;
-    const base = queue.reserve(resolve ? this.#blockFor(resolve) : this.#block);
-    const { pass } = queue;
-    for (const { dispatch, pipeline, group, at, start, workgroups } of this.#entries) {
-      if (start > 0 && resolve && start >= resolve(dispatch.repeat!.end)) continue;
-      const [x, y, z] = resolve ? dispatch.workgroups(resolve) : workgroups;
-      if (x * y * z === 0) continue;
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, group, [base + at]);
-      pass.dispatchWorkgroups(x, y, z);
-      counters.dispatches++;
-    }
-    counters.runs++;
+    let varies = false;
+    for (const name in sizes) varies ||= sizes[name] !== binding.maxima[name];
+    this.#record(varies ? resolver(all) : undefined);
+    device.counters.runs++;
   }
 
-  /** The parameters for sizes below the maxima. */
+  /** @param resolve Where sizes differ from the maxima. */
+  #record(resolve: Resolve | undefined): void {
+    const { program: { device }, parts: { schedule } } = this;
+    const base = device.queue.reserve(resolve ? this.#blockFor(resolve) : schedule.block);
+    const { pass } = device.queue;
+    for (const { dispatch, index, at, start, workgroups, varies } of schedule.entries) {
+      if (start > 0 && resolve && start >= resolve(dispatch.repeat!.end)) continue;
+      const groups = varies && resolve ? dispatch.workgroups(resolve) : workgroups;
+      if (groups[0] * groups[1] * groups[2] === 0) continue;
+      const { pipeline, group } = this.#bound[index];
+      this.#offset[0] = base + 4 * at;
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, group, this.#offset, 0, 1);
+      pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
+      device.counters.dispatches++;
+    }
+  }
+
   #blockFor(resolve: Resolve): Uint32Array {
-    const block = this.#smaller ??= this.#block.slice();
-    for (const { word, dimension } of this.#varying) block[word] = resolve(dimension);
-    return block;
+    const { block, varying } = this.parts.schedule;
+    this.#block ??= block.slice();
+    for (const { word, dimension } of varying) this.#block[word] = resolve(dimension);
+    return this.#block;
   }
 
   [Symbol.dispose](): void {

@@ -1,0 +1,105 @@
+// What a program does for given sizes: which dispatches, their parameters, and which temporaries share a buffer.
+import { WebGpuError } from "../../src/errors.ts";
+import { type Binding, type Dimension, dimensionNames, resolveDimension, type Sizes } from "../../src/graph/mod.ts";
+import { type Dispatch, maxIterations } from "./kernels/shader.ts";
+import { type Memory, planMemory } from "./memory.ts";
+import type { Step } from "./planner.ts";
+import type { Resolve } from "./view.ts";
+
+/** A dispatch, or one of those that it is repeated in. */
+export interface Entry {
+  readonly dispatch: Dispatch;
+  /** Which of the dispatches it is. */
+  readonly index: number;
+  /** Where its parameters begin in the block, in words. */
+  readonly at: number;
+  /** What the repeated parameter is. */
+  readonly start: number;
+  readonly workgroups: readonly [number, number, number];
+  /** Whether the workgroups depend on sizes that may differ in an execution. */
+  readonly varies: boolean;
+}
+
+/** Resolves dimensions, each once. */
+export function resolver(sizes: Sizes): Resolve {
+  const known = new Map<Dimension, number>();
+  return (dimension) => {
+    if (typeof dimension === "number") return dimension;
+    let value = known.get(dimension);
+    if (value === undefined) known.set(dimension, value = resolveDimension(dimension, sizes));
+    return value;
+  };
+}
+
+/** A word of a block that depends on a size which may differ in an execution. */
+interface VaryingWord {
+  readonly word: number;
+  readonly dimension: Dimension;
+}
+
+/** A program's dispatches for the maxima of a binding. */
+export interface Schedule {
+  readonly dispatches: readonly Dispatch[];
+  readonly memory: Memory;
+  readonly entries: readonly Entry[];
+  /** The parameters of all entries. */
+  readonly block: Uint32Array;
+  readonly varying: readonly VaryingWord[];
+}
+
+/** The parameters of dispatches, one after another. */
+class Block {
+  readonly words: number[] = [];
+  readonly varying: VaryingWord[] = [];
+
+  constructor(readonly resolve: Resolve, readonly varies: (dimension: Dimension) => boolean, readonly step: number) {}
+
+  /** Add a dispatch's parameters. @returns Where they begin, in words. */
+  add({ parameters, repeat }: Dispatch, start: number): number {
+    const at = this.words.length;
+    for (const [i, dimension] of parameters.entries()) {
+      const repeated = repeat?.parameter === i;
+      if (!repeated && this.varies(dimension)) this.varying.push({ word: at + i, dimension });
+      this.words.push(repeated ? start : this.resolve(dimension) >>> 0);
+    }
+    while (this.words.length === at || this.words.length % this.step !== 0) this.words.push(0);
+    return at;
+  }
+}
+
+/**
+ * Find what a program does.
+ *
+ * @param alignment Of the places of entries' parameters, in bytes.
+ * @throws {WebGpuError} If a loop would be too long for the device.
+ */
+export function schedule(steps: readonly Step[], { graph, maxima, fixed }: Binding, alignment: number): Schedule {
+  const resolve = resolver(maxima);
+  const varies = (dimension: Dimension) =>
+    typeof dimension === "string" && dimensionNames(dimension).some((name) => !fixed.has(name));
+  // Parameters are read as vectors of four words.
+  const block = new Block(resolve, varies, Math.max(16, alignment) / 4);
+  const dispatches = steps.map((step) => step.find(({ when }) => !when || when(resolve))!.dispatch);
+  const entries = dispatches.flatMap((dispatch, index): Entry[] => {
+    const { label, iterations, repeat } = dispatch;
+    const longest = iterations?.(resolve) ?? 0;
+    if (longest > maxIterations) {
+      throw new WebGpuError(
+        `Cannot bind ${graph.name}: the kernel ${label} would take ${longest} iterations, ` +
+          `at most ${maxIterations} are safe`,
+      );
+    }
+    let vary = false;
+    const workgroups = dispatch.workgroups((dimension) => {
+      vary ||= varies(dimension);
+      return resolve(dimension);
+    });
+    const starts = repeat ? Math.max(1, Math.ceil(resolve(repeat.end) / repeat.step)) : 1;
+    return Array.from({ length: starts }, (_, n) => {
+      const start = n * (repeat?.step ?? 0);
+      return { dispatch, index, at: block.add(dispatch, start), start, workgroups, varies: vary };
+    });
+  });
+  const memory = planMemory(dispatches, resolve);
+  return { dispatches, memory, entries, block: Uint32Array.from(block.words), varying: block.varying };
+}
