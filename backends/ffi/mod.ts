@@ -68,9 +68,9 @@ class FfiBackend implements Backend {
       );
     }
     tensor.checkLive();
-    // The caller may use its array again before the write's turn comes.
-    const copy = data.slice();
-    this.runtime.queue(() => tensor.value.data.set(copy as never, offset));
+    // Where the write must wait, the caller may use its array again before its turn comes.
+    const own = this.runtime.isIdle ? data : data.slice();
+    this.runtime.queue(() => tensor.value.data.set(own as never, offset));
   }
 
   copyRows(

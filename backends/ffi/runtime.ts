@@ -121,12 +121,17 @@ export class Runtime {
     return out.value;
   }
 
+  /** Whether nothing is under way, so that what is queued now runs at once. */
+  get isIdle(): boolean {
+    return this.#pending === 0;
+  }
+
   /**
    * Queue work. It runs at once if nothing is under way and it does not wait; behind a failure it is dropped.
    */
   queue(work: () => void | Promise<void>): void {
     this.#checkOpen();
-    if (this.#pending === 0) {
+    if (this.isIdle) {
       if (this.#failure) return;
       const started = this.#attempt(work);
       if (started) this.#follow(started);
@@ -146,7 +151,7 @@ export class Runtime {
 
   /** Act now if nothing is under way, else when that has ended, after all that was asked for before. */
   afterwards(act: () => void): void {
-    if (this.#pending === 0) act();
+    if (this.isIdle) act();
     else this.#follow(this.#tail.then(act));
   }
 
