@@ -12,9 +12,18 @@ import {
   type OpenOptions,
   type ParameterSource,
   type Program,
+  type ReadOptions,
   type Weights,
 } from "../../src/graph/mod.ts";
-import { bytesPerElement, copyRows, type DataType, sizeOf, Tensor, type TypedArray } from "../../src/tensor/mod.ts";
+import {
+  bytesPerElement,
+  copyArray,
+  copyRows,
+  type DataType,
+  sizeOf,
+  Tensor,
+  type TypedArray,
+} from "../../src/tensor/mod.ts";
 import { supportsNode, toOnnx } from "../onnx/mod.ts";
 import { findLibrary, givenPath, whyNoPackage } from "./library.ts";
 import { type Compiled, FfiProgram } from "./program.ts";
@@ -87,7 +96,7 @@ class FfiBackend implements Backend {
 
   async read(
     source: DeviceTensor,
-    { shape = source.capacity, signal }: { shape?: readonly number[]; signal?: AbortSignal } = {},
+    { shape = source.capacity, into, signal }: ReadOptions = {},
   ): Promise<Tensor> {
     const size = sizeOf(shape);
     if (size > sizeOf(source.capacity)) {
@@ -99,7 +108,7 @@ class FfiBackend implements Backend {
     // Copied in its turn: what is queued after this read does not show in it.
     let data: TypedArray | undefined;
     this.runtime.queue(() => {
-      data = tensor.value.data.slice(0, size);
+      data = copyArray(tensor.value.data.subarray(0, size), into);
     });
     await this.runtime.settle(signal);
     if (!data) throw new BackendError("Cannot read: work queued before failed, which another read has told", "ffi");

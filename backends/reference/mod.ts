@@ -11,11 +11,13 @@ import {
   type OpenOptions,
   type ParameterSource,
   type Program,
+  type ReadOptions,
   type Weights,
 } from "../../src/graph/mod.ts";
 import {
   allocateArray,
   bytesPerElement,
+  copyArray,
   copyRows,
   isFloat,
   sizeOf,
@@ -131,7 +133,7 @@ class ReferenceBackend implements Backend {
 
   async read(
     source: DeviceTensor,
-    { shape = source.capacity, signal }: { shape?: readonly number[]; signal?: AbortSignal } = {},
+    { shape = source.capacity, into, signal }: ReadOptions = {},
   ): Promise<Tensor> {
     await Promise.resolve();
     signal?.throwIfAborted();
@@ -144,7 +146,7 @@ class ReferenceBackend implements Backend {
       throw new ShapeError(`Cannot read [${shape}]: the buffer is for [${source.capacity}]`);
     }
     this.counters.bytesRead += size * bytesPerElement(source.dataType);
-    return new Tensor(source.dataType, shape, (source as HostBuffer).data.slice(0, size));
+    return new Tensor(source.dataType, shape, copyArray((source as HostBuffer).data.subarray(0, size), into));
   }
 
   /** After a failure the work queued behind it is dropped, as on a lost device, until a read has told of it. */

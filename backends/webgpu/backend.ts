@@ -10,6 +10,7 @@ import {
   type OpenOptions,
   type ParameterSource,
   type Program,
+  type ReadOptions,
   type Weights,
 } from "../../src/graph/mod.ts";
 import { type DataType, sizeOf, type Tensor, type TypedArray } from "../../src/tensor/mod.ts";
@@ -112,13 +113,14 @@ export class WebGpuBackend implements Backend {
 
   async read(
     source: DeviceTensor,
-    { shape = source.capacity, signal }: { shape?: readonly number[]; signal?: AbortSignal } = {},
+    { shape = source.capacity, into, signal }: ReadOptions = {},
   ): Promise<Tensor> {
     const tensor = source as GpuTensor;
     if (sizeOf(shape) > tensor.size) {
       throw new ShapeError(`Cannot read [${shape}]: the buffer is for [${tensor.capacity}]`);
     }
-    return fromDevice(tensor.dataType, shape, await this.#gpu.read(tensor.buffer, 4 * sizeOf(shape), signal));
+    const take = (words: ArrayBuffer) => fromDevice(tensor.dataType, shape, words, into);
+    return await this.#gpu.read(tensor.buffer, 4 * sizeOf(shape), take, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -92,11 +92,17 @@ export class Device {
   }
 
   /**
-   * Wait for all queued work and copy bytes to the host: one await.
+   * Wait for all queued work and take bytes to the host: one await.
    *
+   * @param take Copies what it needs of the bytes, which may be followed by others and are gone afterwards.
    * @throws {WebGpuError} If queued work failed.
    */
-  async read(buffer: GPUBuffer, bytes: number, signal?: AbortSignal): Promise<ArrayBuffer> {
+  async read<T>(
+    buffer: GPUBuffer,
+    bytes: number,
+    take: (bytes: ArrayBuffer) => T,
+    signal?: AbortSignal,
+  ): Promise<T> {
     signal?.throwIfAborted();
     this.check();
     const size = Math.max(4, bytes);
@@ -109,7 +115,7 @@ export class Device {
       await abortable(mapped, signal);
       this.#throwFailure();
       this.counters.bytesRead += bytes;
-      return staging.getMappedRange(0, size).slice(0, bytes);
+      return take(staging.getMappedRange(0, size));
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       // The message of the map says only that it failed; the cause comes by other ways, which need a turn of the loop.

@@ -2,7 +2,15 @@
 // half precision as single.
 import { ShapeError } from "../../src/errors.ts";
 import type { DeviceTensor } from "../../src/graph/mod.ts";
-import { allocateArray, type DataType, sizeOf, Tensor, toFloat32, type TypedArray } from "../../src/tensor/mod.ts";
+import {
+  allocateArray,
+  copyArray,
+  type DataType,
+  sizeOf,
+  Tensor,
+  toFloat32,
+  type TypedArray,
+} from "../../src/tensor/mod.ts";
 import { toBfloat16 } from "../../src/tensor/mod.ts";
 import type { Buffers, Lease } from "./buffers.ts";
 import { elementType } from "./kernels/shader.ts";
@@ -61,17 +69,28 @@ export function toDevice(
   return new Uint8Array(buffer, 0, 4 * data.length);
 }
 
-/** A host tensor from the device's words. */
-export function fromDevice(dataType: DataType, shape: readonly number[], words: ArrayBuffer): Tensor {
+/**
+ * A host tensor from the device's words.
+ *
+ * @param words They are copied; others may follow.
+ * @param into Memory for the elements. @default a new array
+ */
+export function fromDevice(
+  dataType: DataType,
+  shape: readonly number[],
+  words: ArrayBuffer,
+  into?: TypedArray,
+): Tensor {
+  const size = sizeOf(shape);
+  if (dataType === "float32") return new Tensor(dataType, shape, copyArray(new Float32Array(words, 0, size), into));
   const type = elementType(dataType);
-  if (dataType === "float32") return new Tensor(dataType, shape, new Float32Array(words));
   const source = type === "f32"
-    ? new Float32Array(words)
+    ? new Float32Array(words, 0, size)
     : type === "i32"
-    ? new Int32Array(words)
-    : new Uint32Array(words);
-  const data = allocateArray(dataType, source.length);
+    ? new Int32Array(words, 0, size)
+    : new Uint32Array(words, 0, size);
+  const data = into?.subarray(0, size) ?? allocateArray(dataType, size);
   const convert = dataType === "int64" ? BigInt : dataType === "bfloat16" ? toBfloat16 : Number;
-  for (let i = 0; i < source.length; i++) data[i] = convert(source[i]) as never;
+  for (let i = 0; i < size; i++) data[i] = convert(source[i]) as never;
   return new Tensor(dataType, shape, data);
 }

@@ -60,8 +60,8 @@ export class GpuWeights implements Weights {
     const info = this.source.parameters.get(name);
     if (!raw || !info || !this.trainable) return this.#written.get(name) ?? await this.source.read(name);
     const { dataType, shape } = info;
-    const words = await this.device.read(raw.buffer, 4 * sizeOf(shape));
-    return fromDevice(isFloat(dataType) ? "float32" : dataType, shape, words);
+    const take = (words: ArrayBuffer) => fromDevice(isFloat(dataType) ? "float32" : dataType, shape, words);
+    return await this.device.read(raw.buffer, 4 * sizeOf(shape), take);
   }
 
   write(name: string, tensor: Tensor): Promise<void> {

@@ -1,6 +1,6 @@
 // Who decides the next tokens of rows: the device, which is looked at now and then, or the host, which reads whole rows
 // of scores at each step because a rule or a draw needs them. Both decide alike.
-import { Tensor } from "../tensor/mod.ts";
+import { Tensor, type TypedArray } from "../tensor/mod.ts";
 import { best, draw } from "./draw.ts";
 import type { Generation } from "./options.ts";
 import { processorsOf } from "./processors.ts";
@@ -94,11 +94,25 @@ export class DeviceChooser implements Chooser {
   }
 }
 
-/** Wait for a step's scores, `name` [rows, …, V], as one row each. */
-export async function readRows(session: Session, name: string, signal?: AbortSignal): Promise<Float32Array[]> {
-  const data = (await session.read(name, signal)).data as Float32Array;
-  const width = data.length / session.rows;
-  return Array.from({ length: session.rows }, (_, row) => data.subarray(row * width, (row + 1) * width));
+/** Reads each step's scores. */
+export class RowReader {
+  #memory: TypedArray | undefined;
+
+  /** @param name An output, [rows, …, V]. */
+  constructor(readonly session: Session, readonly name: string, readonly generation: Generation) {}
+
+  /** Wait for a step's scores, one row each; the next step's take their place, unless someone may have kept them. */
+  async read(signal?: AbortSignal): Promise<Float32Array[]> {
+    const { session, name, generation: { logitsProcessors, outputScores } } = this;
+    const { data } = await session.read(name, { into: this.#memory, signal });
+    // Rows become fewer, never more.
+    if (logitsProcessors.length === 0 && !outputScores) this.#memory ??= data;
+    const width = data.length / session.rows;
+    return Array.from(
+      { length: session.rows },
+      (_, row) => data.subarray(row * width, (row + 1) * width) as Float32Array,
+    );
+  }
 }
 
 /** The host decides, by rules that see a row's tokens and all its scores. */
@@ -107,6 +121,7 @@ export class HostChooser implements Chooser {
   readonly #processors;
   readonly #noise: Noise | undefined;
   readonly #numbers: Float32Array<ArrayBuffer>;
+  readonly #reader: RowReader;
 
   constructor(readonly session: Session, readonly generation: Generation, readonly signal?: AbortSignal) {
     const { prompts, maxLength, doSample, seed } = generation;
@@ -114,12 +129,13 @@ export class HostChooser implements Chooser {
     this.#processors = processorsOf(generation, { promptLength: prompts[0].length, maxLength });
     this.#noise = doSample ? new Noise(seed) : undefined;
     this.#numbers = new Float32Array(blocks + width);
+    this.#reader = new RowReader(session, "logits", generation);
   }
 
   async next(slots: readonly (Row | undefined)[], length: number): Promise<number[][]> {
     const { session, generation: { outputScores, padTokenId } } = this;
     queueStep(session, this.generation, length);
-    const read = await readRows(session, "logits", this.signal);
+    const read = await this.#reader.read(this.signal);
     const tokens = slots.map((row, slot) => {
       if (!row || (row.ended && !outputScores)) return padTokenId;
       const { tokens } = row;

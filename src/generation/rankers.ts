@@ -3,7 +3,7 @@
 // log-probabilities, then all of a picture's by their sums in float32; of equals the first.
 import { Tensor } from "../tensor/mod.ts";
 import { type Beams, stepsHeld } from "./advance_beams.ts";
-import { queueStep, readRows } from "./choosers.ts";
+import { queueStep, RowReader } from "./choosers.ts";
 import { type Continuation, continuationsKept, type Picture } from "./hypotheses.ts";
 import { largest } from "./largest.ts";
 import type { Generation } from "./options.ts";
@@ -60,7 +60,7 @@ export class DeviceRanker implements Ranker {
       this.#rules.write(length + at);
       queueStep(session, generation, length + at, at);
     }
-    const data = (await session.read("ring", this.signal)).data as Float32Array;
+    const data = (await session.read("ring", { signal: this.signal })).data as Float32Array;
     return Array.from({ length: count }, (_, at) => pictures.map((_, p) => this.#told(data, p * stepsHeld + at)));
   }
 
@@ -164,7 +164,7 @@ export class HostRanker implements Ranker {
     return async (pictures, length) => {
       rules.write(length);
       queueStep(session, generation, length);
-      const data = (await session.read("candidates", this.signal)).data as Float32Array;
+      const data = (await session.read("candidates", { signal: this.signal })).data as Float32Array;
       return pictures.map((picture, p) =>
         this.#rowsOf(picture).map((row) => {
           const at = (p * generation.numBeams + row) * 2 * count;
@@ -183,9 +183,10 @@ export class HostRanker implements Ranker {
     const { prompts, maxLength, numBeams, doSample, outputScores } = generation;
     const processors = processorsOf(generation, { promptLength: prompts[0].length, maxLength });
     const noise = doSample ? new Noise(generation.seed) : undefined;
+    const reader = new RowReader(session, "logProbabilities", generation);
     return async (pictures, length) => {
       queueStep(session, generation, length);
-      const read = await readRows(session, "logProbabilities", this.signal);
+      const read = await reader.read(this.signal);
       const rows = pictures.map((picture, p) => this.#rowsOf(picture).map((row) => read[p * numBeams + row]));
       const offered = pictures.map((picture, p) =>
         rows[p].map((row, i): Candidate[] => {

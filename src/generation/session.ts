@@ -1,6 +1,6 @@
 // The buffers of one generation: pictures, the encoder's keys and values, the caches and the tokens, all on the device.
 // A generation begins with all rows; when some have ended the others can be moved together, and it goes on with fewer.
-import { type DeviceTensor, resolveShape, type Run, type Shape, type Sizes } from "../graph/mod.ts";
+import { type DeviceTensor, type ReadOptions, resolveShape, type Run, type Shape, type Sizes } from "../graph/mod.ts";
 import type { DataType, Tensor, TypedArray } from "../tensor/mod.ts";
 import type { Compiled, ModelRunner } from "./runner.ts";
 import { stepsHeld } from "./advance_beams.ts";
@@ -178,13 +178,13 @@ export class Session implements Disposable {
   }
 
   /** Wait, and read what a program computed for the rows there are, such as `logits`. */
-  read(name: string, signal?: AbortSignal): Promise<Tensor> {
+  read(name: string, options: Omit<ReadOptions, "shape"> = {}): Promise<Tensor> {
     const shape = resolveShape(this.#typeOf(name).shape, this.sizes);
-    return this.runner.backend.read(this.#buffer(name), { shape, signal });
+    return this.runner.backend.read(this.#buffer(name), { ...options, shape });
   }
 
   /** Wait, and read the encoder's states of all pictures, [batch, S, C]; of `shape`, if they need not be whole. */
-  readStates(options: { shape?: readonly number[]; signal?: AbortSignal } = {}): Promise<Tensor> {
+  readStates(options: ReadOptions = {}): Promise<Tensor> {
     const shape = options.shape ?? resolveShape(this.#typeOf("encoderStates").shape, this.#whole.sizes);
     return this.runner.backend.read(this.#buffer("encoderStates"), { ...options, shape });
   }

@@ -87,6 +87,15 @@ export interface DeviceTensor extends Disposable {
   readonly capacity: readonly number[];
 }
 
+/** Options of {@linkcode Backend.read}. */
+export interface ReadOptions {
+  /** The shape to read: its elements, packed, are the buffer's first ones. @default the capacity */
+  readonly shape?: readonly number[];
+  /** Memory of the elements' type, long enough, that the tensor is given to live in. @default a new array */
+  readonly into?: TypedArray;
+  readonly signal?: AbortSignal;
+}
+
 /** One device. Work is queued in order; only `read` waits, and an error surfaces at the next `read`. */
 export interface Backend extends AsyncDisposable {
   readonly name: BackendName;
@@ -118,10 +127,9 @@ export interface Backend extends AsyncDisposable {
   /**
    * Wait for all queued work and copy a tensor to the host.
    *
-   * @param options.shape The shape to read: its elements, packed, are the buffer's first ones. @default the capacity
    * @throws {LimnerError} If queued work failed, or `signal` aborted it.
    */
-  read(source: DeviceTensor, options?: { shape?: readonly number[]; signal?: AbortSignal }): Promise<Tensor>;
+  read(source: DeviceTensor, options?: ReadOptions): Promise<Tensor>;
 }
 
 /** A compiled graph. */

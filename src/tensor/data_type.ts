@@ -60,6 +60,18 @@ export function viewArray(type: DataType, buffer: ArrayBufferLike, byteOffset: n
   return new arrays[type](buffer, byteOffset, length);
 }
 
+/**
+ * Copy elements.
+ *
+ * @param into The array, of the same type and long enough, whose first elements they become. @default a new one
+ * @returns The copies.
+ */
+export function copyArray(elements: TypedArray, into?: TypedArray): TypedArray {
+  if (!into) return elements.slice();
+  into.set(elements as never);
+  return into.subarray(0, elements.length);
+}
+
 /** Whether `data` is the array that elements of `type` are held in. */
 export function isArrayOf(type: DataType, data: TypedArray): boolean {
   return data instanceof arrays[type];

@@ -286,6 +286,25 @@ function copiesRows(name: string, load: Load): void {
   });
 }
 
+function readsIntoMemory(name: string, load: Load): void {
+  Deno.test(`${name} reads into memory that is given, and keeps to the shape`, async () => {
+    await using backend = await load();
+    const cases = [
+      [Float32Array.of(1, 2, 3, 4), new Float32Array(5).fill(9), [1, 2, 3, 9, 9]],
+      [BigInt64Array.of(1n, -2n, 3n, 4n), new BigInt64Array(5).fill(9n), [1n, -2n, 3n, 9n, 9n]],
+    ] as const;
+    for (const [written, into, expected] of cases) {
+      using buffer = backend.allocate(written instanceof Float32Array ? "float32" : "int64", [2, 2]);
+      backend.write(buffer, written);
+      const { data, shape } = await backend.read(buffer, { shape: [3], into });
+      assertEquals([[...into], data.buffer === into.buffer, shape], [[...expected], true, [3]]);
+      backend.write(buffer, written.map(() => written[3] as never));
+      const apart = await backend.read(buffer, { shape: [3] });
+      assertEquals([[...into], apart.data.buffer === into.buffer], [[...expected], false]);
+    }
+  });
+}
+
 function refusesMisuse(name: string, load: Load): void {
   Deno.test(`${name} refuses what does not fit, by name, and stays usable`, async () => {
     await using backend = await load();
@@ -364,6 +383,7 @@ export function seamProofs(name: string, load: Load, tolerance: number): void {
   trainsParameters(name, load, tolerance);
   oneCompileEveryLength(name, load, tolerance);
   copiesRows(name, load);
+  readsIntoMemory(name, load);
   refusesMisuse(name, load);
   refusesToReachOutside(name, load);
   releasesEverything(name, load);
