@@ -2,7 +2,6 @@
 // attention in both. Each is timed through the seam, on any backend.
 import { type Backend, type Graph, GraphBuilder, type ParameterSource } from "../src/graph/mod.ts";
 import { attention, linear } from "../src/operators/mod.ts";
-import { prepare } from "../src/passes/mod.ts";
 import { Tensor } from "../src/tensor/mod.ts";
 
 /** One thing to time. */
@@ -70,7 +69,7 @@ export const operatorBenches: readonly OperatorBench[] = [
 export async function timeOperator(backend: Backend, bench: OperatorBench): Promise<number> {
   const graph = bench.build();
   using weights = await backend.open(randomParameters(graph));
-  using program = await backend.compile(prepare(graph, backend), weights);
+  using program = await backend.compile(graph, weights);
   using stack = new DisposableStack();
   const tensors = Object.fromEntries(
     [...graph.inputs, ...graph.outputs].map(([name, value]) => {

@@ -2,7 +2,6 @@
 import { checkInputs, type ForwardInputs } from "./forward_inputs.ts";
 import { type Backend, type DeviceTensor, type Program, resolveShape, type Sizes, type Weights } from "./graph/mod.ts";
 import { type Architecture, buildForward, type ForwardOptions, type VisionEncoderDecoderConfig } from "./models/mod.ts";
-import { prepare } from "./passes/mod.ts";
 import type { Tensor } from "./tensor/mod.ts";
 
 /** What `forward` computes. */
@@ -73,7 +72,7 @@ export class ForwardRunner implements AsyncDisposable {
     const key = JSON.stringify(options);
     let compiled = this.#programs.get(key);
     if (!compiled) {
-      const graph = prepare(buildForward(this.architecture, options), this.backend);
+      const graph = buildForward(this.architecture, options);
       compiled = this.backend.compile(graph, this.weights).then((program) => ({ graph, program }));
       compiled.catch(() => this.#programs.delete(key));
     }

@@ -5,7 +5,6 @@ import { load as loadWebGpu } from "../backends/webgpu/mod.ts";
 import { OrtError } from "../src/errors.ts";
 import { type Backend, type Graph, GraphBuilder } from "../src/graph/mod.ts";
 import { gather, linear, mul } from "../src/operators/mod.ts";
-import { prepare } from "../src/passes/mod.ts";
 import { Tensor } from "../src/tensor/mod.ts";
 import { deno } from "./caption_process.ts";
 import { memorySource } from "./conformance/execute.ts";
@@ -19,7 +18,7 @@ function doubling(): Graph {
 /** Double pairs of numbers one after another. @returns Whether each result was right. */
 async function doublePairs(backend: Backend, own: number): Promise<boolean> {
   using weights = await backend.open(memorySource());
-  using program = await backend.compile(prepare(doubling(), backend), weights);
+  using program = await backend.compile(doubling(), weights);
   using x = backend.allocate("float32", [2]);
   using y = backend.allocate("float32", [2]);
   using run = program.bind({ x, y });
@@ -131,7 +130,7 @@ Deno.test("webgpu keeps one copy of weights that two programs read", async () =>
       "y",
       linear(builder.input("x", "float32", [rows, width]), builder.parameter("weight", weight.shape)),
     );
-    const program = stack.use(await backend.compile(prepare(builder.build(), backend), weights));
+    const program = stack.use(await backend.compile(builder.build(), weights));
     const [x, y] = [0, 1].map(() => stack.use(backend.allocate("float32", [rows, width])));
     backend.write(x, new Float32Array(rows * width).fill(1));
     stack.use(program.bind({ x, y })).enqueue();

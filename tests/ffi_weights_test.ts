@@ -10,7 +10,6 @@ import {
 } from "../src/graph/mod.ts";
 import { FileSource } from "../src/hub/mod.ts";
 import { linear } from "../src/operators/mod.ts";
-import { prepare } from "../src/passes/mod.ts";
 import { type DataType, Tensor } from "../src/tensor/mod.ts";
 import { assertClose } from "./conformance/closeness.ts";
 import { memorySource } from "./conformance/execute.ts";
@@ -76,7 +75,7 @@ function multiply(x: Tensor, ...matrices: Tensor[]): Tensor {
 /** Compile a chain, and run it when called. */
 async function runner(backend: Backend, weights: Weights, source: ParameterSource, names: string[], x: Tensor) {
   const stack = new DisposableStack();
-  const graph = prepare(chain(names.join(), source, names), backend);
+  const graph = chain(names.join(), source, names);
   const program = stack.use(await backend.compile(graph, weights));
   const input = stack.use(backend.allocate("float32", x.shape));
   const output = stack.use(backend.allocate("float32", graph.outputs.get("y")!.shape as number[]));

@@ -5,7 +5,6 @@ import { load } from "../backends/webgpu/mod.ts";
 import { ShapeError } from "../src/errors.ts";
 import { type Backend, type DeviceTensor, GraphBuilder, type Program } from "../src/graph/mod.ts";
 import { add, mul, reshape, transpose } from "../src/operators/mod.ts";
-import { prepare } from "../src/passes/mod.ts";
 import { type Tensor, VisionEncoderDecoderModel } from "../mod.ts";
 import { memorySource } from "./conformance/execute.ts";
 import { readTensors } from "./conformance/golden.ts";
@@ -43,7 +42,7 @@ async function compileSquare(backend: Backend): Promise<Program> {
   const x = builder.input("x", "float32", ["n", "n"]);
   const turned = (value: typeof x) => reshape(transpose(value, { permutation: [1, 0] }), { shape: ["n*n"] });
   builder.output("y", reshape(mul(turned(add(x, x)), turned(x)), { shape: ["n", "n"] }));
-  return await backend.compile(prepare(builder.build(), backend), await backend.open(memorySource()));
+  return await backend.compile(builder.build(), await backend.open(memorySource()));
 }
 
 const numbers = (n: number, from: number) => Float32Array.from({ length: n * n }, (_, i) => from + i);

@@ -3,7 +3,6 @@ import { assertEquals } from "@std/assert";
 import { loadWithProfile, type ProfileName } from "../backends/webgpu/mod.ts";
 import { type Backend, type DeviceTensor, GraphBuilder, type Shape, type Value } from "../src/graph/mod.ts";
 import { add, attention, gather, layerNormalization, linear, matmul, softmax, topK } from "../src/operators/mod.ts";
-import { prepare } from "../src/passes/mod.ts";
 import { sizeOf, Tensor } from "../src/tensor/mod.ts";
 import { assertClose } from "./conformance/closeness.ts";
 import { edgeConformance } from "./conformance/edges.ts";
@@ -66,7 +65,7 @@ async function checkTogether(backend: Backend, bias: boolean): Promise<void> {
     builder.output(`y${i}`, add(y, builder.scalar(1)));
   });
   using weights = await backend.open(memorySource(parameters));
-  using program = await backend.compile(prepare(builder.build(), backend), weights);
+  using program = await backend.compile(builder.build(), weights);
   using stack = new DisposableStack();
   const M = 9;
   const tensors = { x: stack.use(backend.allocate("float32", [M, K])) } as Record<string, DeviceTensor>;
@@ -99,7 +98,7 @@ async function checkTied(backend: Backend): Promise<void> {
   builder.output("logits", linear(rows, table, { activation: "relu" }));
   const asked = [0, 63, 64, 132, 500];
   using weights = await backend.open(memorySource(parameters));
-  using program = await backend.compile(prepare(builder.build(), backend), weights);
+  using program = await backend.compile(builder.build(), weights);
   // Panels of 64 outputs, 37 inputs padded to 40.
   assertEquals(backend.counters.weightBytes, 4 * 3 * 64 * 40);
   using stack = new DisposableStack();

@@ -6,7 +6,6 @@ import { load } from "../backends/webgpu/mod.ts";
 import { uploadBudget } from "../backends/webgpu/upload.ts";
 import { type Backend, type DeviceTensor, type Graph, GraphBuilder, type ParameterSource } from "../src/graph/mod.ts";
 import { add, cast, gather, linear } from "../src/operators/mod.ts";
-import { prepare } from "../src/passes/mod.ts";
 import { allocateArray, bytesPerElement, type DataType, sizeOf, Tensor, toBfloat16 } from "../src/tensor/mod.ts";
 import { memorySource } from "./conformance/execute.ts";
 
@@ -52,7 +51,7 @@ const valuesOf = (tensor: Tensor) => (tensor.toList() as number[][]).flat();
 async function run(backend: Backend, graph: Graph, source: ParameterSource, inputs: Record<string, Tensor> = {}) {
   using stack = new DisposableStack();
   const weights = stack.use(await backend.open(source));
-  const program = stack.use(await backend.compile(prepare(graph, backend), weights));
+  const program = stack.use(await backend.compile(graph, weights));
   const tensors: Record<string, DeviceTensor> = {};
   for (const [name, { dataType, shape }] of [...graph.inputs, ...graph.outputs]) {
     tensors[name] = stack.use(backend.allocate(dataType, shape as number[]));
@@ -149,7 +148,7 @@ Deno.test("webgpu holds nothing of a parameter whose reading failed, and reads i
   source.failsAfter = 1;
   const { liveHandles } = backend.counters;
   using weights = await backend.open(source);
-  const graph = prepare(product(weight, "out_in"), backend);
+  const graph = product(weight, "out_in");
   await assertRejects(() => backend.compile(graph, weights), Error, "the file is gone");
   assertEquals([backend.counters.liveHandles, backend.counters.weightBytes], [liveHandles, 0]);
   source.failsAfter = Infinity;

@@ -24,6 +24,7 @@ import {
   Tensor,
   type TypedArray,
 } from "../../src/tensor/mod.ts";
+import { prepare } from "../../src/passes/mod.ts";
 import { supportsNode, toOnnx } from "../onnx/mod.ts";
 import { findLibrary, givenPath, whyNoPackage } from "./library.ts";
 import { type Compiled, FfiProgram } from "./program.ts";
@@ -55,6 +56,7 @@ class FfiBackend implements Backend {
   async compile(graph: Graph, weights: Weights, { signal }: { signal?: AbortSignal } = {}): Promise<Program> {
     const held = weights as FfiWeights;
     checkParameters(graph, held.source);
+    graph = prepare(graph, (node) => this.supports(node));
     return await held.exclusively(async () => {
       const names = new Set([...graph.parameters.keys()].filter((name) => held.external(name)));
       const compile = (packed: boolean, fusesCaches: boolean) => this.#compile(graph, held, { packed, fusesCaches });

@@ -14,6 +14,7 @@ import {
   type ReadOptions,
   type Weights,
 } from "../../src/graph/mod.ts";
+import { prepare } from "../../src/passes/mod.ts";
 import {
   allocateArray,
   bytesPerElement,
@@ -91,7 +92,7 @@ class ReferenceBackend implements Backend {
       options.signal?.throwIfAborted();
       await load.call(weights, name);
     }
-    return new ReferenceProgram(graph, {
+    return new ReferenceProgram(prepare(graph, (node) => this.supports(node)), {
       parameter: (name) => tensors.get(name)!,
       queue: (work) => this.#queue(work),
       count: (nodes) => {

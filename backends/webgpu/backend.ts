@@ -13,6 +13,7 @@ import {
   type ReadOptions,
   type Weights,
 } from "../../src/graph/mod.ts";
+import { prepare } from "../../src/passes/mod.ts";
 import { type DataType, sizeOf, type Tensor, type TypedArray } from "../../src/tensor/mod.ts";
 import type { Device } from "./device.ts";
 import { fromDevice, GpuTensor, toDevice } from "./device_tensor.ts";
@@ -57,6 +58,7 @@ export class WebGpuBackend implements Backend {
     options.signal?.throwIfAborted();
     this.#gpu.check();
     checkParameters(graph, held.source);
+    graph = prepare(graph, (node) => this.supports(node));
     const planner = new Planner(graph, {
       profile: this.profile,
       maxBinding: this.#gpu.gpu.limits.maxStorageBufferBindingSize,

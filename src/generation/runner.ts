@@ -2,7 +2,6 @@
 // Programs are compiled once; of those for a size of pictures, or for a way of choosing tokens, the last four are kept.
 import type { Backend, Graph, ParameterSource, Program, Weights, WeightStorage } from "../graph/mod.ts";
 import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode } from "../models/mod.ts";
-import { prepare } from "../passes/mod.ts";
 import { noRules } from "./program_rules.ts";
 import { buildSelect, type Selection } from "./select.ts";
 import { Session, type SessionShape } from "./session.ts";
@@ -119,7 +118,7 @@ export class ModelRunner implements AsyncDisposable {
   #compile(key: string, build: () => Graph, signal?: AbortSignal): Promise<Compiled> {
     const known = this.#programs.get(key);
     if (known) return known;
-    const graph = prepare(build(), this.backend);
+    const graph = build();
     const compiled = this.backend.compile(graph, this.weights, { signal }).then((program) => ({ graph, program }));
     this.#programs.set(key, compiled);
     // A failure is told to whoever asked, and may be tried again.

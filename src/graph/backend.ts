@@ -104,12 +104,17 @@ export interface Backend extends AsyncDisposable {
   /** Steps worth queueing before a read: 1 where a read is free, more where it costs a fence. */
   readonly stepsPerRead: number;
   readonly counters: Counters;
-  /** Whether a node can be compiled as it is; it looks at shapes and attributes too. Others are decomposed. */
-  supports(node: Node): boolean;
+  /**
+   * Whether `compile` takes a node as it is, with weights held as these are; it looks at shapes and attributes too.
+   * Others are decomposed.
+   */
+  supports(node: Node, weights: Weights): boolean;
   /** Make a model's parameters available to programs; they are read when a program first needs them. */
   open(source: ParameterSource, options?: OpenOptions): Promise<Weights>;
   /**
-   * Compile a program.
+   * Compile a program. Any graph is taken: what the backend does not support is decomposed.
+   *
+   * @throws {LimnerError} If a primitive is not supported.
    * @throws {ShapeError} If a parameter's stored shape is not the graph's, or it is missing.
    */
   compile(graph: Graph, weights: Weights, options?: { signal?: AbortSignal }): Promise<Program>;

@@ -1,5 +1,5 @@
 // Passes: graphs to graphs.
-import type { Backend, Graph } from "../graph/mod.ts";
+import type { Graph, Node } from "../graph/mod.ts";
 import { legalize } from "./legalize.ts";
 import { simplify } from "./simplify.ts";
 
@@ -7,7 +7,12 @@ export { legalize } from "./legalize.ts";
 export { copyNode, rewrite, type Visitor } from "./rewrite.ts";
 export { simplify } from "./simplify.ts";
 
-/** What a graph goes through before a backend compiles it. */
-export function prepare(graph: Graph, backend: Pick<Backend, "supports">): Graph {
-  return simplify(legalize(simplify(graph), (node) => backend.supports(node)));
+/**
+ * What a backend makes of a graph before it compiles it: the same program in operators that it supports.
+ *
+ * @param supports Whether the backend compiles a node as it is.
+ * @throws {LimnerError} If a primitive is not supported.
+ */
+export function prepare(graph: Graph, supports: (node: Node) => boolean): Graph {
+  return simplify(legalize(simplify(graph), supports));
 }

@@ -7,7 +7,6 @@ import {
   resolveShape,
   type Sizes,
 } from "../../src/graph/mod.ts";
-import { prepare } from "../../src/passes/mod.ts";
 import type { Tensor } from "../../src/tensor/mod.ts";
 
 /** Parameters that are in memory. */
@@ -27,7 +26,7 @@ export async function execute(
   parameters: Readonly<Record<string, Tensor>> = {},
 ): Promise<Record<string, Tensor>> {
   using weights = await backend.open(memorySource(parameters));
-  using program = await backend.compile(prepare(graph, backend), weights);
+  using program = await backend.compile(graph, weights);
   const buffers: Record<string, DeviceTensor> = {};
   using stack = new DisposableStack();
   for (const [name, value] of [...graph.inputs, ...graph.states, ...graph.outputs]) {

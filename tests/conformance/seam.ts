@@ -17,7 +17,6 @@ import {
   slice,
   sub,
 } from "../../src/operators/mod.ts";
-import { prepare } from "../../src/passes/mod.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
 import { assertClose } from "./closeness.ts";
 import { execute, memorySource } from "./execute.ts";
@@ -65,7 +64,7 @@ function stepsWithoutWaiting(name: string, load: Load): void {
     await using backend = await load();
     const parameters = { table: numbers(1, 31, 16), weight: numbers(2, 31, 16) };
     using weights = await backend.open(memorySource(parameters));
-    using program = await backend.compile(prepare(toyDecoder(31, 16), backend), weights);
+    using program = await backend.compile(toyDecoder(31, 16), weights);
     using tokens = backend.allocate("int64", [2, 9]);
     backend.write(tokens, int64(5), 0);
     backend.write(tokens, int64(17), 9);
@@ -94,8 +93,8 @@ function statesInPlace(name: string, load: Load): void {
     assign(state, mul(state, scale.scalar(2)));
     scale.output("before", state);
     using weights = await backend.open(memorySource());
-    using first = await backend.compile(prepare(append.build(), backend), weights);
-    using second = await backend.compile(prepare(scale.build(), backend), weights);
+    using first = await backend.compile(append.build(), weights);
+    using second = await backend.compile(scale.build(), weights);
     using buffer = backend.allocate("float32", [2, 3, 5, 4]);
     using input = backend.allocate("float32", [2, 3, 1, 4]);
     using before = backend.allocate("float32", [2, 3, 5, 4]);
@@ -126,7 +125,7 @@ function sharedWeights(name: string, load: Load): void {
       const builder = new GraphBuilder(label);
       const x = builder.input("x", "float32", ["T", 512]);
       builder.output("y", add(linear(x, builder.parameter("weight", [512, 512])), builder.scalar(shift)));
-      return prepare(builder.build(), backend);
+      return builder.build();
     };
     using first = await backend.compile(build("first", 0), weights);
     using x = backend.allocate("float32", [3, 512]);
@@ -168,7 +167,7 @@ function trainsParameters(name: string, load: Load, tolerance: number): void {
     const inputs = { x: numbers(8, 4, 5), target: numbers(9, 4, 3) };
     await using backend = await load();
     using weights = await backend.open(memorySource(start), { trainable: true });
-    using program = await backend.compile(prepare(step, backend), weights);
+    using program = await backend.compile(step, weights);
     using xs = backend.allocate("float32", [4, 5]);
     using targets = backend.allocate("float32", [4, 3]);
     using loss = backend.allocate("float32", []);
@@ -311,7 +310,7 @@ function refusesMisuse(name: string, load: Load): void {
     const builder = new GraphBuilder("program");
     const x = builder.input("x", "float32", ["T", 4]);
     builder.output("y", linear(x, builder.parameter("layer.weight", [3, 4])));
-    const graph = prepare(builder.build(), backend);
+    const graph = builder.build();
     using empty = await backend.open(memorySource());
     await assertRejects(() => backend.compile(graph, empty), LimnerError, "layer.weight");
     using wrong = await backend.open(memorySource({ "layer.weight": numbers(1, 4, 3) }));
@@ -339,7 +338,7 @@ function refusesToReachOutside(name: string, load: Load): void {
   Deno.test(`${name} refuses sizes that reach outside of a tensor, and stays usable`, async () => {
     await using backend = await load();
     using weights = await backend.open(memorySource({ table: numbers(1, 31, 16), weight: numbers(2, 31, 16) }));
-    using program = await backend.compile(prepare(toyDecoder(31, 16), backend), weights);
+    using program = await backend.compile(toyDecoder(31, 16), weights);
     using tokens = backend.allocate("int64", [1, 9]);
     using run = program.bind({ tokens }, { rows: 1, capacity: 9, past: 9 });
     for (const past of [8, 9]) {
@@ -355,7 +354,7 @@ function releasesEverything(name: string, load: Load): void {
     const backend = await load();
     assertEquals(backend.counters.liveHandles, 0);
     const weights = await backend.open(memorySource({ table: numbers(1, 31, 16), weight: numbers(2, 31, 16) }));
-    const program = await backend.compile(prepare(toyDecoder(31, 16), backend), weights);
+    const program = await backend.compile(toyDecoder(31, 16), weights);
     const tokens = backend.allocate("int64", [2, 9]);
     const run = program.bind({ tokens }, { rows: 2, capacity: 9, past: 7 });
     assertEquals(backend.counters.liveHandles > 0, true);

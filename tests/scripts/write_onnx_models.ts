@@ -13,7 +13,6 @@ import { prepare } from "../../src/passes/mod.ts";
 import { readTensors } from "../conformance/golden.ts";
 
 const [folder] = Deno.args;
-const backend = { supports: supportsNode };
 const model = new URL("../../assets/model/", import.meta.url);
 const architecture = architectureOf(await VisionEncoderDecoderConfig.fromPretrained(model));
 
@@ -21,7 +20,7 @@ const architecture = architectureOf(await VisionEncoderDecoderConfig.fromPretrai
 const written = new Set<string>();
 
 function write(name: string, graph: Graph, external: boolean): void {
-  const prepared = prepare(graph, backend);
+  const prepared = prepare(graph, supportsNode);
   for (const node of prepared.nodes) written.add(node.operator.name);
   let offset = 0;
   const place = (parameter: string) => {
