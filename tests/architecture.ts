@@ -1,9 +1,11 @@
-// The project's imports as rules: which folder may import which, no cycles, and who may touch a native library or a GPU.
+// The project's imports as rules: which folder may import which, no cycles, who names packages, and who may touch a native
+// library or a GPU.
 // It reads sources as text, so that a test can hand it sources that break a rule.
 
 /** What each part may import, besides itself; `…` before a name also stands for what that part may import. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/errors.ts": [],
+  "src/packages": [],
   "src/tensor": ["src/errors.ts"],
   "src/abortable.ts": [],
   "src/graph": ["…src/tensor", "src/abortable.ts"],
@@ -12,8 +14,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/gradient": ["…src/passes"],
   "src/hub": ["src/errors.ts"],
   "src/checkpoint": ["…src/hub", "…src/tensor"],
-  "src/image": ["…src/hub", "…src/tensor"],
-  "src/tokenizer": ["…src/hub", "…src/tensor"],
+  "src/image": ["…src/hub", "…src/tensor", "src/packages"],
+  "src/tokenizer": ["…src/hub", "…src/tensor", "src/packages"],
   "backends/onnx": ["…src/operators"],
   "backends/ffi": ["…backends/onnx", "src/passes"],
   "backends/wasm": ["…backends/onnx", "src/passes"],
@@ -23,7 +25,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/models": ["…src/gradient", "…src/checkpoint"],
   "src/generation": ["…src/models"],
   "src/training": ["…src/generation"],
-  "src/attention": ["…src/models", "src/image", "src/tokenizer"],
+  "src/attention": ["…src/models", "src/image", "src/tokenizer", "src/packages"],
   "src/forward_inputs.ts": ["…src/models"],
   "src/forward.ts": ["…src/forward_inputs.ts"],
   "src/save.ts": ["…src/generation"],
@@ -35,13 +37,28 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "…src/attention",
     "src/abortable.ts",
   ],
-  "src/cli": ["src", "src/generation", "src/image", "src/attention", "src/hub", "src/errors.ts", "deno.json"],
+  "src/cli": [
+    "src",
+    "src/generation",
+    "src/image",
+    "src/attention",
+    "src/hub",
+    "src/errors.ts",
+    "src/packages",
+    "deno.json",
+  ],
   "caption.ts": ["src/cli"],
   "mod.ts": ["…src"],
 };
 
 /** Parts that may import a backend, and only by `import()` or as types. */
 const seesBackends = ["mod.ts", "src/load_backend.ts"];
+
+/** The part that names packages: one in a file, and wholly, since no import map is there where others import Limner. */
+const namesPackages = "src/packages";
+
+/** A package's name and version; from npm an exact version, as there is no lock file. */
+const packageSpecifier = /^(?:npm:((?:@[^/@]+\/)?[^/@]+)@\d+\.\d+\.\d+|jsr:(@[^/@]+\/[^/@]+)@[^/]+)(?:\/|$)/;
 
 /** What may be named in one part only. */
 const confined: readonly { readonly pattern: RegExp; readonly what: string; readonly part: string }[] = [
@@ -64,7 +81,9 @@ export function importsOf(source: string): Import[] {
   for (const [, type, specifier] of code.matchAll(/^(?:import|export)\s+(type\s+)?(?:[^;"']*?\sfrom\s+)?"([^"]+)"/gm)) {
     found.push({ specifier, kind: type ? "type" : "value" });
   }
-  for (const [, specifier] of code.matchAll(/\bimport\(\s*"([^"]+)"/g)) found.push({ specifier, kind: "lazy" });
+  for (const [, specifier] of code.matchAll(/\bimport(?:\.source)?\(\s*"([^"]+)"/g)) {
+    found.push({ specifier, kind: "lazy" });
+  }
   return found;
 }
 
@@ -82,8 +101,12 @@ export function violations(sources: ReadonlyMap<string, string>): string[] {
     if (!(part in allowed)) found.push(`${file}: no rule says what ${part} may import`);
     const targets: string[] = [];
     for (const { specifier, kind } of importsOf(source)) {
-      if (/^(https?|npm|jsr):/.test(specifier)) found.push(`${file}: ${specifier} belongs into deno.json's imports`);
-      if (!specifier.startsWith(".")) continue;
+      if (!specifier.startsWith(".")) {
+        if (part !== namesPackages && !specifier.startsWith("node:")) {
+          found.push(`${file} imports ${specifier}: only ${namesPackages} names packages`);
+        }
+        continue;
+      }
       const target = resolve(file, specifier);
       if (kind === "value") targets.push(target);
       const problem = edgeProblem(part, partOf(target), kind);
@@ -96,7 +119,27 @@ export function violations(sources: ReadonlyMap<string, string>): string[] {
       }
     }
   }
+  found.push(...packageProblems(sources));
   return [...found, ...cycles(valueImports).map((cycle) => `cycle: ${cycle.join(" → ")}`)];
+}
+
+function packageProblems(sources: ReadonlyMap<string, string>): string[] {
+  const found: string[] = [];
+  const owners = new Map<string, string>();
+  for (const [file, source] of sources) {
+    if (partOf(file) !== namesPackages) continue;
+    const named = new Set<string>();
+    for (const { specifier } of importsOf(source)) {
+      const [whole, npm, jsr] = packageSpecifier.exec(specifier) ?? [];
+      if (!whole) found.push(`${file}: ${specifier} is not a package with its version, such as npm:name@1.2.3`);
+      else named.add(whole.replace(/\/$/, ""));
+      const owner = owners.get(npm ?? jsr) ?? file;
+      if (owner !== file) found.push(`${file}: ${npm ?? jsr} is named in ${owner} too`);
+      owners.set(npm ?? jsr, owner);
+    }
+    if (named.size > 1) found.push(`${file} names more than one package: ${[...named].join(", ")}`);
+  }
+  return found;
 }
 
 function edgeProblem(from: string, to: string, kind: Import["kind"]): string | undefined {

@@ -40,6 +40,7 @@ export * from "./e.ts";
 export type { Five } from "./f.ts";
 export const text = "from";
 const six = await import("./g.ts"); // import("./no.ts")
+const seven = await import.source("npm:h@1.2.3/i.wasm");
 `;
   assertEquals(importsOf(source), [
     { specifier: "./a.ts", kind: "value" },
@@ -49,6 +50,7 @@ const six = await import("./g.ts"); // import("./no.ts")
     { specifier: "./e.ts", kind: "value" },
     { specifier: "./f.ts", kind: "type" },
     { specifier: "./g.ts", kind: "lazy" },
+    { specifier: "npm:h@1.2.3/i.wasm", kind: "lazy" },
   ]);
 });
 
@@ -113,9 +115,44 @@ const broken: readonly { name: string; files: Record<string, string>; message: s
     message: "an import whose name is computed stands only in backends/ffi",
   },
   {
-    name: "a library that deno.json does not name",
-    files: { "src/image/a.ts": `import jpeg from "npm:some-jpeg@1";` },
-    message: "belongs into deno.json's imports",
+    name: "a package named where it is used",
+    files: { "src/image/a.ts": `import jpeg from "npm:some-jpeg@1.0.0";` },
+    message: "src/image/a.ts imports npm:some-jpeg@1.0.0: only src/packages names packages",
+  },
+  {
+    name: "a name that only an import map knows",
+    files: { "src/image/a.ts": `const module = await import.source("some-jpeg/jpeg.wasm");` },
+    message: "src/image/a.ts imports some-jpeg/jpeg.wasm: only src/packages names packages",
+  },
+  {
+    name: "a package that only an import map knows",
+    files: { "src/packages/a.ts": `export * from "some-jpeg";` },
+    message: "some-jpeg is not a package with its version",
+  },
+  {
+    name: "a package of npm without an exact version",
+    files: { "src/packages/a.ts": `export * from "npm:some-jpeg@^1.0.0";` },
+    message: "npm:some-jpeg@^1.0.0 is not a package with its version",
+  },
+  {
+    name: "two packages in a file",
+    files: { "src/packages/a.ts": `export * from "npm:some-jpeg@1.0.0";\nexport * from "npm:some-png@1.0.0/a.js";` },
+    message: "src/packages/a.ts names more than one package: npm:some-jpeg@1.0.0, npm:some-png@1.0.0",
+  },
+  {
+    name: "two versions of a package",
+    files: {
+      "src/packages/a.ts": `export * from "npm:@b/c@1.0.0";\nexport const load = () => import("npm:@b/c@1.0.1");`,
+    },
+    message: "src/packages/a.ts names more than one package: npm:@b/c@1.0.0, npm:@b/c@1.0.1",
+  },
+  {
+    name: "a package in two files",
+    files: {
+      "src/packages/a.ts": `export * from "jsr:@b/c@^1";`,
+      "src/packages/b.ts": `export * from "jsr:@b/c@^1/d";`,
+    },
+    message: "src/packages/b.ts: @b/c is named in src/packages/a.ts too",
   },
   {
     name: "a folder without a rule",
@@ -130,11 +167,13 @@ for (const { name, files, message } of broken) {
   });
 }
 
-Deno.test("violations() lets types close a cycle, and a backend be loaded lazily", () => {
+Deno.test("violations() lets types close a cycle, a backend be loaded lazily, and a package be named in its file", () => {
   const sources = new Map([
     ["src/image/a.ts", `import type { B } from "./b.ts";`],
     ["src/image/b.ts", `import { a } from "./a.ts";`],
     ["src/load_backend.ts", `import type { Backend } from "./graph/mod.ts";\nawait import("../backends/ffi/mod.ts");`],
+    ["src/packages/a.ts", `export * from "npm:@b/c@1.0.0";\nexport const load = () => import("npm:@b/c@1.0.0/d.js");`],
+    ["src/image/d.ts", `import { load } from "../packages/a.ts";\nimport { inflate } from "node:zlib";`],
     ["backends/ffi/mod.ts", `import { encode } from "../onnx/mod.ts";\nDeno.dlopen("x", {});`],
   ]);
   assertEquals(violations(sources), []);

@@ -28,13 +28,10 @@ async function serving(use: (base: string, folder: string) => Promise<void>): Pr
   return asked;
 }
 
-/** A configuration that names libraries as deno.json does, with the served stand-ins; and a cache of modules of its own. */
+/** The served stand-in for the one package of JSR, and a cache of modules of its own. */
 async function prepare(base: string, folder: string): Promise<Record<string, string>> {
-  const { imports } = JSON.parse(await Deno.readTextFile(`${root}deno.json`));
-  imports["@std/cli/parse-args"] = `${base}tools/std/cli/parse_args.ts`;
-  delete imports["@std/cli"];
-  delete imports["@std/assert"];
-  await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify({ imports, nodeModulesDir: "none" }));
+  const imports = { "jsr:@std/cli@^1/parse-args": `${base}tools/std/cli/parse_args.ts` };
+  await Deno.writeTextFile(`${folder}/import_map.json`, JSON.stringify({ imports }));
   await Deno.mkdir(`${folder}/cache`);
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
   const { npmCache } = JSON.parse(new TextDecoder().decode(stdout));
@@ -46,7 +43,7 @@ async function prepare(base: string, folder: string): Promise<Record<string, str
 Deno.test("caption.ts reads a picture when it is run over http", async () => {
   const asked = await serving(async (base, folder) => {
     const env = await prepare(base, folder);
-    const args = ["--config", `${folder}/deno.json`, `${base}caption.ts`, `${root}assets/examples/line.png`];
+    const args = ["--import-map", `${folder}/import_map.json`, `${base}caption.ts`, `${root}assets/examples/line.png`];
     const { code, stdout, stderr } = await deno(args, { env, cwd: folder });
     assertEquals([stdout, code], ["ninth century Zen master\n", 0], stderr);
   });
@@ -60,7 +57,7 @@ Deno.test("mod.ts reads a picture when it is imported over http", async () => {
       await using captioner = await Captioner.load(undefined, { backend: "reference" });
       console.log(await captioner.caption("${base}assets/examples/line.png"));`;
     await Deno.writeTextFile(`${folder}/script.ts`, script);
-    const args = ["--config", `${folder}/deno.json`, `${folder}/script.ts`];
+    const args = [`${folder}/script.ts`];
     const { code, stdout, stderr } = await deno(args, { env, cwd: folder });
     assertEquals([stdout, code], ["ninth century Zen master\n", 0], stderr);
   });

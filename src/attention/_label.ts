@@ -1,5 +1,5 @@
 // Text as pixels, in the face that photon's WebAssembly has built in: Roboto, for Latin, Greek and Cyrillic.
-import { draw_text_with_color as drawText, initPhoton, PhotonImage, Rgba } from "@cf-wasm/photon/others";
+import { loadPhoton, loadPhotonModule } from "../packages/cf_wasm_photon.ts";
 
 /** Draws one line of text; what does not fit is cut off. */
 export type DrawLabel = (text: string) => Uint8Array;
@@ -19,8 +19,8 @@ function legible(text: string): string {
  * @returns A function that gives how much of each pixel a text covers, 0 to 255, [height, width].
  */
 export async function loadLabels(width: number, height: number, fontSize: number): Promise<DrawLabel> {
-  // @ts-ignore: TypeScript has no types for source phase imports yet. They need no permission and work over http.
-  const module = await import.source("@cf-wasm/photon/photon.wasm");
+  const module = await loadPhotonModule();
+  const { draw_text_with_color: drawText, initPhoton, PhotonImage, Rgba } = await loadPhoton();
   if (!initPhoton.initialized) initPhoton.sync({ module });
   const known = new Map<string, Uint8Array>();
   const draw = (text: string): Uint8Array => {

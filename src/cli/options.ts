@@ -1,5 +1,5 @@
 // The command's arguments: what they are called, what they take, and what is said about wrong ones. Imports no model.
-import { parseArgs } from "@std/cli/parse-args";
+import { parseArgs } from "../packages/std_cli.ts";
 import { nearest } from "./_nearest.ts";
 
 /** The backends `--backend` takes. */

@@ -1,12 +1,5 @@
 // A progress bar on standard error, drawn only on a terminal and only once work has taken half a second.
-
-// What is used of npm:cli-progress, which comes without types.
-interface Bar {
-  start(total: number, value: number, payload: { stage: string }): void;
-  setTotal(total: number): void;
-  update(value: number, payload: { stage: string }): void;
-  stop(): void;
-}
+import { type Bar, loadBar } from "../packages/cli_progress.ts";
 
 /** Shows how far the command is. */
 export class Progress {
@@ -54,10 +47,10 @@ export class Progress {
   }
 
   async #load(): Promise<void> {
-    const { default: { SingleBar } } = await import("cli-progress");
+    const Bar = await loadBar();
     // An interrupt ends the process at once, with nothing cleaned up: so the cursor stays visible and lines wrap.
     this.#newBar = () =>
-      new SingleBar({
+      new Bar({
         format: "{stage} [{bar}] {value}/{total}",
         barsize: 30,
         barCompleteChar: "=",

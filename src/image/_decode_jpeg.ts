@@ -1,5 +1,6 @@
 // JPEG pixels by libjpeg-turbo, which Pillow decodes with too, in @cwasm/jpeg-turbo's WebAssembly. That has no SIMD and takes
 // 2.3 to 3.3 times Pillow's time, so that files of the most common kind go through kernels of ours first.
+import { loadJpegModule } from "../packages/cwasm_jpeg_turbo.ts";
 import { decodeCommonJpeg } from "./_decode_common_jpeg.ts";
 import { type DecoderInstance, instantiate, onInstances } from "./_wasm_decoder.ts";
 import type { Decoder, ImageHeader } from "./image_header.ts";
@@ -37,8 +38,7 @@ export async function load(): Promise<Decoder> {
 
 /** Load libjpeg-turbo, which decodes files of every kind. */
 export async function loadTurbo(): Promise<Decoder> {
-  // @ts-ignore: TypeScript has no types for source phase imports yet. They need no permission and work over http.
-  const module: WebAssembly.Module = await import.source("@cwasm/jpeg-turbo/jpeg-turbo.wasm");
+  const module = await loadJpegModule();
   return onInstances(() => start(module));
 }
 

@@ -1,4 +1,5 @@
 // GIF (the first frame) and BMP pixels, by the image crate in photon's WebAssembly.
+import { loadPhotonModule } from "../packages/cf_wasm_photon.ts";
 import { numberColors } from "./_bmp_runs.ts";
 import { firstGifFrame } from "./_gif_frame.ts";
 import { pickChannels } from "./_pick_channels.ts";
@@ -16,8 +17,7 @@ interface Photon extends RustExports {
 
 /** Load the decoder; it gives RGB, or RGB and alpha. */
 export async function load(): Promise<Decoder> {
-  // @ts-ignore: TypeScript has no types for source phase imports yet. They need no permission and work over http.
-  const module: WebAssembly.Module = await import.source("@cf-wasm/photon/photon.wasm");
+  const module = await loadPhotonModule();
   return onInstances(() => {
     const photon = instantiate<Photon>(module);
     return {

@@ -1,4 +1,5 @@
 // PNG pixels, by the png crate in @jsquash/png's WebAssembly.
+import { loadPngModule } from "../packages/jsquash_png.ts";
 import { pickChannels } from "./_pick_channels.ts";
 import { giveBytes, instantiate, onInstances, type RustExports } from "./_wasm_decoder.ts";
 import type { Decoder } from "./image_header.ts";
@@ -12,8 +13,7 @@ interface Png extends RustExports {
 
 /** Load the decoder; it keeps 8 bits as Pillow does: of 16 the upper 8, but grey of 16 bits is clipped at 255. */
 export async function load(): Promise<Decoder> {
-  // @ts-ignore: TypeScript has no types for source phase imports yet. They need no permission and work over http.
-  const module: WebAssembly.Module = await import.source("@jsquash/png/codec/pkg/squoosh_png_bg.wasm");
+  const module = await loadPngModule();
   return onInstances(() => {
     let rgba: Uint8Array | Uint16Array = new Uint8Array(); // what the module shows of its memory
     const png = instantiate<Png>(module, {

@@ -1,5 +1,5 @@
 // WebP pixels (of an animation, its first frame), by libwebp in WebAssembly.
-import factory from "@jsquash/webp/codec/dec/webp_dec.js";
+import { loadWebpModule, startWebp } from "../packages/jsquash_webp.ts";
 import { pickChannels } from "./_pick_channels.ts";
 import { type DecoderInstance, onInstances } from "./_wasm_decoder.ts";
 import { firstFrame } from "./_webp_frame.ts";
@@ -8,14 +8,13 @@ import { crop } from "./transforms.ts";
 
 /** Load the decoder; it gives RGB, or RGB and alpha. */
 export async function load(): Promise<Decoder> {
-  // @ts-ignore: TypeScript has no types for source phase imports yet. They need no permission and work over http.
-  const module: WebAssembly.Module = await import.source("@jsquash/webp/codec/dec/webp_dec.wasm");
+  const module = await loadWebpModule();
   return onInstances(() => start(module));
 }
 
 async function start(module: WebAssembly.Module): Promise<DecoderInstance> {
   let memory: WebAssembly.Memory | undefined;
-  const library = await factory({
+  const library = await startWebp({
     printErr: () => {},
     // Emscripten's JavaScript would read the module from a file by itself.
     instantiateWasm: (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {

@@ -1,4 +1,5 @@
 // A picture as the bytes of a PNG file, by the png crate in WebAssembly.
+import { loadPngEncoder, loadPngModule } from "../packages/jsquash_png.ts";
 import type { RawImage } from "./raw_image.ts";
 
 /**
@@ -8,9 +9,8 @@ import type { RawImage } from "./raw_image.ts";
  * @returns The bytes of the file.
  */
 export async function encodePng(image: RawImage): Promise<Uint8Array> {
-  const { default: init, encode } = await import("@jsquash/png/codec/pkg/squoosh_png.js");
-  // @ts-ignore: TypeScript has no types for source phase imports yet. They need no permission and work over http.
-  await init(await import.source("@jsquash/png/codec/pkg/squoosh_png_bg.wasm"));
+  const { default: init, encode } = await loadPngEncoder();
+  await init(await loadPngModule());
   const { data, width, height, channels } = image;
   const rgb = image.toRgb().data;
   const rgba = new Uint8Array(4 * width * height).fill(255);

@@ -1,5 +1,5 @@
 // The decoders of a tokenizer.json, as the Rust library has them: functions from tokens to the texts that are joined.
-import { ReplaceNormalizer, StripDecoder } from "@huggingface/tokenizers";
+import { ReplaceNormalizer, StripDecoder } from "../packages/huggingface_tokenizers.ts";
 import { textOfBytes } from "./_byte_characters.ts";
 import { type Component, type Fail, lookUp } from "./definition.ts";
 

@@ -1,5 +1,5 @@
 // The normalisers of a tokenizer.json, as the Rust library has them: functions from text to text.
-import { ReplaceNormalizer } from "@huggingface/tokenizers";
+import { ReplaceNormalizer } from "../packages/huggingface_tokenizers.ts";
 import { type Component, type Fail, lookUp } from "./definition.ts";
 import { compatible, composed, controls, inRust, marks, nonspacing } from "./_unicode_tables.ts";
 import { byteCharacters } from "./_byte_characters.ts";

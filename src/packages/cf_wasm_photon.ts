@@ -1,0 +1,12 @@
+// @cf-wasm/photon: photon, and the image crate in it, in WebAssembly; and the JavaScript that draws with it.
+
+/** Load the WebAssembly. */
+export async function loadPhotonModule(): Promise<WebAssembly.Module> {
+  // @ts-ignore: TypeScript has no types for source phase imports yet. They need no permission and work over http.
+  return await import.source("npm:@cf-wasm/photon@0.4.0/photon.wasm");
+}
+
+/** Load the JavaScript, which has to be given the WebAssembly. */
+export async function loadPhoton(): Promise<typeof import("npm:@cf-wasm/photon@0.4.0/others")> {
+  return await import("npm:@cf-wasm/photon@0.4.0/others");
+}
