@@ -1,6 +1,5 @@
 // The project's imports as rules: which folder may import which, no cycles, who names packages, and who may touch a native
-// library or a GPU.
-// It reads sources as text, so that a test can hand it sources that break a rule.
+// library or a GPU. It reads sources as text, so that a test can hand it sources that break a rule.
 
 /** What each part may import, besides itself; `…` before a name also stands for what that part may import. */
 const allowed: Readonly<Record<string, readonly string[]>> = {

@@ -20,13 +20,23 @@ export interface Ended {
   readonly complaints: readonly string[];
 }
 
-/** Run `deno run` with arguments in the project's folder, and wait for its end. */
-export async function deno(
-  args: readonly string[],
-  options: { stdin?: Uint8Array; env?: Record<string, string>; cwd?: string } = {},
-): Promise<Ended> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", ...args],
+/** How a process is run. */
+export interface RunOptions {
+  readonly stdin?: Uint8Array;
+  readonly env?: Record<string, string>;
+  /** @default the project's folder */
+  readonly cwd?: string;
+}
+
+/** Run `deno run` with arguments, and wait for its end. */
+export function deno(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  return execute(Deno.execPath(), ["run", "-A", "--quiet", ...args], options);
+}
+
+/** Run a program with arguments, and wait for its end. */
+export async function execute(program: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  const child = new Deno.Command(program, {
+    args: [...args],
     cwd: options.cwd ?? root,
     env: { NO_COLOR: "1", ...options.env },
     stdin: options.stdin ? "piped" : "null",
@@ -44,10 +54,7 @@ export async function deno(
 }
 
 /** Run the command. */
-export function caption(
-  args: readonly string[],
-  options: { stdin?: Uint8Array; env?: Record<string, string> } = {},
-): Promise<Ended> {
+export function caption(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   return deno(["caption.ts", ...args], options);
 }
 

@@ -1,0 +1,150 @@
+// Limner used from elsewhere, as whoever is not its author does: imported by a path or over http, and the command run over
+// http or installed. All is run in an empty folder, without any configuration.
+import { assertEquals } from "@std/assert";
+import { deno, type Ended, execute, root } from "./caption_process.ts";
+
+const picture = "assets/examples/line.png";
+const text = "ninth century Zen master\n";
+
+/** Where JSR cannot be reached, the stand-in for the one package of it; it holds nothing else. */
+const importMap = "tools/std/import_map.json";
+
+/** Give `use` a new folder, which is removed afterwards. */
+async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "limner_elsewhere_" });
+  try {
+    await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Serve the project's folder while `use` runs. @returns The paths that were asked for. */
+async function serving(use: (base: string) => Promise<void>): Promise<string[]> {
+  const asked: string[] = [];
+  const types = { ts: "application/typescript", json: "application/json" };
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async (request) => {
+    const { pathname } = new URL(request.url);
+    asked.push(pathname);
+    const type = types[pathname.split(".").at(-1) as keyof typeof types] ?? "application/octet-stream";
+    try {
+      const file = await Deno.open(root + pathname.slice(1));
+      return new Response(file.readable, { headers: { "content-type": type } });
+    } catch {
+      return new Response("not found", { status: 404 });
+    }
+  });
+  try {
+    await use(`http://127.0.0.1:${server.addr.port}/`);
+  } finally {
+    await server.shutdown();
+  }
+  return asked;
+}
+
+/** @returns The environment with a cache in `folder` that holds npm packages, and no module that a port served before. */
+async function freshCache(folder: string): Promise<Record<string, string>> {
+  const cache = `${folder}/cache`;
+  await Deno.mkdir(cache);
+  const { npmCache } = JSON.parse((await execute(Deno.execPath(), ["info", "--json"])).stdout);
+  await Deno.mkdir(npmCache, { recursive: true });
+  await Deno.symlink(npmCache, `${cache}/npm`);
+  return { DENO_DIR: cache };
+}
+
+/** Write a script into a folder. @returns Its path. */
+async function writeScript(folder: string, code: string): Promise<string> {
+  await Deno.writeTextFile(`${folder}/script.ts`, code);
+  return `${folder}/script.ts`;
+}
+
+/** A script that reads the picture with the `mod.ts` under `base`. */
+const readingScript = (base: string) =>
+  `import { Captioner } from "${base}mod.ts";
+await using captioner = await Captioner.load();
+console.log(await captioner.caption("${base}${picture}"));
+`;
+
+/** A script that uses every package: it draws and encodes, and reads a picture of each format. */
+const everyPackageScript = (base: string) =>
+  `import { Captioner, drawAttention, encodePng, readImage } from "${base}mod.ts";
+await using captioner = await Captioner.load(undefined, { backend: "reference" });
+const [{ text, attention }] = await captioner.captions("${base}${picture}", { outputAttentions: true });
+console.log(text);
+await encodePng(await drawAttention(attention));
+for (const name of ["optimised.jpg", "lossy.webp", "palette.gif"]) {
+  const image = await readImage("${base}tests/fixtures/images/formats/" + name);
+  if (!(image.width > 1)) throw new Error(name);
+}
+`;
+
+function assertReads({ stdout, stderr, code }: Ended): void {
+  assertEquals([stdout, code], [text, 0], stderr);
+}
+
+Deno.test("mod.ts reads a picture when it is imported by its path from an empty folder", async () => {
+  await inFolder(async (folder) => {
+    const script = await writeScript(folder, readingScript(root));
+    assertReads(await deno([script], { cwd: folder }));
+  });
+});
+
+Deno.test("deno check finds no fault in a script of an empty folder that imports mod.ts by its path", async () => {
+  await inFolder(async (folder) => {
+    const script = await writeScript(folder, readingScript(root));
+    const { code, stderr } = await execute(Deno.execPath(), ["check", "--quiet", script], { cwd: folder });
+    assertEquals(code, 0, stderr);
+  });
+});
+
+Deno.test("mod.ts reads a picture when it is imported over http", async () => {
+  await inFolder(async (folder) => {
+    const env = await freshCache(folder);
+    await serving(async (base) => {
+      const script = await writeScript(folder, everyPackageScript(base));
+      assertReads(await deno([script], { env, cwd: folder }));
+    });
+  });
+});
+
+Deno.test("caption.ts reads a picture when it is run over http", async () => {
+  await inFolder(async (folder) => {
+    const env = await freshCache(folder);
+    const asked = await serving(async (base) => {
+      const args = ["--import-map", base + importMap, `${base}caption.ts`, base + picture];
+      assertReads(await deno(args, { env, cwd: folder }));
+      const { stdout, stderr } = await deno([...args.slice(0, 3), "--version"], { env, cwd: folder });
+      assertEquals(stdout, `limner ${JSON.parse(await Deno.readTextFile(`${root}deno.json`)).version}\n`, stderr);
+    });
+    assertEquals(asked.includes("/assets/model/model.safetensors"), true);
+  });
+});
+
+/** Install `caption.ts` under `base` from one folder, and run it in another. */
+async function installAndRead(folder: string, base: string, env?: Record<string, string>): Promise<void> {
+  const [from, to] = [`${folder}/from`, `${folder}/to`];
+  await Deno.mkdir(from);
+  await Deno.mkdir(to);
+  const args = ["install", "--global", "-A", "--quiet", "--root", folder, "--name", "limner"];
+  const installed = await execute(
+    Deno.execPath(),
+    [...args, "--import-map", base + importMap, `${base}caption.ts`],
+    { env, cwd: from },
+  );
+  assertEquals(installed.code, 0, installed.stderr);
+  // The command runs the Deno that the variable PATH finds: here the one that runs the tests.
+  const denos = new URL(".", `file://${Deno.execPath()}`).pathname;
+  const path = `${denos}:${Deno.env.get("PATH")}`;
+  assertReads(await execute(`${folder}/bin/limner`, [base + picture], { env: { ...env, PATH: path }, cwd: to }));
+}
+
+Deno.test("deno install makes a command of caption.ts that reads a picture from another folder", async () => {
+  await inFolder((folder) => installAndRead(folder, root));
+});
+
+Deno.test("deno install makes a command of caption.ts when it is given its address", async () => {
+  await inFolder(async (folder) => {
+    const env = await freshCache(folder);
+    await serving((base) => installAndRead(folder, base, env));
+  });
+});
