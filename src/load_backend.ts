@@ -3,13 +3,16 @@ import { BackendError } from "./errors.ts";
 import type { Backend, BackendModule, BackendName, BackendOptions, BackendReport } from "./graph/mod.ts";
 
 const modules: Readonly<Partial<Record<BackendName, () => Promise<BackendModule>>>> = {
-  webgpu: () => import("../backends/webgpu/mod.ts"),
   ffi: () => import("../backends/ffi/mod.ts"),
+  webgpu: () => import("../backends/webgpu/mod.ts"),
   reference: () => import("../backends/reference/mod.ts"),
 };
 
 /** The names of the backends there are. */
 export const backendNames: readonly BackendName[] = Object.keys(modules) as BackendName[];
+
+/** What "auto" tries, in this order. A GPU comes second: a token takes it several times as long as a CPU of many cores. */
+const automatic: readonly BackendName[] = ["ffi", "webgpu"];
 
 function moduleOf(name: BackendName): Promise<BackendModule> {
   const load = Object.hasOwn(modules, name) ? modules[name] : undefined;
@@ -31,22 +34,49 @@ export async function availableBackends(options: BackendOptions = {}): Promise<B
 /**
  * Load a backend.
  *
- * @param name A backend, which runs or fails with the reason, never another; or "auto": a real GPU, else ffi, else a
- * software GPU.
+ * @param name A backend, which runs or fails with the reason, never another; or "auto": ffi, else webgpu, which takes a
+ * real GPU before one in software. @default "auto"
  * @param options Threads and the path of the library (ffi).
- * @throws {BackendError} If it cannot run here.
+ * @throws {BackendError} If it cannot run here; for "auto", if neither can.
  */
 export async function loadBackend(name: BackendName | "auto" = "auto", options: BackendOptions = {}): Promise<Backend> {
   if (name !== "auto") return await (await moduleOf(name)).load(options);
-  const [gpu, ffi] = [await moduleOf("webgpu"), await moduleOf("ffi")];
-  const gpuReport = await gpu.report(options);
-  if (gpuReport.available && !gpuReport.software) return await gpu.load(options);
-  const ffiReport = await ffi.report(options);
-  if (ffiReport.available) return await ffi.load(options);
-  if (gpuReport.available) return await gpu.load(options);
+  return await loadFirst(automatic, options, moduleOf);
+}
+
+/**
+ * Load the first backend that runs here. Those after it are not even imported.
+ *
+ * @param names Backends, the preferred first.
+ * @param moduleOf Gives a backend's module.
+ * @throws {BackendError} If none can run, with the reason of each.
+ */
+export async function loadFirst(
+  names: readonly BackendName[],
+  options: BackendOptions,
+  moduleOf: (name: BackendName) => Promise<BackendModule>,
+): Promise<Backend> {
+  const reasons: string[] = [];
+  for (const name of names) {
+    const module = await moduleOf(name);
+    // A report asks for no permission and downloads nothing, and so cannot know whether loading will succeed.
+    const { available, reason } = await module.report(options);
+    if (!available) {
+      reasons.push(`${name}: ${reason}`);
+      continue;
+    }
+    try {
+      return await module.load(options);
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      reasons.push(`${name}: ${error.message}`);
+    }
+  }
   throw new BackendError(
-    `Cannot find a backend: webgpu: ${gpuReport.reason}; ffi: ${ffiReport.reason}; ` +
-      `the slow "reference" backend runs everywhere and must be asked for by name`,
+    `Cannot find a backend: ${
+      reasons.join("; ")
+    }; the slow "reference" backend runs everywhere and must be asked for ` +
+      `by name`,
     "auto",
   );
 }

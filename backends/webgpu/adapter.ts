@@ -3,7 +3,7 @@ import { BackendError } from "../../src/errors.ts";
 import { Device } from "./device.ts";
 import { type Profile, profiles } from "./profile.ts";
 
-/** The adapter to use, or undefined where there is none. */
+/** The fastest adapter, so that a real GPU comes before one in software; undefined where there is none. */
 export async function findAdapter(): Promise<GPUAdapter | undefined> {
   try {
     return await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? undefined;

@@ -12,7 +12,7 @@ standard output, in the order given; what goes wrong is said on standard error.
 options:
   --model FOLDER        a model in Hugging Face's layout: a folder, or the address files lie under
                         [default: the embedded model, which reads one line of printed text]
-  --backend NAME        ${backendNames.join(", ")} [default: auto, the fastest there is]
+  --backend NAME        ${backendNames.join(", ")} [default: auto, which is ffi, else webgpu]
   --max-new-tokens N    stop a text after N tokens [default: the model's own limit]
   --beams N             search with N beams [default: what the model's settings say]
   --sample              draw tokens by chance instead of taking the best
