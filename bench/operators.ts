@@ -71,11 +71,12 @@ export async function timeOperator(backend: Backend, bench: OperatorBench): Prom
   using weights = await backend.open(randomParameters(graph));
   using program = await backend.compile(graph, weights);
   using stack = new DisposableStack();
+  const stream = stack.use(backend.stream());
   const tensors = Object.fromEntries(
     [...graph.inputs, ...graph.outputs].map(([name, value]) => {
       const shape = value.shape.map(Number);
       const tensor = stack.use(backend.allocate(value.dataType, shape));
-      if (graph.inputs.has(name)) backend.write(tensor, random(shape).data);
+      if (graph.inputs.has(name)) stream.write(tensor, random(shape).data);
       return [name, tensor];
     }),
   );
@@ -84,8 +85,8 @@ export async function timeOperator(backend: Backend, bench: OperatorBench): Prom
   const first = tensors.y.capacity.map(() => 1);
   const measure = async (runs: number): Promise<number> => {
     const began = performance.now();
-    for (let i = 0; i < runs; i++) run.enqueue();
-    await backend.read(tensors.y, { shape: first });
+    for (let i = 0; i < runs; i++) stream.enqueue(run);
+    await stream.read(tensors.y, { shape: first });
     return performance.now() - began;
   };
   await measure(1);

@@ -1,6 +1,6 @@
 // A backend that counts the time spent in it, so that a bench can tell what is not the backend's.
 import type { Backend } from "../mod.ts";
-import type { Program, Run } from "../src/graph/mod.ts";
+import type { Program, Stream } from "../src/graph/mod.ts";
 
 /** Milliseconds spent in a backend since the encoder's states were read. */
 export interface Inside {
@@ -18,31 +18,31 @@ export function timed(real: Backend): { backend: Backend; inside: Inside } {
     stop();
     return result;
   };
-  const timedRun = (run: Run): Run => ({
-    enqueue: (sizes) => clock(() => run.enqueue(sizes)),
-    [Symbol.dispose]: () => run[Symbol.dispose](),
-  });
-  const timedProgram = (program: Program): Program => ({
-    bind: (tensors, maxima) => timedRun(clock(() => program.bind(tensors, maxima))),
+  /** The object with every method timed but those that are replaced. */
+  const watch = <T extends object>(target: T, replaced: Partial<T>): T =>
+    new Proxy(target, {
+      get(_, name) {
+        const value = Reflect.get(name in replaced ? replaced : target, name);
+        if (typeof value !== "function" || name in replaced) return value;
+        return (...given: unknown[]) => clock(() => value.apply(target, given));
+      },
+    });
+  const watchStream = (stream: Stream): Stream =>
+    watch(stream, {
+      read: async (source, options) => {
+        const tensor = await clock(() => stream.read(source, options));
+        // The read that ends the encoder's time has the shape [1].
+        if (options?.shape?.join() === "1") inside.decode = 0;
+        return tensor;
+      },
+    });
+  const watchProgram = (program: Program): Program => ({
+    bind: (tensors, maxima) => clock(() => program.bind(tensors, maxima)),
     [Symbol.dispose]: () => program[Symbol.dispose](),
   });
-  const backend = new Proxy(real, {
-    get(target, name) {
-      const value = Reflect.get(target, name);
-      if (typeof value !== "function") return value;
-      if (name === "compile") {
-        return async (...given: Parameters<Backend["compile"]>) => timedProgram(await target.compile(...given));
-      }
-      if (name === "read") {
-        return async (...given: Parameters<Backend["read"]>) => {
-          const tensor = await clock(() => target.read(...given));
-          // The read that ends the encoder's time has the shape [1].
-          if (given[1]?.shape?.join() === "1") inside.decode = 0;
-          return tensor;
-        };
-      }
-      return (...given: unknown[]) => clock(() => value.apply(target, given));
-    },
+  const backend = watch(real, {
+    compile: async (...given) => watchProgram(await real.compile(...given)),
+    stream: (options) => watchStream(real.stream(options)),
   });
   return { backend, inside };
 }

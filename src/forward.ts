@@ -56,15 +56,16 @@ export class ForwardRunner implements AsyncDisposable {
     const [batch, T] = given.decoderInputIds.shape;
     const sizes: Sizes = { batch, T, ...(inputs.encoderOutputs && { sources: inputs.encoderOutputs.shape[1] }) };
     using stack = new DisposableStack();
+    const stream = stack.use(this.backend.stream());
     const buffers: Record<string, DeviceTensor> = {};
     for (const [name, { dataType, shape }] of [...graph.inputs, ...graph.outputs]) {
       buffers[name] = stack.use(this.backend.allocate(dataType, resolveShape(shape, sizes)));
-      if (graph.inputs.has(name)) this.backend.write(buffers[name], given[name].data);
+      if (graph.inputs.has(name)) stream.write(buffers[name], given[name].data);
     }
     const run = stack.use(program.bind(buffers, sizes));
-    run.enqueue();
+    stream.enqueue(run);
     const results = new Map<string, Tensor>();
-    for (const name of graph.outputs.keys()) results.set(name, await this.backend.read(buffers[name]));
+    for (const name of graph.outputs.keys()) results.set(name, await stream.read(buffers[name]));
     return outputOf(results, inputs.encoderOutputs);
   }
 

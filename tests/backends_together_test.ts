@@ -22,10 +22,11 @@ async function doublePairs(backend: Backend, own: number): Promise<boolean> {
   using x = backend.allocate("float32", [2]);
   using y = backend.allocate("float32", [2]);
   using run = program.bind({ x, y });
+  using stream = backend.stream();
   for (let i = 0; i < 20; i++) {
-    backend.write(x, Float32Array.of(i, own));
-    run.enqueue();
-    if ((await backend.read(y)).data.join() !== `${2 * i},${2 * own}`) return false;
+    stream.write(x, Float32Array.of(i, own));
+    stream.enqueue(run);
+    if ((await stream.read(y)).data.join() !== `${2 * i},${2 * own}`) return false;
   }
   return true;
 }
@@ -69,14 +70,15 @@ Deno.test("nothing that a run needs is collected while it runs", async () => {
       builder.output("y", mul(builder.input("x", "float32", [1024]), builder.scalar(2)));
       const weights = await backend.open({ parameters: new Map(), read: () => Promise.reject() });
       const program = await backend.compile(builder.build(), weights);
+      const stream = backend.stream();
       let right = 0;
       for (let i = 0; i < 50; i++) {
         const [x, y] = [0, 1].map(() => backend.allocate("float32", [1024]));
         const run = program.bind({ x, y });
-        backend.write(x, new Float32Array(1024).fill(i));
-        run.enqueue();
+        stream.write(x, new Float32Array(1024).fill(i));
+        stream.enqueue(run);
         gc();
-        const reading = backend.read(y);
+        const reading = stream.read(y);
         gc();
         if ((await reading).data.every((value) => value === 2 * i)) right++;
         for (const each of [run, x, y]) each[Symbol.dispose]();
@@ -91,6 +93,7 @@ Deno.test("nothing that a run needs is collected while it runs", async () => {
 
 Deno.test("ffi releases the status of every error", async () => {
   await using backend = await loadFfi();
+  using stream = backend.stream();
   const { api } = (backend as unknown as { runtime: { api: Record<string, (status: Deno.PointerValue) => void> } })
     .runtime;
   const release = api.releaseStatus;
@@ -107,11 +110,11 @@ Deno.test("ffi releases the status of every error", async () => {
   using rows = backend.allocate("float32", [3, 2]);
   using ids = backend.allocate("int64", [1]);
   using y = backend.allocate("float32", [1, 2]);
-  backend.write(ids, BigInt64Array.of(7n));
+  stream.write(ids, BigInt64Array.of(7n));
   using run = program.bind({ table: rows, ids, y });
   for (let i = 0; i < 100; i++) {
-    run.enqueue();
-    await assertRejects(() => backend.read(y), OrtError, "idx=7");
+    stream.enqueue(run);
+    await assertRejects(() => stream.read(y), OrtError, "idx=7");
   }
   assertEquals(released, 100);
 });
@@ -120,6 +123,7 @@ Deno.test("webgpu keeps one copy of weights that two programs read", async () =>
   const width = 4096;
   const bytes = 4 * width * width;
   await using backend = await loadWebGpu();
+  using stream = backend.stream();
   const weight = new Tensor("float32", [width, width], new Float32Array(width * width).fill(1 / width));
   using weights = await backend.open(memorySource({ weight }));
   // On the software adapter the device's memory is the process's.
@@ -132,9 +136,9 @@ Deno.test("webgpu keeps one copy of weights that two programs read", async () =>
     );
     const program = stack.use(await backend.compile(builder.build(), weights));
     const [x, y] = [0, 1].map(() => stack.use(backend.allocate("float32", [rows, width])));
-    backend.write(x, new Float32Array(rows * width).fill(1));
-    stack.use(program.bind({ x, y })).enqueue();
-    const { data } = await backend.read(y);
+    stream.write(x, new Float32Array(rows * width).fill(1));
+    stream.enqueue(stack.use(program.bind({ x, y })));
+    const { data } = await stream.read(y);
     assert(data.every((value) => Math.abs(Number(value) - 1) < 1e-3));
     return stack.move();
   };

@@ -51,22 +51,23 @@ function slow(products: number): Graph {
 Deno.test("ffi tells what ONNX Runtime says of a failed run at the next read, and goes on", async () => {
   await using backend = await load();
   {
+    using stream = backend.stream();
     const builder = new GraphBuilder("lookup");
     const table = builder.input("table", "float32", [3, 2]);
     builder.output("y", gather(table, builder.input("ids", "int64", [1]), { axis: 0 }));
     using lookup = await bound(backend, builder.build());
     using fine = await bound(backend, doubling());
-    backend.write(lookup.buffers.ids, BigInt64Array.of(7n));
-    lookup.run.enqueue();
-    backend.write(fine.buffers.x, Float32Array.of(1, 2, 3, 4));
-    fine.run.enqueue();
-    const error = await assertRejects(() => backend.read(fine.buffers.y), OrtError, "lookup");
+    stream.write(lookup.buffers.ids, BigInt64Array.of(7n));
+    stream.enqueue(lookup.run);
+    stream.write(fine.buffers.x, Float32Array.of(1, 2, 3, 4));
+    stream.enqueue(fine.run);
+    const error = await assertRejects(() => stream.read(fine.buffers.y), OrtError, "lookup");
     assertStringIncludes(error.message, "idx=7");
     assert(error.code > 0);
     // What was queued behind the failure was dropped; new work is not.
-    backend.write(fine.buffers.x, Float32Array.of(1, 2, 3, 4));
-    fine.run.enqueue();
-    assertEquals((await backend.read(fine.buffers.y)).toList(), [2, 4, 6, 8]);
+    stream.write(fine.buffers.x, Float32Array.of(1, 2, 3, 4));
+    stream.enqueue(fine.run);
+    assertEquals((await stream.read(fine.buffers.y)).toList(), [2, 4, 6, 8]);
   }
   assertEquals(backend.counters.liveHandles, 0);
 });
@@ -77,15 +78,16 @@ Deno.test("ffi writes nothing to the terminal when a run fails", async () => {
     import { GraphBuilder } from "./src/graph/mod.ts";
     import { gather } from "./src/operators/mod.ts";
     const backend = await load();
+    const stream = backend.stream();
     const builder = new GraphBuilder("lookup");
     const table = builder.input("table", "float32", [3, 2]);
     builder.output("y", gather(table, builder.input("ids", "int64", [1]), { axis: 0 }));
     const weights = await backend.open({ parameters: new Map(), read: () => Promise.reject() });
     const program = await backend.compile(builder.build(), weights);
     const [t, ids, y] = [["float32", [3, 2]], ["int64", [1]], ["float32", [1, 2]]].map((a) => backend.allocate(...a));
-    backend.write(ids, BigInt64Array.of(7n));
-    program.bind({ table: t, ids, y }).enqueue();
-    await backend.read(y).catch((error) => console.log(error.name));`;
+    stream.write(ids, BigInt64Array.of(7n));
+    stream.enqueue(program.bind({ table: t, ids, y }));
+    await stream.read(y).catch((error) => console.log(error.name));`;
   const url = `data:application/javascript,${
     encodeURIComponent(script.replaceAll('"./', `"${new URL("..", import.meta.url)}`))
   }`;
@@ -96,22 +98,24 @@ Deno.test("ffi writes nothing to the terminal when a run fails", async () => {
 Deno.test("ffi stops a run when it is asked to, and can be used afterwards", async () => {
   await using backend = await load();
   {
+    using stream = backend.stream();
     // Some seconds, unless it is stopped.
     using long = await bound(backend, slow(400));
     using fine = await bound(backend, doubling());
-    long.run.enqueue();
     const control = new AbortController();
+    using stopped = backend.stream({ signal: control.signal });
+    stopped.enqueue(long.run);
     const began = performance.now();
     setTimeout(() => control.abort(new Error("enough")), 20);
-    await assertRejects(() => backend.read(long.buffers.y, { signal: control.signal }), Error, "enough");
-    const stopped = performance.now() - began;
-    long.run.enqueue();
+    await assertRejects(() => stopped.read(long.buffers.y), Error, "enough");
+    const elapsed = performance.now() - began;
+    stream.enqueue(long.run);
     const whole = performance.now();
-    await backend.read(long.buffers.y);
-    assert(stopped < (performance.now() - whole) / 2, `it took ${stopped} ms to stop`);
-    backend.write(fine.buffers.x, Float32Array.of(1, 2, 3, 4));
-    fine.run.enqueue();
-    assertEquals((await backend.read(fine.buffers.y)).toList(), [2, 4, 6, 8]);
+    await stream.read(long.buffers.y);
+    assert(elapsed < (performance.now() - whole) / 2, `it took ${elapsed} ms to stop`);
+    stream.write(fine.buffers.x, Float32Array.of(1, 2, 3, 4));
+    stream.enqueue(fine.run);
+    assertEquals((await stream.read(fine.buffers.y)).toList(), [2, 4, 6, 8]);
   }
   assertEquals(backend.counters.liveHandles, 0);
 });
@@ -120,8 +124,10 @@ Deno.test("ffi lets everything be released during a run, in any order, and twice
   for (const reversed of [false, true]) {
     const backend = await load();
     const { all, run } = await bound(backend, slow(20));
-    run.enqueue();
-    run.enqueue();
+    const stream = backend.stream();
+    all.push(stream);
+    stream.enqueue(run);
+    stream.enqueue(run);
     for (let i = 0; i < 2; i++) for (const each of reversed ? all.toReversed() : all) each[Symbol.dispose]();
     await backend[Symbol.asyncDispose]();
     assertEquals(backend.counters.liveHandles, 0);
@@ -131,28 +137,34 @@ Deno.test("ffi lets everything be released during a run, in any order, and twice
 Deno.test("ffi lets a backend be closed before what was made with it is released", async () => {
   const backend = await load();
   const { all, run, buffers } = await bound(backend, slow(20));
-  run.enqueue();
+  const stream = backend.stream();
+  all.push(stream);
+  stream.enqueue(run);
   await backend[Symbol.asyncDispose]();
-  assertThrows(() => run.enqueue(), BackendError, "closed");
+  assertThrows(() => stream.enqueue(run), BackendError, "closed");
   assertThrows(() => backend.allocate("float32", [1]), BackendError, "closed");
-  await assertRejects(() => backend.read(buffers.y), BackendError, "closed");
+  await assertRejects(() => stream.read(buffers.y), BackendError, "closed");
   for (const each of all) each[Symbol.dispose]();
   assertEquals(backend.counters.liveHandles, 0);
 });
 
 Deno.test("ffi refuses what was released", async () => {
   await using backend = await load();
+  using stream = backend.stream();
   const { run, program, buffers, weights } = await bound(backend, doubling());
   const { x, y } = buffers;
   x[Symbol.dispose]();
-  assertThrows(() => backend.write(x, Float32Array.of(1)), BackendError, "released");
-  assertThrows(() => run.enqueue(), BackendError, "released");
+  assertThrows(() => stream.write(x, Float32Array.of(1)), BackendError, "released");
+  assertThrows(() => stream.enqueue(run), BackendError, "released");
   assertThrows(() => program.bind({ x, y }), BackendError, "released");
-  await assertRejects(() => backend.read(x), BackendError, "released");
+  await assertRejects(() => stream.read(x), BackendError, "released");
   run[Symbol.dispose]();
-  assertThrows(() => run.enqueue(), BackendError, "released");
+  assertThrows(() => stream.enqueue(run), BackendError, "released");
   program[Symbol.dispose]();
   assertThrows(() => program.bind({ x, y }), BackendError, "released");
+  stream[Symbol.dispose]();
+  assertThrows(() => stream.write(y, Float32Array.of(1)), BackendError, "released");
+  await assertRejects(() => stream.read(y), BackendError, "released");
   y[Symbol.dispose]();
   weights[Symbol.dispose]();
   assertEquals(backend.counters.liveHandles, 0);
@@ -160,18 +172,19 @@ Deno.test("ffi refuses what was released", async () => {
 
 Deno.test("ffi reads what was queued before the read, not what is queued after it", async () => {
   await using backend = await load();
+  using stream = backend.stream();
   using program = await bound(backend, doubling());
   const { run, buffers: { x, y } } = program;
-  backend.write(x, Float32Array.of(1, 2, 3, 4));
-  run.enqueue();
-  const first = backend.read(y);
+  stream.write(x, Float32Array.of(1, 2, 3, 4));
+  stream.enqueue(run);
+  const first = stream.read(y);
   const data = Float32Array.of(5, 6, 7, 8);
-  backend.write(x, data);
+  stream.write(x, data);
   // The array is the caller's again as soon as it was queued.
   data.fill(0);
-  run.enqueue();
+  stream.enqueue(run);
   assertEquals((await first).toList(), [2, 4, 6, 8]);
-  assertEquals((await backend.read(y)).toList(), [10, 12, 14, 16]);
+  assertEquals((await stream.read(y)).toList(), [10, 12, 14, 16]);
 });
 
 /** Attention over a cache that it appends to; with heads of 64 ONNX Runtime's own operator, with heads of 7 not. */
@@ -194,6 +207,7 @@ for (const width of [64, 7]) {
     const results: Tensor[][] = [];
     for (const backend of [reference, ffi]) {
       const found: Tensor[] = [];
+      using stream = backend.stream();
       const sizes = { rows: 2, capacity: 9 };
       using prompt = await bound(backend, cachedAttention(width), { ...sizes, T: 4, past: 5 });
       const { keys, values } = prompt.buffers;
@@ -203,12 +217,12 @@ for (const width of [64, 7]) {
         const step: Record<string, DeviceTensor> = { keys, values };
         for (const [i, name] of ["query", "key", "value", "y"].entries()) {
           step[name] = stack.use(backend.allocate("float32", [2, 3, T, width]));
-          if (name !== "y") backend.write(step[name], numbers(10 * at + i, 2, 3, T, width).data);
+          if (name !== "y") stream.write(step[name], numbers(10 * at + i, 2, 3, T, width).data);
         }
-        stack.use(prompt.program.bind(step, { ...sizes, T, past: 9 - T })).enqueue({ past: at });
-        found.push(await backend.read(step.y));
+        stream.enqueue(stack.use(prompt.program.bind(step, { ...sizes, T, past: 9 - T })), { past: at });
+        found.push(await stream.read(step.y));
       }
-      found.push(await backend.read(keys), await backend.read(values));
+      found.push(await stream.read(keys), await stream.read(values));
       results.push(found);
     }
     results[1].forEach((tensor, i) => assertClose(tensor, results[0][i], 1e-5, `result ${i}`));

@@ -77,13 +77,14 @@ async function runner(backend: Backend, weights: Weights, source: ParameterSourc
   const stack = new DisposableStack();
   const graph = chain(names.join(), source, names);
   const program = stack.use(await backend.compile(graph, weights));
+  const stream = stack.use(backend.stream());
   const input = stack.use(backend.allocate("float32", x.shape));
   const output = stack.use(backend.allocate("float32", graph.outputs.get("y")!.shape as number[]));
-  backend.write(input, x.data);
+  stream.write(input, x.data);
   const run = stack.use(program.bind({ x: input, y: output }));
   const call = () => {
-    run.enqueue();
-    return backend.read(output);
+    stream.enqueue(run);
+    return stream.read(output);
   };
   return Object.assign(call, { [Symbol.dispose]: () => stack[Symbol.dispose]() });
 }

@@ -79,25 +79,27 @@ Deno.test("webgpu: generations like those before make no buffers and no bind gro
 
 Deno.test("webgpu: runs share temporaries, and each computes its own", async () => {
   await using backend = await load();
+  using stream = backend.stream();
   using program = await compileSquare(backend);
   const uses = [4, 3, 4].map((n, i) => {
     const tensors = { x: backend.allocate("float32", [n, n]), y: backend.allocate("float32", [n, n]) };
     return { n, from: 100 * i, tensors, run: program.bind(tensors, { n }) };
   });
-  for (const { n, from, tensors } of uses) backend.write(tensors.x, numbers(n, from));
-  for (const { run } of uses) run.enqueue();
-  const read = await Promise.all(uses.map(({ tensors }) => backend.read(tensors.y)));
+  for (const { n, from, tensors } of uses) stream.write(tensors.x, numbers(n, from));
+  for (const { run } of uses) stream.enqueue(run);
+  const read = await Promise.all(uses.map(({ tensors }) => stream.read(tensors.y)));
   for (const [i, { n, from }] of uses.entries()) assertEquals(read[i].data, square(n, from));
   for (const { run, tensors } of uses) for (const object of [run, tensors.x, tensors.y]) object[Symbol.dispose]();
 });
 
 Deno.test("webgpu: a buffer that comes back is zeroed, after what was queued for it before", async () => {
   await using backend = await load();
+  using stream = backend.stream();
   using program = await compileSquare(backend);
   const tensors = { x: backend.allocate("float32", [4, 4]), y: backend.allocate("float32", [4, 4]) };
   const run = program.bind(tensors, { n: 4 });
-  backend.write(tensors.x, numbers(4, 1));
-  run.enqueue();
+  stream.write(tensors.x, numbers(4, 1));
+  stream.enqueue(run);
   for (const object of [run, tensors.x, tensors.y]) object[Symbol.dispose]();
   let again: DeviceTensor[] = [];
   const { buffers } = await made(() => {
@@ -106,38 +108,40 @@ Deno.test("webgpu: a buffer that comes back is zeroed, after what was queued for
   });
   assertEquals(buffers, 0);
   for (const tensor of again) {
-    assertEquals([...(await backend.read(tensor)).data].map(Number), Array(16).fill(0));
+    assertEquals([...(await stream.read(tensor)).data].map(Number), Array(16).fill(0));
     tensor[Symbol.dispose]();
   }
 });
 
 Deno.test("webgpu: small and large writes and runs take effect in the order of their calls", async () => {
   await using backend = await load();
+  using stream = backend.stream();
   using program = await compileSquare(backend);
   const n = 600; // 1.44 MB, more than is recorded with a submission
   using x = backend.allocate("float32", [n, n]);
   using y = backend.allocate("float32", [n, n]);
   using run = program.bind({ x, y }, { n });
   const expected = square(n, 0);
-  backend.write(x, numbers(n, 7));
-  run.enqueue();
-  backend.write(x, numbers(n, 0));
-  run.enqueue();
-  backend.write(x, Float32Array.of(5, 6), 1);
-  backend.write(y, Float32Array.of(-1), 3);
+  stream.write(x, numbers(n, 7));
+  stream.enqueue(run);
+  stream.write(x, numbers(n, 0));
+  stream.enqueue(run);
+  stream.write(x, Float32Array.of(5, 6), 1);
+  stream.write(y, Float32Array.of(-1), 3);
   expected[3] = -1;
-  assertEquals((await backend.read(y)).data, expected);
-  assertEquals([...(await backend.read(x, { shape: [4] })).data], [0, 5, 6, 3]);
+  assertEquals((await stream.read(y)).data, expected);
+  assertEquals([...(await stream.read(x, { shape: [4] })).data], [0, 5, 6, 3]);
 });
 
 Deno.test("webgpu: a run whose tensor was disposed is refused: its buffer may be another's", async () => {
   await using backend = await load();
+  using stream = backend.stream();
   using program = await compileSquare(backend);
   const x = backend.allocate("float32", [2, 2]);
   using y = backend.allocate("float32", [2, 2]);
   using run = program.bind({ x, y }, { n: 2 });
   x[Symbol.dispose]();
-  assertThrows(() => run.enqueue(), ShapeError, "disposed");
+  assertThrows(() => stream.enqueue(run), ShapeError, "disposed");
 });
 
 Deno.test("webgpu: what is given back is kept within bounds, and not longer than there are programs", async () => {

@@ -23,37 +23,43 @@ function double(): GraphBuilder {
   return builder;
 }
 
-Deno.test("webgpu tells of an error of queued work at the next read, once, and goes on", async () => {
-  const { device, backend } = await open();
-  await using _ = backend;
+Deno.test("webgpu reports an error of queued work at the stream's next read, once, and goes on", async () => {
+  await using backend = await load();
+  using stream = backend.stream();
+  using other = backend.stream();
   using x = backend.allocate("float32", [4]);
-  backend.write(x, Float32Array.of(1, 2, 3, 4));
-  const small = device.createBuffer(16);
-  device.copy(small, 0, small, 0, 64);
-  await assertRejects(() => backend.read(x), WebGpuError, "Cannot run on the GPU");
-  assertEquals([...(await backend.read(x)).data], [1, 2, 3, 4]);
-  device.release(small);
+  using y = backend.allocate("float32", [4]);
+  stream.write(x, Float32Array.of(1, 2, 3, 4));
+  stream.copyRows(x, y, { rows: [[0, 99]], axis: 0, length: 1 });
+  other.write(y, Float32Array.of(5, 6, 7, 8));
+  // Both reads that are under way are of after the error.
+  const reads = [stream.read(x), stream.read(x)];
+  for (const read of reads) await assertRejects(() => read, WebGpuError, "Cannot run on the GPU");
+  assertEquals([...(await other.read(y)).data], [5, 6, 7, 8]);
+  assertEquals([...(await stream.read(x)).data], [1, 2, 3, 4]);
 });
 
 Deno.test("webgpu tells that the device was lost, at the next read and at every one after it", async () => {
   const { device, backend } = await open();
+  using stream = backend.stream();
   using weights = await backend.open(memorySource());
   using program = await backend.compile(double().build(), weights);
   using x = backend.allocate("float32", [4]);
   using y = backend.allocate("float32", [4]);
   using run = program.bind({ x, y });
-  run.enqueue();
-  await backend.read(y);
+  stream.enqueue(run);
+  await stream.read(y);
   device.gpu.destroy();
-  run.enqueue();
-  await assertRejects(() => backend.read(y), DeviceLostError, "lost");
-  await assertRejects(() => backend.read(y), DeviceLostError, "lost");
+  stream.enqueue(run);
+  await assertRejects(() => stream.read(y), DeviceLostError, "lost");
+  await assertRejects(() => stream.read(y), DeviceLostError, "lost");
   await assertRejects(() => backend.compile(double().build(), weights), DeviceLostError, "lost");
 });
 
 Deno.test("webgpu tells of a kernel that does not compile by the compiler's own line", async () => {
   const { device, backend } = await open();
   await using _ = backend;
+  using stream = backend.stream();
   const kernel = { label: "broken", storages: [], writes: [], parameters: [], workgroups: () => [1, 1, 1] as const };
   await assertRejects(
     () => device.compile({ ...kernel, code: "fn main( {" }),
@@ -65,39 +71,43 @@ Deno.test("webgpu tells of a kernel that does not compile by the compiler's own 
   await assertRejects(() => device.compile({ ...kernel, code: unbound }), WebGpuError, "the kernel broken");
   // Other work goes on.
   using x = backend.allocate("float32", [1]);
-  assertEquals([...(await backend.read(x)).data], [0]);
+  assertEquals([...(await stream.read(x)).data], [0]);
 });
 
 Deno.test("webgpu's read can be aborted while it waits, and the backend stays usable", async () => {
   await using backend = await load();
+  using stream = backend.stream();
   using x = backend.allocate("float32", [4]);
-  backend.write(x, Float32Array.of(1, 2, 3, 4));
+  stream.write(x, Float32Array.of(1, 2, 3, 4));
   const controller = new AbortController();
-  const reading = backend.read(x, { signal: controller.signal });
+  using stopped = backend.stream({ signal: controller.signal });
+  const reading = stopped.read(x);
   controller.abort(new Error("enough"));
   await assertRejects(() => reading, Error, "enough");
-  assertEquals([...(await backend.read(x)).data], [1, 2, 3, 4]);
+  assertEquals([...(await stream.read(x)).data], [1, 2, 3, 4]);
 });
 
 Deno.test("webgpu refuses tensors and runs that were disposed, and what does not fit a buffer", async () => {
   await using backend = await load();
+  using stream = backend.stream();
   using weights = await backend.open(memorySource());
   using program = await backend.compile(double().build(), weights);
   using x = backend.allocate("float32", [4]);
   using y = backend.allocate("float32", [4]);
   const run = program.bind({ x, y });
   run[Symbol.dispose]();
-  assertThrows(() => run.enqueue(), WebGpuError, "disposed");
-  assertThrows(() => backend.write(x, new Float32Array(3), 2), ShapeError, "3 elements at 2");
-  await assertRejects(() => backend.read(x, { shape: [5] }), ShapeError, "[5]");
+  assertThrows(() => stream.enqueue(run), WebGpuError, "disposed");
+  assertThrows(() => stream.write(x, new Float32Array(3), 2), ShapeError, "3 elements at 2");
+  await assertRejects(() => stream.read(x, { shape: [5] }), ShapeError, "[5]");
   x[Symbol.dispose]();
-  assertThrows(() => backend.write(x, new Float32Array(4)), ShapeError, "disposed");
-  await assertRejects(() => backend.read(x), ShapeError, "disposed");
+  assertThrows(() => stream.write(x, new Float32Array(4)), ShapeError, "disposed");
+  await assertRejects(() => stream.read(x), ShapeError, "disposed");
   await assertRejects(() => backend.open(memorySource(), { storage: "q8" }), BackendError, "float32");
 });
 
 Deno.test("webgpu runs what is bound also after its program was disposed, and then releases all", async () => {
   await using backend = await load();
+  using stream = backend.stream();
   const builder = new GraphBuilder("shift");
   const x = builder.input("x", "float32", [2]);
   builder.output("y", add(x, builder.constant(new Tensor("float32", [2], Float32Array.of(10, 20)))));
@@ -107,9 +117,9 @@ Deno.test("webgpu runs what is bound also after its program was disposed, and th
   const run = program.bind(tensors);
   program[Symbol.dispose]();
   assertThrows(() => program.bind(tensors), WebGpuError, "disposed");
-  run.enqueue();
-  assertEquals([...(await backend.read(tensors.y)).data], [10, 20]);
-  for (const object of [run, tensors.x, tensors.y, weights]) object[Symbol.dispose]();
+  stream.enqueue(run);
+  assertEquals([...(await stream.read(tensors.y)).data], [10, 20]);
+  for (const object of [run, tensors.x, tensors.y, weights, stream]) object[Symbol.dispose]();
   assertEquals(backend.counters.liveHandles, 0);
 });
 

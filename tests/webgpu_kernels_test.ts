@@ -67,21 +67,22 @@ async function checkTogether(backend: Backend, bias: boolean): Promise<void> {
   using weights = await backend.open(memorySource(parameters));
   using program = await backend.compile(builder.build(), weights);
   using stack = new DisposableStack();
+  const stream = stack.use(backend.stream());
   const M = 9;
   const tensors = { x: stack.use(backend.allocate("float32", [M, K])) } as Record<string, DeviceTensor>;
   widths.forEach((N, i) => tensors[`y${i}`] = stack.use(backend.allocate("float32", [M, N])));
   const values = numbers(20, M, K);
-  backend.write(tensors.x, values.data);
+  stream.write(tensors.x, values.data);
   using run = program.bind(tensors, { M });
   for (const seed of [1, 30]) {
     parameters.weight1 = numbers(seed, widths[1], K);
     await weights.write("weight1", parameters.weight1);
     assertEquals((await weights.read("weight1")).data, parameters.weight1.data);
-    run.enqueue();
+    stream.enqueue(run);
     for (const [i, N] of widths.entries()) {
       const ones = new Tensor("float32", [M, N], new Float32Array(M * N).fill(1));
       const expected = plainLinear(values, parameters[`weight${i}`], parameters[`bias${i}`], ones);
-      assertClose(await backend.read(tensors[`y${i}`]), expected, tolerance, `product ${i}, weight ${seed}`);
+      assertClose(await stream.read(tensors[`y${i}`]), expected, tolerance, `product ${i}, weight ${seed}`);
     }
   }
 }
@@ -102,26 +103,27 @@ async function checkTied(backend: Backend): Promise<void> {
   // Panels of 64 outputs, 37 inputs padded to 40.
   assertEquals(backend.counters.weightBytes, 4 * 3 * 64 * 40);
   using stack = new DisposableStack();
+  const stream = stack.use(backend.stream());
   const tensors = {
     ids: stack.use(backend.allocate("int64", [5])),
     rows: stack.use(backend.allocate("float32", [5, K])),
     logits: stack.use(backend.allocate("float32", [5, V])),
   };
-  backend.write(tensors.ids, BigInt64Array.from(asked, BigInt));
+  stream.write(tensors.ids, BigInt64Array.from(asked, BigInt));
   using run = program.bind(tensors);
   for (const seed of [5, 6]) {
     const written = numbers(seed, V, K);
     await weights.write("table", written);
-    run.enqueue();
+    stream.enqueue(run);
     // An index out of range takes the nearest entry.
     const entries = asked.flatMap((id) => [...written.data.subarray(Math.min(id, V - 1) * K).subarray(0, K)]);
     const expected = new Tensor("float32", [5, K], Float32Array.from(entries as number[]));
-    assertEquals((await backend.read(tensors.rows)).data, expected.data);
+    assertEquals((await stream.read(tensors.rows)).data, expected.data);
     const [bias, residual] = [[V], [5, V]].map((shape) =>
       new Tensor("float32", shape, new Float32Array(sizeOf(shape)))
     );
     const product = plainLinear(expected, written, bias, residual);
-    assertClose(await backend.read(tensors.logits), product, tolerance, `seed ${seed}`);
+    assertClose(await stream.read(tensors.logits), product, tolerance, `seed ${seed}`);
   }
 }
 

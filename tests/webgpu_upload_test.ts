@@ -52,13 +52,14 @@ async function run(backend: Backend, graph: Graph, source: ParameterSource, inpu
   using stack = new DisposableStack();
   const weights = stack.use(await backend.open(source));
   const program = stack.use(await backend.compile(graph, weights));
+  const stream = stack.use(backend.stream());
   const tensors: Record<string, DeviceTensor> = {};
   for (const [name, { dataType, shape }] of [...graph.inputs, ...graph.outputs]) {
     tensors[name] = stack.use(backend.allocate(dataType, shape as number[]));
-    if (inputs[name]) backend.write(tensors[name], inputs[name].data);
+    if (inputs[name]) stream.write(tensors[name], inputs[name].data);
   }
-  stack.use(program.bind(tensors)).enqueue();
-  return await backend.read(tensors.y);
+  stream.enqueue(stack.use(program.bind(tensors)));
+  return await stream.read(tensors.y);
 }
 
 function product(weight: Tensor, weightLayout: "out_in" | "in_out"): Graph {

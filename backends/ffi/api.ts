@@ -26,8 +26,6 @@ export const functions = {
   createRunOptions: { index: 39, parameters: ["buffer"], result: "pointer" },
   // OrtStatus* RunOptionsSetTerminate(OrtRunOptions* options)
   runOptionsSetTerminate: { index: 46, parameters: ["pointer"], result: "pointer" },
-  // OrtStatus* RunOptionsUnsetTerminate(OrtRunOptions* options)
-  runOptionsUnsetTerminate: { index: 47, parameters: ["pointer"], result: "pointer" },
   // OrtStatus* CreateTensorAsOrtValue(OrtAllocator*, const int64_t* shape, size_t shape_len,
   //   ONNXTensorElementDataType, OrtValue** out)
   createTensorAsOrtValue: { index: 48, parameters: ["pointer", "buffer", "usize", "i32", "buffer"], result: "pointer" },

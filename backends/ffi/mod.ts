@@ -1,6 +1,6 @@
 // The ffi backend: libonnxruntime called through Deno FFI. A graph becomes an ONNX model in memory, which ONNX Runtime
-// optimises and runs on the CPU; runs are nonblocking and chained, one after another.
-import { BackendError, ShapeError } from "../../src/errors.ts";
+// optimises and runs on the CPU; runs are nonblocking, one after another.
+import { BackendError } from "../../src/errors.ts";
 import {
   type Backend,
   type BackendOptions,
@@ -12,23 +12,17 @@ import {
   type OpenOptions,
   type ParameterSource,
   type Program,
-  type ReadOptions,
+  type Stream,
+  type StreamOptions,
   type Weights,
 } from "../../src/graph/mod.ts";
-import {
-  bytesPerElement,
-  copyArray,
-  copyRows,
-  type DataType,
-  sizeOf,
-  Tensor,
-  type TypedArray,
-} from "../../src/tensor/mod.ts";
+import type { DataType } from "../../src/tensor/mod.ts";
 import { prepare } from "../../src/passes/mod.ts";
 import { supportsNode, toOnnx } from "../onnx/mod.ts";
 import { findLibrary, givenPath, whyNoPackage } from "./library.ts";
 import { type Compiled, FfiProgram } from "./program.ts";
 import { cString, OutPointer, Runtime } from "./runtime.ts";
+import { FfiStream } from "./stream.ts";
 import { OrtTensor, type OrtView } from "./value.ts";
 import { FfiWeights } from "./weights.ts";
 
@@ -71,51 +65,8 @@ class FfiBackend implements Backend {
     return new OrtTensor(this.runtime, dataType, capacity);
   }
 
-  write(target: DeviceTensor, data: TypedArray, offset = 0): void {
-    const tensor = target as OrtTensor;
-    if (offset + data.length > sizeOf(tensor.capacity)) {
-      throw new ShapeError(
-        `Cannot write ${data.length} elements at ${offset}: the buffer is for [${tensor.capacity}]`,
-      );
-    }
-    tensor.checkLive();
-    // Where the write must wait, the caller may use its array again before its turn comes.
-    const own = this.runtime.isIdle ? data : data.slice();
-    this.runtime.queue(() => tensor.value.data.set(own as never, offset));
-  }
-
-  copyRows(
-    source: DeviceTensor,
-    target: DeviceTensor,
-    rows: readonly (readonly [from: number, to: number])[],
-    positions: number,
-  ): void {
-    const [from, to] = [source as OrtTensor, target as OrtTensor];
-    from.checkLive();
-    to.checkLive();
-    this.runtime.queue(() => copyRows(from.capacity, from.value.data, to.value.data, rows, positions));
-  }
-
-  async read(
-    source: DeviceTensor,
-    { shape = source.capacity, into, signal }: ReadOptions = {},
-  ): Promise<Tensor> {
-    const size = sizeOf(shape);
-    if (size > sizeOf(source.capacity)) {
-      throw new ShapeError(`Cannot read [${shape}]: the buffer is for [${source.capacity}]`);
-    }
-    const tensor = source as OrtTensor;
-    tensor.checkLive();
-    this.counters.waits++;
-    // Copied in its turn: what is queued after this read does not show in it.
-    let data: TypedArray | undefined;
-    this.runtime.queue(() => {
-      data = copyArray(tensor.value.data.subarray(0, size), into);
-    });
-    await this.runtime.settle(signal);
-    if (!data) throw new BackendError("Cannot read: work queued before failed, which another read has told", "ffi");
-    this.counters.bytesRead += size * bytesPerElement(source.dataType);
-    return new Tensor(source.dataType, shape, data);
+  stream(options: StreamOptions = {}): Stream {
+    return new FfiStream(this.runtime, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,7 @@
 // A session and its uses. What a run needs is bound once; an execution fills in the sizes and calls the library.
 import { BackendError } from "../../src/errors.ts";
 import {
+  type Binding,
   checkBinding,
   type DeviceTensor,
   type Graph,
@@ -61,19 +62,12 @@ export class FfiProgram implements Program, Reader {
   }
 
   bind(tensors: Readonly<Record<string, DeviceTensor>>, maxima: Sizes = {}): Run {
-    this.#checkLive("bind");
+    this.checkLive("bind");
     const binding = checkBinding(this.graph, tensors, maxima);
     for (const tensor of Object.values(tensors)) (tensor as OrtTensor).checkLive();
-    const run = new FfiRun(this, tensors as Record<string, OrtTensor>, maxima);
+    const run = new FfiRun(this, tensors as Record<string, OrtTensor>, binding);
     this.runs.add(run);
-    return {
-      enqueue: (sizes) => {
-        this.#checkLive("run");
-        this.weights.checkOpen(this.graph.name);
-        run.enqueue(sizesOfRun(binding, sizes));
-      },
-      [Symbol.dispose]: () => run[Symbol.dispose](),
-    };
+    return run;
   }
 
   get fromFile(): ReadonlySet<string> {
@@ -86,14 +80,13 @@ export class FfiProgram implements Program, Reader {
 
   async reload(pack: boolean): Promise<void> {
     const compiled = await this.compile(pack, this.compiled.model.fusesCaches);
-    // What was queued meanwhile runs as it was bound.
-    await this.runtime.whenIdle(() => {
+    await this.runtime.work.between(() => {
       if (this.#disposed) this.runtime.api.releaseSession(compiled.session);
       else this.#replace(compiled);
     });
   }
 
-  /** Compile anew, once and within queued work, if the session cannot run with these sizes. */
+  /** Compile anew, once and as a part of a run, if the session cannot run with these sizes. */
   async fit(sizes: Sizes): Promise<void> {
     const refused = this.compiled.model.fusedCaches.some(({ rows, T, length }) => {
       const tokens = resolveDimension(T, sizes);
@@ -109,7 +102,8 @@ export class FfiProgram implements Program, Reader {
     this.runtime.api.releaseSession(session);
   }
 
-  #checkLive(what: string): void {
+  /** @throws {BackendError} If the program was released. */
+  checkLive(what: string): void {
     if (this.#disposed) throw new BackendError(`Cannot ${what} ${this.graph.name}: the program was released`, "ffi");
   }
 
@@ -121,7 +115,8 @@ export class FfiProgram implements Program, Reader {
   }
 }
 
-class FfiRun implements Disposable {
+/** A program with its buffers, bound to its session. */
+export class FfiRun implements Run {
   #binding!: Deno.PointerObject;
   #inputs: Bound[] = [];
   #outputs: Bound[] = [];
@@ -133,10 +128,14 @@ class FfiRun implements Disposable {
   constructor(
     readonly program: FfiProgram,
     readonly tensors: Readonly<Record<string, OrtTensor>>,
-    readonly maxima: Sizes,
+    readonly binding: Binding,
   ) {
     this.program.runtime.counters.liveHandles++;
     this.#bindAll();
+  }
+
+  get maxima(): Sizes {
+    return this.binding.maxima;
   }
 
   #bindAll(): void {
@@ -165,22 +164,31 @@ class FfiRun implements Disposable {
     this.#rebind();
   }
 
-  /** Queue an execution. */
-  enqueue(sizes: Sizes): void {
-    const { runtime, graph } = this.program;
+  /**
+   * Prepare an execution.
+   *
+   * @returns What executes it, given the run options of a stream.
+   * @throws {ShapeError} If the sizes do not fit.
+   * @throws {BackendError} If the run, its program, its weights or a buffer were released.
+   */
+  execution(given?: Sizes): (runOptions: Deno.PointerObject) => Promise<void> {
+    const { runtime, graph, weights } = this.program;
+    const sizes = sizesOfRun(this.binding, given);
     if (this.#disposed) throw new BackendError(`Cannot run ${graph.name}: the run was released`, "ffi");
+    this.program.checkLive("run");
+    weights.checkOpen(graph.name);
     for (const { tensor } of [...this.#inputs, ...this.#outputs]) tensor.checkLive();
-    runtime.queue(async () => {
+    return async (runOptions) => {
       await this.program.fit(sizes);
       for (const { expression, value } of this.#sizes) value.data[0] = BigInt(resolveDimension(expression, sizes));
       this.#rebind();
       runtime.counters.runs++;
       runtime.counters.dispatches++;
       const { session } = this.program.compiled;
-      const status = await runtime.api.runWithBinding(session, runtime.runOptions, this.#binding);
+      const status = await runtime.api.runWithBinding(session, runOptions, this.#binding);
       runtime.check(status, `run ${graph.name}`);
       for (const swap of this.#swaps) [swap.tensor.value, swap.spare] = [swap.spare, swap.tensor.value];
-    });
+    };
   }
 
   /** Bind everything to the program's new session; nothing may be under way. */

@@ -1,5 +1,6 @@
-// The library in this process: the function table, one environment with one pool of threads, one queue of work.
-// A status is checked in one place. Whatever is released while work is under way is released when it has ended.
+// The library in this process: the function table, one environment with one pool of threads, and the work of all streams,
+// one run at a time. A status is checked in one place. What is released while work is queued is released when that has ended.
+import { type Lane, type LaneOptions, WorkQueue } from "../../src/async/work_queue.ts";
 import { BackendError, OrtError } from "../../src/errors.ts";
 import type { BackendOptions } from "../../src/graph/mod.ts";
 import { type Api, apiVersion, baseFunctions, functions, symbols } from "./api.ts";
@@ -56,11 +57,9 @@ export class Runtime {
   readonly environment: Deno.PointerObject;
   readonly allocator: Deno.PointerObject;
   readonly memoryInfo: Deno.PointerObject;
-  readonly runOptions: Deno.PointerObject;
+  /** The work of all streams. */
+  readonly work = new WorkQueue();
   readonly #library: Deno.DynamicLibrary<typeof symbols>;
-  #tail: Promise<void> = Promise.resolve();
-  #pending = 0;
-  #failure: { error: unknown } | undefined;
   #closed = false;
   #finished = false;
 
@@ -79,7 +78,6 @@ export class Runtime {
     api.releaseThreadingOptions(threading);
     this.allocator = this.create("GetAllocator", (out) => api.getAllocatorWithDefaultOptions(out));
     this.memoryInfo = this.create("CreateCpuMemoryInfo", (out) => api.createCpuMemoryInfo(0, 0, out));
-    this.runOptions = this.create("CreateRunOptions", (out) => api.createRunOptions(out));
   }
 
   /**
@@ -115,114 +113,45 @@ export class Runtime {
 
   /** Call a function that makes an object. */
   create(what: string, call: (out: BigUint64Array<ArrayBuffer>) => Deno.PointerValue): Deno.PointerObject {
-    this.#checkOpen();
+    this.checkOpen();
     const out = new OutPointer();
     this.check(call(out.buffer as BigUint64Array<ArrayBuffer>), what);
     return out.value;
   }
 
-  /** Whether nothing is under way, so that what is queued now runs at once. */
-  get isIdle(): boolean {
-    return this.#pending === 0;
+  /** A stream's work, in its order. */
+  lane(options: LaneOptions): Lane {
+    this.checkOpen();
+    return this.work.lane(options);
   }
 
-  /**
-   * Queue work. It runs at once if nothing is under way and it does not wait; behind a failure it is dropped.
-   */
-  queue(work: () => void | Promise<void>): void {
-    this.#checkOpen();
-    if (this.isIdle) {
-      if (this.#failure) return;
-      const started = this.#attempt(work);
-      if (started) this.#follow(started);
-      return;
-    }
-    this.#follow(this.#tail.then(() => this.#failure ? undefined : this.#attempt(work)));
-  }
-
-  /** Release an object that was counted: now if nothing is under way, else when that has ended. */
+  /** Release an object that was counted, once the work that is queued now has ended. */
   release(free: () => void): void {
-    this.afterwards(() => {
+    this.work.afterwards(() => {
       free();
       this.counters.liveHandles--;
       if (this.#closed) this.#finish();
     });
   }
 
-  /** Act now if nothing is under way, else when that has ended, after all that was asked for before. */
-  afterwards(act: () => void): void {
-    if (this.isIdle) act();
-    else this.#follow(this.#tail.then(act));
-  }
-
-  /** Act as soon as nothing is under way; nothing comes between. */
-  async whenIdle<T>(act: () => T): Promise<T> {
-    while (this.#pending > 0) await this.#tail;
-    return act();
-  }
-
-  /**
-   * Wait for all queued work.
-   *
-   * @throws What the work failed with, once; or the signal's reason, after the work was stopped.
-   */
-  async settle(signal?: AbortSignal): Promise<void> {
-    const stop = () => {
-      this.#failure ??= { error: signal!.reason };
-      this.check(this.api.runOptionsSetTerminate(this.runOptions), "stop a run");
-    };
-    if (signal?.aborted) stop();
-    else signal?.addEventListener("abort", stop, { once: true });
-    try {
-      // Work may be queued while this waits.
-      while (this.#pending > 0) await this.#tail;
-    } finally {
-      signal?.removeEventListener("abort", stop);
-    }
-    if (signal?.aborted) this.check(this.api.runOptionsUnsetTerminate(this.runOptions), "go on after a stop");
-    const failure = this.#failure;
-    this.#failure = undefined;
-    if (signal?.aborted) throw signal.reason;
-    if (failure) throw failure.error;
-  }
-
   /** Take no more work, and close the library once nothing is under way and everything made with it is released. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.whenIdle(() => this.#finish());
+    await this.work.settled(() => {});
+    this.#finish();
   }
 
-  #finish(): void {
-    if (this.#finished || this.#pending > 0 || this.counters.liveHandles > 0) return;
-    this.#finished = true;
-    this.api.releaseRunOptions(this.runOptions);
-    this.api.releaseMemoryInfo(this.memoryInfo);
-    this.api.releaseEnv(this.environment);
-    this.#library.close();
-  }
-
-  #checkOpen(): void {
+  /** @throws {BackendError} If the backend was closed. */
+  checkOpen(): void {
     if (this.#closed) throw new BackendError("Cannot use the ffi backend: it was closed", "ffi");
   }
 
-  #follow(work: Promise<void>): void {
-    this.#pending++;
-    this.#tail = work.finally(() => {
-      this.#pending--;
-      if (this.#closed) this.#finish();
-    });
-  }
-
-  /** Run work; its failure is kept for the next `settle`. */
-  #attempt(work: () => void | Promise<void>): Promise<void> | undefined {
-    const keep = (error: unknown) => {
-      this.#failure ??= { error };
-    };
-    try {
-      return work()?.catch(keep);
-    } catch (error) {
-      keep(error);
-    }
+  #finish(): void {
+    if (this.#finished || !this.work.isIdle || this.counters.liveHandles > 0) return;
+    this.#finished = true;
+    this.api.releaseMemoryInfo(this.memoryInfo);
+    this.api.releaseEnv(this.environment);
+    this.#library.close();
   }
 }

@@ -150,10 +150,10 @@ export class FfiWeights implements Weights {
   }
 
   async read(name: string): Promise<Tensor> {
-    await this.runtime.settle();
     const held = this.#held.get(name);
     if (!held) return await this.source.read(name);
-    return new Tensor(held.dataType, held.capacity, held.data.slice());
+    const data = await this.runtime.work.settled(() => held.data.slice());
+    return new Tensor(held.dataType, held.capacity, data);
   }
 
   async write(name: string, tensor: Tensor): Promise<void> {
@@ -163,11 +163,8 @@ export class FfiWeights implements Weights {
     }
     this.checkOpen(`"${name}"`);
     const held = this.#held.get(name);
-    if (held) {
-      this.runtime.queue(() => this.#fill(held, tensor));
-      return await this.runtime.settle();
-    }
-    await this.runtime.settle();
+    if (held) return await this.runtime.work.settled(() => this.#fill(held, tensor));
+    await this.runtime.work.settled(() => {});
     this.#changed.add(name);
     this.#allocate(name, tensor);
     this.runtime.counters.weightBytes -= this.#external.get(name) ?? 0;
@@ -188,7 +185,7 @@ export class FfiWeights implements Weights {
     for (const view of this.#mapped.values()) view.release();
     const mappings = [...this.#mappings.values()].flat();
     this.#mappings.clear();
-    this.runtime.afterwards(() => mappings.forEach((mapping) => mapping?.[Symbol.dispose]()));
+    this.runtime.work.afterwards(() => mappings.forEach((mapping) => mapping?.[Symbol.dispose]()));
   }
 
   #allocate(name: string, tensor: Tensor): OrtTensor {

@@ -1,5 +1,6 @@
 // The reference backend: a plain interpreter of the primitives, the oracle that the others are held against.
-// It runs work when it is queued; an error still surfaces at the next read, as on a device.
+// It runs work when it is queued; an error still surfaces at the stream's next read, as on a device.
+import { WorkQueue } from "../../src/async/work_queue.ts";
 import { BackendError, ShapeError } from "../../src/errors.ts";
 import {
   type Backend,
@@ -11,22 +12,14 @@ import {
   type OpenOptions,
   type ParameterSource,
   type Program,
-  type ReadOptions,
+  type Stream,
+  type StreamOptions,
   type Weights,
 } from "../../src/graph/mod.ts";
 import { prepare } from "../../src/passes/mod.ts";
-import {
-  allocateArray,
-  bytesPerElement,
-  copyArray,
-  copyRows,
-  isFloat,
-  sizeOf,
-  Tensor,
-  toFloat32,
-  type TypedArray,
-} from "../../src/tensor/mod.ts";
+import { allocateArray, isFloat, sizeOf, Tensor, toFloat32 } from "../../src/tensor/mod.ts";
 import { type HostBuffer, kernels, ReferenceProgram } from "./program.ts";
+import { ReferenceStream } from "./stream.ts";
 
 class ReferenceWeights implements Weights {
   readonly tensors = new Map<string, Tensor>();
@@ -72,7 +65,8 @@ class ReferenceBackend implements Backend {
   readonly device = "plain TypeScript";
   readonly stepsPerRead = 1;
   readonly counters = { runs: 0, dispatches: 0, waits: 0, bytesRead: 0, liveHandles: 0, weightBytes: 0 };
-  #failure: unknown;
+  readonly #work = new WorkQueue();
+  readonly #shared = { counters: this.counters, lastTurn: performance.now() };
 
   supports(node: Node): boolean {
     return Object.hasOwn(kernels, node.operator.name);
@@ -94,7 +88,6 @@ class ReferenceBackend implements Backend {
     }
     return new ReferenceProgram(prepare(graph, (node) => this.supports(node)), {
       parameter: (name) => tensors.get(name)!,
-      queue: (work) => this.#queue(work),
       count: (nodes) => {
         this.counters.runs++;
         this.counters.dispatches += nodes;
@@ -118,46 +111,8 @@ class ReferenceBackend implements Backend {
     return buffer;
   }
 
-  write(target: DeviceTensor, data: TypedArray, offset = 0): void {
-    this.#queue(() => (target as HostBuffer).data.set(data as never, offset));
-  }
-
-  copyRows(
-    source: DeviceTensor,
-    target: DeviceTensor,
-    rows: readonly (readonly [from: number, to: number])[],
-    positions: number,
-  ): void {
-    const [from, to] = [source as HostBuffer, target as HostBuffer];
-    this.#queue(() => copyRows(from.capacity, from.data, to.data, rows, positions));
-  }
-
-  async read(
-    source: DeviceTensor,
-    { shape = source.capacity, into, signal }: ReadOptions = {},
-  ): Promise<Tensor> {
-    await Promise.resolve();
-    signal?.throwIfAborted();
-    this.counters.waits++;
-    const failure = this.#failure;
-    this.#failure = undefined;
-    if (failure) throw failure;
-    const size = sizeOf(shape);
-    if (size > sizeOf(source.capacity)) {
-      throw new ShapeError(`Cannot read [${shape}]: the buffer is for [${source.capacity}]`);
-    }
-    this.counters.bytesRead += size * bytesPerElement(source.dataType);
-    return new Tensor(source.dataType, shape, copyArray((source as HostBuffer).data.subarray(0, size), into));
-  }
-
-  /** After a failure the work queued behind it is dropped, as on a lost device, until a read has told of it. */
-  #queue(work: () => void): void {
-    if (this.#failure) return;
-    try {
-      work();
-    } catch (error) {
-      this.#failure = error;
-    }
+  stream({ signal }: StreamOptions = {}): Stream {
+    return new ReferenceStream(this.#shared, this.#work.lane({ signal }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -35,12 +35,16 @@ export interface HostBuffer extends DeviceTensor {
   readonly data: TypedArray;
 }
 
+/** A program with its buffers. */
+export interface ReferenceRun extends Run {
+  /** Prepare an execution. @throws {ShapeError} If the sizes do not fit. */
+  execution(sizes?: Sizes): () => void;
+}
+
 /** What a program needs of its backend. */
 export interface Host {
   /** A parameter's current value. */
   parameter(name: string): Tensor;
-  /** Run a piece of queued work: an error is kept for the next read. */
-  queue(work: () => void): void;
   /** Count an execution of so many nodes. */
   count(nodes: number): void;
   /** Count a live object, or its release. */
@@ -94,16 +98,18 @@ export class ReferenceProgram implements Program {
     const binding = checkBinding(this.graph, tensors, maxima);
     this.host.live(1);
     let disposed = false;
-    return {
-      enqueue: (sizes) => {
+    const run: ReferenceRun = {
+      maxima,
+      execution: (sizes) => {
         const all = sizesOfRun(binding, sizes);
-        this.host.queue(() => this.#execute(tensors as Record<string, HostBuffer>, all));
+        return () => this.#execute(tensors as Record<string, HostBuffer>, all);
       },
       [Symbol.dispose]: () => {
         if (!disposed) this.host.live(-1);
         disposed = true;
       },
     };
+    return run;
   }
 
   #execute(buffers: Readonly<Record<string, HostBuffer>>, sizes: Sizes): void {

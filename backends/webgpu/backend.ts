@@ -1,5 +1,5 @@
-// The backend on one device: memory, rows of caches, and compiling graphs into plans and pipelines.
-import { BackendError, ShapeError } from "../../src/errors.ts";
+// The backend on one device: memory, streams of work, and compiling graphs into plans and pipelines.
+import { BackendError } from "../../src/errors.ts";
 import {
   type Backend,
   checkParameters,
@@ -10,19 +10,21 @@ import {
   type OpenOptions,
   type ParameterSource,
   type Program,
-  type ReadOptions,
+  type Stream,
+  type StreamOptions,
   type Weights,
 } from "../../src/graph/mod.ts";
 import { prepare } from "../../src/passes/mod.ts";
-import { type DataType, sizeOf, type Tensor, type TypedArray } from "../../src/tensor/mod.ts";
+import type { DataType } from "../../src/tensor/mod.ts";
 import type { Device } from "./device.ts";
-import { fromDevice, GpuTensor, toDevice } from "./device_tensor.ts";
+import { GpuTensor } from "./device_tensor.ts";
 import { type Layout, layoutKey } from "./layout.ts";
 import { isSupported, lower } from "./lowerings.ts";
 import { Planner, type Step } from "./planner.ts";
 import type { Profile } from "./profile.ts";
 import type { Pipeline } from "./pipelines.ts";
 import { GpuProgram } from "./program.ts";
+import { GpuStream } from "./stream.ts";
 import { GpuWeights } from "./weights.ts";
 
 /** WGSL kernels on one WebGPU device. */
@@ -76,53 +78,8 @@ export class WebGpuBackend implements Backend {
     return new GpuTensor(this.#gpu.buffers, dataType, capacity);
   }
 
-  write(target: DeviceTensor, data: TypedArray, offset = 0): void {
-    const tensor = target as GpuTensor;
-    if (offset + data.length > tensor.size) {
-      throw new ShapeError(`Cannot write ${data.length} elements at ${offset}: the buffer is for [${tensor.capacity}]`);
-    }
-    this.#gpu.write(tensor.buffer, toDevice(tensor.dataType, data), 4 * offset);
-  }
-
-  copyRows(
-    source: DeviceTensor,
-    target: DeviceTensor,
-    rows: readonly (readonly [from: number, to: number])[],
-    positions: number,
-  ): void {
-    const [from, to] = [source as GpuTensor, target as GpuTensor];
-    const [, ...rest] = from.capacity;
-    const axis = rest.length >= 3 ? 1 : 0;
-    const width = 4 * sizeOf(rest.slice(axis + 1));
-    const heads = sizeOf(rest.slice(0, axis));
-    const moved = rows.filter(([a, b]) => from !== to || a !== b);
-    const bytes = positions * width;
-    if (bytes === 0 || moved.length === 0) return;
-    const place = (row: number, head: number) => (row * heads + head) * rest[axis] * width;
-    const each = (visit: (row: readonly [number, number], head: number, at: number) => void) =>
-      moved.forEach((row, i) => {
-        for (let head = 0; head < heads; head++) visit(row, head, (i * heads + head) * bytes);
-      });
-    if (from !== to) {
-      each(([a, b], head) => this.#gpu.copy(from.buffer, place(a, head), to.buffer, place(b, head), bytes));
-      return;
-    }
-    // All rows are read before any is written; nor can a buffer be copied to itself.
-    const between = this.#gpu.queue.scratch(moved.length * heads * bytes);
-    each(([row], head, at) => this.#gpu.copy(from.buffer, place(row, head), between, at, bytes));
-    each(([, row], head, at) => this.#gpu.copy(between, at, to.buffer, place(row, head), bytes));
-  }
-
-  async read(
-    source: DeviceTensor,
-    { shape = source.capacity, into, signal }: ReadOptions = {},
-  ): Promise<Tensor> {
-    const tensor = source as GpuTensor;
-    if (sizeOf(shape) > tensor.size) {
-      throw new ShapeError(`Cannot read [${shape}]: the buffer is for [${tensor.capacity}]`);
-    }
-    const take = (words: ArrayBuffer) => fromDevice(tensor.dataType, shape, words, into);
-    return await this.#gpu.read(tensor.buffer, 4 * sizeOf(shape), take, signal);
+  stream(options: StreamOptions = {}): Stream {
+    return new GpuStream(this.#gpu, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

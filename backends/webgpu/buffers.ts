@@ -2,7 +2,7 @@
 // which does not know how much that is, has no reason to do so soon: so buffers that are given back are handed out again,
 // the same ones for the same wishes, and with them the bind groups that name them (groups.ts).
 import { WebGpuError } from "../../src/errors.ts";
-import type { Queue } from "./queue.ts";
+import type { Device } from "./device.ts";
 
 /** Bytes of buffers without users that are kept at most. */
 const mostIdleBytes = 128 << 20;
@@ -31,25 +31,25 @@ export class Buffers {
   #idleBytes = 0;
   #keepers = 0;
 
-  constructor(readonly gpu: GPUDevice, readonly queue: Queue, readonly counters: { liveHandles: number }) {}
+  constructor(readonly device: Device) {}
 
   /** A zeroed buffer outside of the pool. */
   create(bytes: number): GPUBuffer {
     const buffer = this.#create(bytes);
-    this.counters.liveHandles++;
+    this.device.counters.liveHandles++;
     return buffer;
   }
 
   /** Release a buffer outside of the pool. */
   release(buffer: GPUBuffer): void {
     this.#destroy(buffer);
-    this.counters.liveHandles--;
+    this.device.counters.liveHandles--;
   }
 
   /** A zeroed buffer for one user. */
   take(bytes: number): Lease {
     const free = this.#tensors.get(sizeFor(bytes))?.find(({ users }) => users === 0);
-    if (free) this.queue.clear(free.buffer);
+    if (free) this.device.queue.clear(free.buffer);
     return this.#lease(free ?? this.#add(this.#tensors, bytes));
   }
 
@@ -88,17 +88,19 @@ export class Buffers {
 
   #create(bytes: number): GPUBuffer {
     const size = sizeFor(bytes);
-    const { maxBufferSize } = this.gpu.limits;
+    const { gpu } = this.device;
+    const { maxBufferSize } = gpu.limits;
     if (size > maxBufferSize) {
       throw new WebGpuError(`Cannot allocate ${size} bytes: a buffer has at most ${maxBufferSize}`);
     }
     const { STORAGE, COPY_DST, COPY_SRC } = GPUBufferUsage;
-    return this.gpu.createBuffer({ size, usage: STORAGE | COPY_DST | COPY_SRC });
+    const usage = STORAGE | COPY_DST | COPY_SRC;
+    return this.device.making(() => gpu.createBuffer({ size, usage }));
   }
 
   /** Recorded work that uses the buffer is submitted before. */
   #destroy(buffer: GPUBuffer): void {
-    this.queue.flush();
+    this.device.queue.flush();
     buffer.destroy();
   }
 
@@ -113,13 +115,14 @@ export class Buffers {
   #lease(pooled: Pooled): Lease {
     const { buffer } = pooled;
     if (this.#idle.delete(pooled)) this.#idleBytes -= buffer.size;
+    const { counters } = this.device;
     pooled.users++;
-    this.counters.liveHandles++;
+    counters.liveHandles++;
     let live = true;
     const dispose = () => {
       if (!live) return;
       live = false;
-      this.counters.liveHandles--;
+      counters.liveHandles--;
       if (--pooled.users > 0) return;
       this.#idle.add(pooled);
       this.#idleBytes += buffer.size;

@@ -1,13 +1,11 @@
-// One GPU device: its queue, its buffers, its pipelines, and its errors, which a read tells of.
+// One GPU device: its queue, its buffers, its pipelines, and its errors, which a read reports.
 import { abortable } from "../../src/abortable.ts";
-import { DeviceLostError, type LimnerError, WebGpuError } from "../../src/errors.ts";
+import { DeviceLostError, LimnerError, WebGpuError } from "../../src/errors.ts";
 import { Buffers } from "./buffers.ts";
 import type { Dispatch } from "./kernels/shader.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
-import { Queue } from "./queue.ts";
-
-/** Memory to map that is larger is not kept for the next read. */
-const keptStagingBytes = 1 << 22;
+import { Queue, type Recorder } from "./queue.ts";
+import { Staging } from "./staging.ts";
 
 /** What a device counts. */
 export interface DeviceCounters {
@@ -35,15 +33,18 @@ export class Device {
   readonly queue: Queue;
   readonly buffers: Buffers;
   readonly #pipelines: Pipelines;
-  /** Memory that reads were copied to, for those to come. */
-  readonly #staging: GPUBuffer[] = [];
-  #failure: LimnerError | undefined;
+  readonly #staging: Staging;
+  /** An error that is no stream's. */
+  #failure: string | undefined;
+  /** Errors of making what streams use: whoever uses it fails by that, and says why. */
+  readonly #causes = new Set<string>();
   #lost: DeviceLostError | undefined;
   #closed = false;
 
   constructor(readonly gpu: GPUDevice) {
-    this.queue = new Queue(gpu);
-    this.buffers = new Buffers(gpu, this.queue, this.counters);
+    this.queue = new Queue(gpu, (message) => this.fail(message));
+    this.buffers = new Buffers(this);
+    this.#staging = new Staging(gpu);
     this.#pipelines = new Pipelines(gpu, () => this.check());
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
@@ -56,14 +57,30 @@ export class Device {
     });
   }
 
-  /** Keep an error for the next read; the first one is the cause of the others. */
+  /** Keep an error that is no stream's for the next read of any; the first one is the cause of the others. */
   fail(message: string): void {
-    this.#failure ??= new WebGpuError(`Cannot run on the GPU: ${message}`);
+    this.#failure ??= message;
   }
 
-  /** @throws {WebGpuError} If the device is lost. */
+  /**
+   * Make something that work will use. Where that fails the work does, as what it uses is invalid.
+   */
+  making<T>(make: () => T): T {
+    return this.queue.scoped((message) => this.#causes.add(message), make);
+  }
+
+  /** The error of work, with what is known of its cause. */
+  errorOf(message: string): WebGpuError {
+    const causes = [...this.#causes].filter((cause) => cause !== message);
+    this.#causes.clear();
+    const because = causes.length > 0 ? ` (before that: ${causes.join("; ")})` : "";
+    return new WebGpuError(`Cannot run on the GPU: ${message}${because}`);
+  }
+
+  /** @throws {WebGpuError} If the device is lost, or the backend was closed. */
   check(): void {
     if (this.#lost) throw this.#lost;
+    if (this.#closed) throw new WebGpuError("Cannot use the webgpu backend: it was closed");
   }
 
   /** A zeroed buffer, counted until it is released. */
@@ -76,28 +93,19 @@ export class Device {
     this.buffers.release(buffer);
   }
 
-  /** Queue a copy of whole words from the host, `offset` in bytes. */
-  write(buffer: GPUBuffer, data: Uint8Array, offset = 0): void {
-    this.queue.write(buffer, data, offset);
-  }
-
-  /** Queue a copy between buffers, in bytes. */
-  copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void {
-    this.queue.copy(from, fromOffset, to, toOffset, bytes);
-  }
-
   /** Compile a kernel, once. */
   compile(dispatch: Dispatch): Promise<Pipeline> {
     return this.#pipelines.compile(dispatch);
   }
 
   /**
-   * Wait for all queued work and take bytes to the host: one await.
+   * Wait for a recorder's work and take bytes to the host: one await.
    *
    * @param take Copies what it needs of the bytes, which may be followed by others and are gone afterwards.
-   * @throws {WebGpuError} If queued work failed.
+   * @throws {WebGpuError} If the device failed.
    */
   async read<T>(
+    recorder: Recorder,
     buffer: GPUBuffer,
     bytes: number,
     take: (bytes: ArrayBuffer) => T,
@@ -106,11 +114,11 @@ export class Device {
     signal?.throwIfAborted();
     this.check();
     const size = Math.max(4, bytes);
-    const staging = this.#takeStaging(size);
-    this.copy(buffer, 0, staging, 0, size);
-    this.queue.flush();
+    const staging = this.#staging.take(size);
+    recorder.copy(buffer, 0, staging, 0, size);
+    recorder.flush();
     this.counters.waits++;
-    const mapped = staging.mapAsync(GPUMapMode.READ, 0, size);
+    const mapped = this.#staging.map(staging, size);
     try {
       await abortable(mapped, signal);
       this.#throwFailure();
@@ -118,33 +126,21 @@ export class Device {
       return take(staging.getMappedRange(0, size));
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
+      if (error instanceof LimnerError) throw error;
       // The message of the map says only that it failed; the cause comes by other ways, which need a turn of the loop.
       await new Promise((resolve) => setTimeout(resolve, 0));
       this.#throwFailure();
       throw new WebGpuError(`Cannot read from the GPU: ${(error as Error).message}`, { cause: error });
     } finally {
-      mapped.then(() => this.#giveStaging(staging), () => staging.destroy());
+      mapped.then(() => this.#staging.give(staging), () => this.#staging.drop(staging));
     }
   }
 
-  /** Memory that the host can map. */
-  #takeStaging(bytes: number): GPUBuffer {
-    const free = this.#staging.findIndex(({ size }) => size >= bytes);
-    if (free >= 0) return this.#staging.splice(free, 1)[0];
-    const size = bytes > keptStagingBytes ? bytes : 2 ** Math.ceil(Math.log2(bytes));
-    return this.gpu.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-  }
-
-  #giveStaging(staging: GPUBuffer): void {
-    staging.unmap();
-    if (staging.size > keptStagingBytes) staging.destroy();
-    else this.#staging.push(staging);
-  }
-
   #throwFailure(): void {
-    const failure = this.#lost ?? this.#failure;
+    const failure = this.#failure;
     this.#failure = undefined;
-    if (failure) throw failure;
+    this.check();
+    if (failure !== undefined) throw this.errorOf(failure);
   }
 
   /** Release the device and all that is left on it. */

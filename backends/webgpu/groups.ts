@@ -43,6 +43,7 @@ export class Groups {
     }
     const parameterBytes = Math.max(1, Math.ceil(parameters.length / 4)) * 16;
     const all = [{ buffer: queue.ring, size: parameterBytes }, ...resources];
-    return gpu.createBindGroup({ label, layout, entries: all.map((resource, binding) => ({ binding, resource })) });
+    const entries = all.map((resource, binding) => ({ binding, resource }));
+    return this.device.making(() => gpu.createBindGroup({ label, layout, entries }));
   }
 }

@@ -51,7 +51,8 @@ export class GpuProgram implements Program {
         if (storage.kind !== "constant" || this.#constants.has(storage.tensor)) continue;
         const bytes = toDevice(storage.tensor.dataType, storage.tensor.data);
         const buffer = device.createBuffer(bytes.length);
-        device.write(buffer, bytes);
+        // Where that fails, so does the work that reads it.
+        device.queue.write(buffer, bytes, 0, () => {});
         this.#constants.set(storage.tensor, buffer);
       }
     }

@@ -1,34 +1,40 @@
-// A device's queue. Work is recorded into one submission, which goes out when a read or a large write needs it: a command
-// encoder holds memory until it is collected, so that there should be few.
+// How work reaches a device. Think of each stream as writing a letter of its own (a command encoder): an invalid command
+// spoils the letter it stands in and no other. A letter is posted when its stream reads, when a large write needs what was
+// recorded before it, or when the memory that all letters share runs out. There should be few: an encoder holds memory
+// until V8 collects it.
 import { WebGpuError } from "../../src/errors.ts";
 
-/** Bytes of parameters and of small writes that one submission may have. */
+/** Bytes of parameters and of small writes that may be recorded and not yet submitted. */
 const ringBytes = 1 << 22;
 /** Writes up to this size are recorded; others go before what is recorded after them. */
 const recordedBytes = ringBytes / 4;
 /** writeBuffer is fastest in pieces of this size, each submitted. */
 const chunkBytes = 8 << 20;
 
-/** Records work in order and submits it. */
+/** Is given the message of an error. */
+export type Report = (message: string) => void;
+
+/** A device's queue: what recorders share. */
 export class Queue {
   /** The bytes that come from the host with a submission: the parameters of its dispatches, and small writes. */
   readonly ring: GPUBuffer;
   readonly alignment: number;
   readonly #staging = new Uint32Array(ringBytes / 4);
+  /** How much of the ring is reserved, and how much of that the device has, in bytes. */
   #used = 0;
+  #written = 0;
+  /** The recorders that have something to submit. */
+  readonly #recording = new Set<Recorder>();
+  /** What goes before the work of any stream: buffers that are handed out again are zeroed. */
+  readonly #preamble: Recorder;
   #scratch: GPUBuffer | undefined;
-  #encoder: GPUCommandEncoder | undefined;
-  #pass: GPUComputePassEncoder | undefined;
 
-  constructor(readonly gpu: GPUDevice) {
+  /** @param report Is given errors that are no stream's. */
+  constructor(readonly gpu: GPUDevice, readonly report: Report) {
     const { UNIFORM, COPY_DST, COPY_SRC } = GPUBufferUsage;
     this.alignment = gpu.limits.minUniformBufferOffsetAlignment;
     this.ring = gpu.createBuffer({ size: ringBytes, usage: UNIFORM | COPY_DST | COPY_SRC });
-  }
-
-  /** The pass that dispatches are recorded into. */
-  get pass(): GPUComputePassEncoder {
-    return this.#pass ??= this.#commands().beginComputePass();
+    this.#preamble = new Recorder(this, report);
   }
 
   /**
@@ -41,36 +47,32 @@ export class Queue {
     if (bytes > ringBytes) {
       throw new WebGpuError(`Cannot run: the program's parameters take ${bytes} bytes, at most ${ringBytes} fit`);
     }
-    if (this.#used + bytes > ringBytes) this.flush();
+    if (this.#used + bytes > ringBytes) {
+      this.#preamble.flush();
+      this.flush();
+    }
     const at = this.#used;
     this.#staging.set(words, at / 4);
     this.#used += bytes;
     return at;
   }
 
-  /** Queue a copy of whole words from the host, `offset` in bytes. */
-  write(buffer: GPUBuffer, data: Uint8Array, offset = 0): void {
-    if (this.#encoder && data.length <= recordedBytes) {
-      const at = this.reserve(new Uint32Array(data.buffer, data.byteOffset, data.length / 4));
-      this.copy(this.ring, at, buffer, offset, data.length);
-      return;
-    }
-    this.flush();
-    for (let at = 0; at < data.length; at += chunkBytes) {
-      const part = data.subarray(at, at + chunkBytes);
-      this.gpu.queue.writeBuffer(buffer, offset + at, part as Uint8Array<ArrayBuffer>);
-      if (data.length > chunkBytes) this.gpu.queue.submit([]);
-    }
-  }
-
-  /** Record a copy between buffers, in bytes. */
-  copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void {
-    this.#commands().copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
-  }
-
-  /** Record zeroing a buffer. */
+  /** Zero a buffer before anything that is recorded from now on; what was recorded before may still use it. */
   clear(buffer: GPUBuffer): void {
-    this.#commands().clearBuffer(buffer);
+    this.flush();
+    this.#preamble.clear(buffer);
+  }
+
+  /** Write whole words to a buffer before what streams have recorded and not submitted; `offset` in bytes. */
+  write(buffer: GPUBuffer, data: Uint8Array, offset: number, report: Report): void {
+    this.#preamble.flush();
+    this.scoped(report, () => {
+      for (let at = 0; at < data.length; at += chunkBytes) {
+        const part = data.subarray(at, at + chunkBytes);
+        this.gpu.queue.writeBuffer(buffer, offset + at, part as Uint8Array<ArrayBuffer>);
+        if (data.length > chunkBytes) this.gpu.queue.submit([]);
+      }
+    });
   }
 
   /** Memory to put something aside within what is recorded at once; the next caller is given the same. */
@@ -84,14 +86,39 @@ export class Queue {
     return this.#scratch;
   }
 
-  /** Submit what is recorded. */
+  /** Submit what all streams have recorded. */
   flush(): void {
-    if (!this.#encoder) return;
-    this.#pass?.end();
-    if (this.#used > 0) this.gpu.queue.writeBuffer(this.ring, 0, this.#staging, 0, this.#used / 4);
-    this.gpu.queue.submit([this.#encoder.finish()]);
-    this.#encoder = this.#pass = undefined;
-    this.#used = 0;
+    for (const recorder of this.#recording) if (recorder !== this.#preamble) recorder.flush();
+  }
+
+  /** Note that a recorder has begun to record. */
+  begin(recorder: Recorder): void {
+    this.#recording.add(recorder);
+  }
+
+  /** Submit what a recorder has recorded, if anything. */
+  submit(recorder: Recorder, encoder?: GPUCommandEncoder): void {
+    if (encoder && recorder !== this.#preamble) this.#preamble.flush();
+    if (encoder && this.#used > this.#written) {
+      const [from, size] = [this.#written / 4, (this.#used - this.#written) / 4];
+      this.gpu.queue.writeBuffer(this.ring, this.#written, this.#staging, from, size);
+      this.#written = this.#used;
+    }
+    if (encoder) this.scoped(recorder.report, () => this.gpu.queue.submit([encoder.finish()]));
+    this.#recording.delete(recorder);
+    if (this.#recording.size === 0) this.#used = this.#written = 0;
+  }
+
+  /** Do what may go wrong on the device, and report that to whom it concerns. */
+  scoped<T>(report: Report, act: () => T): T {
+    const filters = ["validation", "out-of-memory", "internal"] as const;
+    for (const filter of filters) this.gpu.pushErrorScope(filter);
+    try {
+      return act();
+    } finally {
+      // A device that is lost has no scopes.
+      for (const _ of filters) this.gpu.popErrorScope().then((error) => error && report(error.message), () => {});
+    }
   }
 
   /** Release its buffers. */
@@ -99,11 +126,66 @@ export class Queue {
     this.ring.destroy();
     this.#scratch?.destroy();
   }
+}
+
+/** Records one stream's work in order and submits it. */
+export class Recorder {
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+
+  /** @param report Is given what goes wrong with the work. */
+  constructor(readonly queue: Queue, readonly report: Report) {}
+
+  /** The pass that dispatches are recorded into. */
+  get pass(): GPUComputePassEncoder {
+    return this.#pass ??= this.#commands().beginComputePass();
+  }
+
+  /** Queue a copy of whole words from the host, `offset` in bytes. */
+  write(buffer: GPUBuffer, data: Uint8Array, offset = 0): void {
+    if (this.#encoder && data.length <= recordedBytes) {
+      const at = this.queue.reserve(new Uint32Array(data.buffer, data.byteOffset, data.length / 4));
+      this.copy(this.queue.ring, at, buffer, offset, data.length);
+      return;
+    }
+    this.flush();
+    this.queue.write(buffer, data, offset, this.report);
+  }
+
+  /** Record a copy between buffers, in bytes. */
+  copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void {
+    this.#commands().copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
+  }
+
+  /** Record zeroing a buffer. */
+  clear(buffer: GPUBuffer): void {
+    this.#commands().clearBuffer(buffer);
+  }
+
+  /** Submit what is recorded. */
+  flush(): void {
+    const encoder = this.#encoder;
+    if (!encoder) return;
+    this.#pass?.end();
+    this.#encoder = this.#pass = undefined;
+    this.queue.submit(this, encoder);
+  }
+
+  /** Drop what is recorded and not submitted. */
+  discard(): void {
+    this.#pass?.end();
+    this.#encoder = this.#pass = undefined;
+    this.queue.submit(this);
+  }
 
   /** The encoder, outside of any pass. */
   #commands(): GPUCommandEncoder {
     this.#pass?.end();
     this.#pass = undefined;
-    return this.#encoder ??= this.gpu.createCommandEncoder();
+    if (!this.#encoder) {
+      this.#encoder = this.queue.gpu.createCommandEncoder();
+      this.queue.begin(this);
+    }
+    return this.#encoder;
   }
 }

@@ -6,6 +6,7 @@ import type { Lease } from "./buffers.ts";
 import type { GpuTensor } from "./device_tensor.ts";
 import type { Groups } from "./groups.ts";
 import type { ProgramParts } from "./program.ts";
+import type { Recorder } from "./queue.ts";
 import { resolver, type Schedule } from "./schedule.ts";
 import type { Resolve, Storage } from "./view.ts";
 
@@ -64,7 +65,18 @@ export class GpuRun implements Run {
     }
   }
 
-  enqueue(sizes: Sizes = {}): void {
+  get maxima(): Sizes {
+    return this.parts.binding.maxima;
+  }
+
+  /**
+   * Prepare an execution.
+   *
+   * @returns What records it.
+   * @throws {ShapeError} If the sizes do not fit, or a buffer was disposed.
+   * @throws {WebGpuError} If the run was disposed.
+   */
+  execution(sizes: Sizes = {}): (recorder: Recorder) => void {
     const { program: { graph, device }, parts: { binding } } = this;
     const all = sizesOfRun(binding, sizes);
     if (!this.#live) throw new WebGpuError(`Cannot run ${graph.name}: the run was disposed`);
@@ -72,15 +84,17 @@ export class GpuRun implements Run {
     for (const tensor of this.#tensors) tensor.check();
     let varies = false;
     for (const name in sizes) varies ||= sizes[name] !== binding.maxima[name];
-    this.#record(varies ? resolver(all) : undefined);
-    device.counters.runs++;
+    return (recorder) => {
+      this.#record(recorder, varies ? resolver(all) : undefined);
+      device.counters.runs++;
+    };
   }
 
   /** @param resolve Where sizes differ from the maxima. */
-  #record(resolve: Resolve | undefined): void {
+  #record(recorder: Recorder, resolve: Resolve | undefined): void {
     const { program: { device }, parts: { schedule } } = this;
     const base = device.queue.reserve(resolve ? this.#blockFor(resolve) : schedule.block);
-    const { pass } = device.queue;
+    const { pass } = recorder;
     for (const { dispatch, index, at, start, workgroups, varies } of schedule.entries) {
       if (start > 0 && resolve && start >= resolve(dispatch.repeat!.end)) continue;
       const groups = varies && resolve ? dispatch.workgroups(resolve) : workgroups;

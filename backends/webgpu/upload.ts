@@ -26,6 +26,8 @@ export class Upload {
   #loose = 0;
   #marked = 0;
   #mark: Promise<unknown> = Promise.resolve();
+  /** The first error since the last check. */
+  #failure: string | undefined;
   readonly #memory = new Map<string, ArrayBuffer>();
 
   constructor(readonly device: Device) {}
@@ -61,9 +63,20 @@ export class Upload {
       for (const run of runsOf(layout, piece, words, memory)) {
         const bytes = new Uint8Array(run.words.buffer, run.words.byteOffset, run.words.byteLength);
         await this.#pace(bytes.length);
-        this.device.write(buffer, bytes, offset + 4 * run.at);
+        const report = (message: string) => this.#failure ??= message;
+        this.device.queue.write(buffer, bytes, offset + 4 * run.at, report);
       }
     }
+  }
+
+  /** @throws {WebGpuError} If what was written did not reach its buffer, which may be for want of memory. */
+  async check(): Promise<void> {
+    // Errors come by promises, in their order: the answer to this question comes after them.
+    this.device.gpu.pushErrorScope("validation");
+    await this.device.gpu.popErrorScope().catch(() => {});
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw this.device.errorOf(failure);
   }
 
   /** Submit what is left, and let go of the host's memory. */

@@ -5,6 +5,7 @@ import { isFloat, sizeOf, Tensor } from "../../src/tensor/mod.ts";
 import type { Device } from "./device.ts";
 import { fromDevice } from "./device_tensor.ts";
 import { bytesIn, type JointMember, type Layout, layoutKey } from "./layout.ts";
+import { Recorder } from "./queue.ts";
 import { type Elements, Upload } from "./upload.ts";
 
 /** Bytes of a binding, where a layout is a part of its buffer. */
@@ -60,8 +61,14 @@ export class GpuWeights implements Weights {
     const info = this.source.parameters.get(name);
     if (!raw || !info || !this.trainable) return this.#written.get(name) ?? await this.source.read(name);
     const { dataType, shape } = info;
-    const take = (words: ArrayBuffer) => fromDevice(isFloat(dataType) ? "float32" : dataType, shape, words);
-    return await this.device.read(raw.buffer, 4 * sizeOf(shape), take);
+    let failure: string | undefined;
+    const take = (words: ArrayBuffer) => {
+      if (failure !== undefined) throw this.device.errorOf(failure);
+      return fromDevice(isFloat(dataType) ? "float32" : dataType, shape, words);
+    };
+    this.device.queue.flush();
+    const recorder = new Recorder(this.device.queue, (message) => failure ??= message);
+    return await this.device.read(recorder, raw.buffer, 4 * sizeOf(shape), take);
   }
 
   write(name: string, tensor: Tensor): Promise<void> {
@@ -73,11 +80,14 @@ export class GpuWeights implements Weights {
       const written = new Tensor(tensor.dataType, tensor.shape, tensor.data.slice());
       this.#written.set(name, written);
       const elements = this.#upload.fromTensor(written);
+      // What was queued before reads the value of before.
+      this.device.queue.flush();
       for (const { buffer, members } of [...this.#held.values()].flatMap((layouts) => [...layouts.values()])) {
         for (const { layout, offset } of members.filter((member) => member.name === name)) {
           await this.#upload.write(elements, layout, buffer, offset);
         }
       }
+      await this.#upload.check();
     });
   }
 
@@ -98,6 +108,7 @@ export class GpuWeights implements Weights {
       for (const { name, layout, offset } of members) {
         await this.#upload.write(elements ?? await this.#elements(name), layout, buffer, offset);
       }
+      await this.#upload.check();
     } catch (error) {
       this.device.release(buffer);
       throw error;

@@ -16,10 +16,10 @@ function compact(session: Session, pictures: readonly Picture[], length: number)
   return plan.moves.pictures.map(([from]) => pictures[from]);
 }
 
-function rankerOf(session: Session, generation: Generation, signal?: AbortSignal): Ranker {
+function rankerOf(session: Session, generation: Generation): Ranker {
   const { selection } = session.shape;
-  if (selection.kind === "beams") return new DeviceRanker(session, generation, selection, signal);
-  return new HostRanker(session, generation, signal);
+  if (selection.kind === "beams") return new DeviceRanker(session, generation, selection);
+  return new HostRanker(session, generation);
 }
 
 /** Let pictures go on by a step. @returns Whether the search goes on. */
@@ -51,7 +51,7 @@ export async function decodeBeams(
 ): Promise<Decoded> {
   const { prompts, numBeams, numReturnSequences, outputScores } = generation;
   const pictures = prompts.map((prompt, index) => new Picture(prompt, index, generation));
-  const ranker = rankerOf(session, generation, signal);
+  const ranker = rankerOf(session, generation);
   session.writeTokens(prompts.flatMap((prompt) => Array(numBeams).fill(prompt)));
   let active: readonly Picture[] = pictures;
   for (let length = prompts[0].length;;) {

@@ -56,7 +56,6 @@ export class DeviceChooser implements Chooser {
     readonly session: Session,
     readonly generation: Generation,
     readonly steps: number,
-    readonly signal?: AbortSignal,
   ) {
     const { vocabularySize } = session.runner.architecture.decoder;
     const { blocks, width } = blocksOf(vocabularySize);
@@ -75,7 +74,7 @@ export class DeviceChooser implements Chooser {
       this.#rules.write(length + at);
       queueStep(session, generation, length + at, at);
     }
-    const data = (await session.readTokens(this.signal)).data as BigInt64Array;
+    const data = (await session.readTokens()).data as BigInt64Array;
     const { capacity } = session.sizes;
     return slots.map((_, slot) => data.subarray(slot * capacity + length, slot * capacity + length + count));
   }
@@ -102,9 +101,9 @@ export class RowReader {
   constructor(readonly session: Session, readonly name: string, readonly generation: Generation) {}
 
   /** Wait for a step's scores, one row each; the next step's take their place, unless someone may have kept them. */
-  async read(signal?: AbortSignal): Promise<Float32Array[]> {
+  async read(): Promise<Float32Array[]> {
     const { session, name, generation: { logitsProcessors, outputScores } } = this;
-    const { data } = await session.read(name, { into: this.#memory, signal });
+    const { data } = await session.read(name, { into: this.#memory });
     // Rows become fewer, never more.
     if (logitsProcessors.length === 0 && !outputScores) this.#memory ??= data;
     const width = data.length / session.rows;
@@ -123,7 +122,7 @@ export class HostChooser implements Chooser {
   readonly #numbers: Float32Array<ArrayBuffer>;
   readonly #reader: RowReader;
 
-  constructor(readonly session: Session, readonly generation: Generation, readonly signal?: AbortSignal) {
+  constructor(readonly session: Session, readonly generation: Generation) {
     const { prompts, maxLength, doSample, seed } = generation;
     const { blocks, width } = blocksOf(session.runner.architecture.decoder.vocabularySize);
     this.#processors = processorsOf(generation, { promptLength: prompts[0].length, maxLength });
@@ -135,7 +134,7 @@ export class HostChooser implements Chooser {
   async next(slots: readonly (Row | undefined)[], length: number): Promise<number[][]> {
     const { session, generation: { outputScores, padTokenId } } = this;
     queueStep(session, this.generation, length);
-    const read = await this.#reader.read(this.signal);
+    const read = await this.#reader.read();
     const tokens = slots.map((row, slot) => {
       if (!row || (row.ended && !outputScores)) return padTokenId;
       const { tokens } = row;

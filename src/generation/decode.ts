@@ -43,25 +43,26 @@ export async function decode(
   options: GenerateOptions,
 ): Promise<Decoded> {
   const { numBeams, numReturnSequences, prompts, maxLength } = generation;
-  const { signal } = options;
+  using stream = runner.backend.stream({ signal: options.signal });
   const [batch, , height, width] = pixelValues.shape;
-  const session = await runner.session({
+  const shape = {
     batch,
     beams: Math.max(numBeams, numReturnSequences),
-    size: [height, width],
+    size: [height, width] as const,
     positions: maxLength,
     selection: selectionOf(generation, runner),
     interpolate: options.interpolatePosEncoding ?? false,
-  });
+  };
+  const session = await runner.session(shape, stream);
   try {
     const start = performance.now();
     session.encode(pixelValues);
-    if (options.onTimings) await session.readStates({ shape: [1], signal });
+    if (options.onTimings) await session.readStates({ shape: [1] });
     const encoded = performance.now();
     const output = await (numBeams > 1 ? decodeBeams : decodeRows)(session, generation, options);
     const tokens = output.sequences.flat().length - output.sequences.length * prompts[0].length;
     options.onTimings?.({ encode: encoded - start, decode: performance.now() - encoded, tokens });
-    return options.outputAttentions ? { ...output, encoderStates: await session.readStates({ signal }) } : output;
+    return options.outputAttentions ? { ...output, encoderStates: await session.readStates() } : output;
   } catch (error) {
     runner.releaseSession();
     throw error;

@@ -43,7 +43,6 @@ export class DeviceRanker implements Ranker {
     readonly session: Session,
     readonly generation: Generation,
     readonly shape: Beams & { readonly each: number },
-    readonly signal?: AbortSignal,
   ) {
     this.#rules = new RuleInputs(session, generation);
   }
@@ -60,7 +59,7 @@ export class DeviceRanker implements Ranker {
       this.#rules.write(length + at);
       queueStep(session, generation, length + at, at);
     }
-    const data = (await session.read("ring", { signal: this.signal })).data as Float32Array;
+    const data = (await session.read("ring")).data as Float32Array;
     return Array.from({ length: count }, (_, at) => pictures.map((_, p) => this.#told(data, p * stepsHeld + at)));
   }
 
@@ -111,7 +110,7 @@ export class HostRanker implements Ranker {
   /** The session's row of each running beam, relative to the picture's first. */
   readonly #rows = new Map<Picture, readonly number[]>();
 
-  constructor(readonly session: Session, readonly generation: Generation, readonly signal?: AbortSignal) {
+  constructor(readonly session: Session, readonly generation: Generation) {
     const { selection } = session.shape;
     this.#offer = selection.kind === "candidates" ? this.#fromCandidates(selection.count) : this.#fromRows();
   }
@@ -164,7 +163,7 @@ export class HostRanker implements Ranker {
     return async (pictures, length) => {
       rules.write(length);
       queueStep(session, generation, length);
-      const data = (await session.read("candidates", { signal: this.signal })).data as Float32Array;
+      const data = (await session.read("candidates")).data as Float32Array;
       return pictures.map((picture, p) =>
         this.#rowsOf(picture).map((row) => {
           const at = (p * generation.numBeams + row) * 2 * count;
@@ -186,7 +185,7 @@ export class HostRanker implements Ranker {
     const reader = new RowReader(session, "logProbabilities", generation);
     return async (pictures, length) => {
       queueStep(session, generation, length);
-      const read = await reader.read(this.signal);
+      const read = await reader.read();
       const rows = pictures.map((picture, p) => this.#rowsOf(picture).map((row) => read[p * numBeams + row]));
       const offered = pictures.map((picture, p) =>
         rows[p].map((row, i): Candidate[] => {

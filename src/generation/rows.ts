@@ -40,10 +40,10 @@ function compact(session: Session, slots: readonly (Row | undefined)[], length: 
   return moved;
 }
 
-function chooserOf(session: Session, generation: Generation, streams: boolean, signal?: AbortSignal): Chooser {
+function chooserOf(session: Session, generation: Generation, streams: boolean): Chooser {
   const { kind } = session.shape.selection;
-  if (kind === "logits") return new HostChooser(session, generation, signal);
-  return new DeviceChooser(session, generation, streams ? 1 : session.runner.backend.stepsPerRead, signal);
+  if (kind === "logits") return new HostChooser(session, generation);
+  return new DeviceChooser(session, generation, streams ? 1 : session.runner.backend.stepsPerRead);
 }
 
 /**
@@ -62,7 +62,7 @@ export async function decodeRows(
   const rows = prompts
     .flatMap((prompt) => Array<readonly number[]>(numReturnSequences).fill(prompt))
     .map((prompt, index): Row => ({ index, tokens: [...prompt], ended: false }));
-  const chooser = chooserOf(session, generation, streamer !== undefined, signal);
+  const chooser = chooserOf(session, generation, streamer !== undefined);
   session.writeTokens(rows.map(({ tokens }) => tokens));
   let slots: (Row | undefined)[] = rows;
   for (let length = prompts[0].length; length < maxLength && rows.some(({ ended }) => !ended);) {

@@ -1,6 +1,6 @@
 // A model on a backend: its weights, its compiled programs, and the buffers of the generation under way.
 // Programs are compiled once; of those for a size of pictures, or for a way of choosing tokens, the last four are kept.
-import type { Backend, Graph, ParameterSource, Program, Weights, WeightStorage } from "../graph/mod.ts";
+import type { Backend, Graph, ParameterSource, Program, Stream, Weights, WeightStorage } from "../graph/mod.ts";
 import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode } from "../models/mod.ts";
 import { noRules } from "./program_rules.ts";
 import { buildSelect, type Selection } from "./select.ts";
@@ -92,12 +92,18 @@ export class ModelRunner implements AsyncDisposable {
     return await this.#compileOneOf("select ", key, () => buildSelect(selection, { vocabulary, caches })!, signal);
   }
 
-  /** The buffers for a generation; those of the last one are used again where they fit. */
-  async session(shape: SessionShape): Promise<Session> {
-    if (this.#session?.fits(shape)) return this.#session;
-    this.#session?.[Symbol.dispose]();
-    this.#session = undefined;
-    return this.#session = await Session.create(this, shape);
+  /**
+   * The buffers for a generation; those of the last one are used again where they fit.
+   *
+   * @param stream Where the generation's work is queued.
+   */
+  async session(shape: SessionShape, stream: Stream): Promise<Session> {
+    if (this.#session?.fits(shape)) {
+      this.#session.stream = stream;
+      return this.#session;
+    }
+    this.releaseSession();
+    return this.#session = await Session.create(this, shape, stream);
   }
 
   /** Release the buffers of the last generation. */

@@ -1,6 +1,14 @@
 // The buffers of one generation: pictures, the encoder's keys and values, the caches and the tokens, all on the device.
 // A generation begins with all rows; when some have ended the others can be moved together, and it goes on with fewer.
-import { type DeviceTensor, type ReadOptions, resolveShape, type Run, type Shape, type Sizes } from "../graph/mod.ts";
+import {
+  type DeviceTensor,
+  type ReadOptions,
+  resolveShape,
+  type Run,
+  type Shape,
+  type Sizes,
+  type Stream,
+} from "../graph/mod.ts";
 import type { DataType, Tensor, TypedArray } from "../tensor/mod.ts";
 import type { Compiled, ModelRunner } from "./runner.ts";
 import { stepsHeld } from "./advance_beams.ts";
@@ -73,7 +81,13 @@ export class Session implements Disposable {
   readonly #whole: Stage;
   #stage: Stage;
 
-  private constructor(readonly runner: ModelRunner, readonly shape: SessionShape, readonly programs: Programs) {
+  private constructor(
+    readonly runner: ModelRunner,
+    readonly shape: SessionShape,
+    readonly programs: Programs,
+    /** Where the work of the generation under way is queued. */
+    public stream: Stream,
+  ) {
     const { batch, beams, positions } = shape;
     const capacity = Math.ceil(positions / capacityStep) * capacityStep;
     const sources = programs.encode.graph.outputs.get("encoderStates")!.shape[1] as number;
@@ -81,13 +95,14 @@ export class Session implements Disposable {
   }
 
   /** Find or compile the programs; buffers are allocated when they are first needed. */
-  static async create(runner: ModelRunner, shape: SessionShape): Promise<Session> {
-    return new Session(runner, shape, {
+  static async create(runner: ModelRunner, shape: SessionShape, stream: Stream): Promise<Session> {
+    const programs = {
       encode: await runner.encodeProgram(shape.size, { interpolate: shape.interpolate }),
       cross: await runner.crossProgram(),
       decode: await runner.decodeProgram(),
       select: await runner.selectProgram(shape.selection),
-    });
+    };
+    return new Session(runner, shape, programs, stream);
   }
 
   /** The sizes now: `batch` pictures of `beams` rows, `capacity` positions. */
@@ -113,28 +128,26 @@ export class Session implements Disposable {
     this.#enter(this.#whole);
     const encode = this.#run("encode");
     this.write("pixelValues", pixelValues.data);
-    encode.enqueue();
-    this.#run("cross").enqueue();
+    this.stream.enqueue(encode);
+    this.stream.enqueue(this.#run("cross"));
   }
 
   /** Queue a write of an input; none where no program has it. */
   write(name: string, data: TypedArray): void {
-    this.runner.backend.write(this.#buffer(name), data);
+    this.stream.write(this.#buffer(name), data);
   }
 
   /** Queue a write of rows of tokens from a position on. */
   writeTokens(rows: readonly (readonly number[])[], position = 0): void {
     const { capacity } = this.sizes;
     const tokens = this.#buffer("tokens");
-    rows.forEach((row, i) =>
-      this.runner.backend.write(tokens, BigInt64Array.from(row, BigInt), i * capacity + position)
-    );
+    rows.forEach((row, i) => this.stream.write(tokens, BigInt64Array.from(row, BigInt), i * capacity + position));
   }
 
   /** Queue copies of the first `positions` positions of rows' tokens and caches to other rows. */
   moveRows(rows: readonly Move[], positions: number): void {
-    for (const state of Object.values(this.#stage.states)) {
-      this.runner.backend.copyRows(state, state, rows, positions);
+    for (const [name, state] of Object.entries(this.#stage.states)) {
+      this.stream.copyRows(state, state, { rows, axis: this.#axisOf(name, "capacity"), length: positions });
     }
   }
 
@@ -154,39 +167,41 @@ export class Session implements Disposable {
     const before = this.#stage;
     const smaller = new Stage({ ...before.sizes, ...to });
     for (const [name, { dataType, capacity: [, ...rest] }] of Object.entries(before.states)) {
+      const axis = this.#axisOf(name, "capacity");
       // What has no positions is of no use to other rows.
-      if (!this.#typeOf(name).shape.includes("capacity")) continue;
+      if (axis < 0) continue;
       smaller.states[name] = backend.allocate(dataType, [smaller.rows, ...rest]);
-      backend.copyRows(before.states[name], smaller.states[name], moves.rows, positions);
+      this.stream.copyRows(before.states[name], smaller.states[name], { rows: moves.rows, axis, length: positions });
     }
     for (const [name, buffer] of Object.entries(this.#buffers)) {
-      if (name.startsWith("cross.")) backend.copyRows(buffer, buffer, moves.pictures, this.sizes.sources);
+      if (!name.startsWith("cross.")) continue;
+      const axis = this.#axisOf(name, "sources");
+      this.stream.copyRows(buffer, buffer, { rows: moves.pictures, axis, length: this.sizes.sources });
     }
     this.#enter(smaller);
   }
 
   /** Queue the decoder on the T tokens from position `past` on, and the choice of the next token, the `at`th of a read. */
   decode(past: number, T: number, at = 0): void {
-    this.#run("decode", T).enqueue({ past });
-    const { select } = this.programs;
-    if (select) this.#run("select").enqueue({ length: past + T, at });
+    this.stream.enqueue(this.#run("decode", T), { past });
+    if (this.programs.select) this.stream.enqueue(this.#run("select"), { length: past + T, at });
   }
 
   /** Wait, and read all tokens: [rows, capacity], int64. */
-  readTokens(signal?: AbortSignal): Promise<Tensor> {
-    return this.runner.backend.read(this.#buffer("tokens"), { signal });
+  readTokens(): Promise<Tensor> {
+    return this.stream.read(this.#buffer("tokens"));
   }
 
   /** Wait, and read what a program computed for the rows there are, such as `logits`. */
   read(name: string, options: Omit<ReadOptions, "shape"> = {}): Promise<Tensor> {
     const shape = resolveShape(this.#typeOf(name).shape, this.sizes);
-    return this.runner.backend.read(this.#buffer(name), { ...options, shape });
+    return this.stream.read(this.#buffer(name), { ...options, shape });
   }
 
   /** Wait, and read the encoder's states of all pictures, [batch, S, C]; of `shape`, if they need not be whole. */
   readStates(options: ReadOptions = {}): Promise<Tensor> {
     const shape = options.shape ?? resolveShape(this.#typeOf("encoderStates").shape, this.#whole.sizes);
-    return this.runner.backend.read(this.#buffer("encoderStates"), { ...options, shape });
+    return this.stream.read(this.#buffer("encoderStates"), { ...options, shape });
   }
 
   #enter(stage: Stage): void {
@@ -201,6 +216,11 @@ export class Session implements Disposable {
       if (value) return { dataType: value.dataType, shape: value.shape, isState: states!.has(name) };
     }
     throw new Error(`no program of the session has "${name}"`);
+  }
+
+  /** Which axis of a tensor has a size; -1 where none has. */
+  #axisOf(name: string, size: string): number {
+    return this.#typeOf(name).shape.indexOf(size);
   }
 
   /** The buffer of a name; programs that have the same name share it. */

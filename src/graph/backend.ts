@@ -87,16 +87,58 @@ export interface DeviceTensor extends Disposable {
   readonly capacity: readonly number[];
 }
 
-/** Options of {@linkcode Backend.read}. */
+/** Options of {@linkcode Stream.read}. */
 export interface ReadOptions {
   /** The shape to read: its elements, packed, are the buffer's first ones. @default the capacity */
   readonly shape?: readonly number[];
   /** Memory of the elements' type, long enough, that the tensor is given to live in. @default a new array */
   readonly into?: TypedArray;
+}
+
+/** Which rows of a tensor are copied, and how much of each. */
+export interface RowCopies {
+  /** From which row to which, along axis 0; all are read before any is written. */
+  readonly rows: readonly (readonly [from: number, to: number])[];
+  /** The axis of the positions. */
+  readonly axis: number;
+  /** How many positions of each row are copied, from the first on. */
+  readonly length: number;
+}
+
+/**
+ * The work of one caller on a device, in its order. Only `read` waits. A failure drops what the stream has queued after
+ * it, surfaces at the stream's next read, and touches no other stream. Streams share the device fairly, a run being the
+ * unit; disposing of one lets what it has queued come to its end.
+ */
+export interface Stream extends Disposable {
+  /** Queue a copy of `data` to elements `offset` and on of `target`. */
+  write(target: DeviceTensor, data: TypedArray, offset?: number): void;
+  /** Queue copies of rows from one tensor to another whose other axes are alike, or to itself. */
+  copyRows(source: DeviceTensor, target: DeviceTensor, copies: RowCopies): void;
+  /**
+   * Queue one execution; never waits, never allocates.
+   *
+   * @param sizes Sizes that differ from the run's maxima in this execution; they may not stand in the shape of an input,
+   * a state or an output.
+   * @throws {ShapeError} If a size is over its maximum or stands in such a shape.
+   */
+  enqueue(run: Run, sizes?: Sizes): void;
+  /**
+   * Copy a tensor to the host, as it is after the work that was queued before. Several reads may be under way.
+   *
+   * @throws {LimnerError} If that work failed.
+   * @throws The reason of the stream's signal, if that was aborted.
+   */
+  read(source: DeviceTensor, options?: ReadOptions): Promise<Tensor>;
+}
+
+/** Options of {@linkcode Backend.stream}. */
+export interface StreamOptions {
+  /** Ends the stream: what is queued and not begun is dropped, what is under way is stopped where that can be done. */
   readonly signal?: AbortSignal;
 }
 
-/** One device. Work is queued in order; only `read` waits, and an error surfaces at the next `read`. */
+/** One device. */
 export interface Backend extends AsyncDisposable {
   readonly name: BackendName;
   /** The device for people: `llvmpipe (LLVM 15)`, `CPU, 2 threads`. */
@@ -120,21 +162,8 @@ export interface Backend extends AsyncDisposable {
   compile(graph: Graph, weights: Weights, options?: { signal?: AbortSignal }): Promise<Program>;
   /** Allocate a zeroed buffer. */
   allocate(dataType: DataType, capacity: readonly number[]): DeviceTensor;
-  /** Queue a copy of `data` to elements `offset` and on of `target`. */
-  write(target: DeviceTensor, data: TypedArray, offset?: number): void;
-  /** Queue copies of the first `positions` positions (axis 2 of [rows, heads, positions, width], axis 1 of [rows, positions]) of rows. */
-  copyRows(
-    source: DeviceTensor,
-    target: DeviceTensor,
-    rows: readonly (readonly [from: number, to: number])[],
-    positions: number,
-  ): void;
-  /**
-   * Wait for all queued work and copy a tensor to the host.
-   *
-   * @throws {LimnerError} If queued work failed, or `signal` aborted it.
-   */
-  read(source: DeviceTensor, options?: ReadOptions): Promise<Tensor>;
+  /** A stream of work for one caller. */
+  stream(options?: StreamOptions): Stream;
 }
 
 /** A compiled graph. */
@@ -145,22 +174,16 @@ export interface Program extends Disposable {
    * A state's buffer has exactly the state's shape; an input's or output's holds at least its elements, packed.
    *
    * @param tensors A buffer for every input, state and output, by name.
-   * @param maxima The largest value of every named size; the value at a run unless `enqueue` gives another.
+   * @param maxima The largest value of every named size; the value at a run unless `Stream.enqueue` gives another.
    * @throws {ShapeError} If a buffer or a size is missing, or does not fit.
    */
   bind(tensors: Readonly<Record<string, DeviceTensor>>, maxima?: Sizes): Run;
 }
 
-/** A program with its buffers. */
+/** A program with its buffers, which a stream executes. */
 export interface Run extends Disposable {
-  /**
-   * Queue one execution; never waits, never allocates.
-   *
-   * @param sizes Sizes that differ from the maxima in this execution; they may not stand in the shape of an input, a
-   * state or an output.
-   * @throws {ShapeError} If a size is over its maximum or stands in such a shape.
-   */
-  enqueue(sizes?: Sizes): void;
+  /** The largest value of every named size. */
+  readonly maxima: Sizes;
 }
 
 /** Options of {@linkcode BackendModule.load}; a backend ignores those of others. */

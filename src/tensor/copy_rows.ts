@@ -5,24 +5,26 @@ import type { TypedArray } from "./data_type.ts";
 /**
  * Copy the first positions of rows, all as they were before the first copy.
  *
- * @param shape The arrays' shape: [rows, positions, …], or [rows, heads, positions, …] with four axes or more.
- * @param rows From which row to which.
- * @param positions How many of each row's positions.
+ * @param shape The arrays' shape; the number of rows, on axis 0, may differ between them.
+ * @param copies.rows From which row to which.
+ * @param copies.axis The axis of the positions.
+ * @param copies.length How many of each row's positions.
  */
 export function copyRows(
   shape: readonly number[],
   source: TypedArray,
   target: TypedArray,
-  rows: readonly (readonly [from: number, to: number])[],
-  positions: number,
+  { rows, axis, length }: {
+    readonly rows: readonly (readonly [from: number, to: number])[];
+    readonly axis: number;
+    readonly length: number;
+  },
 ): void {
-  const [, ...rest] = shape;
-  const axis = rest.length >= 3 ? 1 : 0;
-  const width = sizeOf(rest.slice(axis + 1));
-  const heads = sizeOf(rest.slice(0, axis));
-  const stride = rest[axis] * width;
+  const width = sizeOf(shape.slice(axis + 1));
+  const heads = sizeOf(shape.slice(1, axis));
+  const stride = shape[axis] * width;
   const place = (row: number, head: number) => (row * heads + head) * stride;
-  const size = positions * width;
+  const size = length * width;
   const moved = source === target ? rows.filter(([from, to]) => from !== to) : rows;
   const targets = new Set(moved.map(([, to]) => to));
   // Rows that would be overwritten before they are copied are set aside.

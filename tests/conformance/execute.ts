@@ -29,15 +29,16 @@ export async function execute(
   using program = await backend.compile(graph, weights);
   const buffers: Record<string, DeviceTensor> = {};
   using stack = new DisposableStack();
+  const stream = stack.use(backend.stream());
   for (const [name, value] of [...graph.inputs, ...graph.states, ...graph.outputs]) {
     buffers[name] = stack.use(backend.allocate(value.dataType, resolveShape(value.shape, sizes)));
-    if (tensors[name]) backend.write(buffers[name], tensors[name].data);
+    if (tensors[name]) stream.write(buffers[name], tensors[name].data);
   }
   using run = program.bind(buffers, sizes);
-  run.enqueue();
+  stream.enqueue(run);
   const results: Record<string, Tensor> = {};
   for (const name of [...graph.outputs.keys(), ...graph.states.keys()]) {
-    results[name] = await backend.read(buffers[name]);
+    results[name] = await stream.read(buffers[name]);
   }
   return results;
 }

@@ -62,16 +62,17 @@ type Load = () => Promise<Backend>;
 function stepsWithoutWaiting(name: string, load: Load): void {
   Deno.test(`${name} runs 8 steps with one wait, tokens staying in a state on the device`, async () => {
     await using backend = await load();
+    using stream = backend.stream();
     const parameters = { table: numbers(1, 31, 16), weight: numbers(2, 31, 16) };
     using weights = await backend.open(memorySource(parameters));
     using program = await backend.compile(toyDecoder(31, 16), weights);
     using tokens = backend.allocate("int64", [2, 9]);
-    backend.write(tokens, int64(5), 0);
-    backend.write(tokens, int64(17), 9);
+    stream.write(tokens, int64(5), 0);
+    stream.write(tokens, int64(17), 9);
     using run = program.bind({ tokens }, { rows: 2, capacity: 9, past: 7 });
     const before = { ...backend.counters };
-    for (let past = 0; past < 8; past++) run.enqueue({ past });
-    const { data } = await backend.read(tokens);
+    for (let past = 0; past < 8; past++) stream.enqueue(run, { past });
+    const { data } = await stream.read(tokens);
     const { counters } = backend;
     assertEquals(counters.runs - before.runs, 8);
     assertEquals(counters.waits - before.waits, 1);
@@ -84,6 +85,7 @@ function stepsWithoutWaiting(name: string, load: Load): void {
 function statesInPlace(name: string, load: Load): void {
   Deno.test(`${name} writes a state in place and keeps it between runs and programs`, async () => {
     await using backend = await load();
+    using stream = backend.stream();
     const append = new GraphBuilder("append");
     const x = append.input("x", "float32", [2, 3, 1, 4]);
     const cache = append.state("cache", "float32", [2, 3, "capacity", 4]);
@@ -103,22 +105,23 @@ function statesInPlace(name: string, load: Load): void {
     const expected = new Float32Array(120);
     for (const past of [0, 3, 4]) {
       const { data } = numbers(past, 2, 3, 1, 4);
-      backend.write(input, data);
-      appends.enqueue({ past });
+      stream.write(input, data);
+      stream.enqueue(appends, { past });
       for (let i = 0; i < 24; i++) expected[(Math.floor(i / 4) * 5 + past) * 4 + i % 4] = data[i] as number;
     }
-    scales.enqueue();
+    stream.enqueue(scales);
     // What was read before the assignment is the old value, although the new one has the same buffer.
-    assertClose(await backend.read(before), new Tensor("float32", [2, 3, 5, 4], expected), 0, "the old state");
-    scales.enqueue();
+    assertClose(await stream.read(before), new Tensor("float32", [2, 3, 5, 4], expected), 0, "the old state");
+    stream.enqueue(scales);
     const four = new Tensor("float32", [2, 3, 5, 4], expected.map((value) => 4 * value));
-    assertClose(await backend.read(buffer), four, 0, "the state");
+    assertClose(await stream.read(buffer), four, 0, "the state");
   });
 }
 
 function sharedWeights(name: string, load: Load): void {
   Deno.test(`${name} holds weights once for two programs`, async () => {
     await using backend = await load();
+    using stream = backend.stream();
     const weight = numbers(3, 512, 512);
     using weights = await backend.open(memorySource({ weight }));
     const build = (label: string, shift: number) => {
@@ -131,15 +134,15 @@ function sharedWeights(name: string, load: Load): void {
     using x = backend.allocate("float32", [3, 512]);
     using y = backend.allocate("float32", [3, 512]);
     using z = backend.allocate("float32", [3, 512]);
-    backend.write(x, numbers(4, 3, 512).data);
+    stream.write(x, numbers(4, 3, 512).data);
     using one = first.bind({ x, y }, { T: 3 });
-    one.enqueue();
-    await backend.read(y);
+    stream.enqueue(one);
+    await stream.read(y);
     const held = backend.counters.weightBytes;
     using second = await backend.compile(build("second", 1), weights);
     using two = second.bind({ x, y: z }, { T: 3 });
-    two.enqueue();
-    const [a, b] = [await backend.read(y), await backend.read(z)];
+    stream.enqueue(two);
+    const [a, b] = [await stream.read(y), await stream.read(z)];
     assertEquals(held >= weight.data.byteLength, true);
     assertEquals(backend.counters.weightBytes, held);
     const plusOne = new Tensor("float32", a.shape, (a.data as Float32Array).map((value) => value + 1));
@@ -166,18 +169,19 @@ function trainsParameters(name: string, load: Load, tolerance: number): void {
     const start = { w1: numbers(5, 8, 5), b1: numbers(6, 8), w2: numbers(7, 3, 8) };
     const inputs = { x: numbers(8, 4, 5), target: numbers(9, 4, 3) };
     await using backend = await load();
+    using stream = backend.stream();
     using weights = await backend.open(memorySource(start), { trainable: true });
     using program = await backend.compile(step, weights);
     using xs = backend.allocate("float32", [4, 5]);
     using targets = backend.allocate("float32", [4, 3]);
     using loss = backend.allocate("float32", []);
-    backend.write(xs, inputs.x.data);
-    backend.write(targets, inputs.target.data);
+    stream.write(xs, inputs.x.data);
+    stream.write(targets, inputs.target.data);
     using run = program.bind({ x: xs, target: targets, loss });
     const losses: number[] = [];
     for (let i = 0; i < 2; i++) {
-      run.enqueue();
-      losses.push((await backend.read(loss)).data[0] as number);
+      stream.enqueue(run);
+      losses.push((await stream.read(loss)).data[0] as number);
     }
     const expected = descend(start, inputs, rate, 2);
     losses.forEach((value, i) => {
@@ -260,6 +264,7 @@ function oneCompileEveryLength(name: string, load: Load, tolerance: number): voi
 function copiesRows(name: string, load: Load): void {
   Deno.test(`${name} copies the used positions of rows of a cache, all as they were before`, async () => {
     await using backend = await load();
+    using stream = backend.stream();
     const source = numbers(13, 4, 2, 6, 3);
     const kept = numbers(14, 4, 2, 6, 3);
     using cache = backend.allocate("float32", [4, 2, 6, 3]);
@@ -272,10 +277,10 @@ function copiesRows(name: string, load: Load): void {
     ] as const;
     for (const { rows, target } of moves) {
       const before = target === cache ? source : kept;
-      backend.write(cache, source.data);
-      backend.write(smaller, kept.data.subarray(0, 108));
-      backend.copyRows(cache, target, rows, 4);
-      const { data } = await backend.read(target);
+      stream.write(cache, source.data);
+      stream.write(smaller, kept.data.subarray(0, 108));
+      stream.copyRows(cache, target, { rows, axis: 2, length: 4 });
+      const { data } = await stream.read(target);
       for (let i = 0; i < data.length; i++) {
         const [row, rest] = [Math.floor(i / 36), i % 36];
         const move = Math.floor(rest / 3) % 6 < 4 ? rows.find(([, to]) => to === row) : undefined;
@@ -288,17 +293,18 @@ function copiesRows(name: string, load: Load): void {
 function readsIntoMemory(name: string, load: Load): void {
   Deno.test(`${name} reads into memory that is given, and keeps to the shape`, async () => {
     await using backend = await load();
+    using stream = backend.stream();
     const cases = [
       [Float32Array.of(1, 2, 3, 4), new Float32Array(5).fill(9), [1, 2, 3, 9, 9]],
       [BigInt64Array.of(1n, -2n, 3n, 4n), new BigInt64Array(5).fill(9n), [1n, -2n, 3n, 9n, 9n]],
     ] as const;
     for (const [written, into, expected] of cases) {
       using buffer = backend.allocate(written instanceof Float32Array ? "float32" : "int64", [2, 2]);
-      backend.write(buffer, written);
-      const { data, shape } = await backend.read(buffer, { shape: [3], into });
+      stream.write(buffer, written);
+      const { data, shape } = await stream.read(buffer, { shape: [3], into });
       assertEquals([[...into], data.buffer === into.buffer, shape], [[...expected], true, [3]]);
-      backend.write(buffer, written.map(() => written[3] as never));
-      const apart = await backend.read(buffer, { shape: [3] });
+      stream.write(buffer, written.map(() => written[3] as never));
+      const apart = await stream.read(buffer, { shape: [3] });
       assertEquals([[...into], apart.data.buffer === into.buffer], [[...expected], false]);
     }
   });
@@ -307,6 +313,7 @@ function readsIntoMemory(name: string, load: Load): void {
 function refusesMisuse(name: string, load: Load): void {
   Deno.test(`${name} refuses what does not fit, by name, and stays usable`, async () => {
     await using backend = await load();
+    using stream = backend.stream();
     const builder = new GraphBuilder("program");
     const x = builder.input("x", "float32", ["T", 4]);
     builder.output("y", linear(x, builder.parameter("layer.weight", [3, 4])));
@@ -325,27 +332,31 @@ function refusesMisuse(name: string, load: Load): void {
     assertThrows(() => program.bind({ x: buffer, y: buffer }, {}), ShapeError, '"T"');
     using y = backend.allocate("float32", [5, 3]);
     using run = program.bind({ x: buffer, y }, { T: 5 });
-    assertThrows(() => run.enqueue({ T: 6 }), ShapeError, "T = 6");
-    assertThrows(() => run.enqueue({ T: 4 }), ShapeError, "T = 4");
-    run.enqueue();
-    assertEquals((await backend.read(y)).shape, [5, 3]);
-    await assertRejects(() => backend.read(y, { signal: AbortSignal.abort(new Error("stopped")) }), Error, "stopped");
-    assertEquals((await backend.read(y, { shape: [2, 3] })).shape, [2, 3]);
+    assertThrows(() => stream.enqueue(run, { T: 6 }), ShapeError, "T = 6");
+    assertThrows(() => stream.enqueue(run, { T: 4 }), ShapeError, "T = 4");
+    stream.enqueue(run);
+    assertEquals((await stream.read(y)).shape, [5, 3]);
+    assertEquals((await stream.read(y, { shape: [2, 3] })).shape, [2, 3]);
   });
 }
 
 function refusesToReachOutside(name: string, load: Load): void {
   Deno.test(`${name} refuses sizes that reach outside of a tensor, and stays usable`, async () => {
     await using backend = await load();
+    using stream = backend.stream();
     using weights = await backend.open(memorySource({ table: numbers(1, 31, 16), weight: numbers(2, 31, 16) }));
     using program = await backend.compile(toyDecoder(31, 16), weights);
     using tokens = backend.allocate("int64", [1, 9]);
     using run = program.bind({ tokens }, { rows: 1, capacity: 9, past: 9 });
     for (const past of [8, 9]) {
-      assertThrows(() => run.enqueue({ past }), ShapeError, `Cannot run toy decoder with capacity = 9, past = ${past}`);
+      assertThrows(
+        () => stream.enqueue(run, { past }),
+        ShapeError,
+        `Cannot run toy decoder with capacity = 9, past = ${past}`,
+      );
     }
-    run.enqueue({ past: 7 });
-    assertEquals((await backend.read(tokens)).shape, [1, 9]);
+    stream.enqueue(run, { past: 7 });
+    assertEquals((await stream.read(tokens)).shape, [1, 9]);
   });
 }
 
@@ -357,10 +368,11 @@ function releasesEverything(name: string, load: Load): void {
     const program = await backend.compile(toyDecoder(31, 16), weights);
     const tokens = backend.allocate("int64", [2, 9]);
     const run = program.bind({ tokens }, { rows: 2, capacity: 9, past: 7 });
+    const stream = backend.stream();
     assertEquals(backend.counters.liveHandles > 0, true);
-    run.enqueue({ past: 0 });
-    await backend.read(tokens);
-    for (let i = 0; i < 2; i++) for (const object of [run, program, tokens, weights]) object[Symbol.dispose]();
+    stream.enqueue(run, { past: 0 });
+    await stream.read(tokens);
+    for (let i = 0; i < 2; i++) for (const object of [run, program, tokens, weights, stream]) object[Symbol.dispose]();
     assertEquals(backend.counters.liveHandles, 0);
     assertEquals(backend.counters.weightBytes, 0);
     await backend[Symbol.asyncDispose]();
