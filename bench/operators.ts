@@ -1,8 +1,9 @@
 // Operators at the shapes that cost the time: a matrix product of an encoder, a matrix times a vector of a decode step, and
 // attention in both. Each is timed through the seam, on any backend.
-import { type Backend, type Graph, GraphBuilder, type ParameterSource } from "../src/graph/mod.ts";
+import { type Backend, type Graph, GraphBuilder } from "../src/graph/mod.ts";
 import { attention, linear } from "../src/operators/mod.ts";
 import { Tensor } from "../src/tensor/mod.ts";
+import { type StoredWeights, weightOf } from "../src/weights/mod.ts";
 
 /** One thing to time. */
 export interface OperatorBench {
@@ -99,9 +100,8 @@ export async function timeOperator(backend: Backend, bench: OperatorBench): Prom
   return bench.work * runs / elapsed / 1e6;
 }
 
-function randomParameters(graph: Graph): ParameterSource {
-  const tensors = new Map([...graph.parameters].map(([name, value]) => [name, random(value.shape.map(Number))]));
-  return { parameters: tensors, read: (name) => Promise.resolve(tensors.get(name)!) };
+function randomParameters(graph: Graph): StoredWeights {
+  return new Map([...graph.parameters].map(([name, value]) => [name, weightOf(random(value.shape.map(Number)))]));
 }
 
 function random(shape: readonly number[]): Tensor {

@@ -1,23 +1,21 @@
 // How much of a model's weights has been read, told to whoever loads it.
 import type { LoadOptions } from "./load_options.ts";
-import type { ParameterSource } from "./graph/mod.ts";
+import type { ModelParameters } from "./models/mod.ts";
 import { bytesPerElement } from "./tensor/mod.ts";
 
 /**
  * Watch what a backend reads of a model's parameters while it compiles.
  *
- * @param source The parameters.
  * @param onProgress Is told the bytes read and those there are.
- * @returns A source that tells of what is read, and what ends the watch: weights that a backend leaves in their file are
- * done then.
+ * @returns What ends the watch: weights that a backend leaves in their file are done then.
  */
 export function watchReading(
-  source: ParameterSource,
+  parameters: ModelParameters,
   onProgress: LoadOptions["onProgress"],
-): [source: ParameterSource, finish: () => void] {
-  if (!onProgress) return [source, () => {}];
+): () => void {
+  if (!onProgress) return () => {};
   const sizes = new Map(
-    [...source.parameters].map(([name, { dataType, shape }]) =>
+    [...parameters.parameters].map(([name, { dataType, shape }]) =>
       [name, bytesPerElement(dataType) * shape.reduce((product, length) => product * length, 1)] as const
     ),
   );
@@ -32,25 +30,20 @@ export function watchReading(
     sizes.set(name, sizes.get(name)! - rest);
     onProgress({ stage: "reading", done: done += rest, total });
   };
-  const watched: ParameterSource = {
-    get parameters() {
-      return source.parameters;
-    },
-    async read(name) {
-      const tensor = await source.read(name);
+  parameters.watch((name, stored) => ({
+    ...stored,
+    async load() {
+      const tensor = await stored.load();
       count(name, tensor.data.byteLength);
       return tensor;
     },
-    partsOf(name) {
-      const read = source.partsOf?.(name);
-      return read && (async (offset, into) => {
-        await read(offset, into);
-        count(name, into.length);
-      });
-    },
-  };
-  return [watched, () => {
+    readInto: stored.readInto && (async (offset, into) => {
+      await stored.readInto!(offset, into);
+      count(name, into.length);
+    }),
+  }));
+  return () => {
     sizes.clear();
     if (done < total) onProgress({ stage: "reading", done: total, total });
-  }];
+  };
 }

@@ -5,7 +5,7 @@ import { openCheckpoint } from "./checkpoint/mod.ts";
 import { type ForwardOutput, ForwardRunner } from "./forward.ts";
 import { checkPictures, type ForwardInputs } from "./forward_inputs.ts";
 import { openRepository, toPath } from "./hub/mod.ts";
-import type { Backend, BackendName, ParameterSource } from "./graph/mod.ts";
+import type { Backend, BackendName } from "./graph/mod.ts";
 import { loadBackend } from "./load_backend.ts";
 import { decode, type GenerateOptions, type GenerationConfig, ModelRunner, settle } from "./generation/mod.ts";
 import { checkLoadOptions, type LoadOptions } from "./load_options.ts";
@@ -154,8 +154,8 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
       const { config, settings, architecture, parameters, folders } = await read();
       backend = await loading;
       options.signal?.throwIfAborted();
-      const [source, finish] = watchReading(parameters, options.onProgress);
-      const runner = await createRunner(architecture, backend, source, options);
+      const finish = watchReading(parameters, options.onProgress);
+      const runner = await createRunner(architecture, backend, parameters, options);
       finish();
       return new VisionEncoderDecoderModel(config, settings, parameters, runner, options, folders);
     } catch (error) {
@@ -317,7 +317,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
 function createRunner(
   architecture: Architecture,
   backend: Backend,
-  parameters: ParameterSource,
+  { parameters }: ModelParameters,
   { dtype, lowMemory, signal }: LoadOptions,
 ): Promise<ModelRunner> {
   return ModelRunner.create(architecture, backend, parameters, { storage: dtype, lowMemory, signal });

@@ -7,7 +7,8 @@ import { writeSafetensors } from "../src/checkpoint/mod.ts";
 import { openSafetensors, safetensorsTypes } from "../src/checkpoint/safetensors.ts";
 import { gather } from "../src/checkpoint/strided.ts";
 import { parseShardIndex } from "../src/checkpoint/shard_index.ts";
-import type { StoredTensor, TensorTable } from "../src/checkpoint/tensor_table.ts";
+import type { TensorTable } from "../src/checkpoint/tensor_table.ts";
+import type { StoredWeight } from "../src/weights/mod.ts";
 import { FormatError } from "../src/errors.ts";
 import { type ByteSource, FileSource, MemorySource } from "../src/hub/mod.ts";
 import { bytesPerElement, sizeOf, Tensor, viewArray } from "../src/tensor/mod.ts";
@@ -132,7 +133,7 @@ class WatchedSource implements ByteSource {
   }
 }
 
-async function checkTensor(source: WatchedSource, name: string, stored: StoredTensor): Promise<void> {
+async function checkTensor(source: WatchedSource, name: string, stored: StoredWeight): Promise<void> {
   const tensor = await stored.load();
   assertEquals([tensor.dataType, tensor.shape], [stored.dataType, stored.shape], name);
   if (tensor.dataType === "bool") {

@@ -1,16 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { load } from "../backends/ffi/mod.ts";
 import { HubError, ShapeError } from "../src/errors.ts";
-import {
-  type Backend,
-  GraphBuilder,
-  type ParameterInfo,
-  type ParameterSource,
-  type Weights,
-} from "../src/graph/mod.ts";
+import { type Backend, GraphBuilder, type Weights } from "../src/graph/mod.ts";
 import { FileSource } from "../src/hub/mod.ts";
 import { linear } from "../src/operators/mod.ts";
 import { type DataType, Tensor } from "../src/tensor/mod.ts";
+import type { StoredWeight, StoredWeights } from "../src/weights/mod.ts";
 import { assertClose } from "./conformance/closeness.ts";
 import { memorySource } from "./conformance/execute.ts";
 
@@ -22,9 +17,7 @@ function numbers(seed: number, ...shape: number[]): Tensor {
 }
 
 /** Parameters as float32 in files, each behind some bytes of something else. */
-class Files implements ParameterSource, AsyncDisposable {
-  readonly parameters = new Map<string, ParameterInfo>();
-  readonly #tensors = new Map<string, Tensor>();
+class Files extends Map<string, StoredWeight> implements AsyncDisposable {
   readonly #folders: string[] = [];
 
   async folder(): Promise<string> {
@@ -40,12 +33,8 @@ class Files implements ParameterSource, AsyncDisposable {
     await Deno.remove(path).catch(() => {});
     await Deno.writeFile(path, bytes);
     const { check } = (await FileSource.open(path))!;
-    this.parameters.set(name, { dataType, shape, region: { path, offset, byteLength: data.byteLength, check } });
-    this.#tensors.set(name, tensor);
-  }
-
-  read(name: string): Promise<Tensor> {
-    return Promise.resolve(this.#tensors.get(name)!);
+    const region = { path, offset, byteLength: data.byteLength, check };
+    this.set(name, { dataType, shape, region, load: () => Promise.resolve(tensor) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -54,11 +43,11 @@ class Files implements ParameterSource, AsyncDisposable {
 }
 
 /** x [1, in] times each named matrix [out, in] in turn. */
-function chain(name: string, source: ParameterSource, names: readonly string[]) {
+function chain(name: string, source: StoredWeights, names: readonly string[]) {
   const builder = new GraphBuilder(name);
-  const width = source.parameters.get(names[0])!.shape[1];
+  const width = source.get(names[0])!.shape[1];
   let y = builder.input("x", "float32", [1, width]);
-  for (const key of names) y = linear(y, builder.parameter(key, source.parameters.get(key)!.shape));
+  for (const key of names) y = linear(y, builder.parameter(key, source.get(key)!.shape));
   builder.output("y", y);
   return builder.build();
 }
@@ -73,7 +62,7 @@ function multiply(x: Tensor, ...matrices: Tensor[]): Tensor {
 }
 
 /** Compile a chain, and run it when called. */
-async function runner(backend: Backend, weights: Weights, source: ParameterSource, names: string[], x: Tensor) {
+async function runner(backend: Backend, weights: Weights, source: StoredWeights, names: string[], x: Tensor) {
   const stack = new DisposableStack();
   const graph = chain(names.join(), source, names);
   const program = stack.use(await backend.compile(graph, weights));
@@ -193,9 +182,9 @@ Deno.test("ffi reads weights from the file that replaced theirs once it is told 
     using weights = await backend.open(files);
     using first = await runner(backend, weights, files, ["a"], x);
     using second = await runner(backend, weights, files, ["a"], x); // reads it mapped, as the first does now
-    const old = files.parameters.get("a")!;
+    const old = files.get("a")!;
     await files.put("b", b, path, 40);
-    files.parameters.set("a", old);
+    files.set("a", old);
     await assertRejects(() => runner(backend, weights, files, ["a"], x), HubError, "changed or replaced");
     using third = await runner(backend, weights, files, ["b"], x);
     using fourth = await runner(backend, weights, files, ["b"], x);

@@ -57,7 +57,7 @@ Deno.test("a parameter lies in its file, or is bound, and is multiplied with as 
   const bound = toOnnx(build(), () => "bound");
   assertEquals([...bound.boundParameters], ["embedding", "dense"]);
   assertEquals(mentions(bound.bytes, "FusedMatMul", "Transpose"), [true, false]);
-  const place = (): ParameterPlace => ({ file: "weights.safetensors", offset: 88, byteLength: 64 });
+  const place = (): ParameterPlace => ({ path: "/models/weights.safetensors", offset: 88, byteLength: 64 });
   const external = toOnnx(build(), place);
   assertEquals(external.boundParameters.size, 0);
   assertEquals(mentions(external.bytes, "weights.safetensors"), [true]);

@@ -4,35 +4,34 @@ import { findAdapter, openDevice } from "../backends/webgpu/adapter.ts";
 import { WebGpuBackend } from "../backends/webgpu/backend.ts";
 import { load } from "../backends/webgpu/mod.ts";
 import { uploadBudget } from "../backends/webgpu/upload.ts";
-import { type Backend, type DeviceTensor, type Graph, GraphBuilder, type ParameterSource } from "../src/graph/mod.ts";
+import { type Backend, type DeviceTensor, type Graph, GraphBuilder } from "../src/graph/mod.ts";
 import { add, cast, gather, linear } from "../src/operators/mod.ts";
 import { allocateArray, bytesPerElement, type DataType, sizeOf, Tensor, toBfloat16 } from "../src/tensor/mod.ts";
+import type { StoredWeight, StoredWeights } from "../src/weights/mod.ts";
 import { memorySource } from "./conformance/execute.ts";
 
 /** Parameters that are read in parts only; the longest part is remembered. */
-class PartSource implements ParameterSource {
-  readonly parameters: ReadonlyMap<string, Tensor>;
+class PartSource extends Map<string, StoredWeight> {
   longest = 0;
   /** Reads that go well before one fails. */
   failsAfter = Infinity;
 
   constructor(tensors: Readonly<Record<string, Tensor>>) {
-    this.parameters = new Map(Object.entries(tensors));
-  }
-
-  read(name: string): Promise<Tensor> {
-    throw new Error(`${name} was read whole`);
-  }
-
-  partsOf(name: string) {
-    const { data } = this.parameters.get(name)!;
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    return async (offset: number, into: Uint8Array) => {
-      await Promise.resolve();
-      if (this.failsAfter-- <= 0) throw new Error("the file is gone");
-      this.longest = Math.max(this.longest, into.length);
-      into.set(bytes.subarray(offset, offset + into.length));
-    };
+    super();
+    for (const [name, { dataType, shape, data }] of Object.entries(tensors)) {
+      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      this.set(name, {
+        dataType,
+        shape,
+        load: () => Promise.reject(new Error(`${name} was read whole`)),
+        readInto: async (offset, into) => {
+          await Promise.resolve();
+          if (this.failsAfter-- <= 0) throw new Error("the file is gone");
+          this.longest = Math.max(this.longest, into.length);
+          into.set(bytes.subarray(offset, offset + into.length));
+        },
+      });
+    }
   }
 }
 
@@ -48,7 +47,7 @@ function numbers(dataType: DataType, shape: readonly number[], seed = 0): Tensor
 const valuesOf = (tensor: Tensor) => (tensor.toList() as number[][]).flat();
 
 /** Run a graph of one output once. */
-async function run(backend: Backend, graph: Graph, source: ParameterSource, inputs: Record<string, Tensor> = {}) {
+async function run(backend: Backend, graph: Graph, source: StoredWeights, inputs: Record<string, Tensor> = {}) {
   using stack = new DisposableStack();
   const weights = stack.use(await backend.open(source));
   const program = stack.use(await backend.compile(graph, weights));

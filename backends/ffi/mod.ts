@@ -10,7 +10,6 @@ import {
   type Graph,
   type Node,
   type OpenOptions,
-  type ParameterSource,
   type Program,
   type Stream,
   type StreamOptions,
@@ -19,6 +18,7 @@ import {
 import type { DataType } from "../../src/tensor/mod.ts";
 import { prepare } from "../../src/passes/mod.ts";
 import { supportsNode, toOnnx } from "../onnx/mod.ts";
+import type { StoredWeights } from "../../src/weights/mod.ts";
 import { findLibrary, givenPath, whyNoPackage } from "./library.ts";
 import { type Compiled, FfiProgram } from "./program.ts";
 import { cString, OutPointer, Runtime } from "./runtime.ts";
@@ -40,7 +40,7 @@ class FfiBackend implements Backend {
     return supportsNode(node);
   }
 
-  open(source: ParameterSource, options: OpenOptions = {}): Promise<Weights> {
+  open(source: StoredWeights, options: OpenOptions = {}): Promise<Weights> {
     if (options.storage !== undefined && options.storage !== "float32") {
       throw new BackendError(`Cannot hold weights as ${options.storage}: the ffi backend holds float32`, "ffi");
     }

@@ -2,9 +2,9 @@
 // as float32, of which a session makes a packed copy or which several sessions read, through one mapping of the file; else
 // held once in memory.
 import { BackendError, ShapeError } from "../../src/errors.ts";
-import type { OpenOptions, ParameterSource, Weights } from "../../src/graph/mod.ts";
+import type { OpenOptions, Weights } from "../../src/graph/mod.ts";
 import { isFloat, Tensor, toFloat32 } from "../../src/tensor/mod.ts";
-import type { ExternalData } from "../onnx/mod.ts";
+import type { FileRegion, StoredWeights } from "../../src/weights/mod.ts";
 import type { Runtime } from "./runtime.ts";
 import { FileMapping } from "./mapping.ts";
 import { OrtTensor, OrtView } from "./value.ts";
@@ -22,10 +22,9 @@ export interface Reader {
 /** How often mapped pages are let go of: some MB are read in between. */
 const pageMilliseconds = 5;
 
-/** A folder and a file in it. */
-function splitPath(path: string): [folder: string, file: string] {
-  const at = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"));
-  return [path.slice(0, at) || "/", path.slice(at + 1)];
+/** The folder of a file. */
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"))) || "/";
 }
 
 /** Parameters on the ffi backend. */
@@ -44,9 +43,9 @@ export class FfiWeights implements Weights {
   #compiling: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
-  constructor(readonly runtime: Runtime, readonly source: ParameterSource, readonly options: OpenOptions) {
-    for (const { region } of source.parameters.values()) {
-      if (region) this.#folder ??= splitPath(region.path)[0];
+  constructor(readonly runtime: Runtime, readonly source: StoredWeights, readonly options: OpenOptions) {
+    for (const { region } of source.values()) {
+      if (region) this.#folder ??= folderOf(region.path);
     }
   }
 
@@ -56,19 +55,17 @@ export class FfiWeights implements Weights {
   }
 
   /** Where a parameter lies in a file that a session can read it from; undefined where it must be held. */
-  external(name: string): ExternalData | undefined {
-    const info = this.source.parameters.get(name);
+  external(name: string): FileRegion | undefined {
+    const info = this.source.get(name);
     if (!info?.region || info.dataType !== "float32" || this.options.trainable || this.#changed.has(name)) return;
-    const [folder, file] = splitPath(info.region.path);
     // A session knows one folder; a file that is elsewhere is read into memory.
-    if (folder !== this.#folder) return;
-    return { file, offset: info.region.offset, byteLength: info.region.byteLength };
+    return folderOf(info.region.path) === this.#folder ? info.region : undefined;
   }
 
   /** A parameter as it lies in its file; undefined where files cannot be mapped. */
   mapped(name: string): OrtView | undefined {
     const known = this.#mapped.get(name);
-    const { region, dataType, shape } = this.source.parameters.get(name)!;
+    const { region, dataType, shape } = this.source.get(name)!;
     if (known || !region) return known;
     const mappings = this.#mappings.get(region.path) ?? [];
     this.#mappings.set(region.path, mappings);
@@ -125,7 +122,7 @@ export class FfiWeights implements Weights {
   checkFiles(names: Iterable<string>): void {
     const checked = new Set<string>();
     for (const name of names) {
-      const region = this.source.parameters.get(name)?.region;
+      const region = this.source.get(name)?.region;
       if (!region || checked.has(region.path)) continue;
       checked.add(region.path);
       region.check?.();
@@ -144,20 +141,20 @@ export class FfiWeights implements Weights {
     this.checkOpen(`"${name}"`);
     const held = this.#held.get(name);
     if (held) return held;
-    const stored = await this.source.read(name);
+    const stored = await this.source.get(name)!.load();
     this.checkOpen(`"${name}"`);
     return this.#held.get(name) ?? this.#allocate(name, stored);
   }
 
   async read(name: string): Promise<Tensor> {
     const held = this.#held.get(name);
-    if (!held) return await this.source.read(name);
+    if (!held) return await this.source.get(name)!.load();
     const data = await this.runtime.work.settled(() => held.data.slice());
     return new Tensor(held.dataType, held.capacity, data);
   }
 
   async write(name: string, tensor: Tensor): Promise<void> {
-    const info = this.source.parameters.get(name);
+    const info = this.source.get(name);
     if (info?.shape.join() !== tensor.shape.join()) {
       throw new ShapeError(`Cannot write "${name}": it is [${info?.shape}], the new value [${tensor.shape}]`);
     }

@@ -7,10 +7,8 @@ import type { Tensor } from "../../src/tensor/mod.ts";
 import { readsItsCache } from "./attention.ts";
 import { compositeLowerings, isNative } from "./composites.ts";
 import { type Lowering, LoweringContext } from "./lowering.ts";
-import type { ExternalData } from "./model.ts";
+import type { FileRegion } from "../../src/weights/mod.ts";
 import { primitiveLowerings } from "./primitives.ts";
-
-export type { ExternalData } from "./model.ts";
 
 /** A graph as ONNX. */
 export interface OnnxModel {
@@ -37,7 +35,7 @@ export interface FusedCache {
 }
 
 /** Where a parameter's bytes are: in a file, or in a buffer that is bound at run time. */
-export type ParameterPlace = ExternalData | "bound";
+export type ParameterPlace = FileRegion | "bound";
 
 /** Whether a node is lowered as it is. */
 export function supportsNode(node: Node): boolean {

@@ -1,4 +1,5 @@
 // The messages of ONNX (onnx.proto), written from plain objects. Field numbers are those of the schema.
+import type { FileRegion } from "../../src/weights/mod.ts";
 import type { DataType } from "../../src/tensor/mod.ts";
 import type { Shape } from "../../src/graph/mod.ts";
 import { Message } from "./proto.ts";
@@ -36,14 +37,6 @@ function attributeMessage(name: string, value: Attribute): Message {
   return message.integer(20, 7);
 }
 
-/** Bytes of a tensor that lie in another file. */
-export interface ExternalData {
-  /** The file's name in the folder that the session is told. */
-  readonly file: string;
-  readonly offset: number;
-  readonly byteLength: number;
-}
-
 /** A graph under construction, in ONNX's terms: names for values. */
 export class ModelBuilder {
   readonly #graph = new Message();
@@ -73,14 +66,16 @@ export class ModelBuilder {
     return outputs[0];
   }
 
-  /** Add a tensor by its bytes, or by where they lie. */
-  initializer(name: string, dataType: DataType, shape: readonly number[], data: Uint8Array | ExternalData): string {
+  /** Add a tensor by its bytes, or by where they lie: in a file of the folder that the session is told. */
+  initializer(name: string, dataType: DataType, shape: readonly number[], data: Uint8Array | FileRegion): string {
     const message = new Message();
     for (const length of shape) message.integer(1, length);
     message.integer(2, onnxTypes[dataType]).bytes(8, name);
     if (data instanceof Uint8Array) message.bytes(9, data);
     else {
-      const entries = { location: data.file, offset: `${data.offset}`, length: `${data.byteLength}` };
+      // The session is told the folder.
+      const location = data.path.slice(1 + Math.max(data.path.lastIndexOf("/"), data.path.lastIndexOf("\\")));
+      const entries = { location, offset: `${data.offset}`, length: `${data.byteLength}` };
       for (const [key, value] of Object.entries(entries)) {
         message.bytes(13, new Message().bytes(1, key).bytes(2, value));
       }

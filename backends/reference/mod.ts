@@ -10,7 +10,6 @@ import {
   type Graph,
   type Node,
   type OpenOptions,
-  type ParameterSource,
   type Program,
   type Stream,
   type StreamOptions,
@@ -19,26 +18,29 @@ import {
 import { prepare } from "../../src/passes/mod.ts";
 import { allocateArray, isFloat, sizeOf, Tensor, toFloat32 } from "../../src/tensor/mod.ts";
 import { type HostBuffer, kernels, ReferenceProgram } from "./program.ts";
+import type { StoredWeights } from "../../src/weights/mod.ts";
 import { ReferenceStream } from "./stream.ts";
 
 class ReferenceWeights implements Weights {
   readonly tensors = new Map<string, Tensor>();
 
-  constructor(readonly source: ParameterSource, readonly counters: { weightBytes: number }) {}
+  constructor(readonly source: StoredWeights, readonly counters: { weightBytes: number }) {}
 
   /** Hold a parameter, as float32 if it is a floating-point number. */
   async load(name: string): Promise<void> {
     if (this.tensors.has(name)) return;
-    this.#set(name, await this.source.read(name));
+    this.#set(name, await this.source.get(name)!.load());
   }
 
   read(name: string): Promise<Tensor> {
     const held = this.tensors.get(name);
-    return held ? Promise.resolve(new Tensor(held.dataType, held.shape, held.data.slice())) : this.source.read(name);
+    return held
+      ? Promise.resolve(new Tensor(held.dataType, held.shape, held.data.slice()))
+      : this.source.get(name)!.load();
   }
 
   async write(name: string, tensor: Tensor): Promise<void> {
-    const info = this.source.parameters.get(name);
+    const info = this.source.get(name);
     if (info?.shape.join() !== tensor.shape.join()) {
       throw new ShapeError(`Cannot write "${name}": it is [${info?.shape}], the new value [${tensor.shape}]`);
     }
@@ -72,7 +74,7 @@ class ReferenceBackend implements Backend {
     return Object.hasOwn(kernels, node.operator.name);
   }
 
-  open(source: ParameterSource, { storage = "float32" }: OpenOptions = {}): Promise<Weights> {
+  open(source: StoredWeights, { storage = "float32" }: OpenOptions = {}): Promise<Weights> {
     if (storage !== "float32") {
       throw new BackendError(`Cannot hold weights as ${storage}: the reference backend holds float32`, "reference");
     }

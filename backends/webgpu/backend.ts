@@ -8,7 +8,6 @@ import {
   type Graph,
   type Node,
   type OpenOptions,
-  type ParameterSource,
   type Program,
   type Stream,
   type StreamOptions,
@@ -16,6 +15,7 @@ import {
 } from "../../src/graph/mod.ts";
 import { prepare } from "../../src/passes/mod.ts";
 import type { DataType } from "../../src/tensor/mod.ts";
+import type { StoredWeights } from "../../src/weights/mod.ts";
 import type { Device } from "./device.ts";
 import { GpuTensor } from "./device_tensor.ts";
 import { type Layout, layoutKey } from "./layout.ts";
@@ -48,7 +48,7 @@ export class WebGpuBackend implements Backend {
     return isSupported(node);
   }
 
-  async open(source: ParameterSource, options: OpenOptions = {}): Promise<Weights> {
+  async open(source: StoredWeights, options: OpenOptions = {}): Promise<Weights> {
     if (options.storage !== undefined && options.storage !== "float32") {
       throw new BackendError(`Cannot hold weights as ${options.storage}: the webgpu backend holds float32`, "webgpu");
     }

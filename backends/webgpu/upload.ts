@@ -1,7 +1,7 @@
 // The way of parameters to the device: read, converted and packed in pieces, in host memory that is used again, and no
 // more of them under way than a budget, since the queue keeps a copy of what it has not yet written.
-import type { ReadPart } from "../../src/graph/mod.ts";
-import { bytesPerElement, type DataType, type Tensor, viewArray } from "../../src/tensor/mod.ts";
+import { sizeOf } from "../../src/tensor/mod.ts";
+import { elementsOf, type StoredWeight } from "../../src/weights/mod.ts";
 import type { Device } from "./device.ts";
 import { toDevice } from "./device_tensor.ts";
 import type { PlainLayout } from "./layout.ts";
@@ -11,13 +11,6 @@ import { piecesOf, runsOf } from "./packing.ts";
 export const uploadBudget = 64 << 20;
 /** Bytes of a piece, which are submitted together. */
 const pieceBytes = 2 << 20;
-
-/** A parameter's elements, to be read a part at a time. */
-export interface Elements {
-  readonly size: number;
-  /** Elements `from` to `to` as the device's words, until the next are read. */
-  read(from: number, to: number): Promise<Uint32Array>;
-}
 
 /** Brings parameters to a device, one after the other. */
 export class Upload {
@@ -32,34 +25,14 @@ export class Upload {
 
   constructor(readonly device: Device) {}
 
-  /** A tensor's elements. */
-  fromTensor({ dataType, data, size }: Tensor): Elements {
-    const memory = (bytes: number) => this.#take("words", bytes);
-    return {
-      size,
-      read: (from, to) => Promise.resolve(wordsOf(toDevice(dataType, data.subarray(from, to), memory))),
-    };
-  }
-
-  /** The elements of a parameter that can be read in parts. */
-  fromParts(dataType: DataType, size: number, readPart: ReadPart): Elements {
-    const width = bytesPerElement(dataType);
-    const memory = (bytes: number) => this.#take("words", bytes);
-    return {
-      size,
-      read: async (from, to) => {
-        const stored = this.#take("stored", (to - from) * width);
-        await readPart(from * width, new Uint8Array(stored, 0, (to - from) * width));
-        return wordsOf(toDevice(dataType, viewArray(dataType, stored, 0, to - from), memory));
-      },
-    };
-  }
-
   /** Write a parameter to a buffer from `offset` on, in bytes; it waits where too much is under way. */
-  async write(elements: Elements, layout: PlainLayout, buffer: GPUBuffer, offset = 0): Promise<void> {
+  async write(weight: StoredWeight, layout: PlainLayout, buffer: GPUBuffer, offset = 0): Promise<void> {
+    const { dataType, shape } = weight;
+    const read = elementsOf(weight, (bytes) => this.#take("stored", bytes));
     const memory = (length: number) => new Uint32Array(this.#take("packed", 4 * length), 0, length);
-    for (const piece of piecesOf(layout, elements.size, pieceBytes / 4)) {
-      const words = await elements.read(piece.from, piece.to);
+    for (const piece of piecesOf(layout, sizeOf(shape), pieceBytes / 4)) {
+      const elements = await read(piece.from, piece.to);
+      const words = wordsOf(toDevice(dataType, elements, (bytes) => this.#take("words", bytes)));
       for (const run of runsOf(layout, piece, words, memory)) {
         const bytes = new Uint8Array(run.words.buffer, run.words.byteOffset, run.words.byteLength);
         await this.#pace(bytes.length);

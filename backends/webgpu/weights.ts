@@ -1,12 +1,13 @@
 // A model's parameters on the device, once for each name and layout, whatever the number of programs.
 import { ShapeError } from "../../src/errors.ts";
-import type { OpenOptions, ParameterSource, Weights } from "../../src/graph/mod.ts";
+import type { OpenOptions, Weights } from "../../src/graph/mod.ts";
 import { isFloat, sizeOf, Tensor } from "../../src/tensor/mod.ts";
+import { type StoredWeight, type StoredWeights, weightOf } from "../../src/weights/mod.ts";
 import type { Device } from "./device.ts";
 import { fromDevice } from "./device_tensor.ts";
 import { bytesIn, type JointMember, type Layout, layoutKey } from "./layout.ts";
 import { Recorder } from "./queue.ts";
-import { type Elements, Upload } from "./upload.ts";
+import { Upload } from "./upload.ts";
 
 /** Bytes of a binding, where a layout is a part of its buffer. */
 interface Binding {
@@ -30,7 +31,7 @@ export class GpuWeights implements Weights {
   /** Loads and writes under way: one at a time, so that programs compiled at the same time read a parameter once. */
   #uploading: Promise<void> = Promise.resolve();
 
-  constructor(readonly source: ParameterSource, readonly device: Device, options: OpenOptions = {}) {
+  constructor(readonly source: StoredWeights, readonly device: Device, options: OpenOptions = {}) {
     this.trainable = options.trainable ?? false;
     this.#upload = new Upload(device);
   }
@@ -42,8 +43,8 @@ export class GpuWeights implements Weights {
         const missing = layouts.filter((layout) => !this.#held.get(name)?.has(layoutKey(layout)));
         if (missing.length === 0) continue;
         signal?.throwIfAborted();
-        const elements = missing[0].kind === "joint" ? undefined : await this.#elements(name);
-        for (const layout of missing) await this.#hold(name, layout, elements);
+        const value = await this.#value(name);
+        for (const layout of missing) await this.#hold(name, layout, value);
       }
     });
   }
@@ -58,8 +59,8 @@ export class GpuWeights implements Weights {
 
   async read(name: string): Promise<Tensor> {
     const raw = this.#held.get(name)?.get("raw");
-    const info = this.source.parameters.get(name);
-    if (!raw || !info || !this.trainable) return this.#written.get(name) ?? await this.source.read(name);
+    const info = this.source.get(name);
+    if (!raw || !info || !this.trainable) return await (this.#written.get(name) ?? this.source.get(name)!.load());
     const { dataType, shape } = info;
     let failure: string | undefined;
     const take = (words: ArrayBuffer) => {
@@ -73,40 +74,38 @@ export class GpuWeights implements Weights {
 
   write(name: string, tensor: Tensor): Promise<void> {
     return this.#exclusively(async () => {
-      const info = this.source.parameters.get(name);
+      const info = this.source.get(name);
       if (info?.shape.join() !== tensor.shape.join()) {
         throw new ShapeError(`Cannot write "${name}": it is [${info?.shape}], the new value [${tensor.shape}]`);
       }
       const written = new Tensor(tensor.dataType, tensor.shape, tensor.data.slice());
       this.#written.set(name, written);
-      const elements = this.#upload.fromTensor(written);
+      const value = weightOf(written);
       // What was queued before reads the value of before.
       this.device.queue.flush();
       for (const { buffer, members } of [...this.#held.values()].flatMap((layouts) => [...layouts.values()])) {
         for (const { layout, offset } of members.filter((member) => member.name === name)) {
-          await this.#upload.write(elements, layout, buffer, offset);
+          await this.#upload.write(value, layout, buffer, offset);
         }
       }
       await this.#upload.check();
     });
   }
 
-  /** A parameter's value, read as far as it is asked for where its source can do that. */
-  async #elements(name: string): Promise<Elements> {
+  /** A parameter's value, in memory where it cannot be read in parts; undefined for the name of a joint layout. */
+  async #value(name: string): Promise<StoredWeight | undefined> {
     const written = this.#written.get(name);
-    const parts = written ? undefined : this.source.partsOf?.(name);
-    if (!parts) return this.#upload.fromTensor(written ?? await this.source.read(name));
-    const { dataType, shape } = this.source.parameters.get(name)!;
-    return this.#upload.fromParts(dataType, sizeOf(shape), parts);
+    const stored = written ? weightOf(written) : this.source.get(name);
+    return stored && !stored.readInto ? weightOf(await stored.load()) : stored;
   }
 
   /** Hold a parameter in a layout; of a joint layout each member is read by itself. */
-  async #hold(name: string, layout: Layout, elements?: Elements): Promise<void> {
-    const buffer = this.device.createBuffer(bytesIn(layout, elements?.size ?? 0));
+  async #hold(name: string, layout: Layout, value: StoredWeight | undefined): Promise<void> {
+    const buffer = this.device.createBuffer(bytesIn(layout, value ? sizeOf(value.shape) : 0));
     const members = layout.kind === "joint" ? layout.members : [{ name, layout, offset: 0 }];
     try {
       for (const { name, layout, offset } of members) {
-        await this.#upload.write(elements ?? await this.#elements(name), layout, buffer, offset);
+        await this.#upload.write(value ?? (await this.#value(name))!, layout, buffer, offset);
       }
       await this.#upload.check();
     } catch (error) {

@@ -7,7 +7,8 @@ import { maxIndexBytes } from "./limits.ts";
 import { parameterName } from "./names.ts";
 import { openWeightFile } from "./open_file.ts";
 import { parseShardIndex } from "./shard_index.ts";
-import { type ParameterInfo, type StoredTensor, TensorTable } from "./tensor_table.ts";
+import type { StoredWeight, StoredWeights } from "../weights/mod.ts";
+import { TensorTable } from "./tensor_table.ts";
 
 /** Where weights are looked for, in this order: a name ending in `.json` is the index of shards. */
 const weightFiles = [
@@ -32,7 +33,7 @@ export class Checkpoint implements AsyncDisposable {
   }
 
   /** What is known of each parameter without reading it. */
-  get parameters(): ReadonlyMap<string, ParameterInfo> {
+  get parameters(): StoredWeights {
     return this.#table;
   }
 
@@ -43,7 +44,7 @@ export class Checkpoint implements AsyncDisposable {
    * @returns The parameter, or undefined if there is none of that name.
    * @throws {FormatError} If it is of a type that is not read, such as 8-bit floating-point numbers.
    */
-  find(name: string): StoredTensor | undefined {
+  find(name: string): StoredWeight | undefined {
     const refusal = this.#table.refused.get(name);
     if (refusal) throw refusal;
     return this.#table.get(name);

@@ -2,6 +2,5 @@
 export { Checkpoint, openCheckpoint } from "./checkpoint.ts";
 export { parameterName } from "./names.ts";
 export { readCheckpoint } from "./read_checkpoint.ts";
-export type { FileRegion, ParameterInfo } from "./tensor_table.ts";
 export { writeCheckpoint, type WriteCheckpointOptions } from "./write_checkpoint.ts";
 export { type TensorSource, type WriteOptions, writeSafetensors } from "./write_safetensors.ts";

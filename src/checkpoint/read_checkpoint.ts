@@ -4,7 +4,8 @@ import { FileSource, openRepository, toPath } from "../hub/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { openRepositoryTable, openShards } from "./checkpoint.ts";
 import { openWeightFile } from "./open_file.ts";
-import type { StoredTensor, TensorTable } from "./tensor_table.ts";
+import type { StoredWeight } from "../weights/mod.ts";
+import type { TensorTable } from "./tensor_table.ts";
 
 /**
  * Read a checkpoint: safetensors, a sharded index, or a PyTorch file (zip or legacy). Nothing in the file is executed.
@@ -18,7 +19,7 @@ import type { StoredTensor, TensorTable } from "./tensor_table.ts";
  */
 export async function readCheckpoint(path: string | URL): Promise<Map<string, Tensor>> {
   const tensors = new Map<string, Tensor>();
-  const shared = new Map<StoredTensor, Tensor>();
+  const shared = new Map<StoredWeight, Tensor>();
   const table = await openTable(path);
   for (const refusal of table.refused.values()) throw refusal;
   for (const [name, stored] of table) {

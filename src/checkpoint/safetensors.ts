@@ -5,7 +5,8 @@ import type { ByteSource } from "../hub/byte_source.ts";
 import { bytesPerElement, type DataType, sizeOf } from "../tensor/mod.ts";
 import { maxHeaderBytes } from "./limits.ts";
 import { type Header, parseHeader } from "./safetensors_header.ts";
-import { regionOf, sizeWithin, type StoredTensor, tensorOf, TensorTable } from "./tensor_table.ts";
+import type { StoredWeight } from "../weights/mod.ts";
+import { placeOf, sizeWithin, tensorOf, TensorTable } from "./tensor_table.ts";
 
 /** The types we read, by the format's names for them. */
 export const safetensorsTypes: ReadonlyMap<string, DataType> = new Map<string, DataType>([
@@ -95,12 +96,12 @@ function bitsOf(dtype: string): number | undefined {
   return dataType ? 8 * bytesPerElement(dataType) : otherTypes.get(dtype);
 }
 
-function storedTensor(source: ByteSource, dataType: DataType, shape: readonly number[], offset: number): StoredTensor {
+function storedTensor(source: ByteSource, dataType: DataType, shape: readonly number[], offset: number): StoredWeight {
   const size = sizeOf(shape), length = size * bytesPerElement(dataType);
   return {
     dataType,
     shape,
-    region: regionOf(source, dataType, offset, length),
+    ...placeOf(source, dataType, offset, length),
     load: async () => tensorOf(dataType, shape, await source.read(offset, length), size),
   };
 }

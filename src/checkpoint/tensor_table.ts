@@ -2,54 +2,29 @@
 import type { FormatError } from "../errors.ts";
 import type { ByteSource } from "../hub/byte_source.ts";
 import { type DataType, Tensor, viewArray } from "../tensor/mod.ts";
-
-/** A place in a real file where a tensor's elements lie flat: uncompressed, row-major, contiguous, little endian. */
-export interface FileRegion {
-  /** The file's real path. */
-  readonly path: string;
-  /** The first byte; it need not be a multiple of the element's size. */
-  readonly offset: number;
-  /** The number of bytes. */
-  readonly byteLength: number;
-  /** Throws a HubError if the path has another file by now, or a changed one. */
-  readonly check?: () => void;
-  /** Reads the bytes at `offset` of the region into the caller's memory, as many as it has. */
-  readonly read?: (offset: number, into: Uint8Array<ArrayBuffer>) => Promise<void>;
-}
-
-/** What a checkpoint knows about a parameter without reading it. */
-export interface ParameterInfo {
-  /** The element type on disk. */
-  readonly dataType: DataType;
-  /** The length of each axis. */
-  readonly shape: readonly number[];
-  /** Where the elements can be taken from without reading them first; undefined if they lie nowhere in that form. */
-  readonly region?: FileRegion;
-}
-
-/** A parameter that can be loaded. Of tied weights, which share all of a storage, all names have one. */
-export interface StoredTensor extends ParameterInfo {
-  /** Read the elements. */
-  load(): Promise<Tensor>;
-}
+import type { StoredWeight } from "../weights/mod.ts";
 
 /** The tensors of a file or a whole checkpoint, by name. */
-export class TensorTable extends Map<string, StoredTensor> {
+export class TensorTable extends Map<string, StoredWeight> {
   /** Tensors of a type that is not read, which only matters if they are needed: what to throw then. */
   readonly refused: Map<string, FormatError> = new Map();
 }
 
-/** The region of a tensor's bytes; a bool's may hold other bytes than 0 and 1, so it must be read. */
-export function regionOf(
+/**
+ * Where a tensor's bytes can be taken from, and how to read a part of them; a bool's may hold other bytes than 0 and 1, so
+ * it must be read whole.
+ */
+export function placeOf(
   source: ByteSource,
   dataType: DataType,
   offset: number,
   byteLength: number,
-): FileRegion | undefined {
+): Pick<StoredWeight, "region" | "readInto"> {
   const { path, check } = source;
-  if (path === undefined || dataType === "bool") return undefined;
-  const read = source.readInto && ((at: number, into: Uint8Array<ArrayBuffer>) => source.readInto!(offset + at, into));
-  return { path, offset, byteLength, check, read };
+  if (path === undefined || dataType === "bool") return {};
+  const readInto = source.readInto &&
+    ((at: number, into: Uint8Array<ArrayBuffer>) => source.readInto!(offset + at, into));
+  return { region: { path, offset, byteLength, check }, readInto };
 }
 
 /** Make a tensor of little-endian bytes that start their own buffer; of a bool, every byte but 0 is true. */

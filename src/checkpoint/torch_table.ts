@@ -6,7 +6,8 @@ import { bytesPerElement } from "../tensor/mod.ts";
 import { maxExpandedBytes, maxNameBytes, maxNamesBytes, maxNesting, maxPickleItems, maxTensors } from "./limits.ts";
 import { describeValue, PickleDict, PickleList, type PickleValue } from "./pickle_values.ts";
 import { gather, isContiguous } from "./strided.ts";
-import { regionOf, sizeWithin, type StoredTensor, tensorOf, TensorTable } from "./tensor_table.ts";
+import type { StoredWeight } from "../weights/mod.ts";
+import { placeOf, sizeWithin, tensorOf, TensorTable } from "./tensor_table.ts";
 import { TensorView } from "./torch_world.ts";
 
 /** The bytes of one storage. */
@@ -75,7 +76,7 @@ export function tableOfViews(
   storages: ReadonlyMap<string, StorageBytes>,
 ): TensorTable {
   const table = new TensorTable();
-  const known = new Map<string, StoredTensor>();
+  const known = new Map<string, StoredWeight>();
   const limit = maxExpandedBytes(source.size);
   let total = 0, touched = 0;
   for (const [name, view] of views) {
@@ -102,7 +103,7 @@ export function tableOfViews(
   return table;
 }
 
-function storedView(source: ByteSource, view: TensorView, bytes: StorageBytes): StoredTensor {
+function storedView(source: ByteSource, view: TensorView, bytes: StorageBytes): StoredWeight {
   const { shape, strides } = view;
   const { dataType } = view.storage;
   const width = bytesPerElement(dataType);
@@ -113,9 +114,7 @@ function storedView(source: ByteSource, view: TensorView, bytes: StorageBytes): 
   return {
     dataType,
     shape,
-    region: flat && bytes.offset !== undefined
-      ? regionOf(source, dataType, bytes.offset + begin, size * width)
-      : undefined,
+    ...(flat && bytes.offset !== undefined && placeOf(source, dataType, bytes.offset + begin, size * width)),
     async load() {
       const read = await bytes.read(begin, span * width);
       return tensorOf(dataType, shape, flat ? read : gather(read, width, shape, strides, size), size);

@@ -3,12 +3,12 @@ import { FormatError } from "../errors.ts";
 import { PendingFile, syncFolder, toPath } from "../hub/mod.ts";
 import { bytesPerElement, type DataType, sizeOf, type Tensor } from "../tensor/mod.ts";
 import { safetensorsTypes } from "./safetensors.ts";
-import type { ParameterInfo } from "./tensor_table.ts";
+import type { StoredWeight } from "../weights/mod.ts";
 
 /** Tensors to write: what they are is known at once, each is read when its turn comes. A Checkpoint is one. */
 export interface TensorSource {
   /** Type and shape by name. */
-  readonly parameters: ReadonlyMap<string, Pick<ParameterInfo, "dataType" | "shape">>;
+  readonly parameters: ReadonlyMap<string, Pick<StoredWeight, "dataType" | "shape">>;
   /** Read one; it must have the type and shape that `parameters` says. */
   read(name: string): Promise<Tensor>;
 }
@@ -93,7 +93,7 @@ export function sourceOf(tensors: TensorSource | ReadonlyMap<string, Tensor>): T
 }
 
 /** The bytes that a tensor takes in a file. */
-export function byteLengthOf({ dataType, shape }: Pick<ParameterInfo, "dataType" | "shape">): number {
+export function byteLengthOf({ dataType, shape }: Pick<StoredWeight, "dataType" | "shape">): number {
   return sizeOf(shape) * bytesPerElement(dataType);
 }
 

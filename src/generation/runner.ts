@@ -1,6 +1,7 @@
 // A model on a backend: its weights, its compiled programs, and the buffers of the generation under way.
 // Programs are compiled once; of those for a size of pictures, or for a way of choosing tokens, the last four are kept.
-import type { Backend, Graph, ParameterSource, Program, Stream, Weights, WeightStorage } from "../graph/mod.ts";
+import type { Backend, Graph, Program, Stream, Weights, WeightStorage } from "../graph/mod.ts";
+import type { StoredWeights } from "../weights/mod.ts";
 import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode } from "../models/mod.ts";
 import { noRules } from "./program_rules.ts";
 import { buildSelect, type Selection } from "./select.ts";
@@ -43,7 +44,7 @@ export class ModelRunner implements AsyncDisposable {
   static async create(
     architecture: Architecture,
     backend: Backend,
-    source: ParameterSource,
+    source: StoredWeights,
     options: RunnerOptions = {},
   ): Promise<ModelRunner> {
     const weights = await backend.open(source, { storage: options.storage, lowMemory: options.lowMemory });

@@ -1,5 +1,6 @@
 // The seam: what a backend is. Models, generation and training know backends only through these interfaces.
 import type { DataType, Tensor, TypedArray } from "../tensor/mod.ts";
+import type { StoredWeights } from "../weights/mod.ts";
 import type { Sizes } from "./dimension.ts";
 import type { Graph, Node } from "./graph.ts";
 
@@ -23,43 +24,6 @@ export interface Counters {
   readonly liveHandles: number;
   /** Bytes of device memory held by weights. */
   readonly weightBytes: number;
-}
-
-/** Where a tensor's bytes lie in a file: row-major, contiguous, little-endian, uncompressed. */
-export interface FileRegion {
-  /** A real path, symlinks resolved. */
-  readonly path: string;
-  /** In bytes, from the file's beginning. */
-  readonly offset: number;
-  readonly byteLength: number;
-  /** Throws if the path has another file by now, or a changed one. */
-  readonly check?: () => void;
-  readonly read?: ReadPart;
-}
-
-/**
- * Reads a part of a parameter's bytes into the caller's memory.
- *
- * @param offset The part's first byte in the parameter.
- * @param into Takes as many bytes as it has.
- */
-export type ReadPart = (offset: number, into: Uint8Array<ArrayBuffer>) => Promise<void>;
-
-/** What is known of a stored parameter before it is read. */
-export interface ParameterInfo {
-  readonly dataType: DataType;
-  readonly shape: readonly number[];
-  /** For zero-copy loading; absent where the bytes do not lie flat in a file. */
-  readonly region?: FileRegion;
-}
-
-/** A model's parameters by checkpoint name, read one at a time. */
-export interface ParameterSource {
-  readonly parameters: ReadonlyMap<string, ParameterInfo>;
-  /** Read one parameter in its stored data type. */
-  read(name: string): Promise<Tensor>;
-  /** How to read a parameter in parts; undefined where it can only be read whole. */
-  partsOf?(name: string): ReadPart | undefined;
 }
 
 /** Options of {@linkcode Backend.open}. */
@@ -152,7 +116,7 @@ export interface Backend extends AsyncDisposable {
    */
   supports(node: Node, weights: Weights): boolean;
   /** Make a model's parameters available to programs; they are read when a program first needs them. */
-  open(source: ParameterSource, options?: OpenOptions): Promise<Weights>;
+  open(source: StoredWeights, options?: OpenOptions): Promise<Weights>;
   /**
    * Compile a program. Any graph is taken: what the backend does not support is decomposed.
    *

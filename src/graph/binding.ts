@@ -1,7 +1,8 @@
 // The checks that every backend makes alike: parameters against their stored shapes, buffers and sizes against a graph.
 import { FormatError, ShapeError } from "../errors.ts";
 import { isFloat, sizeOf } from "../tensor/mod.ts";
-import type { DeviceTensor, ParameterSource } from "./backend.ts";
+import type { StoredWeights } from "../weights/mod.ts";
+import type { DeviceTensor } from "./backend.ts";
 import {
   type Dimension,
   dimensionNames,
@@ -14,15 +15,22 @@ import {
 import type { Graph, Node } from "./graph.ts";
 
 /**
- * Check that a source has every parameter of a graph, in its shape.
+ * Check that a source has every parameter of a graph, in its shape and in an encoding that is read.
  *
- * @throws {FormatError} If a parameter is missing.
+ * @throws {FormatError} If a parameter is missing, or its encoding is not read.
  * @throws {ShapeError} If a stored shape is not the one that the graph expects.
  */
-export function checkParameters(graph: Graph, source: ParameterSource): void {
+export function checkParameters(graph: Graph, source: StoredWeights): void {
   for (const [name, { shape, dataType }] of graph.parameters) {
-    const stored = source.parameters.get(name);
+    const stored = source.get(name);
     if (!stored) throw new FormatError(`Cannot load the model: the weights have no tensor "${name}"`, { tensor: name });
+    if (stored.encoding && stored.encoding.kind !== "plain") {
+      const { bits, block } = stored.encoding;
+      throw new FormatError(
+        `Cannot load the model: "${name}" is stored as blocks of ${block} numbers of ${bits} bits, which are not read`,
+        { tensor: name },
+      );
+    }
     if (stored.shape.join() !== shape.join() || isFloat(stored.dataType) !== isFloat(dataType)) {
       throw new ShapeError(
         `Cannot load the model: "${name}" is ${stored.dataType} ${formatShape(stored.shape)} in the weights, ` +

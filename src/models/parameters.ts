@@ -2,7 +2,8 @@
 // comes from, and what was set since. It is the source that a backend reads weights from.
 import { ShapeError } from "../errors.ts";
 import { type DataType, isFloat, Tensor, toFloat32 } from "../tensor/mod.ts";
-import { formatShape, GraphBuilder, type ParameterInfo, type ParameterSource, type ReadPart } from "../graph/mod.ts";
+import { formatShape, GraphBuilder } from "../graph/mod.ts";
+import { type StoredWeight, type StoredWeights, weightOf } from "../weights/mod.ts";
 import { buildForward } from "./forward.ts";
 import { fill, type Initial, initialByName } from "./initial.ts";
 import { decoders, encoders, readSection } from "./registry.ts";
@@ -34,19 +35,6 @@ export function declaredParameters(architecture: Architecture): Map<string, Decl
   return declared;
 }
 
-/** A value that can be read. */
-export interface StoredParameter extends ParameterInfo {
-  load(): Promise<Tensor>;
-}
-
-/** The parameters of another source, by name. */
-export function storedIn(source: ParameterSource): (name: string) => StoredParameter | undefined {
-  return (name) => {
-    const info = source.parameters.get(name);
-    return info && { ...info, region: info.region, load: () => source.read(name) };
-  };
-}
-
 /** How a new parameter of a model is filled. */
 function initialOf(config: VisionEncoderDecoderConfig, name: string, shape: readonly number[]): Initial {
   const section = name.startsWith("encoder.") ? "encoder" : "decoder";
@@ -60,13 +48,13 @@ function initialOf(config: VisionEncoderDecoderConfig, name: string, shape: read
 }
 
 /** A model's parameters. */
-export class ModelParameters implements ParameterSource {
-  readonly #stored: Map<string, StoredParameter>;
+export class ModelParameters {
+  readonly #stored: Map<string, StoredWeight>;
   /** Those that training changed: their value is the backend's. */
   readonly trained: Set<string> = new Set();
 
   private constructor(
-    stored: Map<string, StoredParameter>,
+    stored: Map<string, StoredWeight>,
     readonly declared: ReadonlyMap<string, DeclaredParameter>,
     /** Those that were not found and are filled by Hugging Face's rules. */
     readonly newlyInitialized: readonly string[],
@@ -88,11 +76,11 @@ export class ModelParameters implements ParameterSource {
   static gather(
     config: VisionEncoderDecoderConfig,
     architecture: Architecture,
-    find: (name: string) => StoredParameter | undefined,
+    find: (name: string) => StoredWeight | undefined,
     options: { fresh: "all" | "unused"; seed?: number },
   ): ModelParameters {
     const declared = declaredParameters(architecture);
-    const stored = new Map<string, StoredParameter>();
+    const stored = new Map<string, StoredWeight>();
     const fresh: string[] = [];
     for (const [name, { shape, used }] of declared) {
       const found = find(name);
@@ -112,7 +100,7 @@ export class ModelParameters implements ParameterSource {
   }
 
   /** What is known of each parameter. */
-  get parameters(): ReadonlyMap<string, ParameterInfo> {
+  get parameters(): StoredWeights {
     return this.#stored;
   }
 
@@ -121,9 +109,9 @@ export class ModelParameters implements ParameterSource {
     return this.#find(name).load();
   }
 
-  /** How to read one in parts. */
-  partsOf(name: string): ReadPart | undefined {
-    return this.#find(name).region?.read;
+  /** Change how each is read. */
+  watch(watched: (name: string, stored: StoredWeight) => StoredWeight): void {
+    for (const [name, stored] of this.#stored) this.#stored.set(name, watched(name, stored));
   }
 
   /**
@@ -142,13 +130,13 @@ export class ModelParameters implements ParameterSource {
     }
     const { dataType } = tensor;
     const copy = new Tensor(dataType, shape, tensor.data.slice());
-    this.#stored.set(name, { dataType, shape, load: () => Promise.resolve(copy) });
+    this.#stored.set(name, weightOf(copy));
     this.trained.delete(name);
     return dataType === "float32" ? copy : new Tensor("float32", shape, toFloat32(dataType, copy.data));
   }
 
   /** Take values from where they were just saved, since what they were read from is gone. */
-  adopt(find: (name: string) => StoredParameter | undefined): void {
+  adopt(find: (name: string) => StoredWeight | undefined): void {
     for (const name of this.#stored.keys()) {
       const found = find(name);
       if (found && !this.trained.has(name)) this.#stored.set(name, found);
@@ -164,7 +152,7 @@ export class ModelParameters implements ParameterSource {
     return types.has("float64") ? "float64" : "float32";
   }
 
-  #find(name: string): StoredParameter {
+  #find(name: string): StoredWeight {
     const found = this.#stored.get(name);
     if (!found) throw new ShapeError(`Cannot find the parameter "${name}": the model has none of that name`);
     return found;

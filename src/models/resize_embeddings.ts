@@ -1,7 +1,8 @@
 // A decoder with more or fewer tokens, as PreTrainedModel.resize_token_embeddings: rows are cut off, or added as the mean
 // of those that are there.
 import { Tensor, toFloat32 } from "../tensor/mod.ts";
-import { declaredParameters, ModelParameters, storedIn, type StoredParameter } from "./parameters.ts";
+import { weightOf } from "../weights/mod.ts";
+import { declaredParameters, ModelParameters } from "./parameters.ts";
 import { type Architecture, architectureOf } from "./vision_encoder_decoder.ts";
 import type { VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";
 
@@ -47,10 +48,9 @@ export async function resizeEmbeddings(
     if (resized) values.set(name, resizeRows(await read(name), vocabularySize));
     else if (parameters.trained.has(name)) values.set(name, await read(name));
   }
-  const kept = storedIn(parameters);
-  const find = (name: string): StoredParameter | undefined => {
+  const find = (name: string) => {
     const value = values.get(name);
-    return value ? { dataType: value.dataType, shape: value.shape, load: () => Promise.resolve(value) } : kept(name);
+    return value ? weightOf(value) : parameters.parameters.get(name);
   };
   return { architecture, parameters: ModelParameters.gather(config, architecture, find, { fresh: "unused" }) };
 }

@@ -4,7 +4,8 @@ import { ConfigError } from "../errors.ts";
 import { openCheckpoint } from "../checkpoint/mod.ts";
 import { openRepository, type RepositoryOptions } from "../hub/mod.ts";
 import { decoders, encoders, readSection } from "./registry.ts";
-import { ModelParameters, type StoredParameter } from "./parameters.ts";
+import type { StoredWeight } from "../weights/mod.ts";
+import { ModelParameters } from "./parameters.ts";
 import { type Architecture, architectureOf } from "./vision_encoder_decoder.ts";
 import { readJson, VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";
 
@@ -25,7 +26,7 @@ async function openPart(
   source: string | URL,
   part: "encoder" | "decoder",
   options: WarmStartOptions,
-): Promise<{ section: Record<string, unknown>; prefix: string; find: (name: string) => StoredParameter | undefined }> {
+): Promise<{ section: Record<string, unknown>; prefix: string; find: (name: string) => StoredWeight | undefined }> {
   const repository = await openRepository(source, options);
   const values = await readJson(repository, "config.json");
   if (!values) {

@@ -1,6 +1,6 @@
 // The seam proofs: what every backend promises beyond right numbers. See backend.ts.
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { LimnerError, ShapeError } from "../../src/errors.ts";
+import { FormatError, LimnerError, ShapeError } from "../../src/errors.ts";
 import { differentiate } from "../../src/gradient/mod.ts";
 import { type Backend, type DeviceTensor, GraphBuilder } from "../../src/graph/mod.ts";
 import {
@@ -18,6 +18,7 @@ import {
   sub,
 } from "../../src/operators/mod.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
+import { weightOf } from "../../src/weights/mod.ts";
 import { assertClose } from "./closeness.ts";
 import { execute, memorySource } from "./execute.ts";
 
@@ -323,7 +324,11 @@ function refusesMisuse(name: string, load: Load): void {
     using wrong = await backend.open(memorySource({ "layer.weight": numbers(1, 4, 3) }));
     const error = await assertRejects(() => backend.compile(graph, wrong), ShapeError, "layer.weight");
     assertEquals(error.message.includes("[4, 3]") && error.message.includes("[3, 4]"), true);
-    using weights = await backend.open(memorySource({ "layer.weight": numbers(1, 3, 4) }));
+    const encoding = { kind: "blocks", bits: 4, block: 32, scales: "float32" } as const;
+    const weight = weightOf(numbers(1, 3, 4));
+    using quantised = await backend.open(new Map([["layer.weight", { ...weight, encoding }]]));
+    await assertRejects(() => backend.compile(graph, quantised), FormatError, "blocks of 32 numbers of 4 bits");
+    using weights = await backend.open(new Map([["layer.weight", weight]]));
     using program = await backend.compile(graph, weights);
     using buffer: DeviceTensor = backend.allocate("float32", [5, 4]);
     using small = backend.allocate("float32", [5, 2]);

@@ -27,7 +27,7 @@ function write(name: string, graph: Graph, external: boolean): void {
     if (!external) return "bound" as const;
     const byteLength = 4 * (prepared.parameters.get(parameter)!.shape as number[]).reduce((a, b) => a * b, 1);
     offset += byteLength;
-    return { file: `${name}.data`, offset: offset - byteLength, byteLength };
+    return { path: `${folder}/${name}.data`, offset: offset - byteLength, byteLength };
   };
   Deno.writeFileSync(`${folder}/${name}.onnx`, toOnnx(prepared, place).bytes);
   if (external) Deno.writeFileSync(`${folder}/${name}.data`, new Uint8Array(offset));
