@@ -64,7 +64,7 @@ for (const name of testedBackends) {
         await using first = await load(backend);
         await using second = await load(backend);
         const expected = (await second.generate(pixels, settings)).sequences;
-        const tries = effort(name === "ffi" ? 60 : 12, 200);
+        const tries = effort(name === "ffi" && ending !== "disposed" ? 60 : 12, 200);
         for (let attempt = 0; attempt < tries; attempt++) {
           let ended = false;
           const other = run(first, attempt).finally(() => ended = true);

@@ -74,7 +74,9 @@ async function checkTogether(backend: Backend, bias: boolean): Promise<void> {
   const values = numbers(20, M, K);
   stream.write(tensors.x, values.data);
   using run = program.bind(tensors, { M });
-  for (const seed of [1, 30]) {
+  // Written while none is trained, while one of those that lie together is, and while all are.
+  for (const [seed, trained] of [[1, []], [30, []], [60, ["weight1"]], [90, Object.keys(parameters)]] as const) {
+    await weights.train(trained);
     parameters.weight1 = numbers(seed, widths[1], K);
     await weights.write("weight1", parameters.weight1);
     assertEquals((await weights.read("weight1")).data, parameters.weight1.data);

@@ -14,6 +14,7 @@ import {
   type Stream,
   type StreamOptions,
   type Weights,
+  writtenParameters,
 } from "../../src/graph/mod.ts";
 import type { DataType } from "../../src/tensor/mod.ts";
 import { prepare } from "../../src/passes/mod.ts";
@@ -23,8 +24,8 @@ import { findLibrary, givenPath, whyNoPackage } from "./library.ts";
 import { type Compiled, FfiProgram } from "./program.ts";
 import { cString, OutPointer, Runtime } from "./runtime.ts";
 import { FfiStream } from "./stream.ts";
-import { OrtTensor, type OrtView } from "./value.ts";
-import { FfiWeights } from "./weights.ts";
+import { OrtTensor, OrtView } from "./value.ts";
+import { FfiWeights, type Place } from "./weights.ts";
 
 class FfiBackend implements Backend {
   readonly name = "ffi";
@@ -49,15 +50,16 @@ class FfiBackend implements Backend {
 
   async compile(graph: Graph, weights: Weights, { signal }: { signal?: AbortSignal } = {}): Promise<Program> {
     const held = weights as FfiWeights;
-    checkParameters(graph, held.source);
+    checkParameters(graph, held.source, (name) => held.isTrained(name));
     graph = prepare(graph, (node) => this.supports(node));
     return await held.exclusively(async () => {
       const names = new Set([...graph.parameters.keys()].filter((name) => held.external(name)));
       const compile = (packed: boolean, fusesCaches: boolean) => this.#compile(graph, held, { packed, fusesCaches });
-      const pack = await held.shareOut(names);
+      // What trains leaves it to the others to be fast: it reads what they have packed as it lies in the file.
+      const pack = writtenParameters(graph).size === 0 && await held.shareOut(names);
       signal?.throwIfAborted();
       const compiled = await this.#compile(graph, held, { packed: pack, fusesCaches: true, signal });
-      return new FfiProgram(this.runtime, graph, held, compile, compiled);
+      return new FfiProgram(this.runtime, graph, held, compile, pack, compiled);
     });
   }
 
@@ -78,38 +80,54 @@ class FfiBackend implements Backend {
     weights: FfiWeights,
     { packed, fusesCaches, signal }: { packed: boolean; fusesCaches: boolean; signal?: AbortSignal },
   ): Promise<Compiled> {
-    const model = toOnnx(graph, (name) => weights.external(name) ?? "bound", { fusesCaches });
+    const writes = writtenParameters(graph).size > 0;
+    const names = [...graph.parameters.keys()];
+    const places = new Map<string, Place>();
+    for (const name of names) places.set(name, await weights.placeOf(name, !writes));
+    const model = toOnnx(graph, (name) => {
+      const place = places.get(name)!;
+      return place === "bound" ? place : place.region;
+    }, { fusesCaches });
     const parameters = new Map<string, OrtTensor>();
-    const fromFile = new Set<string>();
-    for (const name of graph.parameters.keys()) {
+    const given: (readonly [name: string, view: OrtView | undefined])[] = [];
+    const [fromFile, fromMemory, views] = [new Set<string>(), new Set<string>(), [] as OrtView[]];
+    for (const [name, place] of places) {
       signal?.throwIfAborted();
-      if (model.boundParameters.has(name)) parameters.set(name, await weights.hold(name));
-      else {
-        weights.countExternal(name, weights.external(name)!.byteLength);
+      if (place === "bound") parameters.set(name, await weights.hold(name));
+      else if (place.held) {
+        const { dataType, capacity, value } = place.held;
+        const view = new OrtView(this.runtime, dataType, capacity, value.address);
+        views.push(view);
+        given.push([`parameter:${name}`, view]);
+        fromMemory.add(name);
+      } else {
+        weights.countExternal(name, place.region.byteLength);
+        // Sessions read the file's pages through one mapping that all share; without mmap each reads the file by itself.
+        given.push([`parameter:${name}`, weights.mapped(name)]);
         fromFile.add(name);
       }
     }
-    weights.checkFiles(fromFile);
-    // Sessions read the file's pages through one mapping that all share; without mmap each reads the file by itself.
-    const mapped = [...fromFile].map((name) => [`parameter:${name}`, weights.mapped(name)] as const);
-    const create = () => this.#createSession(model.bytes, graph.name, { folder: weights.folder, packed, mapped });
-    const session = packed ? await weights.lettingGo(create) : await create();
+    let session: Deno.PointerObject | undefined;
     try {
       weights.checkFiles(fromFile);
+      const create = () => this.#createSession(model.bytes, graph.name, { folder: weights.folder, packed, given });
+      session = packed ? await weights.lettingGo(create) : await create();
+      weights.checkFiles(fromFile);
+      return { model, session, parameters, fromFile, fromMemory, views };
     } catch (error) {
-      this.runtime.api.releaseSession(session);
+      if (session) this.runtime.api.releaseSession(session);
+      for (const view of views) view.release();
       throw error;
     }
-    return { model, session, parameters, fromFile, packed };
   }
 
   async #createSession(
     bytes: Uint8Array<ArrayBuffer>,
     name: string,
-    { folder, packed, mapped }: {
+    { folder, packed, given }: {
       folder: string | undefined;
       packed: boolean;
-      mapped: readonly (readonly [name: string, view: OrtView | undefined])[];
+      given: readonly (readonly [name: string, view: OrtView | undefined])[];
     },
   ): Promise<Deno.PointerObject> {
     const { runtime } = this;
@@ -124,7 +142,7 @@ class FfiBackend implements Backend {
       if (!packed) entry("session.disable_prepacking", "1");
       entry("session.use_device_allocator_for_initializers", "1");
       if (folder) entry("session.model_external_initializers_file_folder_path", folder);
-      for (const [key, view] of mapped) {
+      for (const [key, view] of given) {
         if (view) runtime.check(api.addInitializer(options, cString(key), view.pointer), `give ${key}`);
       }
       const out = new OutPointer();

@@ -12,6 +12,7 @@ import {
   type Sizes,
   sizesOfRun,
   type Value,
+  writtenParameters,
 } from "../../src/graph/mod.ts";
 import type { OnnxModel } from "../onnx/mod.ts";
 import { cString, type Runtime } from "./runtime.ts";
@@ -24,7 +25,9 @@ export interface Compiled {
   readonly session: Deno.PointerObject;
   readonly parameters: ReadonlyMap<string, OrtTensor>;
   readonly fromFile: ReadonlySet<string>;
-  readonly packed: boolean;
+  readonly fromMemory: ReadonlySet<string>;
+  /** What the session knows of memory. */
+  readonly views: readonly OrtView[];
 }
 
 /** A tensor bound to a name: as long as the value stays, the binding does. */
@@ -37,9 +40,15 @@ interface Bound {
   view: OrtView | undefined;
 }
 
+const none: ReadonlySet<string> = new Set();
+
 /** A program on ONNX Runtime. */
 export class FfiProgram implements Program, Reader {
-  compiled: Compiled;
+  /** Undefined while its session is given up. */
+  compiled: Compiled | undefined;
+  /** The parameters that it writes. */
+  readonly writes: ReadonlySet<string>;
+  #fusesCaches = true;
   /** Its uses that are not yet released. */
   readonly runs = new Set<FfiRun>();
   #disposed = false;
@@ -47,6 +56,7 @@ export class FfiProgram implements Program, Reader {
   /**
    * @param compile Compiles the graph with its parameters as they now are, with or without a packed copy of them and
    * attention that appends to its caches.
+   * @param packed Whether the session has a packed copy of them.
    * @param compiled What it compiled to first.
    */
   constructor(
@@ -54,9 +64,11 @@ export class FfiProgram implements Program, Reader {
     readonly graph: Graph,
     readonly weights: FfiWeights,
     readonly compile: (pack: boolean, fusesCaches: boolean) => Promise<Compiled>,
+    public packed: boolean,
     compiled: Compiled,
   ) {
     this.compiled = compiled;
+    this.writes = writtenParameters(graph);
     runtime.counters.liveHandles++;
     weights.readers.add(this);
   }
@@ -71,35 +83,46 @@ export class FfiProgram implements Program, Reader {
   }
 
   get fromFile(): ReadonlySet<string> {
-    return this.compiled.fromFile;
+    return this.compiled?.fromFile ?? none;
   }
 
-  get packed(): boolean {
-    return this.compiled.packed;
+  get fromMemory(): ReadonlySet<string> {
+    return this.compiled?.fromMemory ?? none;
   }
 
   async reload(pack: boolean): Promise<void> {
-    const compiled = await this.compile(pack, this.compiled.model.fusesCaches);
+    this.packed = pack;
+    if (!this.compiled) return;
+    const compiled = await this.compile(pack, this.#fusesCaches);
     await this.runtime.work.between(() => {
-      if (this.#disposed) this.runtime.api.releaseSession(compiled.session);
-      else this.#replace(compiled);
+      this.giveUp();
+      if (this.#disposed) this.#release(compiled);
+      else this.compiled = compiled;
     });
   }
 
-  /** Compile anew, once and as a part of a run, if the session cannot run with these sizes. */
-  async fit(sizes: Sizes): Promise<void> {
-    const refused = this.compiled.model.fusedCaches.some(({ rows, T, length }) => {
+  giveUp(): void {
+    for (const run of this.runs) run.unbind();
+    if (this.compiled && !this.#disposed) this.#release(this.compiled);
+    this.compiled = undefined;
+  }
+
+  /** Have a session that can run with these sizes, compiled as a part of the run where there is none. */
+  async fit(sizes: Sizes): Promise<Compiled> {
+    const refused = this.compiled?.model.fusedCaches.some(({ rows, T, length }) => {
       const tokens = resolveDimension(T, sizes);
       return tokens > 1 && resolveDimension(rows, sizes) > 1 && resolveDimension(length, sizes) !== tokens;
     });
-    if (refused) this.#replace(await this.compile(this.packed, false));
+    if (refused) {
+      this.#fusesCaches = false;
+      this.giveUp();
+    }
+    return this.compiled ??= await this.compile(this.packed, this.#fusesCaches);
   }
 
-  #replace(compiled: Compiled): void {
-    const { session } = this.compiled;
-    this.compiled = compiled;
-    for (const run of this.runs) run.bindAnew();
+  #release({ session, views }: Compiled): void {
     this.runtime.api.releaseSession(session);
+    for (const view of views) view.release();
   }
 
   /** @throws {BackendError} If the program was released. */
@@ -110,14 +133,17 @@ export class FfiProgram implements Program, Reader {
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.runtime.release(() => this.runtime.api.releaseSession(this.compiled.session));
+    this.runtime.release(() => {
+      if (this.compiled) this.#release(this.compiled);
+    });
     this.weights.leave(this);
   }
 }
 
 /** A program with its buffers, bound to its session. */
 export class FfiRun implements Run {
-  #binding!: Deno.PointerObject;
+  /** Undefined where the program has no session, or another than the one that was bound. */
+  #binding: Deno.PointerObject | undefined;
   #inputs: Bound[] = [];
   #outputs: Bound[] = [];
   #sizes: { expression: string; value: OrtValue }[] = [];
@@ -131,17 +157,19 @@ export class FfiRun implements Run {
     readonly binding: Binding,
   ) {
     this.program.runtime.counters.liveHandles++;
-    this.#bindAll();
+    if (program.compiled) this.#bindAll(program.compiled);
   }
 
   get maxima(): Sizes {
     return this.binding.maxima;
   }
 
-  #bindAll(): void {
-    const { program: { runtime, graph, compiled }, tensors, maxima } = this;
-    const { model, session, parameters } = compiled;
-    this.#binding = runtime.create("bind a program", (out) => runtime.api.createIoBinding(session, out));
+  #bindAll({ model, session, parameters }: Compiled): Deno.PointerObject {
+    const { program: { runtime, graph }, tensors, maxima } = this;
+    const binding = this.#binding = runtime.create(
+      "bind a program",
+      (out) => runtime.api.createIoBinding(session, out),
+    );
     const add = (list: Bound[], name: string, tensor: OrtTensor, value?: Value) => {
       const shape = value && resolveShape(value.shape, maxima);
       const whole = shape === undefined || shape.join() === tensor.capacity.join();
@@ -162,6 +190,7 @@ export class FfiRun implements Run {
       this.#bind("bindInput", cString(`size:${expression}`), value.pointer);
     }
     this.#rebind();
+    return binding;
   }
 
   /**
@@ -177,24 +206,25 @@ export class FfiRun implements Run {
     if (this.#disposed) throw new BackendError(`Cannot run ${graph.name}: the run was released`, "ffi");
     this.program.checkLive("run");
     weights.checkOpen(graph.name);
-    for (const { tensor } of [...this.#inputs, ...this.#outputs]) tensor.checkLive();
+    for (const tensor of Object.values(this.tensors)) tensor.checkLive();
     return async (runOptions) => {
-      await this.program.fit(sizes);
+      const compiled = await this.program.fit(sizes);
+      const binding = this.#binding ?? this.#bindAll(compiled);
       for (const { expression, value } of this.#sizes) value.data[0] = BigInt(resolveDimension(expression, sizes));
       this.#rebind();
       runtime.counters.runs++;
       runtime.counters.dispatches++;
-      const { session } = this.program.compiled;
-      const status = await runtime.api.runWithBinding(session, runOptions, this.#binding);
+      const status = await runtime.api.runWithBinding(compiled.session, runOptions, binding);
+      weights.wrote(this.program.writes);
       runtime.check(status, `run ${graph.name}`);
       for (const swap of this.#swaps) [swap.tensor.value, swap.spare] = [swap.spare, swap.tensor.value];
     };
   }
 
-  /** Bind everything to the program's new session; nothing may be under way. */
-  bindAnew(): void {
+  /** Let go of the program's session, whose place another will take; nothing may be under way. */
+  unbind(): void {
+    if (this.#disposed) return;
     this.#free();
-    this.#bindAll();
   }
 
   /** Bind what has another value than when it was bound last. */
@@ -220,13 +250,13 @@ export class FfiRun implements Run {
 
   #bind(call: "bindInput" | "bindOutput", name: Uint8Array<ArrayBuffer>, value: Deno.PointerObject): void {
     const { runtime } = this.program;
-    runtime.check(runtime.api[call](this.#binding, name, value), "bind a tensor");
+    runtime.check(runtime.api[call](this.#binding!, name, value), "bind a tensor");
   }
 
   /** Release what the binding is made of. */
   #free(): void {
-    const { api } = this.program.runtime;
-    api.releaseIoBinding(this.#binding);
+    if (this.#binding) this.program.runtime.api.releaseIoBinding(this.#binding);
+    this.#binding = undefined;
     for (const { view } of [...this.#inputs, ...this.#outputs]) view?.release();
     for (const { value } of this.#sizes) value.release();
     for (const { spare } of this.#swaps) spare.release();

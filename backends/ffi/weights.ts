@@ -13,10 +13,25 @@ import { OrtTensor, OrtView } from "./value.ts";
 export interface Reader {
   /** The parameters that the program's session reads from their file. */
   readonly fromFile: ReadonlySet<string>;
+  /** Those that it has made its own of what lies in memory. */
+  readonly fromMemory: ReadonlySet<string>;
   /** Whether the session has a packed copy of them: faster by 5 to 40 %, but its own. */
   readonly packed: boolean;
-  /** Compile anew, since parameters are elsewhere or another program is about to read them too. */
+  /** Compile anew with or without a packed copy. */
   reload(pack: boolean): Promise<void>;
+  /** Release the session, whose parameters have changed; the next run compiles anew. Nothing may be under way. */
+  giveUp(): void;
+}
+
+/** Where a session finds a parameter: in a file, in memory, or bound at each run. */
+export type Place = { readonly region: FileRegion; readonly held?: OrtTensor } | "bound";
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
 }
 
 /** How often mapped pages are let go of: some MB are read in between. */
@@ -34,8 +49,9 @@ export class FfiWeights implements Weights {
   readonly #held = new Map<string, OrtTensor>();
   /** The bytes of parameters that sessions read from the file. */
   readonly #external = new Map<string, number>();
-  /** Parameters that have another value than their file. */
-  readonly #changed = new Set<string>();
+  /** Parameters whose value is the one in memory, since programs write them, or it was replaced. */
+  readonly #kept = new Set<string>();
+  readonly #trained = new Set<string>();
   readonly #folder: string | undefined;
   /** Files in memory, those under one path the newest last, and parameters as they lie in them. */
   readonly #mappings = new Map<string, (FileMapping | undefined)[]>();
@@ -47,6 +63,21 @@ export class FfiWeights implements Weights {
     for (const { region } of source.values()) {
       if (region) this.#folder ??= folderOf(region.path);
     }
+    for (const name of source.keys()) if (options.trainable?.(name)) this.#trained.add(name);
+  }
+
+  /** Whether programs may write a parameter. */
+  isTrained(name: string): boolean {
+    return this.#trained.has(name);
+  }
+
+  async train(names: Iterable<string>): Promise<void> {
+    for (const name of names) {
+      if (!this.source.has(name)) throw new ShapeError(`Cannot train "${name}": there is no parameter of that name`);
+      await this.hold(name);
+      this.#trained.add(name);
+      await this.#keep(name);
+    }
   }
 
   /** The folder that external data is relative to. */
@@ -54,12 +85,30 @@ export class FfiWeights implements Weights {
     return this.#folder;
   }
 
-  /** Where a parameter lies in a file that a session can read it from; undefined where it must be held. */
+  /**
+   * Where a parameter lies in a file that a session can read it from; undefined where it must be held. A session knows one
+   * folder; a file that is elsewhere is read into memory.
+   */
   external(name: string): FileRegion | undefined {
-    const info = this.source.get(name);
-    if (!info?.region || info.dataType !== "float32" || this.options.trainable || this.#changed.has(name)) return;
-    // A session knows one folder; a file that is elsewhere is read into memory.
-    return folderOf(info.region.path) === this.#folder ? info.region : undefined;
+    return this.#kept.has(name) || this.#trained.has(name) ? undefined : this.#regionOf(name);
+  }
+
+  /**
+   * Where a program finds a parameter.
+   *
+   * @param copies Whether its session may make what lies in memory its own, packed.
+   */
+  async placeOf(name: string, copies: boolean): Promise<Place> {
+    const inFile = this.external(name);
+    if (inFile) return { region: inFile };
+    const region = this.#regionOf(name);
+    // ONNX Runtime looks for the file all the same.
+    return region && copies && exists(region.path) ? { region, held: await this.hold(name) } : "bound";
+  }
+
+  #regionOf(name: string): FileRegion | undefined {
+    const { region, dataType } = this.source.get(name)!;
+    return region && dataType === "float32" && folderOf(region.path) === this.#folder ? region : undefined;
   }
 
   /** A parameter as it lies in its file; undefined where files cannot be mapped. */
@@ -160,14 +209,33 @@ export class FfiWeights implements Weights {
     }
     this.checkOpen(`"${name}"`);
     const held = this.#held.get(name);
-    if (held) return await this.runtime.work.settled(() => this.#fill(held, tensor));
-    await this.runtime.work.settled(() => {});
-    this.#changed.add(name);
-    this.#allocate(name, tensor);
-    this.runtime.counters.weightBytes -= this.#external.get(name) ?? 0;
-    this.#external.delete(name);
-    await this.exclusively(async () => {
-      for (const reader of this.readers) if (reader.fromFile.has(name)) await reader.reload(reader.packed);
+    if (!held) {
+      this.#allocate(name, tensor);
+      return await this.#keep(name);
+    }
+    await this.runtime.work.settled(() => {
+      this.#fill(held, tensor);
+      this.wrote([name]);
+    });
+  }
+
+  /** Parameters have changed: sessions that have copies of them are given up. Nothing may be under way. */
+  wrote(names: Iterable<string>): void {
+    for (const name of names) {
+      for (const reader of this.readers) {
+        if (reader.fromMemory.has(name) || reader.fromFile.has(name)) reader.giveUp();
+      }
+    }
+  }
+
+  /** Take a parameter's value from memory from now on, which holds it. */
+  async #keep(name: string): Promise<void> {
+    if (this.#kept.has(name)) return;
+    await this.runtime.work.settled(() => {
+      this.#kept.add(name);
+      this.runtime.counters.weightBytes -= this.#external.get(name) ?? 0;
+      this.#external.delete(name);
+      this.wrote([name]);
     });
   }
 

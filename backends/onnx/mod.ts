@@ -1,7 +1,15 @@
 // Graphs as ONNX models: pure, without the runtime. Parameters are initializers whose bytes lie in the checkpoint's own
 // file, or inputs that the backend binds; named sizes that operators need as numbers are inputs too.
 import { ShapeError } from "../../src/errors.ts";
-import { type Dimension, type Graph, isLeaf, type NamedLeaf, type Node, type Value } from "../../src/graph/mod.ts";
+import {
+  type Dimension,
+  type Graph,
+  isLeaf,
+  type NamedLeaf,
+  type Node,
+  type Value,
+  writtenLeaf,
+} from "../../src/graph/mod.ts";
 import { type AttentionAttributes, primitives } from "../../src/operators/mod.ts";
 import type { Tensor } from "../../src/tensor/mod.ts";
 import { readsItsCache } from "./attention.ts";
@@ -75,12 +83,6 @@ function checkOrder(graph: Graph): void {
   }
 }
 
-/** The state or parameter behind a written value. */
-function writtenLeaf(value: Value): Node {
-  while (value.node.operator.writesState) value = value.node.inputs[0];
-  return value.node;
-}
-
 function lowerLeaf(context: LoweringContext, node: Node, place: (name: string) => ParameterPlace): string {
   const kind = node.operator.name;
   const [{ dataType, shape }] = node.outputs;
@@ -118,7 +120,7 @@ export function toOnnx(
   for (const node of graph.nodes.filter(({ operator }) => operator.writesState)) {
     const [value] = node.outputs;
     if (graph.nodes.some((other) => other.operator.writesState && other.inputs[0] === value)) continue;
-    const leaf = writtenLeaf(value);
+    const leaf = writtenLeaf(node);
     const { name } = leaf.attributes as NamedLeaf;
     writes.set(name, { kind: leaf.operator.name as "state" | "parameter", when: node.operator.writesState! });
     results.unshift([`next:${name}`, value]);

@@ -23,6 +23,7 @@ import { ReferenceStream } from "./stream.ts";
 
 class ReferenceWeights implements Weights {
   readonly tensors = new Map<string, Tensor>();
+  readonly trained = new Set<string>();
 
   constructor(readonly source: StoredWeights, readonly counters: { weightBytes: number }) {}
 
@@ -30,6 +31,14 @@ class ReferenceWeights implements Weights {
   async load(name: string): Promise<void> {
     if (this.tensors.has(name)) return;
     this.#set(name, await this.source.get(name)!.load());
+  }
+
+  async train(names: Iterable<string>): Promise<void> {
+    for (const name of names) {
+      if (!this.source.has(name)) throw new ShapeError(`Cannot train "${name}": there is no parameter of that name`);
+      await this.load(name);
+      this.trained.add(name);
+    }
   }
 
   read(name: string): Promise<Tensor> {
@@ -74,19 +83,22 @@ class ReferenceBackend implements Backend {
     return Object.hasOwn(kernels, node.operator.name);
   }
 
-  open(source: StoredWeights, { storage = "float32" }: OpenOptions = {}): Promise<Weights> {
+  async open(source: StoredWeights, { storage = "float32", trainable }: OpenOptions = {}): Promise<Weights> {
     if (storage !== "float32") {
       throw new BackendError(`Cannot hold weights as ${storage}: the reference backend holds float32`, "reference");
     }
-    return Promise.resolve(new ReferenceWeights(source, this.counters));
+    const weights = new ReferenceWeights(source, this.counters);
+    await weights.train([...source.keys()].filter((name) => trainable?.(name)));
+    return weights;
   }
 
   async compile(graph: Graph, weights: Weights, options: { signal?: AbortSignal } = {}): Promise<Program> {
-    const { tensors, load, source } = weights as ReferenceWeights;
-    checkParameters(graph, source);
+    const held = weights as ReferenceWeights;
+    const { tensors, source } = held;
+    checkParameters(graph, source, (name) => held.trained.has(name));
     for (const name of graph.parameters.keys()) {
       options.signal?.throwIfAborted();
-      await load.call(weights, name);
+      await held.load(name);
     }
     return new ReferenceProgram(prepare(graph, (node) => this.supports(node)), {
       parameter: (name) => tensors.get(name)!,

@@ -12,6 +12,7 @@ import {
   type Stream,
   type StreamOptions,
   type Weights,
+  writtenParameters,
 } from "../../src/graph/mod.ts";
 import { prepare } from "../../src/passes/mod.ts";
 import type { DataType } from "../../src/tensor/mod.ts";
@@ -52,26 +53,35 @@ export class WebGpuBackend implements Backend {
     if (options.storage !== undefined && options.storage !== "float32") {
       throw new BackendError(`Cannot hold weights as ${options.storage}: the webgpu backend holds float32`, "webgpu");
     }
-    return await Promise.resolve(new GpuWeights(source, this.#gpu, options));
+    return await Promise.resolve(new GpuWeights(source, this.#gpu, this.profile, options));
   }
 
   async compile(graph: Graph, weights: Weights, options: { signal?: AbortSignal } = {}): Promise<Program> {
     const held = weights as GpuWeights;
     options.signal?.throwIfAborted();
     this.#gpu.check();
-    checkParameters(graph, held.source);
+    checkParameters(graph, held.source, (name) => held.isTrained(name));
     graph = prepare(graph, (node) => this.supports(node));
     const planner = new Planner(graph, {
       profile: this.profile,
       maxBinding: this.#gpu.gpu.limits.maxStorageBufferBindingSize,
-      trainable: held.trainable,
     });
     const steps = planner.plan((node) => lower(planner, node));
     const pipelines = this.#compileKernels(steps);
     // A failed kernel is told of below, after the weights.
     pipelines.catch(() => {});
-    await held.load(layoutsOf(steps), options.signal);
-    return new GpuProgram({ graph, device: this.#gpu, weights: held, steps, pipelines: await pipelines });
+    const wanted = layoutsOf(steps);
+    await held.load(wanted, options.signal);
+    const writes = writtenParameters(graph);
+    return new GpuProgram({
+      graph,
+      device: this.#gpu,
+      weights: held,
+      wanted,
+      writes,
+      steps,
+      pipelines: await pipelines,
+    });
   }
 
   allocate(dataType: DataType, capacity: readonly number[]): DeviceTensor {

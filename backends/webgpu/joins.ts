@@ -1,5 +1,5 @@
 // Which nodes one kernel does: a product and the sum that completes it, or several products of one value.
-import { type Node, parameterOperator, type Value } from "../../src/graph/mod.ts";
+import { type NamedLeaf, type Node, parameterOperator, type Value } from "../../src/graph/mod.ts";
 import { sameShape } from "../../src/operators/mod.ts";
 import { panelWidth } from "./kernels/panels.ts";
 import { panelBytes } from "./layout.ts";
@@ -17,9 +17,12 @@ export class Joins {
   readonly #together = new Map<Node, readonly Node[]>();
   readonly #joined = new Set<Node>();
 
-  constructor(readonly uses: Uses, options: { readonly maxBinding: number; readonly trainable: boolean }) {
+  constructor(
+    readonly uses: Uses,
+    options: { readonly maxBinding: number; readonly packs: (name: string) => boolean },
+  ) {
     for (const node of uses.graph.nodes) this.#findSum(node);
-    if (!options.trainable) this.#findTogether(options.maxBinding);
+    this.#findTogether(options.maxBinding, options.packs);
   }
 
   /** Whether a node is done by another one's kernel. */
@@ -54,10 +57,10 @@ export class Joins {
   }
 
   /** Join products of one value, such as a layer's queries, keys and values, whose weights no other node reads. */
-  #findTogether(maxBinding: number): void {
+  #findTogether(maxBinding: number, packs: (name: string) => boolean): void {
     const isJoinable = ({ inputs: [, ...own], outputs: [y] }: Node) =>
       !this.uses.outputs.has(y) && (y.shape.at(-1) as number) % panelWidth === 0 &&
-      own.every((value) => value.node.operator === parameterOperator && this.uses.isOnce(value));
+      own.every((value) => isParameter(value) && this.uses.isOnce(value) && packs(nameOf(value)));
     const products = this.uses.graph.nodes.filter((node) =>
       node.operator.name === "linear" && !this.has(node) && isJoinable(node)
     );
@@ -74,6 +77,10 @@ export class Joins {
     }
   }
 }
+
+const isParameter = ({ node }: Value) => node.operator === parameterOperator;
+
+const nameOf = ({ node }: Value) => (node.attributes as NamedLeaf).name;
 
 function packedBytes({ inputs: [x], outputs: [y] }: Node): number {
   return panelBytes(y.shape.at(-1) as number, x.shape.at(-1) as number);

@@ -120,7 +120,7 @@ export function panelsOf(planner: Planner, node: Node): readonly PanelLayout[] {
   const weight = planner.view(node.inputs[1]);
   const { storage, shape: [first, second] } = weight;
   const [outputs, inputs] = (byOutput ? [first, second] : [second, first]) as number[];
-  const packs = storage.kind === "weights" && storage.layout.kind === "raw" && !planner.options.trainable &&
+  const packs = storage.kind === "weights" && storage.layout.kind === "raw" && planner.packs(storage.name) &&
     isContiguous(weight) && weight.offset === 0 && inputs <= maxInputs;
   if (!packs) return [];
   const parts = panelParts(outputs, inputs, planner.options.maxBinding);

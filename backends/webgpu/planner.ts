@@ -9,6 +9,7 @@ import {
   parameterOperator,
   type Shape,
   type Value,
+  writtenParameters,
 } from "../../src/graph/mod.ts";
 import { sameShape } from "../../src/operators/mod.ts";
 import type { DataType, Tensor } from "../../src/tensor/mod.ts";
@@ -35,8 +36,6 @@ export interface PlanOptions {
   readonly profile: Profile;
   /** Bytes that one binding may have. */
   readonly maxBinding: number;
-  /** Whether parameters are states. */
-  readonly trainable: boolean;
 }
 
 /** A kernel reads at most this many views. */
@@ -53,6 +52,7 @@ export class Planner {
   readonly steps: Step[] = [];
   readonly uses: Uses;
   readonly joins: Joins;
+  readonly #writes: ReadonlySet<string>;
   readonly #views = new Map<Value, View>();
   readonly #pending = new Map<Value, Expression>();
   readonly #written = new Set<string>();
@@ -61,7 +61,18 @@ export class Planner {
   /** @param graph A graph in which every node but the leaves has a lowering. */
   constructor(readonly graph: Graph, readonly options: PlanOptions) {
     this.uses = new Uses(graph);
-    this.joins = new Joins(this.uses, options);
+    this.#writes = writtenParameters(graph);
+    this.joins = new Joins(this.uses, { ...options, packs: (name) => this.packs(name) });
+  }
+
+  /**
+   * Whether products read a parameter packed. A program that trains reads what it writes as it is stored, and so what its
+   * gradients read by other ways than products.
+   */
+  packs(name: string): boolean {
+    if (this.#writes.size === 0) return true;
+    const users = this.uses.of(this.graph.parameters.get(name)!);
+    return !this.#writes.has(name) && users.every(({ operator }) => operator.name === "linear");
   }
 
   get profile(): Profile {

@@ -17,7 +17,7 @@ import type { Pipeline } from "./pipelines.ts";
 import type { Step } from "./planner.ts";
 import { GpuRun } from "./run.ts";
 import { type Schedule, schedule } from "./schedule.ts";
-import type { GpuWeights } from "./weights.ts";
+import type { GpuWeights, Wanted } from "./weights.ts";
 
 /** Sizes for which is kept what a program does. */
 const kept = 16;
@@ -27,6 +27,9 @@ export interface ProgramParts {
   readonly graph: Graph;
   readonly device: Device;
   readonly weights: GpuWeights;
+  /** The parameters that it reads, in their layouts, and those that it writes. */
+  readonly wanted: Wanted;
+  readonly writes: ReadonlySet<string>;
   readonly steps: readonly Step[];
   readonly pipelines: ReadonlyMap<string, Pipeline>;
 }

@@ -21,12 +21,20 @@ export interface RunParts {
   readonly onDispose: () => void;
 }
 
+/** What a dispatch is recorded with. */
+interface Bound {
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+}
+
 /** A program with its buffers on the GPU. */
 export class GpuRun implements Run {
   readonly #tensors: readonly GpuTensor[];
   readonly #temporaries: readonly Lease[];
-  /** The pipeline and the bind group of each dispatch. */
-  readonly #bound: readonly { readonly pipeline: GPUComputePipeline; readonly group: GPUBindGroup }[];
+  /** The pipeline and the bind group of each dispatch; undefined until all weights are there. */
+  #bound: readonly Bound[] | undefined;
+  /** The weights' version that is bound. */
+  #version: number;
   /** The block for the sizes of an execution. */
   #block: Uint32Array | undefined;
   /** The place of a dispatch's parameters in the ring, which is copied out of it at once. */
@@ -34,24 +42,41 @@ export class GpuRun implements Run {
   #live = true;
 
   constructor(readonly program: ProgramParts, readonly parts: RunParts) {
-    const { device, pipelines } = program;
-    const { tensors, groups, schedule: { dispatches, memory } } = parts;
+    const { device, weights } = program;
+    const { tensors, schedule: { memory } } = parts;
+    this.#version = weights.version;
     this.#tensors = Object.values(tensors);
     this.#temporaries = device.buffers.borrow(memory.sizes);
     device.counters.liveHandles++;
     try {
-      this.#bound = dispatches.map((dispatch) => {
-        const { pipeline, layout } = pipelines.get(dispatch.code)!;
-        const resources = dispatch.storages.map((storage) => this.#resource(storage));
-        return { pipeline, group: groups.find(dispatch, layout, resources) };
-      });
+      this.#bound = this.#bind();
     } catch (error) {
       this.#release();
       throw error;
     }
   }
 
-  #resource(storage: Storage): GPUBufferBinding {
+  /** Find a bind group for each dispatch; none where copies of weights are given up. */
+  #bind(): Bound[] | undefined {
+    const { program: { pipelines }, parts: { groups, schedule: { dispatches } } } = this;
+    const resources = dispatches.map(({ storages }) => storages.map((storage) => this.#resource(storage)));
+    if (resources.flat().includes(undefined)) return undefined;
+    return dispatches.map((dispatch, i) => {
+      const { pipeline, layout } = pipelines.get(dispatch.code)!;
+      return { pipeline, group: groups.find(dispatch, layout, resources[i] as GPUBufferBinding[]) };
+    });
+  }
+
+  /** Bind the weights as they now are, copies of them made again. */
+  #renew(recorder: Recorder): void {
+    const { weights, wanted } = this.program;
+    if (this.#bound && this.#version === weights.version) return;
+    weights.renew(wanted, recorder);
+    this.#bound = this.#bind();
+    this.#version = weights.version;
+  }
+
+  #resource(storage: Storage): GPUBufferBinding | undefined {
     const { constants, tensors, schedule: { memory } } = this.parts;
     switch (storage.kind) {
       case "temporary":
@@ -92,20 +117,22 @@ export class GpuRun implements Run {
 
   /** @param resolve Where sizes differ from the maxima. */
   #record(recorder: Recorder, resolve: Resolve | undefined): void {
-    const { program: { device }, parts: { schedule } } = this;
+    const { program: { device, weights, writes }, parts: { schedule } } = this;
+    this.#renew(recorder);
     const base = device.queue.reserve(resolve ? this.#blockFor(resolve) : schedule.block);
     const { pass } = recorder;
     for (const { dispatch, index, at, start, workgroups, varies } of schedule.entries) {
       if (start > 0 && resolve && start >= resolve(dispatch.repeat!.end)) continue;
       const groups = varies && resolve ? dispatch.workgroups(resolve) : workgroups;
       if (groups[0] * groups[1] * groups[2] === 0) continue;
-      const { pipeline, group } = this.#bound[index];
+      const { pipeline, group } = this.#bound![index];
       this.#offset[0] = base + 4 * at;
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, group, this.#offset, 0, 1);
       pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
       device.counters.dispatches++;
     }
+    if (writes.size > 0) weights.wrote(writes);
   }
 
   #blockFor(resolve: Resolve): Uint32Array {

@@ -30,14 +30,21 @@ export interface Counters {
 export interface OpenOptions {
   /** @default "float32" */
   readonly storage?: WeightStorage;
-  /** Whether programs may write the parameters. @default false */
-  readonly trainable?: boolean;
+  /** Which parameters programs may write, as {@linkcode Weights.train} says it later. @default none */
+  readonly trainable?: (name: string) => boolean;
   /** Prefer less memory to speed. @default false */
   readonly lowMemory?: boolean;
 }
 
 /** A model's parameters on a device, each held once for all programs that read it. */
 export interface Weights extends Disposable {
+  /**
+   * Let programs that are compiled from now on write parameters. Those that were compiled before read the new values:
+   * what they have packed of a parameter is given up when it changes, and packed again before their next run.
+   *
+   * @throws {ShapeError} If there is no parameter of a name.
+   */
+  train(names: Iterable<string>): Promise<void>;
   /** The parameter's current value, from the device when it was trained. */
   read(name: string): Promise<Tensor>;
   /** Replace a parameter's value; programs see it from their next run on. */
@@ -120,7 +127,7 @@ export interface Backend extends AsyncDisposable {
   /**
    * Compile a program. Any graph is taken: what the backend does not support is decomposed.
    *
-   * @throws {LimnerError} If a primitive is not supported.
+   * @throws {LimnerError} If a primitive is not supported, or a parameter is written that is not trained.
    * @throws {ShapeError} If a parameter's stored shape is not the graph's, or it is missing.
    */
   compile(graph: Graph, weights: Weights, options?: { signal?: AbortSignal }): Promise<Program>;

@@ -1,5 +1,5 @@
 // The checks that every backend makes alike: parameters against their stored shapes, buffers and sizes against a graph.
-import { FormatError, ShapeError } from "../errors.ts";
+import { FormatError, LimnerError, ShapeError } from "../errors.ts";
 import { isFloat, sizeOf } from "../tensor/mod.ts";
 import type { StoredWeights } from "../weights/mod.ts";
 import type { DeviceTensor } from "./backend.ts";
@@ -13,14 +13,22 @@ import {
   type Sizes,
 } from "./dimension.ts";
 import type { Graph, Node } from "./graph.ts";
+import { type NamedLeaf, parameterOperator } from "./leaf.ts";
 
 /**
  * Check that a source has every parameter of a graph, in its shape and in an encoding that is read.
  *
+ * @param isTrained Whether programs may write a parameter.
+ * @throws {LimnerError} If the graph writes a parameter that is not trained.
  * @throws {FormatError} If a parameter is missing, or its encoding is not read.
  * @throws {ShapeError} If a stored shape is not the one that the graph expects.
  */
-export function checkParameters(graph: Graph, source: StoredWeights): void {
+export function checkParameters(graph: Graph, source: StoredWeights, isTrained: (name: string) => boolean): void {
+  for (const name of writtenParameters(graph)) {
+    if (!isTrained(name)) {
+      throw new LimnerError(`Cannot compile ${graph.name}: it writes "${name}", which is not trained`);
+    }
+  }
   for (const [name, { shape, dataType }] of graph.parameters) {
     const stored = source.get(name);
     if (!stored) throw new FormatError(`Cannot load the model: the weights have no tensor "${name}"`, { tensor: name });
@@ -39,6 +47,20 @@ export function checkParameters(graph: Graph, source: StoredWeights): void {
       );
     }
   }
+}
+
+/** The leaf whose value a node writes. */
+export function writtenLeaf(writer: Node): Node {
+  let [{ node }] = writer.inputs;
+  while (node.operator.writesState) [{ node }] = node.inputs;
+  return node;
+}
+
+/** The parameters that a graph writes. */
+export function writtenParameters({ nodes }: Graph): Set<string> {
+  const leaves = nodes.filter(({ operator }) => operator.writesState).map(writtenLeaf);
+  const written = leaves.filter(({ operator }) => operator === parameterOperator);
+  return new Set(written.map(({ attributes }) => (attributes as NamedLeaf).name));
 }
 
 /** What a graph asks of its sizes. */

@@ -1,0 +1,103 @@
+// How a parameter that was trained comes into the layouts that other programs read: by copies on the device, from the
+// layout it is trained in.
+import { checkBinding, GraphBuilder } from "../../src/graph/mod.ts";
+import type { Device } from "./device.ts";
+import { Groups } from "./groups.ts";
+import type { Dispatch } from "./kernels/shader.ts";
+import { panelWidth } from "./kernels/panels.ts";
+import { copyKernel } from "./kernels/movement.ts";
+import { type JointMember, type Layout, paddedDepth, type PanelLayout } from "./layout.ts";
+import type { Pipeline } from "./pipelines.ts";
+import type { Profile } from "./profile.ts";
+import type { Recorder } from "./queue.ts";
+import { type Schedule, schedule } from "./schedule.ts";
+import { type Storage, type View, wholeView } from "./view.ts";
+
+/** The layout that a parameter is trained in. */
+const raw: Layout = { kind: "raw" };
+
+/** Elements as they are stored, and where they lie in a layout. */
+interface Block {
+  readonly from: View;
+  readonly to: View;
+}
+
+/** The blocks that a matrix consists of: its whole panels, and what is left over for a last one. */
+function panelBlocks(name: string, target: Storage, layout: PanelLayout, offset: number): Block[] {
+  const { from, to, inputs, outputs, byOutput } = layout;
+  // Outputs that are rows are bound by themselves, since a whole table may be larger than a binding.
+  const source: Storage = { kind: "weights", name, layout: byOutput ? { kind: "rows", from, to, width: inputs } : raw };
+  const [outputStep, inputStep] = byOutput ? [inputs, 1] : [1, outputs];
+  const panelStep = paddedDepth(inputs) * panelWidth;
+  const whole = Math.floor((to - from) / panelWidth);
+  const block = (first: number, panels: number, width: number): Block => {
+    const shape = [panels, width, inputs];
+    const at = (storage: Storage, strides: number[], offset: number): View => (
+      { storage, dataType: "float32", shape, strides, offset }
+    );
+    const begin = (byOutput ? 0 : from) + first * panelWidth;
+    return {
+      from: at(source, [panelWidth * outputStep, outputStep, inputStep], begin * outputStep),
+      to: at(target, [panelStep, 1, panelWidth], offset + first * panelStep),
+    };
+  };
+  const rest = (to - from) % panelWidth;
+  return [...(whole > 0 ? [block(0, whole, panelWidth)] : []), ...(rest > 0 ? [block(whole, 1, rest)] : [])];
+}
+
+/**
+ * The dispatches that renew a parameter's part of a layout.
+ *
+ * @param name The name that the layout is held under.
+ * @param size The parameter's elements.
+ */
+export function renewalOf(
+  name: string,
+  layout: Layout,
+  member: JointMember,
+  size: number,
+  profile: Profile,
+): Dispatch[] {
+  const source: Storage = { kind: "weights", name: member.name, layout: raw };
+  const target: Storage = { kind: "weights", name, layout };
+  const offset = member.offset / 4;
+  const blocks = member.layout.kind === "panels"
+    ? panelBlocks(member.name, target, member.layout, offset)
+    : [{ from: wholeView(source, "float32", [size]), to: { ...wholeView(target, "float32", [size]), offset } }];
+  return blocks.map(({ from, to }) => copyKernel(from, to, profile));
+}
+
+/** Copies that are compiled once and recorded whenever a layout is renewed. */
+export class Renewal {
+  readonly #schedule: Schedule;
+
+  private constructor(
+    readonly device: Device,
+    readonly groups: Groups,
+    dispatches: readonly Dispatch[],
+    readonly pipelines: readonly Pipeline[],
+  ) {
+    const binding = checkBinding(new GraphBuilder("renewal").build(), {}, {});
+    this.#schedule = schedule(dispatches.map((dispatch) => [{ dispatch }]), binding, device.queue.alignment);
+  }
+
+  /** Compile the copies of {@linkcode renewalOf}. */
+  static async compile(device: Device, dispatches: readonly Dispatch[]): Promise<Renewal> {
+    const pipelines = await Promise.all(dispatches.map((dispatch) => device.compile(dispatch)));
+    return new Renewal(device, new Groups(device), dispatches, pipelines);
+  }
+
+  /** @param resource The buffer of a storage. */
+  record(recorder: Recorder, resource: (storage: Storage) => GPUBufferBinding): void {
+    const { entries, block } = this.#schedule;
+    const base = this.device.queue.reserve(block);
+    const { pass } = recorder;
+    for (const { dispatch, index, at, workgroups } of entries) {
+      const { pipeline, layout } = this.pipelines[index];
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, this.groups.find(dispatch, layout, dispatch.storages.map(resource)), [base + 4 * at]);
+      pass.dispatchWorkgroups(...workgroups);
+      this.device.counters.dispatches++;
+    }
+  }
+}
