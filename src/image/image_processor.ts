@@ -1,13 +1,12 @@
-// Pictures to a model's input, as Transformers' image processors do it on Pillow and NumPy: geometry in 8 bits, then
-// rescaling in float64 and normalising in float32. A sample has 256 values, so both are one table a channel.
+// Pictures to a model's input, as Transformers' image processors do it on Pillow and NumPy: geometry in 8 bits
+// (shape_image.ts), then rescaling in float64 and normalising in float32. A sample has 256 values, so both are one table
+// a channel.
 import { ConfigError, ShapeError } from "../errors.ts";
 import { Tensor } from "../tensor/mod.ts";
-import { cropMargin } from "./_crop_margin.ts";
-import { outputSize, type Rectangle, shortestEdge, thumbnailSize } from "./_output_size.ts";
+import type { Rectangle } from "./_output_size.ts";
 import { optionKeys, type ProcessorSettings, processorSettings, type ProcessorType } from "./processor_config.ts";
 import type { RawImage } from "./raw_image.ts";
-import { resize } from "./resample.ts";
-import { centerCrop, crop, orient, resizeWithGap } from "./transforms.ts";
+import { padsFirst, shapeImage } from "./shape_image.ts";
 
 /** Keys of preprocessor_config.json in camelCase that hold for one call, for example `{ doNormalize: false }`. */
 export type ImageProcessorOptions = Partial<
@@ -87,7 +86,7 @@ function knownOptions(options: Record<string, unknown>): Record<string, unknown>
 
 function process(images: readonly RawImage[], settings: ProcessorSettings): Tensor {
   if (images.length === 0) throw new ShapeError("Could not process pictures: there are none, and one was expected");
-  const ready = images.map((image) => geometry(image.toRgb(settings.doConvertRgb), settings));
+  const ready = images.map((image) => shapeImage(image, settings));
   // Padding to a common size comes last and fills with 0 (Donut and Nougat pad before they rescale).
   const target = settings.doPad && !padsFirst(settings.type) ? (settings.padSize ?? largest(ready)) : ready[0];
   const { height, width } = target;
@@ -119,10 +118,6 @@ function process(images: readonly RawImage[], settings: ProcessorSettings): Tens
   return new Tensor("float32", [images.length, 3, height, width], data);
 }
 
-function padsFirst(type: ProcessorType): boolean {
-  return type === "DonutImageProcessor" || type === "NougatImageProcessor";
-}
-
 function largest(images: readonly RawImage[]): Rectangle {
   return {
     height: Math.max(...images.map((image) => image.height)),
@@ -138,54 +133,4 @@ function valueTable(settings: ProcessorSettings, channel: number): Float32Array 
     const value = Math.fround(settings.doRescale ? sample * settings.rescaleFactor : sample);
     return settings.doNormalize ? Math.fround(value - mean) / deviation : value;
   });
-}
-
-function geometry(image: RawImage, settings: ProcessorSettings): RawImage {
-  if (padsFirst(settings.type)) return documentGeometry(image, settings);
-  const { doResize, size, resample, doCenterCrop } = settings;
-  const { width, height } = doResize ? outputSize(image, size) : image;
-  const resized = resize(image, width, height, resample);
-  return doCenterCrop ? cut(resized, settings) : resized;
-}
-
-function cut(image: RawImage, { cropSize }: ProcessorSettings): RawImage {
-  if (cropSize) return centerCrop(image, cropSize.width, cropSize.height);
-  throw new ConfigError("Could not crop a picture: do_center_crop is true, and crop_size was expected", "crop_size");
-}
-
-/** Donut's and Nougat's way: margins off, long axis aligned, shorter side resized, made to fit, padded all around. */
-function documentGeometry(image: RawImage, settings: ProcessorSettings): RawImage {
-  const { type, size, resample } = settings;
-  if (!("height" in size)) {
-    throw new ConfigError(`Could not process a picture: ${type} needs a size of height and width`, "size");
-  }
-  const nougat = type === "NougatImageProcessor";
-  let result = nougat && settings.doCropMargin ? cropMargin(image) : image;
-  if (settings.doAlignLongAxis && (size.width - size.height) * (result.width - result.height) < 0) {
-    result = orient(result, 6); // a quarter turn clockwise
-  }
-  if (settings.doResize) {
-    const edge = shortestEdge(result, Math.min(size.height, size.width));
-    result = resize(result, edge.width, edge.height, resample);
-  }
-  if (settings.doThumbnail) {
-    const { width, height } = thumbnailSize(result, size);
-    // Nougat resizes to the thumbnail through its own `resize`, always bicubic and in two steps.
-    result = nougat
-      ? resizeWithGap(result, width, height, 3, 2)
-      : resize(result, width, height, resample === 0 ? 3 : resample);
-  }
-  if (settings.doPad) result = padAround(result, size, type);
-  return settings.doCenterCrop && !nougat ? cut(result, settings) : result;
-}
-
-function padAround(image: RawImage, size: Rectangle, type: ProcessorType): RawImage {
-  const dx = size.width - image.width;
-  const dy = size.height - image.height;
-  if (dx >= 0 && dy >= 0) return crop(image, -Math.floor(dx / 2), -Math.floor(dy / 2), size.width, size.height);
-  throw new ShapeError(
-    `Could not pad a picture of ${image.width} x ${image.height} for ${type}: at most ${size.width} x ${size.height} ` +
-      "was expected (do_thumbnail or do_resize make it fit)",
-    { shapes: [[3, image.height, image.width], [3, size.height, size.width]] },
-  );
 }

@@ -5,5 +5,6 @@ export type { ProcessorSettings, ProcessorType, SizeConfig } from "./processor_c
 export { type Channels, RawImage } from "./raw_image.ts";
 export type { ImageSource } from "./_source_bytes.ts";
 export { encodePng } from "./encode_png.ts";
-export { readImage, type ReadImageOptions } from "./read_image.ts";
+export { readImage } from "./read_image.ts";
+export type { ReadImageOptions } from "./image_file.ts";
 export { type Box, type Resample, resize } from "./resample.ts";

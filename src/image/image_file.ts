@@ -1,0 +1,56 @@
+// A picture's file before it is decoded: its bytes, from anywhere, and what its header says. Content decides the format,
+// not the name.
+import { FormatError, OptionError } from "../errors.ts";
+import { type ImageSource, nameOfSource, readSource } from "./_source_bytes.ts";
+import { readHeader } from "./header.ts";
+import type { ImageHeader } from "./image_header.ts";
+
+/** How a picture is read. */
+export interface ReadImageOptions {
+  /**
+   * The most pixels a picture may have; a larger one is refused by its header, before memory is taken.
+   * @default 64e6
+   */
+  maxPixels?: number;
+  /** The name used in messages where the source has none. */
+  name?: string;
+  /** Ends the reading of the source; what waits for it is rejected with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** A whole file whose header has been read. */
+export interface ImageFile {
+  readonly bytes: Uint8Array;
+  readonly header: ImageHeader;
+  /** What messages call it. */
+  readonly name: string;
+  /** Whether the bytes are the reader's own, so that they may be moved to another thread. */
+  readonly own: boolean;
+}
+
+/**
+ * Read a picture's file and its header.
+ *
+ * @throws {HubError} If the source cannot be reached: no such file, a folder, no permission, an HTTP error.
+ * @throws {FormatError} If it is no picture, is cut short, has more than `maxPixels`, or its file more than 512 MiB.
+ */
+export async function readImageFile(source: ImageSource, options: ReadImageOptions = {}): Promise<ImageFile> {
+  const maxPixels = options.maxPixels ?? 64e6;
+  if (!(maxPixels > 0)) {
+    throw new OptionError(
+      `Could not read a picture: option maxPixels is ${maxPixels}, and a positive number was expected`,
+    );
+  }
+  const name = options.name ?? nameOfSource(source);
+  const bytes = await readSource(source, name, options.signal);
+  const header = readHeader(bytes, name);
+  const pixels = header.width * header.height;
+  if (pixels > maxPixels) {
+    throw new FormatError(
+      `Could not read picture ${name}: its header says ${header.width} x ${header.height}, ${pixels} pixels, and at ` +
+        `most ${maxPixels} are read (option maxPixels)`,
+      { file: name },
+    );
+  }
+  return { bytes, header, name, own: !(source instanceof Uint8Array) };
+}

@@ -1,0 +1,84 @@
+// A picture as an image processor's geometry leaves it, in 8 bits: RGB, resized, cropped, and padded where that comes
+// before the rescaling.
+import { ConfigError, ShapeError } from "../errors.ts";
+import { cropMargin } from "./_crop_margin.ts";
+import { outputSize, type Rectangle, shortestEdge, thumbnailSize } from "./_output_size.ts";
+import type { ProcessorSettings, ProcessorType } from "./processor_config.ts";
+import { RawImage } from "./raw_image.ts";
+import { resize } from "./resample.ts";
+import { centerCrop, crop, orient, resizeWithGap } from "./transforms.ts";
+
+/** A picture that has been shaped already, in another thread for example. */
+export class ShapedImage extends RawImage {
+  /** @param settings What it was shaped by. */
+  constructor(image: Pick<RawImage, "data" | "width" | "height">, readonly settings: ProcessorSettings) {
+    super(image.data, image.width, image.height, 3);
+  }
+}
+
+/**
+ * Bring a picture into the shape that a processor gives it.
+ *
+ * @returns A picture in RGB; `image` itself if it has been shaped by these settings.
+ * @throws {ShapeError} If it does not fit into what it is padded to.
+ * @throws {ConfigError} If a size is missing, or is of a form that cannot work.
+ */
+export function shapeImage(image: RawImage, settings: ProcessorSettings): RawImage {
+  if (image instanceof ShapedImage && image.settings === settings) return image;
+  return geometry(image.toRgb(settings.doConvertRgb), settings);
+}
+
+/** Whether a processor pads before it rescales, all around. */
+export function padsFirst(type: ProcessorType): boolean {
+  return type === "DonutImageProcessor" || type === "NougatImageProcessor";
+}
+
+function geometry(image: RawImage, settings: ProcessorSettings): RawImage {
+  if (padsFirst(settings.type)) return documentGeometry(image, settings);
+  const { doResize, size, resample, doCenterCrop } = settings;
+  const { width, height } = doResize ? outputSize(image, size) : image;
+  const resized = resize(image, width, height, resample);
+  return doCenterCrop ? cut(resized, settings) : resized;
+}
+
+function cut(image: RawImage, { cropSize }: ProcessorSettings): RawImage {
+  if (cropSize) return centerCrop(image, cropSize.width, cropSize.height);
+  throw new ConfigError("Could not crop a picture: do_center_crop is true, and crop_size was expected", "crop_size");
+}
+
+/** Donut's and Nougat's way: margins off, long axis aligned, shorter side resized, made to fit, padded all around. */
+function documentGeometry(image: RawImage, settings: ProcessorSettings): RawImage {
+  const { type, size, resample } = settings;
+  if (!("height" in size)) {
+    throw new ConfigError(`Could not process a picture: ${type} needs a size of height and width`, "size");
+  }
+  const nougat = type === "NougatImageProcessor";
+  let result = nougat && settings.doCropMargin ? cropMargin(image) : image;
+  if (settings.doAlignLongAxis && (size.width - size.height) * (result.width - result.height) < 0) {
+    result = orient(result, 6); // a quarter turn clockwise
+  }
+  if (settings.doResize) {
+    const edge = shortestEdge(result, Math.min(size.height, size.width));
+    result = resize(result, edge.width, edge.height, resample);
+  }
+  if (settings.doThumbnail) {
+    const { width, height } = thumbnailSize(result, size);
+    // Nougat resizes to the thumbnail through its own `resize`, always bicubic and in two steps.
+    result = nougat
+      ? resizeWithGap(result, width, height, 3, 2)
+      : resize(result, width, height, resample === 0 ? 3 : resample);
+  }
+  if (settings.doPad) result = padAround(result, size, type);
+  return settings.doCenterCrop && !nougat ? cut(result, settings) : result;
+}
+
+function padAround(image: RawImage, size: Rectangle, type: ProcessorType): RawImage {
+  const dx = size.width - image.width;
+  const dy = size.height - image.height;
+  if (dx >= 0 && dy >= 0) return crop(image, -Math.floor(dx / 2), -Math.floor(dy / 2), size.width, size.height);
+  throw new ShapeError(
+    `Could not pad a picture of ${image.width} x ${image.height} for ${type}: at most ${size.width} x ${size.height} ` +
+      "was expected (do_thumbnail or do_resize make it fit)",
+    { shapes: [[3, image.height, image.width], [3, size.height, size.width]] },
+  );
+}
