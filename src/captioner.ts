@@ -4,10 +4,12 @@ import { OptionError } from "./errors.ts";
 import type { GenerateOptions, Streamer } from "./generation/mod.ts";
 import { Handoff } from "./handoff.ts";
 import { openRepository } from "./hub/mod.ts";
+import { ImageWorkers } from "./image/image_workers.ts";
 import { AutoImageProcessor, type ImageProcessor, type RawImage } from "./image/mod.ts";
 import { checkLoadOptions, type LoadOptions } from "./load_options.ts";
 import { architectureOf } from "./models/mod.ts";
-import { batchSize, type ImageInput, type Prompts, promptsOf, readImages } from "./picture_batches.ts";
+import { batchSize, type ImageInput, picturesOf, type Prompts, promptsOf } from "./picture_batches.ts";
+import { PictureReader } from "./picture_reader.ts";
 import type { SaveOptions } from "./save.ts";
 import { TextStreamer, type TextStreamerOptions } from "./text_streamer.ts";
 import { AutoTokenizer, type Tokenizer } from "./tokenizer/mod.ts";
@@ -52,6 +54,8 @@ function lengthOfPrompt(sequence: readonly number[], prompt: readonly number[] =
  * ```
  */
 export class Captioner implements AsyncDisposable {
+  readonly #workers = new ImageWorkers();
+
   private constructor(
     readonly model: VisionEncoderDecoderModel,
     readonly processor: ImageProcessor,
@@ -126,17 +130,9 @@ export class Captioner implements AsyncDisposable {
       throw new OptionError(`Cannot stream ${images.length} pictures: a streamer takes ${batchSize} at most`);
     }
     const captions: Caption[][] = [];
-    const read = (at: number) => {
-      const reading = readImages(images, at, options.signal);
-      reading.catch(() => {}); // It is awaited in its turn.
-      return reading;
-    };
-    let reading = read(0);
+    const reader = this.#reader(images, options);
     for (let at = 0; at < images.length; at += batchSize) {
-      const batch = await reading;
-      // The next pictures are read while these are written about.
-      reading = read(at + batchSize);
-      captions.push(...await this.#captions(batch, { ...options, ...prompts(at) }));
+      captions.push(...await this.#captions(await reader.take(batchSize), { ...options, ...prompts(at) }));
     }
     return captions;
   }
@@ -154,7 +150,7 @@ export class Captioner implements AsyncDisposable {
     const prompt = promptsOf(1, options)(0);
     const stop = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
-    const images = await readImages([image], 0, signal);
+    const images = await this.#reader([image], { ...options, signal }).take(1);
     const pieces = new Handoff<string>();
     const text = new TextStreamer(this.tokenizer, (piece) => pieces.put(piece), {
       wholeWords,
@@ -175,6 +171,12 @@ export class Captioner implements AsyncDisposable {
       stop.abort();
       await generating.catch(() => {});
     }
+  }
+
+  /** Reads pictures, a batch ahead. Where the model looked is drawn on the whole picture; else only its shape is kept. */
+  #reader(images: readonly ImageInput[], { signal, outputAttentions }: GenerateOptions): PictureReader {
+    const settings = outputAttentions ? undefined : this.processor.settings;
+    return new PictureReader(picturesOf(images), this.#workers, { ahead: batchSize, settings, signal });
   }
 
   /** The captions of pictures that are one batch. */
@@ -224,6 +226,7 @@ export class Captioner implements AsyncDisposable {
 
   /** Release the model. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#workers[Symbol.dispose]();
     await this.model[Symbol.asyncDispose]();
   }
 }

@@ -1,8 +1,8 @@
 // The pictures and prompts of a call, a batch at a time.
-import { abortable } from "./abortable.ts";
 import { OptionError } from "./errors.ts";
 import type { GenerateOptions } from "./generation/mod.ts";
-import { RawImage, readImage } from "./image/mod.ts";
+import type { RawImage } from "./image/mod.ts";
+import type { Picture } from "./picture_reader.ts";
 import { Tensor } from "./tensor/mod.ts";
 
 /** A picture: a path, an address, the bytes of a file, or pixels. */
@@ -11,19 +11,12 @@ export type ImageInput = string | URL | Uint8Array | Blob | RawImage;
 /** Pictures given to the model at once. */
 export const batchSize = 8;
 
-/**
- * Read the pictures of a batch; an abort does not wait for what is slow to come.
- *
- * @param at Where the batch begins among `images`, by which a picture without a name is called.
- */
-export async function readImages(images: readonly ImageInput[], at: number, signal?: AbortSignal): Promise<RawImage[]> {
-  signal?.throwIfAborted();
-  const read = (image: ImageInput, i: number): Promise<RawImage> | RawImage => {
-    if (image instanceof RawImage) return image;
-    const nameless = image instanceof Uint8Array || image instanceof Blob && !(image instanceof File);
-    return readImage(image, { signal, ...(nameless && images.length > 1 && { name: `images[${at + i}]` }) });
-  };
-  return await abortable(Promise.all(images.slice(at, at + batchSize).map(read)), signal);
+/** Pictures to read; one of several that has no name is called by its place among them. */
+export function picturesOf(images: readonly ImageInput[]): Picture[] {
+  return images.map((source, i) => {
+    const nameless = source instanceof Uint8Array || source instanceof Blob && !(source instanceof File);
+    return { source, name: nameless && images.length > 1 ? `images[${i}]` : undefined };
+  });
 }
 
 /** Prompts as lists. */

@@ -2,7 +2,9 @@
 import { type Caption, Captioner } from "../captioner.ts";
 import { LimnerError } from "../errors.ts";
 import type { GenerateOptions, Timings } from "../generation/mod.ts";
-import { type RawImage, readImage } from "../image/mod.ts";
+import { ImageWorkers } from "../image/image_workers.ts";
+import type { RawImage } from "../image/mod.ts";
+import { type Picture, PictureReader } from "../picture_reader.ts";
 import { type Console, oneLine, OutputError } from "./console.ts";
 import type { CommandOptions } from "./options.ts";
 import { Progress } from "./progress.ts";
@@ -22,12 +24,14 @@ export async function readPictures(options: CommandOptions, console: Console): P
     console.complain(describe(error));
     return 1;
   }
+  using workers = new ImageWorkers();
   // The first picture is decoded while the model loads.
-  const first = open(pictures[0]);
-  first.catch(() => {});
+  const reader = new PictureReader(pictures.map(pictureOf), workers, { ahead: 1 });
   try {
     await using captioner = await load(options, console, progress);
-    return await readAll(captioner, first, options, console, progress);
+    // Where the model looked is drawn on the whole picture.
+    reader.readAhead(workers.most + 1, attention ? undefined : captioner.processor.settings);
+    return await readAll(captioner, reader, options, console, progress);
   } catch (error) {
     progress.above(() => console.complain(describe(error)));
     return 1;
@@ -56,7 +60,7 @@ async function load(options: CommandOptions, console: Console, progress: Progres
 
 async function readAll(
   captioner: Captioner,
-  first: Promise<RawImage>,
+  reader: PictureReader,
   options: CommandOptions,
   console: Console,
   progress: Progress,
@@ -67,7 +71,7 @@ async function readAll(
   for (const [i, file] of pictures.entries()) {
     progress.show("reading", i, pictures.length);
     try {
-      const reading = await readOne(captioner, i === 0 ? first : open(file), options, (piece) => {
+      const reading = await readOne(captioner, reader, options, (piece) => {
         progress.stop();
         console.print(piece);
       });
@@ -96,7 +100,7 @@ interface Reading {
 
 async function readOne(
   captioner: Captioner,
-  image: Promise<RawImage>,
+  reader: PictureReader,
   options: CommandOptions,
   print: (piece: string) => void,
 ): Promise<Reading> {
@@ -111,7 +115,8 @@ async function readOne(
     ...(options.verbose && { onTimings: (measured: Timings) => timings = measured }),
   };
   const read = options.stream ? streamed : captioned;
-  const caption = await read(captioner, await image, asked, (piece) => {
+  const [image] = await reader.take(1);
+  const caption = await read(captioner, image, asked, (piece) => {
     print(options.pictures.length > 1 ? piece.replace(/[\r\n\u2028\u2029]+/g, " ") : piece);
   });
   return { caption, milliseconds: rounded(performance.now() - began), timings };
@@ -159,9 +164,8 @@ function quietenDrivers(): void {
   if (!Deno.env.get(variable)) Deno.env.set(variable, "/tmp");
 }
 
-async function open(file: string): Promise<RawImage> {
-  if (file !== "-") return await readImage(file);
-  return await readImage(Deno.stdin.readable, { name: nameOf(file) });
+function pictureOf(file: string): Picture {
+  return file === "-" ? { source: Deno.stdin.readable, name: nameOf(file) } : { source: file };
 }
 
 function nameOf(file: string): string {
