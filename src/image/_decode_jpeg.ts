@@ -1,7 +1,6 @@
 // JPEG pixels by libjpeg-turbo, which Pillow decodes with too, in @cwasm/jpeg-turbo's WebAssembly. That has no SIMD and takes
-// 2.3 to 3.3 times Pillow's time, so that files of the most common kind go through kernels of ours first.
+// 2 to 3 times Pillow's time for the same pixels; image_workers.ts makes up for it.
 import { loadJpegModule } from "../packages/cwasm_jpeg_turbo.ts";
-import { decodeCommonJpeg } from "./_decode_common_jpeg.ts";
 import { type DecoderInstance, instantiate, onInstances } from "./_wasm_decoder.ts";
 import type { Decoder, ImageHeader } from "./image_header.ts";
 import { RawImage } from "./raw_image.ts";
@@ -32,12 +31,6 @@ const formats = { grey: [6, 1], rgb: [0, 3], cmyk: [11, 4], ycck: [11, 4] } as c
 
 /** Load the decoder; it gives grey or RGB, not turned by EXIF. */
 export async function load(): Promise<Decoder> {
-  const turbo = await loadTurbo();
-  return (bytes, header) => decodeCommonJpeg(bytes) ?? turbo(bytes, header);
-}
-
-/** Load libjpeg-turbo, which decodes files of every kind. */
-export async function loadTurbo(): Promise<Decoder> {
   const module = await loadJpegModule();
   return onInstances(() => start(module));
 }
