@@ -37,21 +37,20 @@ export async function load(): Promise<Decoder> {
 
 function start(module: WebAssembly.Module): DecoderInstance {
   const turbo = instantiate<TurboJpeg>(module, { setjmp: () => 0, environ_sizes_get: () => 0, fd_write: () => 0 });
+  let pixels = 0; // the last picture's
   const decode = (bytes: Uint8Array, { width, height, color }: ImageHeader): RawImage => {
     const [format, samples] = formats[color as keyof typeof formats];
     const size = width * height * samples;
-    const [file, pixels, handle] = [turbo.malloc(bytes.length), turbo.malloc(size), turbo.tjInitDecompress()];
+    turbo.free(pixels);
+    pixels = turbo.malloc(size);
+    const [file, handle] = [turbo.malloc(bytes.length), turbo.tjInitDecompress()];
     if (!file || !pixels || !handle) throw new Error("the memory is not enough");
     new Uint8Array(turbo.memory.buffer).set(bytes, file);
     turbo.tjDecompress2(handle, file, bytes.length, pixels, width, width * samples, height, format, 0);
-    const data = new Uint8Array(turbo.memory.buffer, pixels >>> 0, size);
-    const image = samples === 4
-      ? new RawImage(inksToRgb(data), width, height, 3)
-      : new RawImage(data.slice(), width, height, samples);
     turbo.tjDestroy(handle);
-    turbo.free(pixels);
     turbo.free(file);
-    return image;
+    const data = new Uint8Array(turbo.memory.buffer, pixels >>> 0, size);
+    return samples === 4 ? new RawImage(inksToRgb(data), width, height, 3) : new RawImage(data, width, height, samples);
   };
   return { memory: turbo.memory, decode };
 }

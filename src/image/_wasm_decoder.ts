@@ -1,11 +1,12 @@
 // Libraries' decoders in WebAssembly, on instances of ours: an instance that has trapped is not to be trusted, and its
 // memory never shrinks, so it is replaced. (Their own JavaScript keeps one instance as long as the process lives.)
 import type { Decoder, ImageHeader } from "./image_header.ts";
-import type { RawImage } from "./raw_image.ts";
+import { RawImage } from "./raw_image.ts";
 
 /** One instance of a decoder. */
 export interface DecoderInstance {
   readonly memory: WebAssembly.Memory;
+  /** The picture may lie in the memory, where it stays until the next one is decoded. */
   decode(bytes: Uint8Array, header: ImageHeader): RawImage;
 }
 
@@ -15,10 +16,11 @@ const keptMemory = 2 ** 28;
 /** A decoder that starts an instance when there is none, after an error, and after a picture that took much memory. */
 export function onInstances(start: () => DecoderInstance | Promise<DecoderInstance>): Decoder {
   let current: Promise<DecoderInstance> | undefined;
-  return async (bytes, header) => {
+  return async (bytes, header, use = (image) => image) => {
     try {
       const instance = await (current ??= Promise.resolve(start()));
-      const image = instance.decode(bytes, header);
+      const used = use(instance.decode(bytes, header));
+      const image = used.data.buffer === instance.memory.buffer ? copyOf(used) : used;
       if (instance.memory.buffer.byteLength > keptMemory) current = undefined;
       return image;
     } catch (error) {
@@ -26,6 +28,10 @@ export function onInstances(start: () => DecoderInstance | Promise<DecoderInstan
       throw error;
     }
   };
+}
+
+function copyOf({ data, width, height, channels }: RawImage): RawImage {
+  return new RawImage(data.slice(), width, height, channels);
 }
 
 /**

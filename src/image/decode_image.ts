@@ -1,32 +1,39 @@
 // From a picture's file to upright pixels, by the library for its format.
 import { FormatError } from "../errors.ts";
 import type { ImageFile } from "./image_file.ts";
-import type { Decoder, ImageHeader } from "./image_header.ts";
+import type { Decoder, ImageHeader, ImageUse } from "./image_header.ts";
 import type { RawImage } from "./raw_image.ts";
 import { orient } from "./transforms.ts";
 
 /**
  * Decode a picture and turn it upright as its EXIF orientation says.
  *
- * @returns The pixels: grey 1 channel, grey with alpha 2, colour and palettes 3, colour with alpha 4.
+ * @param use What is made of the picture as soon as it is there, which saves a copy of its pixels.
+ * @returns The pixels: grey 1 channel, grey with alpha 2, colour and palettes 3, colour with alpha 4; or what `use` made.
  * @throws {FormatError} If the file is damaged.
  */
-export async function decodeImage({ bytes, header, name }: ImageFile): Promise<RawImage> {
+export async function decodeImage({ bytes, header, name }: ImageFile, use?: ImageUse): Promise<RawImage> {
   const fail = (what: string, cause?: unknown): never => {
     const expected = `${header.width} x ${header.height} pixels were expected`;
     const message = `Could not decode ${header.format.toUpperCase()} ${name}: ${what}, and ${expected}`;
     throw new FormatError(message, { file: name }, { cause });
   };
   const decoder = await decoderOf(header);
+  let size: { readonly width: number; readonly height: number } = header;
+  const fits = () => size.width === header.width && size.height === header.height;
   let image: RawImage;
   try {
-    image = await decoder(bytes, header);
+    image = await decoder(bytes, header, (decoded) => {
+      size = decoded;
+      if (!fits()) return decoded;
+      const upright = orient(decoded, header.orientation);
+      return use ? use(upright) : upright;
+    });
   } catch (error) {
     // What a library says of a damaged file says nothing to its reader.
     return fail("its data is damaged", error);
   }
-  if (image.width === header.width && image.height === header.height) return orient(image, header.orientation);
-  return fail(`its data is of ${image.width} x ${image.height}`);
+  return fits() ? image : fail(`its data is of ${size.width} x ${size.height}`);
 }
 
 const loaders = {

@@ -23,5 +23,8 @@ export interface ImageHeader {
   readonly levels?: readonly [red: number, green: number, blue: number];
 }
 
-/** Turns a whole file, whose header has been read, into pixels. */
-export type Decoder = (bytes: Uint8Array, header: ImageHeader) => RawImage | Promise<RawImage>;
+/** What is made of a picture whose pixels are there only until it returns. */
+export type ImageUse = (image: RawImage) => RawImage;
+
+/** Turns a whole file, whose header has been read, into pixels, or what `use` makes of them without a copy. */
+export type Decoder = (bytes: Uint8Array, header: ImageHeader, use?: ImageUse) => Promise<RawImage>;

@@ -27,19 +27,23 @@ export type ImageAnswer = "ready" | { readonly pixels: Pixels; readonly shaped: 
 };
 
 async function answer({ file, settings }: ImageTask): Promise<ImageAnswer> {
-  let image: RawImage;
+  let shaped = false;
+  const shape = (image: RawImage): RawImage => {
+    if (!settings) return image;
+    try {
+      const result = shapeImage(image, settings);
+      shaped = true;
+      return result;
+    } catch {
+      return image; // The caller's processor says what is wrong with it.
+    }
+  };
   try {
-    image = await decodeImage(file);
+    return { pixels: fieldsOf(await decodeImage(file, shape)), shaped };
   } catch (error) {
     const { name, message } = error as Error;
     return { fault: [name, message] };
   }
-  try {
-    if (settings) return { pixels: fieldsOf(shapeImage(image, settings)), shaped: true };
-  } catch {
-    // What cannot be shaped comes back as it is, so that the caller's processor says what is wrong with it.
-  }
-  return { pixels: fieldsOf(image), shaped: false };
 }
 
 function fieldsOf({ data, width, height, channels }: RawImage): Pixels {
