@@ -1,7 +1,7 @@
 // Decoding and resizing a picture of 12 megapixels: `deno run -A bench/image_bench.ts`. Where python3 has Pillow, its
 // times in the same run stand beside.
-import encodeJpeg from "@jsquash/jpeg/encode.js";
-import { RawImage, readImage, type Resample, resize } from "../src/image/mod.ts";
+import { readImage, type Resample, resize } from "../src/image/mod.ts";
+import { encodeJpeg, softPicture } from "./pictures.ts";
 
 /** Width, height and filter: all filters to what ViT sees, and what larger models (TrOCR, Donut) do. */
 const resizings: [number, number, Resample][] = [
@@ -11,18 +11,6 @@ const resizings: [number, number, Resample][] = [
   [960, 1280, 2],
 ];
 const filters = ["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"];
-
-/** A soft picture with fine noise, the same each time. */
-function picture(width: number, height: number): RawImage {
-  const data = new Uint8Array(width * height * 3);
-  let state = 1;
-  for (let i = 0; i < data.length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    const [x, y] = [Math.floor(i / 3) % width, Math.floor(i / 3 / width)];
-    data[i] = 128 + 90 * Math.sin(x / (90 + 10 * (i % 3))) * Math.cos(y / 70) + (state >>> 28);
-  }
-  return new RawImage(data, width, height, 3);
-}
 
 /** The best time of `work` in milliseconds, of 7 rounds and 300 ms at least, in which the compilers have their say. */
 async function best(work: () => unknown): Promise<number> {
@@ -56,13 +44,9 @@ print(json.dumps(times))
 
 const folder = await Deno.makeTempDir();
 try {
-  const source = picture(4000, 3000);
-  const rgba = new ImageData(source.width, source.height);
-  for (let from = 0, to = 0; from < source.data.length; from += 3, to += 4) {
-    rgba.data.set([source.data[from], source.data[from + 1], source.data[from + 2], 255], to);
-  }
+  const source = softPicture(4000, 3000);
   const encode = async (name: string, progressive: boolean): Promise<Uint8Array> => {
-    const file = new Uint8Array(await encodeJpeg(rgba, { quality: 85, progressive }));
+    const file = await encodeJpeg(source, progressive);
     await Deno.writeFile(`${folder}/${name}.jpg`, file);
     return file;
   };
