@@ -163,35 +163,51 @@ async function run(script: string, permissions: string[]): Promise<{ code: numbe
   }
 }
 
-const modules = ["image/image_workers.ts", "image/image_file.ts"].map((file) =>
-  new URL(`../src/${file}`, import.meta.url).href
-);
+const here = new URL("../", import.meta.url).href;
 const folder = decodeURIComponent(fixtures.pathname);
-const decodeOne = (before = "", most = "") => `
-  ${before}
-  const [{ ImageWorkers }, { readImageFile }] = await Promise.all([${
-  modules.map((url) => `import(${JSON.stringify(url)})`)
-}]);
-  const workers = new ImageWorkers(${most});
-  const decoding = workers.decode(await readImageFile(${JSON.stringify(`${folder}inputs/rgb.png`)}), { expected: 1e9 });
+
+/** A script that decodes a picture with the modules and the fixtures under `base`, and tells how. */
+const decodeOne = (base: string, { before = "", most }: { before?: string; most?: number } = {}) =>
+  `${before}
+  const { ImageWorkers } = await import("${base}src/image/image_workers.ts");
+  const { readImageFile } = await import("${base}src/image/image_file.ts");
+  const workers = new ImageWorkers(${most ?? ""});
+  const file = await readImageFile("${base}tests/fixtures/images/inputs/rgb.png");
+  const decoding = workers.decode(file, { expected: 1e9 });
   const running = workers.running;
   console.log((await decoding).width, running, workers.most > 0);`;
 
 Deno.test("pictures are decoded in the same thread where there are no workers, or one may not be started", async () => {
-  const none = await run(decodeOne("delete globalThis.Worker;"), [`--allow-read=${folder}`]);
+  const none = await run(decodeOne(here, { before: "delete globalThis.Worker;" }), [`--allow-read=${folder}`]);
   assertEquals(none, { code: 0, stdout: "83 0 false\n", stderr: "" });
-  const refused = await run(decodeOne(), [`--allow-read=${folder}`]);
+  const refused = await run(decodeOne(here), [`--allow-read=${folder}`]);
   assertEquals(refused, { code: 0, stdout: "83 0 false\n", stderr: "" });
 });
 
 Deno.test("a worker that fails to start leaves its picture to the same thread", async () => {
-  const { code, stdout } = await run(decodeOne("", "2"), [`--allow-read=${folder}`]);
+  const { code, stdout } = await run(decodeOne(here, { most: 2 }), [`--allow-read=${folder}`]);
   assertEquals([code, stdout], [0, "83 1 false\n"]);
 });
 
 Deno.test("a process ends by itself when its pictures are decoded", async () => {
-  const { code, stdout, stderr } = await run(decodeOne("", "2"), ["--allow-read"]);
+  const { code, stdout, stderr } = await run(decodeOne(here, { most: 2 }), ["--allow-read"]);
   assertEquals([code, stdout, stderr], [0, "83 1 true\n", ""]);
+});
+
+Deno.test("a worker starts over http with the permissions that the module was imported with", async () => {
+  const asked: string[] = [];
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async (request) => {
+    const { pathname } = new URL(request.url);
+    asked.push(pathname);
+    const body = await Deno.readFile(new URL(`..${pathname}`, import.meta.url)).catch(() => null);
+    const type = pathname.endsWith(".ts") ? "application/typescript" : "application/octet-stream";
+    return new Response(body, { status: body ? 200 : 404, headers: { "content-type": type } });
+  });
+  const host = `127.0.0.1:${server.addr.port}`;
+  const script = decodeOne(`http://${host}/`, { most: 2 });
+  const ended = await run(script, [`--allow-import=${host}`, `--allow-net=${host}`, `--reload=http://${host}`]);
+  assertEquals(ended, { code: 0, stdout: "83 1 true\n", stderr: "" });
+  assert(asked.includes("/src/image/image_worker.ts"), asked.join());
 });
 
 Deno.test("a picture that one processor has shaped is shaped again by another", async () => {

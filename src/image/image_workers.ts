@@ -32,7 +32,7 @@ const mostWorkers = 8;
 const worthStarting = 4e6;
 
 /** How long workers wait for another file, in milliseconds. */
-const patience = 250;
+const patience = 500;
 
 const script = new URL("./image_worker.ts", import.meta.url);
 
