@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ShapeError } from "../src/errors.ts";
 import {
   addDimensions,
+  attributeKey,
   dimension,
   divideDimensions,
   GraphBuilder,
@@ -28,6 +29,16 @@ import {
   where,
 } from "../src/operators/mod.ts";
 import { Tensor } from "../src/tensor/mod.ts";
+
+Deno.test("attributeKey() is the same for equal values only", () => {
+  const values = [-Infinity, Infinity, NaN, -0, 0, 1, 1n, "1", true, null, undefined, [], [1, 2], [[1], 2], {}, {
+    a: 1,
+  }];
+  const keys = [...values, ["1,2"], "[1,2]", { a: [1] }, { b: 1 }, { a: { b: 1 } }].map(attributeKey);
+  assertEquals(new Set(keys).size, keys.length);
+  assertEquals(attributeKey({ a: 1, b: undefined, c: [2] }), attributeKey({ c: [2], a: 1 }));
+  assertThrows(() => attributeKey({ x: new Float32Array(1) }), TypeError, "hold a Float32Array: expected plain data");
+});
 
 Deno.test("dimensions have one canonical form, so that equal lengths are equal strings", () => {
   assertEquals(dimension("T+past"), dimension("past+T"));

@@ -1,5 +1,5 @@
 // What every lowering is given: the names of a node's operands, and ways to write constants, sizes and shapes.
-import { type Dimension, dimension, type Node, type Shape, type Value } from "../../src/graph/mod.ts";
+import { attributeKey, type Dimension, dimension, type Node, type Shape, type Value } from "../../src/graph/mod.ts";
 import type { DataType } from "../../src/tensor/mod.ts";
 import { type Attribute, ModelBuilder } from "./model.ts";
 
@@ -71,7 +71,7 @@ export class LoweringContext {
 
   /** A float32 without axes that is part of the model. */
   scalar(value: number): string {
-    return this.#constant(`f ${value}`, "float32", [], Float32Array.of(value));
+    return this.#constant(`f ${attributeKey(value)}`, "float32", [], Float32Array.of(value));
   }
 
   /** A length as a vector of one int64: a constant, or an input of the model. */

@@ -44,7 +44,7 @@ export const movementKernels: { [K in Name]: Kernel<AttributesOf<K>> } = {
   },
   pad: ([x], { beginning, value = 0 }, context) => {
     const y = allocateOutput(context);
-    if (value !== 0) y.data.fill((y.data instanceof BigInt64Array ? BigInt(value) : value) as never);
+    y.data.fill((y.data instanceof BigInt64Array ? BigInt(value) : value) as never);
     const strides = rowMajor(y.shape);
     const offset = dot(beginning.map((count) => resolveAttribute(count, context.sizes)), strides);
     copyStrided(x.shape, x.data, { strides: rowMajor(x.shape) }, y.data, { strides, offset });

@@ -1,5 +1,5 @@
 // Which nodes one kernel does: a product and the sum that completes it, or several products of one value.
-import { type NamedLeaf, type Node, parameterOperator, type Value } from "../../src/graph/mod.ts";
+import { attributeKey, type NamedLeaf, type Node, parameterOperator, type Value } from "../../src/graph/mod.ts";
 import { sameShape } from "../../src/operators/mod.ts";
 import { panelWidth } from "./kernels/panels.ts";
 import { panelBytes } from "./layout.ts";
@@ -66,7 +66,7 @@ export class Joins {
     );
     const groups = Map.groupBy(products, ({ inputs: [x] }) => x);
     for (const nodes of groups.values()) {
-      const alike = Map.groupBy(nodes, ({ inputs, attributes }) => `${inputs.length} ${JSON.stringify(attributes)}`);
+      const alike = Map.groupBy(nodes, ({ inputs, attributes }) => `${inputs.length} ${attributeKey(attributes)}`);
       for (const all of alike.values()) {
         const bytes = all.reduce((sum, node) => sum + packedBytes(node), 0);
         if (all.length === 1 || bytes > maxBinding) continue;

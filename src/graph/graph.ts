@@ -2,6 +2,7 @@
 // Types are checked and inferred here, once; passes and backends trust them. A state is the only thing written in place.
 import { ShapeError } from "../errors.ts";
 import { type DataType, Tensor } from "../tensor/mod.ts";
+import { attributeKey } from "./attribute_key.ts";
 import { dimension, formatShape, type Shape } from "./dimension.ts";
 import { constantOperator, inputOperator, parameterOperator, stateOperator } from "./leaf.ts";
 import { OperandError, type Operator, type TensorType } from "./operator.ts";
@@ -95,7 +96,7 @@ export class GraphBuilder {
 
   /** A constant without axes; equal ones are one value. */
   scalar(value: number, dataType: DataType = "float32"): Value {
-    const key = `${dataType} ${Object.is(value, -0) ? "-0" : value}`;
+    const key = `${dataType} ${attributeKey(value)}`;
     let scalar = this.#scalars.get(key);
     if (!scalar) {
       const data = dataType === "int64" ? new BigInt64Array([BigInt(value)]) : Float32Array.of(value);

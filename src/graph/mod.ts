@@ -1,4 +1,5 @@
 // The tensor program and the seam behind which backends stand.
+export * from "./attribute_key.ts";
 export * from "./backend.ts";
 export * from "./binding.ts";
 export * from "./dimension.ts";

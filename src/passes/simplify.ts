@@ -1,6 +1,6 @@
 // Smaller programs that compute the same: nodes without a use dropped, equal nodes merged, movements that move nothing
 // or undo each other removed.
-import { constantOperator, type Graph, isLeaf, type Node, type Shape, type Value } from "../graph/mod.ts";
+import { attributeKey, constantOperator, type Graph, isLeaf, type Node, type Shape, type Value } from "../graph/mod.ts";
 import { type AttributesOf, type PrimitiveName, reshape, sameShape, transpose } from "../operators/mod.ts";
 import { copyNode, rewrite, type Visitor } from "./rewrite.ts";
 
@@ -41,7 +41,7 @@ const rules: { [K in PrimitiveName]?: Rule<K> } = {
 function keyOf(node: Node, inputs: readonly Value[]): string | undefined {
   if (node.operator.writesState || isLeaf(node.operator)) return undefined;
   return `${node.operator.name} ${inputs.map((value) => `${value.node.id}.${value.index}`)} ${
-    JSON.stringify(node.attributes)
+    attributeKey(node.attributes)
   }`;
 }
 

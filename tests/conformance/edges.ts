@@ -1,11 +1,12 @@
 // What the goldens do not have: NaN, infinities, ties, half precision and tensors without elements, on any backend.
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { type Backend, GraphBuilder, type Sizes, type Value } from "../../src/graph/mod.ts";
 import * as operators from "../../src/operators/mod.ts";
 import { type DataType, Tensor } from "../../src/tensor/mod.ts";
 import { execute } from "./execute.ts";
 
-const { add, argMax, attention, cast, concat, equal, exp, gather, linear, log, logSoftmax, matmul, pow } = operators;
+const { add, argMax, attention, cast, concat, equal, exp, gather, linear, log, logSoftmax, matmul, pad, pow } =
+  operators;
 const { reduceMax, reduceSum, relu, sigmoid, slice, softmax, tanh, topK } = operators;
 
 const [nan, infinity] = [NaN, Infinity];
@@ -85,6 +86,15 @@ export function edgeConformance(name: string, load: () => Promise<Backend>): voi
         assertEquals([...y.data].map((value) => Number(Number(value).toPrecision(4)) + 0), numbers);
       });
     }
+    await t.step("attributes that JSON writes alike", async () => {
+      const values = [-infinity, infinity, nan, 0, -0];
+      const builder = new GraphBuilder("attributes");
+      const x = builder.input("x", "float32", [1]);
+      const padded = values.map((value) => pad(x, { beginning: [1], ending: [0], value }));
+      builder.output("y", concat(padded, { axis: 0 }));
+      const { y } = await execute(backend, builder.build(), { x: floats([1], 7) });
+      assert(values.every((value, i) => Object.is(y.data[2 * i], value)), `${y.data}`);
+    });
     await t.step("causal attention of more queries than keys", async () => {
       const builder = new GraphBuilder("blind");
       builder.output("y", buildBlind(builder));
