@@ -1,12 +1,14 @@
 // All 112 malformed inputs, each as its index says, in a process whose memory is watched: weights (as a file, and as those
 // of a model), models, tokenizers and pictures. Peak memory is read from /proc; where there is none it is not measured.
 import { assert, assertEquals } from "@std/assert";
+import { costFlags } from "./cost.ts";
 
 const bad = new URL("fixtures/bad/", import.meta.url).pathname;
 const allowance = 64e6;
 
 /** Reads each input given as [kind, path]; prints what came of it, and its cost. */
 const program = `
+import { forgetPeak, memory, processorTime } from ${JSON.stringify(import.meta.resolve("./cost.ts"))};
 import {
   AutoTokenizer,
   Captioner,
@@ -25,13 +27,10 @@ const readers = {
   tokenizers: (folder) => AutoTokenizer.fromPretrained(folder),
   images: (file) => readImage(file),
 };
-const linux = Deno.build.os === "linux";
-const memory = (field) =>
-  linux ? 1024 * Number(RegExp(field + ":\\\\s+(\\\\d+)").exec(Deno.readTextFileSync("/proc/self/status"))[1]) : 0;
 const [inputs, warm] = [JSON.parse(Deno.args[0]), JSON.parse(Deno.args[1])];
 for (const [kind, path] of [...warm, ...inputs]) {
-  if (linux) Deno.writeTextFileSync("/proc/self/clear_refs", "5"); // the peak begins anew
-  const before = memory("VmRSS"), started = performance.now();
+  forgetPeak();
+  const before = memory().resident, started = processorTime();
   let outcome = "ok", message = "";
   try {
     await readers[kind](path);
@@ -39,7 +38,8 @@ for (const [kind, path] of [...warm, ...inputs]) {
     outcome = error instanceof LimnerError ? "error" : "crash";
     message = String(error.message);
   }
-  console.log(JSON.stringify({ outcome, message, ms: performance.now() - started, grown: memory("VmHWM") - before }));
+  const [ms, grown] = [processorTime() - started, memory().peak - before];
+  console.log(JSON.stringify({ outcome, message, ms, grown }));
 }
 `;
 
@@ -54,7 +54,7 @@ interface Outcome {
 async function outcomes(folder: string, inputs: [string, string][], warm: [string, string][]): Promise<Outcome[]> {
   await Deno.writeTextFile(`${folder}/read.ts`, program);
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "-A", `--config=${new URL("../deno.json", import.meta.url).pathname}`]
+    args: ["run", "--no-check", costFlags, "-A", `--config=${new URL("../deno.json", import.meta.url).pathname}`]
       .concat(`${folder}/read.ts`, JSON.stringify(inputs), JSON.stringify(warm)),
     env: { TMPDIR: folder },
   }).output();
@@ -71,7 +71,7 @@ async function sizeOf(path: string): Promise<number> {
   return sum;
 }
 
-Deno.test("each malformed input costs no more than its size and 64 MB and 2 s, ends as its index says, runs nothing", async () => {
+Deno.test("each malformed input costs no more than its size and 64 MB and 2 s of work, ends as its index says, runs nothing", async () => {
   const cases: { kind: string; path: string; expect: string }[] = [];
   for (const kind of ["safetensors", "torch_bin", "tokenizers", "images"]) {
     const index = JSON.parse(await Deno.readTextFile(`${bad}${kind}/index.json`));
@@ -107,7 +107,7 @@ Deno.test("each malformed input costs no more than its size and 64 MB and 2 s, e
       const { outcome, message, ms, grown } = found[i];
       assert(expect.split(" or ").includes(outcome), `${path}: ${outcome} ${message}, expected ${expect}`);
       assert(outcome === "ok" || (message.length > 20 && !message.includes("\n")), `${path}: ${message}`);
-      assert(ms < 2000, `${path} took ${ms.toFixed(0)} ms`);
+      assert(ms < 2000, `${path} took ${ms.toFixed(0)} ms of the processor`);
       assert(grown <= await sizeOf(path) + allowance, `${path} took ${(grown / 1e6).toFixed(0)} MB: ${message}`);
     }
     for (const place of [folder, "/tmp"]) {

@@ -11,7 +11,7 @@ const methods = [{}, { numBeams: 3, minNewTokens: 3 }];
 await using backend = await loadBackend(Deno.args[0] as BackendName);
 await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend });
 
-const held: { resident: number; handles: number }[] = [];
+const held: { resident: number; counted: number[] }[] = [];
 for (let count = 1; count <= 200; count++) {
   const stop = new AbortController();
   const stops = (tokens: readonly number[]) => {
@@ -25,6 +25,7 @@ for (let count = 1; count <= 200; count++) {
   });
   if (count !== 20 && count !== 200) continue;
   await new Promise((resolve) => setTimeout(resolve, 50));
-  held.push({ resident: Deno.memoryUsage().rss, handles: backend.counters.liveHandles });
+  const { liveHandles, weightBytes, deviceBytes } = backend.counters;
+  held.push({ resident: Deno.memoryUsage().rss, counted: [liveHandles, weightBytes, deviceBytes] });
 }
 console.log(JSON.stringify(held));

@@ -51,7 +51,15 @@ export function readTable(base: Deno.PointerObject, path: string): Api {
 
 /** ONNX Runtime: its functions, its environment, and the work queued on it. */
 export class Runtime {
-  readonly counters = { runs: 0, dispatches: 0, waits: 0, bytesRead: 0, liveHandles: 0, weightBytes: 0 };
+  readonly counters = {
+    runs: 0,
+    dispatches: 0,
+    waits: 0,
+    bytesRead: 0,
+    liveHandles: 0,
+    weightBytes: 0,
+    deviceBytes: 0,
+  };
   /** Arrays that the library reads while JavaScript goes on: they may not be collected. */
   readonly pinned = new Set<Uint8Array>();
   readonly environment: Deno.PointerObject;

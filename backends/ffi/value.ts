@@ -31,13 +31,18 @@ export class OrtValue {
     const buffer = bytes === 0 ? new ArrayBuffer(0) : Deno.UnsafePointerView.getArrayBuffer(this.address, bytes);
     this.data = viewArray(dataType, buffer, 0, sizeOf(shape));
     runtime.counters.liveHandles++;
+    runtime.counters.deviceBytes += bytes;
   }
 
   /** Release the memory; twice does no harm. */
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    this.runtime.release(() => this.runtime.api.releaseValue(this.pointer));
+    const { runtime, pointer, data: { byteLength } } = this;
+    runtime.release(() => {
+      runtime.api.releaseValue(pointer);
+      runtime.counters.deviceBytes -= byteLength;
+    });
   }
 }
 

@@ -25,7 +25,7 @@ class ReferenceWeights implements Weights {
   readonly tensors = new Map<string, Tensor>();
   readonly trained = new Set<string>();
 
-  constructor(readonly source: StoredWeights, readonly counters: { weightBytes: number }) {}
+  constructor(readonly source: StoredWeights, readonly counters: { weightBytes: number; deviceBytes: number }) {}
 
   /** Hold a parameter, as float32 if it is a floating-point number. */
   async load(name: string): Promise<void> {
@@ -61,12 +61,17 @@ class ReferenceWeights implements Weights {
     const held = isFloat(dataType)
       ? new Tensor("float32", shape, Float32Array.from(toFloat32(dataType, data)))
       : new Tensor(dataType, shape, data.slice());
-    this.counters.weightBytes += held.data.byteLength - (this.tensors.get(name)?.data.byteLength ?? 0);
+    this.#count(held.data.byteLength - (this.tensors.get(name)?.data.byteLength ?? 0));
     this.tensors.set(name, held);
   }
 
+  #count(bytes: number): void {
+    this.counters.weightBytes += bytes;
+    this.counters.deviceBytes += bytes;
+  }
+
   [Symbol.dispose](): void {
-    for (const { data } of this.tensors.values()) this.counters.weightBytes -= data.byteLength;
+    for (const { data } of this.tensors.values()) this.#count(-data.byteLength);
     this.tensors.clear();
   }
 }
@@ -75,7 +80,15 @@ class ReferenceBackend implements Backend {
   readonly name = "reference";
   readonly device = "plain TypeScript";
   readonly stepsPerRead = 1;
-  readonly counters = { runs: 0, dispatches: 0, waits: 0, bytesRead: 0, liveHandles: 0, weightBytes: 0 };
+  readonly counters = {
+    runs: 0,
+    dispatches: 0,
+    waits: 0,
+    bytesRead: 0,
+    liveHandles: 0,
+    weightBytes: 0,
+    deviceBytes: 0,
+  };
   readonly #work = new WorkQueue();
   readonly #shared = { counters: this.counters, lastTurn: performance.now() };
 
@@ -111,15 +124,19 @@ class ReferenceBackend implements Backend {
   }
 
   allocate(dataType: Tensor["dataType"], capacity: readonly number[]): DeviceTensor {
+    const data = allocateArray(dataType, sizeOf(capacity));
     this.counters.liveHandles++;
+    this.counters.deviceBytes += data.byteLength;
     let live = true;
     const buffer: HostBuffer = {
       dataType,
       capacity,
-      data: allocateArray(dataType, sizeOf(capacity)),
+      data,
       [Symbol.dispose]: () => {
-        if (live) this.counters.liveHandles--;
+        if (!live) return;
         live = false;
+        this.counters.liveHandles--;
+        this.counters.deviceBytes -= data.byteLength;
       },
     };
     return buffer;

@@ -95,13 +95,16 @@ export class Buffers {
     }
     const { STORAGE, COPY_DST, COPY_SRC } = GPUBufferUsage;
     const usage = STORAGE | COPY_DST | COPY_SRC;
-    return this.device.making(() => gpu.createBuffer({ size, usage }));
+    const buffer = this.device.making(() => gpu.createBuffer({ size, usage }));
+    this.device.counters.deviceBytes += size;
+    return buffer;
   }
 
   /** Recorded work that uses the buffer is submitted before. */
   #destroy(buffer: GPUBuffer): void {
     this.device.queue.flush();
     buffer.destroy();
+    this.device.counters.deviceBytes -= buffer.size;
   }
 
   #add(shelf: Shelf, bytes: number): Pooled {

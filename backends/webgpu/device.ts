@@ -15,6 +15,7 @@ export interface DeviceCounters {
   bytesRead: number;
   liveHandles: number;
   weightBytes: number;
+  deviceBytes: number;
   /** The most bytes of parameters that were under way to the device. */
   uploadPeak: number;
 }
@@ -28,6 +29,7 @@ export class Device {
     bytesRead: 0,
     liveHandles: 0,
     weightBytes: 0,
+    deviceBytes: 0,
     uploadPeak: 0,
   };
   readonly queue: Queue;

@@ -24,6 +24,11 @@ export interface Counters {
   readonly liveHandles: number;
   /** Bytes of device memory held by weights. */
   readonly weightBytes: number;
+  /**
+   * Bytes of all buffers that the backend has made and not given back: for weights, for tensors, for what runs need, and
+   * spare ones. What a library holds for itself, as ONNX Runtime does packed copies of weights, is not seen.
+   */
+  readonly deviceBytes: number;
 }
 
 /** Options of {@linkcode Backend.open}. */

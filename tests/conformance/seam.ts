@@ -141,13 +141,14 @@ function sharedWeights(name: string, load: Load): void {
     using one = first.bind({ x, y }, { T: 3 });
     stream.enqueue(one);
     await stream.read(y);
-    const held = backend.counters.weightBytes;
+    const { weightBytes, deviceBytes } = backend.counters;
     using second = await backend.compile(build("second", 1), weights);
     using two = second.bind({ x, y: z }, { T: 3 });
     stream.enqueue(two);
     const [a, b] = [await stream.read(y), await stream.read(z)];
-    assertEquals(held >= weight.data.byteLength, true);
-    assertEquals(backend.counters.weightBytes, held);
+    assertEquals(weightBytes >= weight.data.byteLength, true);
+    assertEquals(backend.counters.weightBytes, weightBytes);
+    assertEquals(backend.counters.deviceBytes < deviceBytes + weight.data.byteLength / 4, true);
     const plusOne = new Tensor("float32", a.shape, (a.data as Float32Array).map((value) => value + 1));
     assertClose(b, plusOne, 1e-6, "the second program");
   });
