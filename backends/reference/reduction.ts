@@ -31,7 +31,7 @@ function sum(run: Float64Array): number {
 /** NaN where there is one, as in PyTorch. */
 function maximum(run: Float64Array): number {
   let largest = -Infinity;
-  for (let i = 0; i < run.length; i++) if (!(run[i] <= largest)) largest = run[i];
+  for (let i = 0; i < run.length; i++) if (run[i] > largest || Number.isNaN(run[i])) largest = run[i];
   return largest;
 }
 

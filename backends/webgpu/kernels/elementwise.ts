@@ -3,6 +3,7 @@ import type { DataType } from "../../../src/tensor/mod.ts";
 import type { AttributesOf, elementwise } from "../../../src/operators/mod.ts";
 import type { Profile } from "../profile.ts";
 import { broadcastView, type View } from "../view.ts";
+import { compare, isNotZero, toBfloat16, toFloat16 } from "./bits.ts";
 import { declareActivation, declareErf, sigmoid } from "./functions.ts";
 import { type Dispatch, elementsOf, elementType, Shader } from "./shader.ts";
 
@@ -26,7 +27,8 @@ type Name = keyof typeof elementwise | "gelu" | "silu";
 type Code<A> = (attributes: A, from: readonly DataType[], to: DataType) => Expression["code"];
 
 const infix = (operator: string): Code<object> => () => ([a, b]) => `(${a} ${operator} ${b})`;
-const comparison = (operator: string): Code<object> => () => ([a, b]) => `select(0u, 1u, ${a} ${operator} ${b})`;
+const comparison = (operator: "==" | ">="): Code<object> => (_, [from]) => ([a, b], shader) =>
+  `select(0u, 1u, ${elementType(from) === "f32" ? compare(shader, operator, a, b) : `${a} ${operator} ${b}`})`;
 const call = (name: string): Code<object> => () => ([x]) => `${name}(${x})`;
 
 function power(exponent: number): Expression["code"] {
@@ -40,18 +42,10 @@ function power(exponent: number): Expression["code"] {
 }
 
 function conversion(from: DataType, to: DataType): Expression["code"] {
-  // Not `!=`, of which the software adapter makes an ordered comparison: NaN is true.
-  if (to === "bool") return ([x]) => `select(1u, 0u, ${x} == ${elementType(from)}(0))`;
-  if (to === "float16") return ([x]) => `unpack2x16float(pack2x16float(vec2f(f32(${x}), 0.0))).x`;
-  if (to === "bfloat16") {
-    return ([x], shader) => {
-      shader.declare(`fn to_bfloat16(x: f32) -> f32 {
-  let bits = bitcast<u32>(x);
-  return bitcast<f32>((bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u);
-}`);
-      return `to_bfloat16(f32(${x}))`;
-    };
-  }
+  const type = elementType(from);
+  if (to === "bool") return ([x]) => `select(0u, 1u, ${type === "f32" ? isNotZero(x) : `${x} != ${type}(0)`})`;
+  if (to === "float16") return ([x], shader) => toFloat16(shader, `f32(${x})`);
+  if (to === "bfloat16") return ([x], shader) => toBfloat16(shader, `f32(${x})`);
   if (to === "int8") return ([x]) => `((i32(${x}) << 24u) >> 24u)`;
   if (to === "int16") return ([x]) => `((i32(${x}) << 16u) >> 16u)`;
   if (to === "uint8") return ([x]) => `(u32(i32(${x})) & 255u)`;

@@ -1,5 +1,6 @@
 // Functions of one number as WGSL expressions, for f32 and vectors alike, and the activations.
 import type { Activation } from "../../../src/operators/mod.ts";
+import { isNegative } from "./bits.ts";
 import type { Shader } from "./shader.ts";
 
 /** The floating-point types kernels compute in. */
@@ -42,8 +43,7 @@ export function sigmoid(x: string): string {
 /** Declare an activation and return its name. */
 export function declareActivation(shader: Shader, activation: Activation, type: FloatType): string {
   const bodies: Record<Activation, () => string> = {
-    // NaN stays.
-    relu: () => `select(x, ${type}(0.0), x < ${type}(0.0))`,
+    relu: () => `select(x, ${type}(0.0), ${isNegative("x", type)})`,
     gelu: () => `0.5 * x * (1.0 + ${declareErf(shader, type)}(x * 0.7071067812))`,
     geluTanh: () => `0.5 * x * (1.0 + ${declareTanh(shader, type)}(0.7978845608 * (x + 0.044715 * x * x * x)))`,
     geluQuick: () => `x * ${sigmoid("(1.702 * x)")}`,

@@ -2,6 +2,7 @@
 import type { Dimension, Shape } from "../../../src/graph/mod.ts";
 import type { Profile } from "../profile.ts";
 import { rowMajor, type View } from "../view.ts";
+import { rank } from "./bits.ts";
 import { type Dispatch, elementsOf, elementType, Shader } from "./shader.ts";
 
 /** How results are combined. */
@@ -17,10 +18,14 @@ export interface Reduced {
   readonly reduced: { readonly shape: Shape; readonly strides: Shape };
 }
 
-function combine(combination: Combination): { start: (first: () => string) => string; step: (x: string) => string } {
+function combine(
+  shader: Shader,
+  combination: Combination,
+): { start: (first: () => string) => string; step: (x: string) => string } {
   if (combination === "sum") return { start: () => "0.0", step: (x) => `total = total + ${x};` };
-  // NaN where there is one: it is not below the total, and nothing is below it.
-  return { start: (first) => first(), step: (x) => `let next = ${x}; if (!(next <= total)) { total = next; }` };
+  // NaN where there is one.
+  const isMore = `${rank(shader, "next")} > ${rank(shader, "total")}`;
+  return { start: (first) => first(), step: (x) => `let next = ${x}; if (${isMore}) { total = next; }` };
 }
 
 /**
@@ -40,7 +45,7 @@ export function reduceKernel(
   const length = elementsOf(reduced.shape);
   const all = shader.parameter(length);
   const count = elementsOf(kept.shape);
-  const { start, step } = combine(combination);
+  const { start, step } = combine(shader, combination);
   const split = chunks ? `let parts = (${all} + ${reductionChunk - 1}u) / ${reductionChunk}u;` : "";
   const body = `${split}
   let result = ${chunks ? "index / parts" : "index"};
@@ -86,7 +91,7 @@ export function reducePartsKernel(
   const shader = new Shader("reduce parts");
   const source = shader.read(partial.storage, "f32");
   const out = shader.write(target.storage, "f32");
-  const { start, step } = combine(combination);
+  const { start, step } = combine(shader, combination);
   const body = `let parts = (${shader.parameter(length)} + ${reductionChunk - 1}u) / ${reductionChunk}u;
   let base = index * parts;
   var total = ${start(() => `${source}[base]`)};
