@@ -2,7 +2,7 @@
 // one run at a time. A status is checked in one place. What is released while work is queued is released when that has ended.
 import { type Lane, type LaneOptions, WorkQueue } from "../../src/async/work_queue.ts";
 import { BackendError, OrtError } from "../../src/errors.ts";
-import type { BackendOptions } from "../../src/graph/mod.ts";
+import { type BackendOptions, newCounters } from "../../src/graph/mod.ts";
 import { type Api, apiVersion, baseFunctions, functions, symbols } from "./api.ts";
 
 /** A C string. */
@@ -51,15 +51,7 @@ export function readTable(base: Deno.PointerObject, path: string): Api {
 
 /** ONNX Runtime: its functions, its environment, and the work queued on it. */
 export class Runtime {
-  readonly counters = {
-    runs: 0,
-    dispatches: 0,
-    waits: 0,
-    bytesRead: 0,
-    liveHandles: 0,
-    weightBytes: 0,
-    deviceBytes: 0,
-  };
+  readonly counters = newCounters();
   /** Arrays that the library reads while JavaScript goes on: they may not be collected. */
   readonly pinned = new Set<Uint8Array>();
   readonly environment: Deno.PointerObject;

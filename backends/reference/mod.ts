@@ -8,6 +8,7 @@ import {
   checkParameters,
   type DeviceTensor,
   type Graph,
+  newCounters,
   type Node,
   type OpenOptions,
   type Program,
@@ -80,15 +81,7 @@ class ReferenceBackend implements Backend {
   readonly name = "reference";
   readonly device = "plain TypeScript";
   readonly stepsPerRead = 1;
-  readonly counters = {
-    runs: 0,
-    dispatches: 0,
-    waits: 0,
-    bytesRead: 0,
-    liveHandles: 0,
-    weightBytes: 0,
-    deviceBytes: 0,
-  };
+  readonly counters = newCounters();
   readonly #work = new WorkQueue();
   readonly #shared = { counters: this.counters, lastTurn: performance.now() };
 

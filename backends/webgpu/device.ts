@@ -1,37 +1,17 @@
 // One GPU device: its queue, its buffers, its pipelines, and its errors, which a read reports.
 import { abortable } from "../../src/abortable.ts";
 import { DeviceLostError, LimnerError, WebGpuError } from "../../src/errors.ts";
+import { newCounters } from "../../src/graph/mod.ts";
 import { Buffers } from "./buffers.ts";
 import type { Dispatch } from "./kernels/shader.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
 import { Queue, type Recorder } from "./queue.ts";
 import { Staging } from "./staging.ts";
 
-/** What a device counts. */
-export interface DeviceCounters {
-  runs: number;
-  dispatches: number;
-  waits: number;
-  bytesRead: number;
-  liveHandles: number;
-  weightBytes: number;
-  deviceBytes: number;
-  /** The most bytes of parameters that were under way to the device. */
-  uploadPeak: number;
-}
-
 /** A device, its queue, its buffers, its pipelines and its errors. */
 export class Device {
-  readonly counters: DeviceCounters = {
-    runs: 0,
-    dispatches: 0,
-    waits: 0,
-    bytesRead: 0,
-    liveHandles: 0,
-    weightBytes: 0,
-    deviceBytes: 0,
-    uploadPeak: 0,
-  };
+  /** `uploadPeak` is the most bytes of parameters that were under way to the device. */
+  readonly counters = { ...newCounters(), uploadPeak: 0 };
   readonly queue: Queue;
   readonly buffers: Buffers;
   readonly #pipelines: Pipelines;

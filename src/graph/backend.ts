@@ -31,6 +31,11 @@ export interface Counters {
   readonly deviceBytes: number;
 }
 
+/** The counters of a backend that did nothing yet, for it to count on. */
+export function newCounters(): { -readonly [K in keyof Counters]: number } {
+  return { runs: 0, dispatches: 0, waits: 0, bytesRead: 0, liveHandles: 0, weightBytes: 0, deviceBytes: 0 };
+}
+
 /** Options of {@linkcode Backend.open}. */
 export interface OpenOptions {
   /** @default "float32" */
