@@ -1,6 +1,7 @@
 // What the forward call is given, checked and turned into the tensors that its program takes.
 import { ConfigError, OptionError, ShapeError } from "./errors.ts";
 import type { Architecture, VisionEncoderDecoderConfig } from "./models/mod.ts";
+import { lowestScore } from "./operators/mod.ts";
 import { Tensor } from "./tensor/mod.ts";
 
 /** Rows of token ids, one a picture, all of one length. */
@@ -40,9 +41,6 @@ const inputNames = {
 
 /** The label of a position that is not counted. */
 const ignored = -100;
-
-/** Added to the products of a query and a key that may not be seen. */
-const hidden = -1e30;
 
 /** Ids as rows. @throws {ShapeError} If they are not `batch` rows of one length. */
 function rowsOf(given: TokenRows, batch: number, name: string, length?: number): number[][] {
@@ -143,7 +141,7 @@ export function checkInputs(
 /** What is added to the products of queries and keys, [batch, 1, T, T]: nothing where a key is seen and not ahead. */
 function maskOf(seen: readonly (readonly number[])[]): Tensor {
   const T = seen[0].length;
-  const data = new Float32Array(seen.length * T * T).fill(hidden);
+  const data = new Float32Array(seen.length * T * T).fill(lowestScore);
   seen.forEach((row, b) => {
     for (let query = 0; query < T; query++) {
       for (let key = 0; key <= query; key++) if (Number(row[key])) data[(b * T + query) * T + key] = 0;

@@ -1,12 +1,9 @@
 // Attention in ONNX Runtime's fused operators: MultiHeadAttention where all keys are used, GroupQueryAttention over a
 // cache that it appends to in place. What fits neither is decomposed before it comes here.
 import { addDimensions, type Dimension, dimension, type Node, type Value } from "../../src/graph/mod.ts";
-import type { AttentionAttributes, AttributesOf } from "../../src/operators/mod.ts";
+import { type AttentionAttributes, type AttributesOf, lowestScore } from "../../src/operators/mod.ts";
 import type { Lowering, LoweringContext } from "./lowering.ts";
 import { microsoft, onnxTypes } from "./model.ts";
-
-/** What stands for −∞ where a key may not be seen. */
-const hidden = -1e30;
 
 const headsFirst = [0, 2, 1, 3].join();
 
@@ -112,7 +109,7 @@ function plainCachedAttention(context: LoweringContext, node: Node, scale: numbe
   const scores = model.node("Where", [
     visible,
     model.node("Mul", [products, context.scalar(scale)]),
-    context.scalar(hidden),
+    context.scalar(lowestScore),
   ]);
   return context.write(node, "MatMul", [model.node("Softmax", [scores], { axis: -1 }), used(value)]);
 }

@@ -8,6 +8,7 @@ import {
   expand,
   gather,
   greaterOrEqual,
+  lowestScore,
   mul,
   pad,
   range,
@@ -33,8 +34,8 @@ export const noRules: ProgramRules = { penalised: false, ngrams: 0, ruled: false
 
 /** In `rules`, a token whose score stays its own. */
 export const own = 1;
-/** A score that no token has: what forbids one on the device, where −∞ would make NaN of a row without any other. */
-export const forbidden = -1e30;
+/** A score that no token has: what forbids one on the device. */
+export const forbidden = lowestScore;
 
 /** Where the entries [rows, V] of tokens `ids` [rows, n] are in a row of them all. */
 function placesOf(ids: Value, vocabulary: number): Value {

@@ -4,6 +4,7 @@ import {
   add,
   attention,
   greaterOrEqual,
+  lowestScore,
   matmul,
   mul,
   range,
@@ -39,7 +40,7 @@ function probabilities(query: Value, keys: Value, scale: number, options: { caus
   if (options.causal) {
     const T = query.shape[2];
     const row = reshape(range(builder, { size: T }), { shape: [T, 1] });
-    scores = where(greaterOrEqual(row, range(builder, { size: T })), scores, builder.scalar(-1e30));
+    scores = where(greaterOrEqual(row, range(builder, { size: T })), scores, builder.scalar(lowestScore));
   }
   return softmax(scores, { axis: -1 });
 }

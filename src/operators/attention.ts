@@ -10,6 +10,7 @@ import {
   type Value,
 } from "../graph/mod.ts";
 import { add, greaterOrEqual, mul, where } from "./elementwise.ts";
+import { lowestScore } from "./lowest_score.ts";
 import { matmul, transposeLast } from "./matmul.ts";
 import { reshape, slice } from "./movement.ts";
 import { softmax } from "./normalization.ts";
@@ -25,9 +26,6 @@ export interface AttentionAttributes {
   /** What the products are multiplied by. @default 1 / √D */
   readonly scale?: number;
 }
-
-/** What stands for −∞ where a key may not be seen; finite, so that a row without keys is uniform and not NaN. */
-const hidden = -1e30;
 
 /** The beams of each key's row: query rows over key rows. */
 export function attentionBeams(query: TensorType, key: TensorType): Dimension {
@@ -93,7 +91,7 @@ const attentionOperator: Operator<AttentionAttributes> = {
     if (causal) {
       const position = range(builder, { size: T, start: addDimensions(used, T, -1) });
       const visible = greaterOrEqual(reshape(position, { shape: [T, 1] }), range(builder, { size: used }));
-      scores = where(visible, scores, builder.scalar(hidden, dataType));
+      scores = where(visible, scores, builder.scalar(lowestScore, dataType));
     }
     const result = matmul(softmax(scores, { axis: -1 }), use(value));
     return [split ? reshape(result, { shape: [rows, heads, T, value.shape[3]] }) : result];
@@ -110,7 +108,7 @@ export const attentions = { attention: attentionOperator };
  * @param key Shape [batch, H, S, D]; rows = batch · beams, and the beams of a row share its keys.
  * @param value Shape [batch, H, S, E].
  * @param options.mask Added to the products, broadcast to [rows or batch, H, T, S]. With `causal` a query whose keys it
- * all lowers by 1e30 or more may see any of them.
+ * all lowers by as much as `lowestScore` may see any of them.
  * @returns Shape [rows, H, T, E].
  */
 export function attention(

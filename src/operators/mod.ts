@@ -19,6 +19,7 @@ export * from "./elementwise.ts";
 export * from "./linear.ts";
 export * from "./lookup.ts";
 export * from "./loss.ts";
+export * from "./lowest_score.ts";
 export * from "./matmul.ts";
 export * from "./movement.ts";
 export * from "./normalization.ts";

@@ -1,5 +1,6 @@
 // What the kernels of attention share: where their operands' elements lie, which keys a query sees, and its scores.
 import type { Dimension } from "../../../src/graph/mod.ts";
+import { lowestScore } from "../../../src/operators/mod.ts";
 import { isMultiple, type View } from "../view.ts";
 import { Shader } from "./shader.ts";
 
@@ -106,7 +107,7 @@ export function prepareParts(operands: AttentionOperands, label: string): Attent
     score: (product, s, n) => {
       const own = `${product} * ${factor}`;
       const masked = masks ? `(${own} + ${masks.buffer}[mask_at${n} + ${s} * ${masks.strides[3]}])` : own;
-      return causal ? `select(${masked}, -1e30, blind${n})` : masked;
+      return causal ? `select(${masked}, ${lowestScore}, blind${n})` : masked;
     },
   };
 }
