@@ -34,6 +34,46 @@ export function attentionBeams(query: TensorType, key: TensorType): Dimension {
   return beams;
 }
 
+/** The keys or values in use, [batch, H, used, D]; where beams share them they have an axis for those, of length 1. */
+function inUse(x: Value, length: Dimension | undefined, beams: Dimension): Value {
+  const [batch, heads, S, width] = x.shape;
+  const used = length ?? S;
+  const kept = used === S ? x : slice(x, { starts: [0, 0, 0, 0], sizes: [batch, heads, used, width] });
+  return beams === 1 ? kept : reshape(kept, { shape: [batch, 1, ...kept.shape.slice(1)] });
+}
+
+/** By how much values are weighed, [rows, H, T, used]; where beams share keys [batch, beams, H, T, used]. */
+function weigh(
+  query: Value,
+  key: Value,
+  mask: Value | undefined,
+  { causal = false, length, scale }: AttentionAttributes,
+): Value {
+  const { builder, dataType } = query;
+  const [rows, heads, T, D] = query.shape;
+  const [batch, , S] = key.shape;
+  const used = length ?? S;
+  const beams = attentionBeams(query, key);
+  const split = beams !== 1;
+  const q = split ? reshape(query, { shape: [batch, beams, heads, T, D] }) : query;
+  const factor = builder.scalar(scale ?? 1 / Math.sqrt(D as number), dataType);
+  let scores = mul(matmul(q, transposeLast(inUse(key, length, beams))), factor);
+  if (mask) {
+    const [from, ...rest] = mask.shape;
+    const kept = used === S || rest[2] === 1
+      ? mask
+      : slice(mask, { starts: [0, 0, 0, 0], sizes: [from, rest[0], rest[1], used] });
+    const lead = from === 1 ? [1, 1] : from === rows ? [batch, beams] : [batch, 1];
+    scores = add(scores, split ? reshape(kept, { shape: [...lead, ...kept.shape.slice(1)] }) : kept);
+  }
+  if (causal) {
+    const position = range(builder, { size: T, start: addDimensions(used, T, -1) });
+    const visible = greaterOrEqual(reshape(position, { shape: [T, 1] }), range(builder, { size: used }));
+    scores = where(visible, scores, builder.scalar(lowestScore, dataType));
+  }
+  return softmax(scores, { axis: -1 });
+}
+
 const attentionOperator: Operator<AttentionAttributes> = {
   name: "attention",
   operands: ["query", "key", "value", "mask?"],
@@ -63,38 +103,13 @@ const attentionOperator: Operator<AttentionAttributes> = {
     }];
   },
   bounds: (inputs, { length }) => length === undefined ? [] : [length, roomAfter(inputs[1].shape[2], 0, length)],
-  decompose: ([query, key, value, mask], { causal = false, length, scale }) => {
-    const { builder, dataType } = query;
-    const [rows, heads, T, D] = query.shape;
-    const [batch, , S] = key.shape;
-    const used = length ?? S;
-    const beams = attentionBeams(query, key);
-    // With shared keys every tensor gets an axis of beams, of length 1 where it is shared.
-    const split = beams !== 1;
-    const use = (x: Value): Value => {
-      const kept = used === S
-        ? x
-        : slice(x, { starts: [0, 0, 0, 0], sizes: [x.shape[0], x.shape[1], used, x.shape[3]] });
-      return split ? reshape(kept, { shape: [batch, 1, ...kept.shape.slice(1)] }) : kept;
-    };
-    const q = split ? reshape(query, { shape: [batch, beams, heads, T, D] }) : query;
-    const factor = scale ?? 1 / Math.sqrt(D as number);
-    let scores = mul(matmul(q, transposeLast(use(key))), builder.scalar(factor, dataType));
-    if (mask) {
-      const [from, ...rest] = mask.shape;
-      const kept = used === S || rest[2] === 1
-        ? mask
-        : slice(mask, { starts: [0, 0, 0, 0], sizes: [from, rest[0], rest[1], used] });
-      const lead = from === 1 ? [1, 1] : from === rows ? [batch, beams] : [batch, 1];
-      scores = add(scores, split ? reshape(kept, { shape: [...lead, ...kept.shape.slice(1)] }) : kept);
-    }
-    if (causal) {
-      const position = range(builder, { size: T, start: addDimensions(used, T, -1) });
-      const visible = greaterOrEqual(reshape(position, { shape: [T, 1] }), range(builder, { size: used }));
-      scores = where(visible, scores, builder.scalar(lowestScore, dataType));
-    }
-    const result = matmul(softmax(scores, { axis: -1 }), use(value));
-    return [split ? reshape(result, { shape: [rows, heads, T, value.shape[3]] }) : result];
+  decompose: ([query, key, value, mask], attributes) => {
+    const [rows, heads, T] = query.shape;
+    const result = matmul(
+      weigh(query, key, mask, attributes),
+      inUse(value, attributes.length, attentionBeams(query, key)),
+    );
+    return [result.rank === 5 ? reshape(result, { shape: [rows, heads, T, value.shape[3]] }) : result];
   },
 };
 
@@ -123,4 +138,22 @@ export function attention(
     mask ? [query, key, value, mask] : [query, key, value],
     attributes,
   )[0];
+}
+
+/**
+ * By how much {@linkcode attention} weighs each value: softmax(scale · query · keyᵀ + mask).
+ *
+ * @param query Shape [rows, H, T, D].
+ * @param key Shape [batch, H, S, D].
+ * @param options As those of `attention`.
+ * @returns Shape [rows, H, T, S], of S as many as are used.
+ */
+export function attentionProbabilities(
+  query: Value,
+  key: Value,
+  options: AttentionAttributes & { mask?: Value } = {},
+): Value {
+  const { mask, ...attributes } = options;
+  const weights = weigh(query, key, mask, attributes);
+  return weights.rank === 5 ? reshape(weights, { shape: [...query.shape.slice(0, 3), weights.shape[4]] }) : weights;
 }
