@@ -2,13 +2,12 @@
 import { openCheckpoint } from "./checkpoint/mod.ts";
 import { ConfigError } from "./errors.ts";
 import { type GenerationConfig, generationConfigOf } from "./generation/mod.ts";
-import { openRepository, toPath } from "./hub/mod.ts";
+import { openRepository, readJson, toPath } from "./hub/mod.ts";
 import type { LoadOptions } from "./load_options.ts";
 import {
   type Architecture,
   architectureOf,
   ModelParameters,
-  readJson,
   VisionEncoderDecoderConfig,
   warmStart,
   type WarmStartOptions,

@@ -34,7 +34,7 @@ Deno.test("AutoTokenizer.fromPretrained() refuses a tokenizer.json whose parts a
   const model = { type: "WordPiece", unk_token: "u", continuing_subword_prefix: "##", vocab: { u: 0, a: 1 } };
   const unigram = { type: "Unigram", unk_id: 0, vocab: [["u", 0], ["a", -1]] };
   const cases: [object | string, string][] = [
-    ["[]", "no JSON object"],
+    ["[]", "it is an array, expected a JSON object"],
     [{}, "model"],
     [{ model: { ...model, vocab: {} } }, "is empty"],
     [{ model: { ...model, vocab: { u: 0, a: 0 } } }, "two tokens have id 0"],

@@ -1,5 +1,6 @@
 // The index of a sharded checkpoint: which of the files beside it holds which tensor.
 import { FormatError } from "../errors.ts";
+import { isRecord, parseJson } from "../hub/mod.ts";
 import { maxIndexBytes, maxIndexObjects, maxTensors } from "./limits.ts";
 
 /**
@@ -17,14 +18,9 @@ export function parseShardIndex(text: string, file: string): Map<string, string>
   if (text.length > maxIndexBytes) fail(`it is longer than ${maxIndexBytes} bytes`);
   // Strings take the memory of their text, but empty lists would take forty times as much.
   if (countOpenings(text) > maxIndexObjects) fail(`it has more than ${maxIndexObjects} lists and objects`);
-  let index: unknown;
-  try {
-    index = JSON.parse(text);
-  } catch (error) {
-    fail(`it is not JSON: ${(error as Error).message.slice(0, 200)}`);
-  }
-  const map = isObject(index) && Object.hasOwn(index, "weight_map") ? index.weight_map : undefined;
-  if (!isObject(map)) fail("it has no object weight_map", "weight_map");
+  const index = parseJson(text, file);
+  const map = isRecord(index) && Object.hasOwn(index, "weight_map") ? index.weight_map : undefined;
+  if (!isRecord(map)) fail("it has no object weight_map", "weight_map");
   const shards = new Map(Object.entries(map as Record<string, unknown>));
   if (shards.size > maxTensors) fail(`weight_map has more than ${maxTensors} tensors`, "weight_map");
   for (const [name, shard] of shards) {
@@ -50,8 +46,4 @@ function countOpenings(text: string): number {
 /** Whether `name` is one file in the same folder: no separator, no drive, not `.` or `..`. */
 function isPlainFileName(name: string): boolean {
   return name.length > 0 && name.length < 256 && !/[/\\:\0]/.test(name) && name !== "." && name !== "..";
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

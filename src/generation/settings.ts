@@ -1,7 +1,7 @@
 // The settings of one generation, read from a person's options and, where these say nothing, from the model's own
 // settings. A table says what each may be.
 import { OptionError } from "../errors.ts";
-import { isRecord } from "../models/mod.ts";
+import { isRecord } from "../hub/mod.ts";
 import { Tensor } from "../tensor/mod.ts";
 import type { GenerationConfig } from "./generation_config.ts";
 import type { GenerateOptions, StoppingCriterion, Streamer, Timings } from "./options.ts";

@@ -1,5 +1,6 @@
 // From a model's repository to its image processor.
-import { ConfigError, FormatError, HubError } from "../errors.ts";
+import { ConfigError, HubError } from "../errors.ts";
+import { readJson } from "../hub/read_json.ts";
 import { openRepository, type RepositoryOptions } from "../hub/repository.ts";
 import { createImageProcessor, type ImageProcessor } from "./image_processor.ts";
 import { processorType } from "./processor_config.ts";
@@ -42,9 +43,9 @@ export class AutoImageProcessor {
 
 async function readConfig(repository: TextFiles): Promise<Record<string, unknown>> {
   // Newer processors keep both their parts in one file, which comes first where there are both.
-  const shared = (await readObject(repository, "processor_config.json"))?.image_processor;
+  const shared = (await readJson(repository, "processor_config.json"))?.image_processor;
   if (typeof shared === "object" && shared !== null) return shared as Record<string, unknown>;
-  const own = await readObject(repository, "preprocessor_config.json");
+  const own = await readJson(repository, "preprocessor_config.json");
   if (own) return own;
   throw new HubError(
     `Could not load an image processor from ${repository.name}: it has no preprocessor_config.json, which was expected`,
@@ -52,21 +53,7 @@ async function readConfig(repository: TextFiles): Promise<Record<string, unknown
 }
 
 async function encoderType(repository: TextFiles): Promise<string | undefined> {
-  const config = await readObject(repository, "config.json");
+  const config = await readJson(repository, "config.json");
   return (config?.encoder as { model_type?: string } | undefined)?.model_type ??
     config?.model_type as string | undefined;
-}
-
-async function readObject(repository: TextFiles, file: string): Promise<Record<string, unknown> | undefined> {
-  const text = await repository.readText(file);
-  if (text === undefined) return undefined;
-  const name = `${repository.name}/${file}`;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new FormatError(`Could not read ${name}: it is not JSON (${(error as Error).message})`, { file: name });
-  }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new FormatError(`Could not read ${name}: it holds no JSON object, and one was expected`, { file: name });
 }

@@ -2,6 +2,7 @@
 // (shape_image.ts), then rescaling in float64 and normalising in float32. A sample has 256 values, so both are one table
 // a channel.
 import { ConfigError, ShapeError } from "../errors.ts";
+import { isRecord } from "../hub/read_json.ts";
 import { Tensor } from "../tensor/mod.ts";
 import type { Rectangle } from "./_output_size.ts";
 import { optionKeys, type ProcessorSettings, processorSettings, type ProcessorType } from "./processor_config.ts";
@@ -69,7 +70,7 @@ function snakeCaseKeys(object: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(object).filter(([, value]) => value !== undefined).map(([key, value]) => [
       key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-      typeof value === "object" && value !== null && !Array.isArray(value) ? snakeCaseKeys(value) : value,
+      isRecord(value) ? snakeCaseKeys(value) : value,
     ]),
   );
 }

@@ -48,11 +48,6 @@ export function deriveStages(given: Fields, count: number): Record<string, unkno
   return { stage_names: names, out_features: chosen.map((n) => names.at(n)), out_indices: chosen };
 }
 
-/** Whether a value is a JSON object. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /** Reads a configuration's fields and says which one is at fault. */
 export class ConfigReader {
   /**

@@ -1,5 +1,5 @@
 // Models as programs: configurations, the families, and the VisionEncoderDecoder that joins two of them.
-export { isRecord, type PretrainedConfig } from "./config.ts";
+export type { PretrainedConfig } from "./config.ts";
 export type { EncoderPlaces, Family, TextDecoder, VisionEncoder } from "./family.ts";
 export { buildForward, type ForwardOptions } from "./forward.ts";
 export { type DeclaredParameter, declaredParameters, ModelParameters } from "./parameters.ts";
@@ -13,4 +13,4 @@ export {
   buildDecode,
   buildEncode,
 } from "./vision_encoder_decoder.ts";
-export { readJson, VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";
+export { VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";

@@ -1,6 +1,7 @@
 // The families Limner knows, by the model_type of their configurations.
 import { ConfigError } from "../errors.ts";
-import { ConfigReader, type Fields, isRecord, labelsOf, type PretrainedConfig } from "./config.ts";
+import { isRecord } from "../hub/mod.ts";
+import { ConfigReader, type Fields, labelsOf, type PretrainedConfig } from "./config.ts";
 import type { Family, TextDecoder, VisionEncoder } from "./family.ts";
 import { joinedModelType, joinSections } from "./join_sections.ts";
 import { bart, mbart } from "./bart.ts";

@@ -1,10 +1,10 @@
 // The configuration of a VisionEncoderDecoder model: config.json with an encoder and a decoder section.
-import { ConfigError, FormatError } from "../errors.ts";
-import { openRepository, type Repository, type RepositoryOptions } from "../hub/mod.ts";
+import { ConfigError } from "../errors.ts";
+import { isRecord, openRepository, readJson, type RepositoryOptions } from "../hub/mod.ts";
 import { joinedModelType, joinSections, withoutCommon } from "./join_sections.ts";
 import type { Family } from "./family.ts";
 import { complete, decoders, encoders } from "./registry.ts";
-import { commonDefaults, isRecord, type PretrainedConfig } from "./config.ts";
+import { commonDefaults, type PretrainedConfig } from "./config.ts";
 
 /** A VisionEncoderDecoder configuration; its fields have config.json's names and may be set. */
 export class VisionEncoderDecoderConfig {
@@ -99,32 +99,4 @@ export class VisionEncoderDecoderConfig {
       transformers_version: commonDefaults.transformers_version,
     };
   }
-}
-
-/**
- * Read a JSON object of a repository.
- *
- * @returns The object, or undefined if there is no such file.
- * @throws {FormatError} If the file is not a JSON object.
- */
-export async function readJson(repository: Repository, file: string): Promise<Record<string, unknown> | undefined> {
-  const text = await repository.readText(file);
-  if (text === undefined) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    const reason = (error as Error).message;
-    throw new FormatError(`Cannot read ${file} of ${repository.name}: it is not JSON: ${reason}`, { file });
-  }
-  if (!isRecord(value)) {
-    throw new FormatError(`Cannot read ${file} of ${repository.name}: expected an object, it is ${typeName(value)}`, {
-      file,
-    });
-  }
-  return value;
-}
-
-function typeName(value: unknown): string {
-  return Array.isArray(value) ? "an array" : value === null ? "null" : `a ${typeof value}`;
 }

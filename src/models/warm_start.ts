@@ -2,12 +2,12 @@
 // or without a head, and the decoder part of any language model. What neither has is new.
 import { ConfigError } from "../errors.ts";
 import { openCheckpoint } from "../checkpoint/mod.ts";
-import { openRepository, type RepositoryOptions } from "../hub/mod.ts";
+import { openRepository, readJson, type RepositoryOptions } from "../hub/mod.ts";
 import { decoders, encoders, readSection } from "./registry.ts";
 import type { StoredWeight } from "../weights/mod.ts";
 import { ModelParameters } from "./parameters.ts";
 import { type Architecture, architectureOf } from "./vision_encoder_decoder.ts";
-import { readJson, VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";
+import { VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";
 
 /** Options of a warm start. */
 export interface WarmStartOptions extends RepositoryOptions {

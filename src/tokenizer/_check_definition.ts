@@ -1,4 +1,5 @@
 // What must hold of a tokenizer.json before the engine is given it: the engine believes what it is told.
+import { isRecord } from "../hub/read_json.ts";
 import { FormatError } from "../errors.ts";
 import { addedToken, type Component, type Fail, type TokenizerDefinition } from "./definition.ts";
 
@@ -22,22 +23,22 @@ export function failer(file: string): Fail {
  */
 export function checkDefinition(value: unknown, file: string): TokenizerDefinition {
   const fail: Fail = failer(file);
-  if (!isObject(value)) return fail("it holds no JSON object, and one was expected", "");
+  if (!isRecord(value)) return fail("it holds no JSON object, and one was expected", "");
   const { model, added_tokens = [] } = value;
-  if (!isObject(model)) return fail(`its model is ${JSON.stringify(model)}, and an object was expected`, "model");
+  if (!isRecord(model)) return fail(`its model is ${JSON.stringify(model)}, and an object was expected`, "model");
   const type = model.type ?? guessModel(model);
   if (type === "Unigram") checkPieces(model, fail);
   else checkVocabulary(model.vocab, fail);
   if (type === "BPE") checkMerges(model.merges, fail);
   if (!Array.isArray(added_tokens)) return fail("its added_tokens are no list, and one was expected", "added_tokens");
   for (const token of added_tokens) {
-    if (!isObject(token) || typeof token.content !== "string" || !isId(token.id)) {
+    if (!isRecord(token) || typeof token.content !== "string" || !isId(token.id)) {
       fail(`added token ${JSON.stringify(token)} needs a content and an id`, "added_tokens");
     }
   }
   const component = (key: string): Component | null => {
     const part = value[key] ?? null;
-    if (part === null || isObject(part) && typeof part.type === "string") return part as Component | null;
+    if (part === null || isRecord(part) && typeof part.type === "string") return part as Component | null;
     return fail(`its ${key} is ${JSON.stringify(part)}, and an object with a type or null was expected`, key);
   };
   return {
@@ -58,7 +59,7 @@ function guessModel(model: Record<string, unknown>): string | undefined {
 }
 
 function checkVocabulary(vocab: unknown, fail: Fail): void {
-  if (!isObject(vocab)) return fail("its vocabulary is no JSON object, and one was expected", "model.vocab");
+  if (!isRecord(vocab)) return fail("its vocabulary is no JSON object, and one was expected", "model.vocab");
   const ids = Object.entries(vocab as Record<string, number>);
   if (ids.length === 0) fail("its vocabulary is empty", "model.vocab");
   const taken = new Uint8Array(2 * ids.length); // ids are dense but for a few
@@ -100,10 +101,6 @@ function checkMerges(merges: unknown, fail: Fail): void {
       return fail(`merge ${index} is ${JSON.stringify(merge)}, and two tokens were expected`, "model.merges");
     }
   });
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isId(value: unknown): boolean {

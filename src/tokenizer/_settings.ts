@@ -1,6 +1,7 @@
 // tokenizer_config.json, special_tokens_map.json and added_tokens.json brought to one form, as Transformers 5 does it
 // (`PreTrainedTokenizerBase._from_pretrained` and `TokenizersBackend.__init__`).
 import { FormatError } from "../errors.ts";
+import { isRecord } from "../hub/read_json.ts";
 import { type AddedToken, addedToken } from "./definition.ts";
 
 /** The roles that a special token can have, as Transformers names them. */
@@ -96,10 +97,10 @@ export function readSettings(files: SettingsFiles, defaults: SettingsDefaults, w
   // A model's own: other keys that end so, and named ones.
   const named = Object.assign(
     {},
-    ...[options.extra_special_tokens, options.model_specific_special_tokens].filter(isObject),
+    ...[options.extra_special_tokens, options.model_specific_special_tokens].filter(isRecord),
   );
   for (const [key, token] of Object.entries<unknown>({ ...options, ...named })) {
-    const own = key in named || key.endsWith("_token") && (typeof token === "string" || isObject(token));
+    const own = key in named || key.endsWith("_token") && (typeof token === "string" || isRecord(token));
     if (own && !special.has(key)) special.set(key, read(token, key));
   }
   const list = (key: string): SpecialToken[] | undefined =>
@@ -138,12 +139,12 @@ function numberedTokens(files: SettingsFiles, options: Record<string, unknown>, 
     }
   } else {
     for (const [key, value] of Object.entries(files.specialTokensMap ?? {})) {
-      options[key] = isObject(value) && "content" in value ? { ...value, special: true } : value;
+      options[key] = isRecord(value) && "content" in value ? { ...value, special: true } : value;
     }
     const extra = Array.isArray(options.extra_special_tokens) ? options.extra_special_tokens : [];
     // Transformers does not look into the tokens that tokenizer_config.json spells out.
     const plain = [...roles.map((role) => options[`${role}_token`]), ...extra]
-      .filter((token) => typeof token === "string" || isObject(token) && !("__type" in token));
+      .filter((token) => typeof token === "string" || isRecord(token) && !("__type" in token));
     const special = new Set(plain.map((token) => contentOf(read(token, "special_tokens_map.json"))));
     for (const [content, id] of Object.entries(files.addedTokens ?? {})) {
       numbered.set(id as number, addedToken({ content, special: special.has(content) }));
@@ -189,16 +190,12 @@ function flagged(token: SpecialToken): AddedToken {
 
 function readToken(token: unknown, key: string, where: string): SpecialToken {
   if (typeof token === "string") return token;
-  if (isObject(token) && typeof token.content === "string") return addedToken(token as unknown as AddedToken);
+  if (isRecord(token) && typeof token.content === "string") return addedToken(token as unknown as AddedToken);
   throw new FormatError(
     `Could not load the tokenizer of ${where}: ${key} is ${JSON.stringify(token)}, ` +
       "and text or an object with its content was expected",
     { file: where, key },
   );
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isEmpty(value: unknown): boolean {

@@ -1,10 +1,10 @@
 // From a model's repository to its tokenizer, as Transformers 5 goes: the class that the files name is built from the
 // vocabulary, and where it is none of the known ones, tokenizer.json says all.
-import { ConfigError, FormatError } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
+import { readJson } from "../hub/read_json.ts";
 import { openRepository, type RepositoryOptions } from "../hub/repository.ts";
 import { checkDefinition } from "./_check_definition.ts";
 import { bertJapanese } from "./_japanese.ts";
-import { parseJson } from "./_parse_json.ts";
 import { contentOf, type Json, readSettings, type Role, type SettingsFiles } from "./_settings.ts";
 import { olderVocabulary, tokenizerJsonFile } from "./_sources.ts";
 import { classOfModel, type TokenizerClass, tokenizerClasses } from "./classes.ts";
@@ -33,7 +33,7 @@ export class AutoTokenizer {
       : source;
     const [tokenizer, config, specialTokensMap, addedTokens, modelConfig] = await Promise.all(
       ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "config.json"]
-        .map((file) => readObject(files, file)),
+        .map((file) => readJson(files, file)),
     );
     const name = `${files.name}/tokenizer.json`;
     const definition = tokenizer && checkDefinition(tokenizer, name);
@@ -84,13 +84,4 @@ function unknownClass(className: string, file: string): ConfigError {
     } was expected`,
     "tokenizer_class",
   );
-}
-
-async function readObject(files: TokenizerFiles, file: string): Promise<Record<string, unknown> | undefined> {
-  const text = await files.readText(file);
-  if (text === undefined) return undefined;
-  const name = `${files.name}/${file}`;
-  const value = parseJson(text, name);
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new FormatError(`Could not read ${name}: it holds no JSON object, and one was expected`, { file: name });
 }
