@@ -1,6 +1,6 @@
 // The model's forward call: the program for what is asked compiled once, run once, and read.
 import { checkInputs, type ForwardInputs } from "./forward_inputs.ts";
-import { type Backend, type DeviceTensor, type Program, resolveShape, type Sizes, type Weights } from "./graph/mod.ts";
+import { type Backend, type DeviceTensor, Programs, resolveShape, type Sizes, type Weights } from "./graph/mod.ts";
 import { type Architecture, buildForward, type ForwardOptions, type VisionEncoderDecoderConfig } from "./models/mod.ts";
 import type { Tensor } from "./tensor/mod.ts";
 
@@ -22,19 +22,18 @@ export interface ForwardOutput {
   readonly crossAttentions?: Tensor[];
 }
 
-/** Programs kept for pictures of different sizes and other wishes. */
-const keptPrograms = 4;
-
 /** Runs forward programs of one model. */
 export class ForwardRunner implements AsyncDisposable {
-  readonly #programs = new Map<string, Promise<{ program: Program; graph: ReturnType<typeof buildForward> }>>();
+  readonly #programs: Programs;
 
   /** @param weights The model's weights, which stay the caller's. */
   constructor(
     readonly architecture: Architecture,
     readonly backend: Backend,
     readonly weights: Weights,
-  ) {}
+  ) {
+    this.#programs = new Programs(backend, weights);
+  }
 
   /**
    * Run the model on ids or labels.
@@ -52,7 +51,8 @@ export class ForwardRunner implements AsyncDisposable {
       hiddenStates: inputs.outputHiddenStates ?? false,
       attentions: inputs.outputAttentions ?? false,
     };
-    const { graph, program } = await this.#program(options);
+    const build = () => buildForward(this.architecture, options);
+    const { graph, program } = await this.#programs.get("forward", options, build);
     const [batch, T] = given.decoderInputIds.shape;
     const sizes: Sizes = { batch, T, ...(inputs.encoderOutputs && { sources: inputs.encoderOutputs.shape[1] }) };
     using stack = new DisposableStack();
@@ -69,30 +69,9 @@ export class ForwardRunner implements AsyncDisposable {
     return outputOf(results, inputs.encoderOutputs);
   }
 
-  #program(options: ForwardOptions): Promise<{ program: Program; graph: ReturnType<typeof buildForward> }> {
-    const key = JSON.stringify(options);
-    let compiled = this.#programs.get(key);
-    if (!compiled) {
-      const graph = buildForward(this.architecture, options);
-      compiled = this.backend.compile(graph, this.weights).then((program) => ({ graph, program }));
-      compiled.catch(() => this.#programs.delete(key));
-    }
-    // The one just used is the last to go.
-    this.#programs.delete(key);
-    this.#programs.set(key, compiled);
-    for (const old of [...this.#programs.keys()].slice(0, -keptPrograms)) void this.#forget(old);
-    return compiled;
-  }
-
-  async #forget(key: string): Promise<void> {
-    const compiled = this.#programs.get(key);
-    this.#programs.delete(key);
-    await compiled?.then(({ program }) => program[Symbol.dispose](), () => {});
-  }
-
   /** Release the programs. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#programs.keys()].map((key) => this.#forget(key)));
+    await this.#programs[Symbol.asyncDispose]();
   }
 }
 

@@ -1,20 +1,10 @@
 // A model on a backend: its weights, its compiled programs, and the buffers of the generation under way.
-// Programs are compiled once; of those for a size of pictures, or for a way of choosing tokens, the last four are kept.
-import type { Backend, Graph, Program, Stream, Weights, WeightStorage } from "../graph/mod.ts";
+import { type Backend, type Compiled, Programs, type Stream, type Weights, type WeightStorage } from "../graph/mod.ts";
 import type { StoredWeights } from "../weights/mod.ts";
 import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode } from "../models/mod.ts";
 import { noRules } from "./program_rules.ts";
 import { buildSelect, type Selection } from "./select.ts";
 import { Session, type SessionShape } from "./session.ts";
-
-/** Encode programs kept for pictures of different sizes, and programs for different ways of choosing tokens. */
-const kept = 4;
-
-/** A program with the graph it was compiled from. */
-export interface Compiled {
-  readonly graph: Graph;
-  readonly program: Program;
-}
 
 /** How a runner holds its weights. */
 export interface RunnerOptions {
@@ -25,7 +15,7 @@ export interface RunnerOptions {
 
 /** Runs one model's programs on one backend. */
 export class ModelRunner implements AsyncDisposable {
-  readonly #programs = new Map<string, Promise<Compiled>>();
+  readonly #programs: Programs;
   #session: Session | undefined;
   #disposed = false;
 
@@ -33,7 +23,9 @@ export class ModelRunner implements AsyncDisposable {
     readonly architecture: Architecture,
     readonly backend: Backend,
     readonly weights: Weights,
-  ) {}
+  ) {
+    this.#programs = new Programs(backend, weights);
+  }
 
   /**
    * Load a model's weights and compile what a caption needs.
@@ -70,18 +62,18 @@ export class ModelRunner implements AsyncDisposable {
     size: readonly [number, number],
     { signal, interpolate = false }: { signal?: AbortSignal; interpolate?: boolean } = {},
   ): Promise<Compiled> {
-    const key = `encode ${size}${interpolate ? " interpolated" : ""}`;
-    return this.#compileOneOf("encode ", key, () => buildEncode(this.architecture, size, { interpolate }), signal);
+    const build = () => buildEncode(this.architecture, size, { interpolate });
+    return this.#programs.get("encode", { size, interpolate }, build, signal);
   }
 
   /** The program of the encoder's keys and values. */
   crossProgram(signal?: AbortSignal): Promise<Compiled> {
-    return this.#compile("cross", () => buildCrossKeysValues(this.architecture), signal);
+    return this.#programs.get("cross", {}, () => buildCrossKeysValues(this.architecture), signal);
   }
 
   /** The decode program. */
   decodeProgram(signal?: AbortSignal): Promise<Compiled> {
-    return this.#compile("decode", () => buildDecode(this.architecture), signal);
+    return this.#programs.get("decode", {}, () => buildDecode(this.architecture), signal);
   }
 
   /** The program that chooses tokens, if any does. */
@@ -89,8 +81,8 @@ export class ModelRunner implements AsyncDisposable {
     if (selection.kind === "logits") return undefined;
     const { vocabularySize: vocabulary } = this.architecture.decoder;
     const caches = selection.kind === "beams" ? (await this.decodeProgram(signal)).graph.states : undefined;
-    const key = `select ${JSON.stringify(selection)}`;
-    return await this.#compileOneOf("select ", key, () => buildSelect(selection, { vocabulary, caches })!, signal);
+    const build = () => buildSelect(selection, { vocabulary, caches })!;
+    return await this.#programs.get("select", selection, build, signal);
   }
 
   /**
@@ -118,35 +110,7 @@ export class ModelRunner implements AsyncDisposable {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#session?.[Symbol.dispose]();
-    await Promise.all([...this.#programs.keys()].map((key) => this.#forget(key)));
+    await this.#programs[Symbol.asyncDispose]();
     this.weights[Symbol.dispose]();
-  }
-
-  #compile(key: string, build: () => Graph, signal?: AbortSignal): Promise<Compiled> {
-    const known = this.#programs.get(key);
-    if (known) return known;
-    const graph = build();
-    const compiled = this.backend.compile(graph, this.weights, { signal }).then((program) => ({ graph, program }));
-    this.#programs.set(key, compiled);
-    // A failure is told to whoever asked, and may be tried again.
-    compiled.catch(() => this.#programs.delete(key));
-    return compiled;
-  }
-
-  /** Of the programs whose keys begin alike the ones used last are kept. */
-  #compileOneOf(kind: string, key: string, build: () => Graph, signal?: AbortSignal): Promise<Compiled> {
-    const compiled = this.#compile(key, build, signal);
-    // The one just used is the last to go.
-    this.#programs.delete(key);
-    this.#programs.set(key, compiled);
-    const alike = [...this.#programs.keys()].filter((name) => name.startsWith(kind));
-    for (const old of alike.slice(0, -kept)) void this.#forget(old);
-    return compiled;
-  }
-
-  async #forget(key: string): Promise<void> {
-    const compiled = this.#programs.get(key);
-    this.#programs.delete(key);
-    await compiled?.then(({ program }) => program[Symbol.dispose](), () => {});
   }
 }

@@ -1,6 +1,7 @@
 // The buffers of one generation: pictures, the encoder's keys and values, the caches and the tokens, all on the device.
 // A generation begins with all rows; when some have ended the others can be moved together, and it goes on with fewer.
 import {
+  type Compiled,
   type DeviceTensor,
   type ReadOptions,
   resolveShape,
@@ -10,7 +11,7 @@ import {
   type Stream,
 } from "../graph/mod.ts";
 import type { DataType, Tensor, TypedArray } from "../tensor/mod.ts";
-import type { Compiled, ModelRunner } from "./runner.ts";
+import type { ModelRunner } from "./runner.ts";
 import { stepsHeld } from "./advance_beams.ts";
 import type { Selection } from "./select.ts";
 

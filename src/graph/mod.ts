@@ -6,3 +6,4 @@ export * from "./dimension.ts";
 export * from "./graph.ts";
 export * from "./leaf.ts";
 export * from "./operator.ts";
+export * from "./programs.ts";
