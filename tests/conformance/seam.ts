@@ -403,6 +403,25 @@ function copiesRows(name: string, load: Load): void {
   });
 }
 
+function readsUnderWay(name: string, load: Load): void {
+  Deno.test(`${name} has several reads of a stream under way, each of its place in the stream's order`, async () => {
+    await using backend = await load();
+    using stream = backend.stream();
+    using other = backend.stream();
+    using x = backend.allocate("float32", [2]);
+    using y = backend.allocate("float32", [2]);
+    const reads: Promise<Tensor>[] = [];
+    for (let i = 0; i < 5; i++) {
+      stream.write(x, Float32Array.of(i, -i));
+      reads.push(stream.read(x));
+      other.write(y, Float32Array.of(10 * i, 0));
+      reads.push(other.read(y));
+    }
+    const values = (await Promise.all(reads)).map(({ data }) => [...data]);
+    assertEquals(values, [...Array(5).keys()].flatMap((i) => [[i, i === 0 ? -0 : -i], [10 * i, 0]]));
+  });
+}
+
 function readsIntoMemory(name: string, load: Load): void {
   Deno.test(`${name} reads into memory that is given, and keeps to the shape`, async () => {
     await using backend = await load();
@@ -512,6 +531,7 @@ export function seamProofs(name: string, load: Load, tolerance: number): void {
   trainsOpenWeights(name, load, tolerance);
   oneCompileEveryLength(name, load, tolerance);
   copiesRows(name, load);
+  readsUnderWay(name, load);
   readsIntoMemory(name, load);
   refusesMisuse(name, load);
   refusesToReachOutside(name, load);
