@@ -4,7 +4,7 @@ import { readTable } from "../backends/ffi/runtime.ts";
 import { load as loadReference } from "../backends/reference/mod.ts";
 import { BackendError, OrtError } from "../src/errors.ts";
 import { type Backend, type DeviceTensor, type Graph, GraphBuilder, resolveShape } from "../src/graph/mod.ts";
-import { attention, cacheAppend, gather, matmul, mul } from "../src/operators/mod.ts";
+import { add, assign, attention, cacheAppend, gather, matmul, mul, transpose } from "../src/operators/mod.ts";
 import { supportsNode, toOnnx } from "../backends/onnx/mod.ts";
 import { prepare } from "../src/passes/mod.ts";
 import { Tensor } from "../src/tensor/mod.ts";
@@ -133,6 +133,21 @@ Deno.test("ffi lets everything be released during a run, in any order, and twice
     await backend[Symbol.asyncDispose]();
     assertEquals(backend.counters.liveHandles, 0);
   }
+});
+
+Deno.test("ffi holds no second value of a state that is computed in its place", async () => {
+  await using backend = await load();
+  const handles = async (turns: boolean) => {
+    const builder = new GraphBuilder("update");
+    const state = builder.state("state", "float32", [4, 4]);
+    const other = turns ? transpose(state, { permutation: [1, 0] }) : state;
+    assign(state, add(mul(state, builder.scalar(0.5)), other));
+    using update = await bound(backend, builder.build());
+    const before = backend.counters.liveHandles;
+    using _another = update.program.bind(update.buffers);
+    return backend.counters.liveHandles - before;
+  };
+  assertEquals([await handles(false), await handles(true)], [1, 2]);
 });
 
 Deno.test("ffi lets a backend be closed before what was made with it is released", async () => {

@@ -4,7 +4,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { load } from "../backends/webgpu/mod.ts";
 import { ShapeError } from "../src/errors.ts";
 import { type Backend, type DeviceTensor, GraphBuilder, type Program } from "../src/graph/mod.ts";
-import { add, mul, reshape, transpose } from "../src/operators/mod.ts";
+import { add, assign, mul, reshape, sub, transpose } from "../src/operators/mod.ts";
 import { type Tensor, VisionEncoderDecoderModel } from "../mod.ts";
 import { memorySource } from "./conformance/execute.ts";
 import { readTensors } from "./conformance/golden.ts";
@@ -111,6 +111,26 @@ Deno.test("webgpu: a buffer that comes back is zeroed, after what was queued for
     assertEquals([...(await stream.read(tensor)).data].map(Number), Array(16).fill(0));
     tensor[Symbol.dispose]();
   }
+});
+
+Deno.test("webgpu: a state that is computed in its place needs no second buffer", async () => {
+  await using backend = await load();
+  using weights = await backend.open(memorySource());
+  const bind = async (turns: boolean) => {
+    const builder = new GraphBuilder("update");
+    const x = builder.input("x", "float32", [100, 100]);
+    const [p, m] = ["p", "m"].map((name) => builder.state(name, "float32", [100, 100]));
+    const half = builder.scalar(0.5);
+    const moment = add(mul(m, half), x);
+    assign(m, moment);
+    // The values that turning moves away are not where they are read.
+    assign(p, sub(mul(turns ? transpose(p, { permutation: [1, 0] }) : p, half), moment));
+    const program = await backend.compile(builder.build(), weights);
+    const [a, b, c] = ["x", "p", "m"].map(() => backend.allocate("float32", [100, 100]));
+    return await made(() => Promise.resolve(void program.bind({ x: a, p: b, m: c })));
+  };
+  assertEquals((await bind(false)).buffers, 0);
+  assertEquals((await bind(true)).buffers, 1);
 });
 
 Deno.test("webgpu: small and large writes and runs take effect in the order of their calls", async () => {

@@ -11,6 +11,7 @@ import {
   writtenLeaf,
 } from "../../src/graph/mod.ts";
 import { type AttentionAttributes, primitives } from "../../src/operators/mod.ts";
+import { ancestorsOf, assignedInPlace } from "../../src/passes/mod.ts";
 import type { Tensor } from "../../src/tensor/mod.ts";
 import { readsItsCache } from "./attention.ts";
 import { compositeLowerings, isNative } from "./composites.ts";
@@ -50,20 +51,6 @@ export function supportsNode(node: Node): boolean {
   return Object.hasOwn(primitives, node.operator.name) || isNative(node);
 }
 
-/** The nodes that a node depends on. */
-function ancestors(node: Node): Set<Node> {
-  const found = new Set<Node>();
-  const waiting = [node];
-  for (let next = waiting.pop(); next; next = waiting.pop()) {
-    for (const { node: source } of next.inputs) {
-      if (found.has(source)) continue;
-      found.add(source);
-      waiting.push(source);
-    }
-  }
-  return found;
-}
-
 /**
  * Check that whoever reads a state before it is written in place is needed for what is written: ONNX Runtime orders
  * nodes by their operands only.
@@ -71,7 +58,7 @@ function ancestors(node: Node): Set<Node> {
 function checkOrder(graph: Graph): void {
   for (const writer of graph.nodes) {
     if (writer.operator.writesState !== "inPlace") continue;
-    const needed = ancestors(writer);
+    const needed = ancestorsOf(writer);
     for (const reader of graph.nodes) {
       if (reader === writer || !reader.inputs.includes(writer.inputs[0]) || needed.has(reader)) continue;
       throw new ShapeError(
@@ -81,6 +68,12 @@ function checkOrder(graph: Graph): void {
       );
     }
   }
+}
+
+/** The value behind what assignments return. */
+function assignedValue(value: Value): Value {
+  while (value.node.operator.writesState === "atEnd") value = value.node.inputs[1];
+  return value;
 }
 
 function lowerLeaf(context: LoweringContext, node: Node, place: (name: string) => ParameterPlace): string {
@@ -116,14 +109,18 @@ export function toOnnx(
   const context = new LoweringContext(fusesCaches);
   const boundParameters = new Set([...graph.parameters.keys()].filter((name) => place(name) === "bound"));
   const writes = new Map<string, { kind: "state" | "parameter"; when: "inPlace" | "atEnd" }>();
-  const results: [name: string, value: Value][] = [...graph.outputs].map(([name, value]) => [`output:${name}`, value]);
+  const results: [name: string, value: Value][] = [...graph.outputs].map((
+    [name, value],
+  ) => [`output:${name}`, assignedValue(value)]);
+  const inPlace = assignedInPlace(graph);
   for (const node of graph.nodes.filter(({ operator }) => operator.writesState)) {
     const [value] = node.outputs;
     if (graph.nodes.some((other) => other.operator.writesState && other.inputs[0] === value)) continue;
     const leaf = writtenLeaf(node);
     const { name } = leaf.attributes as NamedLeaf;
-    writes.set(name, { kind: leaf.operator.name as "state" | "parameter", when: node.operator.writesState! });
-    results.unshift([`next:${name}`, value]);
+    const when = inPlace.has(node.inputs[1]) ? "inPlace" : node.operator.writesState!;
+    writes.set(name, { kind: leaf.operator.name as "state" | "parameter", when });
+    results.unshift([`next:${name}`, assignedValue(value)]);
   }
   // A value that is no node's result, or has two names, is copied to its name.
   const copied = results.filter(([name, value]) => isLeaf(value.node.operator) || !context.want(value, name));

@@ -136,5 +136,5 @@ export const primitiveLowerings = {
     const inputs = [context.name(state), context.name(x), position];
     return context.write(node, "TensorScatter", inputs, { axis: normalizeAxis(axis, state.rank) });
   },
-  assign: (context, node) => context.write(node, "Identity", [context.name(node.inputs[1])]),
+  assign: (context, node) => [context.name(node.inputs[1])],
 } satisfies { [K in PrimitiveName]: Lowering<AttributesOf<K>> };

@@ -124,7 +124,10 @@ export class ReferenceProgram implements Program {
     };
     const { results, assigned } = runNodes(this.graph, this.#lastUses, leaves, sizes);
     for (const [name, { data }] of results) buffers[name].data.set(data as never);
-    for (const [target, value] of assigned) target.data.set(value.data as never);
+    // A value may be another state that is assigned too.
+    const memory = new Set(assigned.map(([{ data }]) => data.buffer));
+    const values = assigned.map(([, { data }]) => memory.has(data.buffer) ? data.slice() : data);
+    for (const [i, [target]] of assigned.entries()) target.data.set(values[i] as never);
     this.host.count(this.graph.nodes.length);
   }
 

@@ -42,7 +42,7 @@ export class Joins {
 
   /** Join `add(x, linear(…))` where nothing else reads the product. */
   #findSum(node: Node): void {
-    if (node.operator.name !== "add") return;
+    if (node.operator.name !== "add" || this.uses.inPlace.has(node.outputs[0])) return;
     const [a, b] = node.inputs;
     for (const [value, other] of [[b, a], [a, b]]) {
       const { node: product } = value;

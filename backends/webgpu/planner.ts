@@ -122,8 +122,13 @@ export class Planner {
     return wholeView(sizeOfShape(shape), dataType, shape);
   }
 
-  /** Where to compute a value, in a row: an output's own buffer, or new memory. */
+  /** Where to compute a value, in a row: the state that it replaces, an output's own buffer, or new memory. */
   target(value: Value): View {
+    const state = this.uses.inPlace.get(value);
+    if (state) {
+      this.#views.set(value, this.view(state));
+      return this.view(state);
+    }
     const name = this.uses.outputs.get(value);
     let view = this.temporary(value.dataType, value.shape);
     if (name !== undefined) {
@@ -175,9 +180,9 @@ export class Planner {
     }
   }
 
-  /** Put off an assignment to the end of the run. */
+  /** Put off an assignment to the end of the run, where the value was not computed into the state. */
   assign(state: View, value: Value): void {
-    this.#assigned.push({ state, value });
+    if (!this.uses.inPlace.has(value)) this.#assigned.push({ state, value });
   }
 
   #assignAll(): void {

@@ -1,10 +1,13 @@
 // Who reads the values of a graph, and until when.
 import type { Graph, Node, Value } from "../../src/graph/mod.ts";
+import { assignedInPlace } from "../../src/passes/mod.ts";
 
 /** The uses of a graph's values. */
 export class Uses {
   /** The outputs by value; of several of one value the first. */
   readonly outputs: ReadonlyMap<Value, string>;
+  /** The values that are computed into the states that they are assigned to, with the states. */
+  readonly inPlace: ReadonlyMap<Value, Value>;
   readonly #users = new Map<Value, Node[]>();
   readonly #writers: readonly number[];
 
@@ -16,7 +19,8 @@ export class Uses {
         else this.#users.set(value, [node]);
       }
     }
-    this.#writers = graph.nodes.filter(({ operator }) => operator.writesState).map(({ id }) => id);
+    this.#writers = graph.nodes.filter(({ operator }) => operator.writesState === "inPlace").map(({ id }) => id);
+    this.inPlace = assignedInPlace(graph);
     this.outputs = new Map([...graph.outputs].reverse().map(([name, value]) => [value, name]));
   }
 
@@ -35,7 +39,7 @@ export class Uses {
     return this.outputs.has(value) || this.of(value).some(({ id }) => id > node.id);
   }
 
-  /** Whether a node between two writes a state. */
+  /** Whether a node between two overwrites a state that others may read there. */
   writesBetween(from: Node, to: Node): boolean {
     return this.#writers.some((id) => id > from.id && id < to.id);
   }

@@ -20,7 +20,8 @@ export interface Operator<A extends object = object> {
   readonly operands: readonly string[];
   /**
    * The first operand is a state, and the first output is its new value: written in place at once, after which the old
-   * value is gone, or at the end of the run, until which every reader sees the old value.
+   * value is gone, or at the end of the run, until which every reader sees the old value. A backend may write earlier what
+   * nothing else reads by then; so the value is not defined after a run that failed or was aborted.
    */
   readonly writesState?: "inPlace" | "atEnd";
   /**

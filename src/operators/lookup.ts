@@ -164,7 +164,10 @@ export function cacheReorder(state: Value, rows: Value, attributes: Reordering):
   return state.builder.add(reorderings.cacheReorder, [state, rows], attributes)[0];
 }
 
-/** Replace a state (or a trainable parameter) at the end of the run by x, and return its new value. */
+/**
+ * Replace a state (or a trainable parameter) at the end of the run by x, and return its new value. No second copy is held
+ * where an elementwise operator computes x and needs whatever else reads the old value; see `assignedInPlace`.
+ */
 export function assign(state: Value, x: Value): Value {
   return state.builder.add(lookups.assign, [state, x], {})[0];
 }

@@ -99,9 +99,11 @@ export function countViews(operand: Operand): number {
   return operand.kind === "scalar" ? 0 : operand.operands.reduce((sum, inner) => sum + countViews(inner), 0);
 }
 
-/** Compute an expression into a view of its shape. */
+/** Compute an expression into a view of its shape, which may be one that it reads. */
 export function elementwiseKernel(label: string, expression: Expression, target: View, profile: Profile): Dispatch {
   const shader = new Shader(label);
+  // Bound first, as an operand may be what the result takes the place of.
+  const out = shader.write(target.storage, elementType(target.dataType));
   const views: Record<string, View> = { out: target };
   const loads: string[] = [];
   const lines: string[] = [];
@@ -124,7 +126,6 @@ export function elementwiseKernel(label: string, expression: Expression, target:
     return name;
   };
   const result = emit(expression);
-  const out = shader.write(target.storage, elementType(target.dataType));
   const body = [shader.places(expression.shape, "index", views), ...loads, ...lines, `${out}[out] = ${result};`];
   return shader.elements(body.join("\n  "), elementsOf(expression.shape), profile.lanes);
 }

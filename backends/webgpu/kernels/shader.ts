@@ -43,6 +43,8 @@ export class Shader {
   readonly #storages: Storage[] = [];
   readonly #writes: boolean[] = [];
   readonly #declarations: string[] = [];
+  /** The names of the storages that are bound for writing. */
+  readonly #written = new Map<Storage, string>();
   #repeat: Dispatch["repeat"];
 
   /** @param label For messages and profiles. */
@@ -71,14 +73,16 @@ export class Shader {
     return name;
   }
 
-  /** Bind a storage for reading; `type` may be a vector. */
+  /** Bind a storage for reading, if it is not bound for writing; `type` may be a vector. */
   read(storage: Storage, type: string): string {
-    return this.#bind(storage, type, false);
+    return this.#written.get(storage) ?? this.#bind(storage, type, false);
   }
 
   /** Bind a storage for writing (and reading). */
   write(storage: Storage, type: string): string {
-    return this.#bind(storage, type, true);
+    const name = this.#bind(storage, type, true);
+    this.#written.set(storage, name);
+    return name;
   }
 
   /** A declaration beside the entry point: a function, a workgroup variable. */

@@ -1,0 +1,88 @@
+// Which assignments may write their state at once, so that no second copy of it is held: an optimiser's parameters and
+// moments. Think of the node that computes the new value as writing over the old one, element by element, while it reads
+// it: whatever else reads the old value must have run before, and only the node's operands are sure to have.
+import { type Graph, isLeaf, type Node, type Value } from "../graph/mod.ts";
+import { elementwise } from "../operators/mod.ts";
+
+/** Operators whose result a backend may keep as a view of their operand. */
+const views = new Set(["reshape", "transpose", "expand", "slice"]);
+
+/** The nodes that a node depends on. */
+export function ancestorsOf(node: Node): Set<Node> {
+  const found = new Set<Node>();
+  const waiting = [node];
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    for (const { node: source } of next.inputs) {
+      if (found.has(source)) continue;
+      found.add(source);
+      waiting.push(source);
+    }
+  }
+  return found;
+}
+
+/**
+ * The values that may be computed into the states that they are assigned to, each with its state's old value.
+ *
+ * A backend may compute such a value by one kernel with the elementwise nodes before it, and with what computes their
+ * operands: none of them reads the old value but element by element.
+ */
+export function assignedInPlace(graph: Graph): Map<Value, Value> {
+  const users = new Map<Value, Node[]>();
+  for (const node of graph.nodes) {
+    for (const value of new Set(node.inputs)) users.set(value, [...users.get(value) ?? [], node]);
+  }
+  const outputs = new Set(graph.outputs.values());
+  const found = new Map<Value, Value>();
+  for (const writer of graph.nodes) {
+    if (writer.operator.writesState !== "atEnd") continue;
+    const [state, value] = writer.inputs;
+    const isOnlyWrite = isLeaf(state.node.operator) && writesOf(users.get(writer.outputs[0])).length === 0 &&
+      writesOf(users.get(value)).length === 1;
+    if (!isOnlyWrite || !isElementwise(value.node)) continue;
+    const old = withViews(state, users);
+    if ([...old].some((view) => outputs.has(view))) continue;
+    const before = ancestorsOf(value.node);
+    const others = [...old].flatMap((view) => users.get(view) ?? []);
+    const areBefore = others.every((node) => node === writer || node === value.node || before.has(node));
+    if (areBefore && readsByElement(value.node, state, old)) found.set(value, state);
+  }
+  return found;
+}
+
+/** Those of the nodes that write a state. */
+function writesOf(nodes: readonly Node[] = []): Node[] {
+  return nodes.filter(({ operator }) => operator.writesState);
+}
+
+function isElementwise(node: Node): boolean {
+  return Object.hasOwn(elementwise, node.operator.name);
+}
+
+/** A value and all that may be views of it. */
+function withViews(value: Value, users: ReadonlyMap<Value, readonly Node[]>): Set<Value> {
+  const found = new Set([value]);
+  for (const view of found) {
+    for (const node of users.get(view) ?? []) if (views.has(node.operator.name)) found.add(node.outputs[0]);
+  }
+  return found;
+}
+
+/** Whether a node, with those that may be computed together with it, reads a state's old value only as it lies. */
+function readsByElement(last: Node, state: Value, old: ReadonlySet<Value>): boolean {
+  const together = new Set([last]);
+  for (const node of together) {
+    for (const operand of node.inputs) {
+      // Of the state's shape, like the last node's: broadcasting only widens.
+      if (operand === state) continue;
+      if (isElementwise(operand.node)) {
+        together.add(operand.node);
+        continue;
+      }
+      let source = operand;
+      while (views.has(source.node.operator.name) && !old.has(source)) source = source.node.inputs[0];
+      if (old.has(source) || source.node.inputs.some((value) => old.has(value))) return false;
+    }
+  }
+  return true;
+}
