@@ -3,7 +3,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { load } from "../backends/webgpu/mod.ts";
 import { ShapeError } from "../src/errors.ts";
-import { type Backend, type DeviceTensor, GraphBuilder, type Program } from "../src/graph/mod.ts";
+import { type Backend, type DeviceTensor, GraphBuilder, type Program, type TensorPart } from "../src/graph/mod.ts";
 import { add, assign, mul, reshape, sub, transpose } from "../src/operators/mod.ts";
 import { type Tensor, VisionEncoderDecoderModel } from "../mod.ts";
 import { memorySource } from "./conformance/execute.ts";
@@ -131,6 +131,24 @@ Deno.test("webgpu: a state that is computed in its place needs no second buffer"
   };
   assertEquals((await bind(false)).buffers, 0);
   assertEquals((await bind(true)).buffers, 1);
+});
+
+Deno.test("webgpu: a part of a tensor needs a buffer of its own only where it begins in between or shares a kernel", async () => {
+  await using backend = await load();
+  using weights = await backend.open(memorySource());
+  const builder = new GraphBuilder("double");
+  const operand = builder.input("x", "float32", [16]);
+  builder.output("y", add(operand, operand));
+  using program = await backend.compile(builder.build(), weights);
+  using x = backend.allocate("float32", [256]);
+  using y = backend.allocate("float32", [256]);
+  const buffersFor = async (tensors: Record<string, DeviceTensor | TensorPart>) =>
+    (await made(() => Promise.resolve(program.bind(tensors)[Symbol.dispose]()))).buffers;
+  assertEquals(await buffersFor({ x: { tensor: x, offset: 64 }, y: { tensor: y, offset: 128 } }), 0);
+  // The kernel reads x and writes y: one of them has to be elsewhere than the other.
+  assertEquals(await buffersFor({ x: { tensor: x, offset: 64 }, y: { tensor: x, offset: 128 } }), 1);
+  // Another, beside that one.
+  assertEquals(await buffersFor({ x: { tensor: x, offset: 63 }, y: { tensor: y, offset: 129 } }), 1);
 });
 
 Deno.test("webgpu: small and large writes and runs take effect in the order of their calls", async () => {

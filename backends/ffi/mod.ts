@@ -96,7 +96,7 @@ class FfiBackend implements Backend {
       if (place === "bound") parameters.set(name, await weights.hold(name));
       else if (place.held) {
         const { dataType, capacity, value } = place.held;
-        const view = new OrtView(this.runtime, dataType, capacity, value.address);
+        const view = new OrtView(this.runtime, dataType, capacity, value.at(0));
         views.push(view);
         given.push([`parameter:${name}`, view]);
         fromMemory.add(name);

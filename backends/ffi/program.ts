@@ -2,16 +2,16 @@
 import { BackendError } from "../../src/errors.ts";
 import {
   type Binding,
+  type BoundPart,
   checkBinding,
   type DeviceTensor,
   type Graph,
   type Program,
   resolveDimension,
-  resolveShape,
   type Run,
   type Sizes,
   sizesOfRun,
-  type Value,
+  type TensorPart,
   writtenParameters,
 } from "../../src/graph/mod.ts";
 import type { OnnxModel } from "../onnx/mod.ts";
@@ -34,8 +34,8 @@ export interface Compiled {
 interface Bound {
   readonly name: Uint8Array<ArrayBuffer>;
   readonly tensor: OrtTensor;
-  /** The shape it is seen in; undefined for the whole buffer. */
-  readonly shape: readonly number[] | undefined;
+  /** What of it is bound; undefined for the whole buffer. */
+  readonly part: BoundPart | undefined;
   bound: OrtValue | undefined;
   view: OrtView | undefined;
 }
@@ -73,11 +73,12 @@ export class FfiProgram implements Program, Reader {
     weights.readers.add(this);
   }
 
-  bind(tensors: Readonly<Record<string, DeviceTensor>>, maxima: Sizes = {}): Run {
+  bind(tensors: Readonly<Record<string, DeviceTensor | TensorPart>>, maxima: Sizes = {}): Run {
     this.checkLive("bind");
-    const binding = checkBinding(this.graph, tensors, maxima);
-    for (const tensor of Object.values(tensors)) (tensor as OrtTensor).checkLive();
-    const run = new FfiRun(this, tensors as Record<string, OrtTensor>, binding);
+    const bound = tensors as Readonly<Record<string, OrtTensor | TensorPart<OrtTensor>>>;
+    const binding = checkBinding(this.graph, bound, maxima);
+    for (const { tensor } of Object.values(binding.parts)) tensor.checkLive();
+    const run = new FfiRun(this, binding);
     this.runs.add(run);
     return run;
   }
@@ -147,14 +148,13 @@ export class FfiRun implements Run {
   #inputs: Bound[] = [];
   #outputs: Bound[] = [];
   #sizes: { expression: string; value: OrtValue }[] = [];
-  /** A new value's place, and the tensor whose place it takes when the run has ended. */
-  #swaps: { spare: OrtValue; name: Uint8Array<ArrayBuffer>; tensor: OrtTensor }[] = [];
+  /** A new value's place, and the tensor whose place it takes, or whose part it is copied to, when the run has ended. */
+  #swaps: { spare: OrtValue; name: Uint8Array<ArrayBuffer>; tensor: OrtTensor; part: BoundPart | undefined }[] = [];
   #disposed = false;
 
   constructor(
     readonly program: FfiProgram,
-    readonly tensors: Readonly<Record<string, OrtTensor>>,
-    readonly binding: Binding,
+    readonly binding: Binding<OrtTensor>,
   ) {
     this.program.runtime.counters.liveHandles++;
     if (program.compiled) this.#bindAll(program.compiled);
@@ -165,24 +165,26 @@ export class FfiRun implements Run {
   }
 
   #bindAll({ model, session, parameters }: Compiled): Deno.PointerObject {
-    const { program: { runtime, graph }, tensors, maxima } = this;
+    const { program: { runtime, graph }, binding: { parts } } = this;
     const binding = this.#binding = runtime.create(
       "bind a program",
       (out) => runtime.api.createIoBinding(session, out),
     );
-    const add = (list: Bound[], name: string, tensor: OrtTensor, value?: Value) => {
-      const shape = value && resolveShape(value.shape, maxima);
-      const whole = shape === undefined || shape.join() === tensor.capacity.join();
-      list.push({ name: cString(name), tensor, shape: whole ? undefined : shape, bound: undefined, view: undefined });
+    const whole = (tensor: OrtTensor) => ({ tensor, part: undefined });
+    const place = (name: string) => {
+      const { tensor, offset, shape } = parts[name];
+      return offset === 0 && shape.join() === tensor.capacity.join() ? whole(tensor) : { tensor, part: parts[name] };
     };
-    for (const [name, value] of graph.inputs) add(this.#inputs, `input:${name}`, tensors[name], value);
-    for (const name of graph.states.keys()) add(this.#inputs, `state:${name}`, tensors[name]);
-    for (const [name, tensor] of parameters) add(this.#inputs, `parameter:${name}`, tensor);
-    for (const [name, value] of graph.outputs) add(this.#outputs, `output:${name}`, tensors[name], value);
+    const add = (list: Bound[], name: string, at: Pick<Bound, "tensor" | "part">) =>
+      list.push({ name: cString(name), ...at, bound: undefined, view: undefined });
+    for (const name of graph.inputs.keys()) add(this.#inputs, `input:${name}`, place(name));
+    for (const name of graph.states.keys()) add(this.#inputs, `state:${name}`, place(name));
+    for (const [name, tensor] of parameters) add(this.#inputs, `parameter:${name}`, whole(tensor));
+    for (const name of graph.outputs.keys()) add(this.#outputs, `output:${name}`, place(name));
     for (const [name, { kind, when }] of model.writes) {
-      const tensor = kind === "state" ? tensors[name] : parameters.get(name)!;
-      if (when === "inPlace") add(this.#outputs, `next:${name}`, tensor);
-      else this.#addSwap(`next:${name}`, tensor);
+      const at = kind === "state" ? place(name) : whole(parameters.get(name)!);
+      if (when === "inPlace") add(this.#outputs, `next:${name}`, at);
+      else this.#addSwap(`next:${name}`, at);
     }
     for (const expression of model.sizes) {
       const value = new OrtValue(runtime, "int64", [1]);
@@ -206,7 +208,7 @@ export class FfiRun implements Run {
     if (this.#disposed) throw new BackendError(`Cannot run ${graph.name}: the run was released`, "ffi");
     this.program.checkLive("run");
     weights.checkOpen(graph.name);
-    for (const tensor of Object.values(this.tensors)) tensor.checkLive();
+    for (const { tensor } of Object.values(this.binding.parts)) tensor.checkLive();
     return async (runOptions) => {
       const compiled = await this.program.fit(sizes);
       const binding = this.#binding ?? this.#bindAll(compiled);
@@ -217,7 +219,11 @@ export class FfiRun implements Run {
       const status = await runtime.api.runWithBinding(compiled.session, runOptions, binding);
       weights.wrote(this.program.writes);
       runtime.check(status, `run ${graph.name}`);
-      for (const swap of this.#swaps) [swap.tensor.value, swap.spare] = [swap.spare, swap.tensor.value];
+      for (const swap of this.#swaps) {
+        const { spare, tensor, part } = swap;
+        if (part) tensor.value.data.set(spare.data as never, part.offset);
+        else [tensor.value, swap.spare] = [spare, tensor.value];
+      }
     };
   }
 
@@ -234,18 +240,18 @@ export class FfiRun implements Run {
         if (entry.bound === entry.tensor.value) continue;
         const old = entry.view;
         entry.bound = entry.tensor.value;
-        const { dataType, address, pointer } = entry.bound;
-        entry.view = entry.shape && new OrtView(this.program.runtime, dataType, entry.shape, address);
-        this.#bind(call, entry.name, entry.view?.pointer ?? pointer);
+        const { bound, part } = entry;
+        entry.view = part && new OrtView(this.program.runtime, bound.dataType, part.shape, bound.at(part.offset));
+        this.#bind(call, entry.name, entry.view?.pointer ?? bound.pointer);
         old?.release();
       }
     }
     for (const { name, spare } of this.#swaps) this.#bind("bindOutput", name, spare.pointer);
   }
 
-  #addSwap(name: string, tensor: OrtTensor): void {
-    const spare = new OrtValue(this.program.runtime, tensor.dataType, tensor.capacity);
-    this.#swaps.push({ name: cString(name), spare, tensor });
+  #addSwap(name: string, { tensor, part }: Pick<Bound, "tensor" | "part">): void {
+    const spare = new OrtValue(this.program.runtime, tensor.dataType, part?.shape ?? tensor.capacity);
+    this.#swaps.push({ name: cString(name), spare, tensor, part });
   }
 
   #bind(call: "bindInput" | "bindOutput", name: Uint8Array<ArrayBuffer>, value: Deno.PointerObject): void {

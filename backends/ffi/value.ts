@@ -10,7 +10,7 @@ export class OrtValue {
   /** The elements, in ONNX Runtime's memory. */
   readonly data: TypedArray;
   readonly pointer: Deno.PointerObject;
-  readonly address: Deno.PointerObject;
+  readonly #address: Deno.PointerObject;
   #released = false;
 
   constructor(readonly runtime: Runtime, readonly dataType: DataType, readonly shape: readonly number[]) {
@@ -26,12 +26,17 @@ export class OrtValue {
       "find a tensor",
     );
     // A tensor without elements has no memory; any address will do for what is not read.
-    this.address = sizeOf(shape) === 0 ? this.pointer : address.value;
+    this.#address = sizeOf(shape) === 0 ? this.pointer : address.value;
     const bytes = sizeOf(shape) * bytesPerElement(dataType);
-    const buffer = bytes === 0 ? new ArrayBuffer(0) : Deno.UnsafePointerView.getArrayBuffer(this.address, bytes);
+    const buffer = bytes === 0 ? new ArrayBuffer(0) : Deno.UnsafePointerView.getArrayBuffer(this.#address, bytes);
     this.data = viewArray(dataType, buffer, 0, sizeOf(shape));
     runtime.counters.liveHandles++;
     runtime.counters.deviceBytes += bytes;
+  }
+
+  /** Where an element is. */
+  at(element: number): Deno.PointerObject {
+    return Deno.UnsafePointer.offset(this.#address, element * bytesPerElement(this.dataType))!;
   }
 
   /** Release the memory; twice does no harm. */

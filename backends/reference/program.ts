@@ -1,15 +1,16 @@
 // The interpreter: runs a graph's nodes in order over host tensors, and forgets each value after its last use.
 import {
+  type Binding,
   checkBinding,
   type DeviceTensor,
   type Graph,
   type NamedLeaf,
   type Node,
   type Program,
-  resolveShape,
   type Run,
   type Sizes,
   sizesOfRun,
+  type TensorPart,
   type Value,
 } from "../../src/graph/mod.ts";
 import type { AttributesOf, PrimitiveName } from "../../src/operators/mod.ts";
@@ -94,15 +95,16 @@ export class ReferenceProgram implements Program {
     host.live(1);
   }
 
-  bind(tensors: Readonly<Record<string, DeviceTensor>>, maxima: Sizes = {}): Run {
-    const binding = checkBinding(this.graph, tensors, maxima);
+  bind(tensors: Readonly<Record<string, DeviceTensor | TensorPart>>, maxima: Sizes = {}): Run {
+    const bound = tensors as Readonly<Record<string, HostBuffer | TensorPart<HostBuffer>>>;
+    const binding = checkBinding(this.graph, bound, maxima);
     this.host.live(1);
     let disposed = false;
     const run: ReferenceRun = {
       maxima,
       execution: (sizes) => {
         const all = sizesOfRun(binding, sizes);
-        return () => this.#execute(tensors as Record<string, HostBuffer>, all);
+        return () => this.#execute(binding.parts, all);
       },
       [Symbol.dispose]: () => {
         if (!disposed) this.host.live(-1);
@@ -112,18 +114,17 @@ export class ReferenceProgram implements Program {
     return run;
   }
 
-  #execute(buffers: Readonly<Record<string, HostBuffer>>, sizes: Sizes): void {
+  #execute(parts: Binding<HostBuffer>["parts"], sizes: Sizes): void {
     const leaves = (node: Node): Tensor => {
       const kind = node.operator.name;
       if (kind === "constant") return (node.attributes as { tensor: Tensor }).tensor;
       const { name } = node.attributes as NamedLeaf;
       if (kind === "parameter") return this.host.parameter(name);
-      const shape = resolveShape(node.outputs[0].shape, sizes);
-      const { data, dataType } = buffers[name];
-      return new Tensor(dataType, shape, data.length === sizeOf(shape) ? data : data.subarray(0, sizeOf(shape)));
+      const { tensor: { data, dataType }, offset, shape } = parts[name];
+      return new Tensor(dataType, shape, data.subarray(offset, offset + sizeOf(shape)));
     };
     const { results, assigned } = runNodes(this.graph, this.#lastUses, leaves, sizes);
-    for (const [name, { data }] of results) buffers[name].data.set(data as never);
+    for (const [name, { data }] of results) parts[name].tensor.data.set(data as never, parts[name].offset);
     // A value may be another state that is assigned too.
     const memory = new Set(assigned.map(([{ data }]) => data.buffer));
     const values = assigned.map(([, { data }]) => memory.has(data.buffer) ? data.slice() : data);

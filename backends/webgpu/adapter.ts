@@ -32,6 +32,7 @@ function limitsOf({ limits }: GPUAdapter): Record<string, number> {
     "maxComputeWorkgroupStorageSize",
     "maxComputeInvocationsPerWorkgroup",
     "minUniformBufferOffsetAlignment",
+    "minStorageBufferOffsetAlignment",
   ] as const;
   return Object.fromEntries(names.map((name) => [name, limits[name]]));
 }

@@ -8,6 +8,7 @@ import {
   type Program,
   type Run,
   type Sizes,
+  type TensorPart,
 } from "../../src/graph/mod.ts";
 import type { Tensor } from "../../src/tensor/mod.ts";
 import type { Device } from "./device.ts";
@@ -61,13 +62,13 @@ export class GpuProgram implements Program {
     }
   }
 
-  bind(tensors: Readonly<Record<string, DeviceTensor>>, maxima: Sizes = {}): Run {
+  bind(tensors: Readonly<Record<string, DeviceTensor | TensorPart>>, maxima: Sizes = {}): Run {
     if (!this.#live) throw new WebGpuError(`Cannot bind ${this.parts.graph.name}: the program was disposed`);
-    const binding = checkBinding(this.parts.graph, tensors, maxima);
+    const bound = tensors as Readonly<Record<string, GpuTensor | TensorPart<GpuTensor>>>;
+    const binding = checkBinding(this.parts.graph, bound, maxima);
     const run = new GpuRun(this.parts, {
       binding,
       schedule: this.#scheduleFor(binding),
-      tensors: tensors as Readonly<Record<string, GpuTensor>>,
       constants: this.#constants,
       groups: this.#groups,
       onDispose: () => {

@@ -1,10 +1,11 @@
 // A use of a program. Binding fixes buffers and bind groups; a run only records dispatches.
 import { WebGpuError } from "../../src/errors.ts";
-import { type Binding, type Run, type Sizes, sizesOfRun } from "../../src/graph/mod.ts";
+import { type Binding, type BoundPart, type Run, type Sizes, sizesOfRun } from "../../src/graph/mod.ts";
 import type { Tensor } from "../../src/tensor/mod.ts";
 import type { Lease } from "./buffers.ts";
 import type { GpuTensor } from "./device_tensor.ts";
 import type { Groups } from "./groups.ts";
+import { bindingOf, bytesOf, partsApart } from "./parts.ts";
 import type { ProgramParts } from "./program.ts";
 import type { Recorder } from "./queue.ts";
 import { resolver, type Schedule } from "./schedule.ts";
@@ -12,10 +13,8 @@ import type { Resolve, Storage } from "./view.ts";
 
 /** What a use of a program is given. */
 export interface RunParts {
-  readonly binding: Binding;
+  readonly binding: Binding<GpuTensor>;
   readonly schedule: Schedule;
-  /** The buffers of inputs, states and outputs. */
-  readonly tensors: Readonly<Record<string, GpuTensor>>;
   readonly constants: ReadonlyMap<Tensor, GPUBuffer>;
   readonly groups: Groups;
   readonly onDispose: () => void;
@@ -30,7 +29,9 @@ interface Bound {
 /** A program with its buffers on the GPU. */
 export class GpuRun implements Run {
   readonly #tensors: readonly GpuTensor[];
-  readonly #temporaries: readonly Lease[];
+  /** The temporaries, then the memory of the parts that are kept apart. */
+  readonly #leases: readonly Lease[];
+  readonly #apart: ReadonlyMap<string, GPUBuffer>;
   /** The pipeline and the bind group of each dispatch; undefined until all weights are there. */
   #bound: readonly Bound[] | undefined;
   /** The weights' version that is bound. */
@@ -43,10 +44,12 @@ export class GpuRun implements Run {
 
   constructor(readonly program: ProgramParts, readonly parts: RunParts) {
     const { device, weights } = program;
-    const { tensors, schedule: { memory } } = parts;
+    const { binding: { parts: bound }, schedule: { dispatches, memory } } = parts;
     this.#version = weights.version;
-    this.#tensors = Object.values(tensors);
-    this.#temporaries = device.buffers.borrow(memory.sizes);
+    this.#tensors = Object.values(bound).map(({ tensor }) => tensor);
+    const apart = [...partsApart(bound, dispatches, device.gpu.limits.minStorageBufferOffsetAlignment)];
+    this.#leases = device.buffers.borrow([...memory.sizes, ...apart.map((name) => bytesOf(bound[name]))]);
+    this.#apart = new Map(apart.map((name, i) => [name, this.#leases[memory.sizes.length + i].buffer]));
     device.counters.liveHandles++;
     try {
       this.#bound = this.#bind();
@@ -77,16 +80,19 @@ export class GpuRun implements Run {
   }
 
   #resource(storage: Storage): GPUBufferBinding | undefined {
-    const { constants, tensors, schedule: { memory } } = this.parts;
+    const { constants, binding: { parts }, schedule: { memory } } = this.parts;
     switch (storage.kind) {
       case "temporary":
-        return { buffer: this.#temporaries[memory.slots.get(storage)!].buffer };
+        return { buffer: this.#leases[memory.slots.get(storage)!].buffer };
       case "constant":
         return { buffer: constants.get(storage.tensor)! };
       case "weights":
         return this.program.weights.binding(storage.name, storage.layout);
-      case "bound":
-        return { buffer: tensors[storage.name].buffer };
+      case "bound": {
+        const buffer = this.#apart.get(storage.name);
+        const { maxStorageBufferBindingSize } = this.program.device.gpu.limits;
+        return buffer ? { buffer } : bindingOf(parts[storage.name], maxStorageBufferBindingSize);
+      }
     }
   }
 
@@ -120,6 +126,9 @@ export class GpuRun implements Run {
     const { program: { device, weights, writes }, parts: { schedule } } = this;
     this.#renew(recorder);
     const base = device.queue.reserve(resolve ? this.#blockFor(resolve) : schedule.block);
+    this.#copyApart((part, buffer, bytes) => {
+      if (part.read) recorder.copy(part.tensor.buffer, 4 * part.offset, buffer, 0, bytes);
+    });
     const { pass } = recorder;
     for (const { dispatch, index, at, start, workgroups, varies } of schedule.entries) {
       if (start > 0 && resolve && start >= resolve(dispatch.repeat!.end)) continue;
@@ -132,7 +141,15 @@ export class GpuRun implements Run {
       pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
       device.counters.dispatches++;
     }
+    this.#copyApart((part, buffer, bytes) => {
+      if (part.written) recorder.copy(buffer, 0, part.tensor.buffer, 4 * part.offset, bytes);
+    });
     if (writes.size > 0) weights.wrote(writes);
+  }
+
+  #copyApart(copy: (part: BoundPart<GpuTensor>, buffer: GPUBuffer, bytes: number) => void): void {
+    const { parts } = this.parts.binding;
+    for (const [name, buffer] of this.#apart) copy(parts[name], buffer, bytesOf(parts[name]));
   }
 
   #blockFor(resolve: Resolve): Uint32Array {
@@ -151,6 +168,6 @@ export class GpuRun implements Run {
   #release(): void {
     this.#live = false;
     this.program.device.counters.liveHandles--;
-    for (const lease of this.#temporaries) lease[Symbol.dispose]();
+    for (const lease of this.#leases) lease[Symbol.dispose]();
   }
 }

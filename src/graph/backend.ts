@@ -68,6 +68,13 @@ export interface DeviceTensor extends Disposable {
   readonly capacity: readonly number[];
 }
 
+/** A part of a tensor: its elements from one on. */
+export interface TensorPart<T extends DeviceTensor = DeviceTensor> {
+  readonly tensor: T;
+  /** The elements before it. */
+  readonly offset: number;
+}
+
 /** Options of {@linkcode Stream.read}. */
 export interface ReadOptions {
   /** The shape to read: its elements, packed, are the buffer's first ones. @default the capacity */
@@ -152,13 +159,14 @@ export interface Program extends Disposable {
   /**
    * Fix the buffers of one use of the program.
    *
-   * A state's buffer has exactly the state's shape; an input's or output's holds at least its elements, packed.
+   * A state's buffer has exactly the state's shape; an input's or output's, and every part of one, holds at least its
+   * elements, packed. What is written may share no element with what else is bound.
    *
-   * @param tensors A buffer for every input, state and output, by name.
+   * @param tensors A buffer, or a part of one, for every input, state and output, by name.
    * @param maxima The largest value of every named size; the value at a run unless `Stream.enqueue` gives another.
-   * @throws {ShapeError} If a buffer or a size is missing, or does not fit.
+   * @throws {ShapeError} If a buffer or a size is missing, or does not fit, or what is written overlaps.
    */
-  bind(tensors: Readonly<Record<string, DeviceTensor>>, maxima?: Sizes): Run;
+  bind(tensors: Readonly<Record<string, DeviceTensor | TensorPart>>, maxima?: Sizes): Run;
 }
 
 /** A program with its buffers, which a stream executes. */

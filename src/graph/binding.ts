@@ -2,18 +2,18 @@
 import { FormatError, LimnerError, ShapeError } from "../errors.ts";
 import { isFloat, sizeOf } from "../tensor/mod.ts";
 import type { StoredWeights } from "../weights/mod.ts";
-import type { DeviceTensor } from "./backend.ts";
+import type { DeviceTensor, TensorPart } from "./backend.ts";
 import {
   type Dimension,
   dimensionNames,
   formatShape,
   resolveDimension,
   resolveShape,
-  type Shape,
   type Sizes,
 } from "./dimension.ts";
 import type { Graph, Node } from "./graph.ts";
-import { type NamedLeaf, parameterOperator } from "./leaf.ts";
+import { type NamedLeaf, parameterOperator, stateOperator } from "./leaf.ts";
+import type { Operator, TensorType } from "./operator.ts";
 
 /**
  * Check that a source has every parameter of a graph, in its shape and in an encoding that is read.
@@ -57,9 +57,14 @@ export function writtenLeaf(writer: Node): Node {
 }
 
 /** The parameters that a graph writes. */
-export function writtenParameters({ nodes }: Graph): Set<string> {
+export function writtenParameters(graph: Graph): Set<string> {
+  return writtenIn(graph, parameterOperator);
+}
+
+/** The names of the leaves of an operator that a graph writes. */
+function writtenIn({ nodes }: Graph, leaf: Operator<NamedLeaf>): Set<string> {
   const leaves = nodes.filter(({ operator }) => operator.writesState).map(writtenLeaf);
-  const written = leaves.filter(({ operator }) => operator === parameterOperator);
+  const written = leaves.filter(({ operator }) => operator === leaf);
   return new Set(written.map(({ attributes }) => (attributes as NamedLeaf).name));
 }
 
@@ -70,6 +75,8 @@ interface Demands {
   /** Those that stand in the shape of an input, a state or an output. */
   readonly fixed: ReadonlySet<string>;
   readonly bounds: readonly Bound[];
+  /** The states that are written. */
+  readonly written: ReadonlySet<string>;
 }
 
 const known = new WeakMap<Graph, Demands>();
@@ -77,7 +84,11 @@ const known = new WeakMap<Graph, Demands>();
 /** What a graph asks of its sizes, found once. */
 function demandsOf(graph: Graph): Demands {
   let demands = known.get(graph);
-  if (!demands) known.set(graph, demands = { names: namesOf(graph), fixed: fixedOf(graph), bounds: boundsOf(graph) });
+  if (!demands) {
+    const written = writtenIn(graph, stateOperator);
+    demands = { names: namesOf(graph), fixed: fixedOf(graph), bounds: boundsOf(graph), written };
+    known.set(graph, demands);
+  }
   return demands;
 }
 
@@ -121,43 +132,88 @@ function boundsOf(graph: Graph): Bound[] {
   return [...bounds.values()];
 }
 
-/** One use of a program: its sizes, which of them every execution must keep, and what they may not exceed. */
-export interface Binding extends Demands {
+/** Where an input, a state or an output is bound. */
+export interface BoundPart<T extends DeviceTensor = DeviceTensor> extends TensorPart<T> {
+  readonly shape: readonly number[];
+  /** Whether a run reads what is there before it. */
+  readonly read: boolean;
+  readonly written: boolean;
+}
+
+/** One use of a program: its buffers and sizes, which of these every execution must keep, and what they may not exceed. */
+export interface Binding<T extends DeviceTensor = DeviceTensor> extends Demands {
   readonly graph: Graph;
   readonly maxima: Sizes;
+  readonly parts: Readonly<Record<string, BoundPart<T>>>;
 }
 
 /**
  * Check the buffers and sizes that a graph is bound to.
  *
- * @throws {ShapeError} If a buffer or a size is missing or superfluous, or does not fit.
+ * @throws {ShapeError} If a buffer or a size is missing or superfluous, or does not fit, or what is written overlaps.
  */
-export function checkBinding(graph: Graph, tensors: Readonly<Record<string, DeviceTensor>>, maxima: Sizes): Binding {
+export function checkBinding<T extends DeviceTensor>(
+  graph: Graph,
+  tensors: Readonly<Record<string, T | TensorPart<T>>>,
+  maxima: Sizes,
+): Binding<T> {
   const demands = demandsOf(graph);
   const fail = (reason: string): never => {
     throw new ShapeError(`Cannot bind ${graph.name}: ${reason}`, { op: graph.name });
   };
   for (const name of demands.names) if (maxima[name] === undefined) fail(`no size is given for "${name}"`);
-  const check = (kind: string, name: string, { shape, dataType }: { shape: Shape; dataType: string }) => {
-    const tensor = tensors[name] ?? fail(`no buffer is given for the ${kind} "${name}"`);
+  const parts: Record<string, BoundPart<T>> = {};
+  const add = (kind: Kind, name: string, { shape, dataType }: TensorType) => {
+    const given = tensors[name] ?? fail(`no buffer is given for the ${kind} "${name}"`);
     const needed = resolveShape(shape, maxima);
-    if (tensor.dataType !== dataType) fail(`the ${kind} "${name}" is ${dataType}, its buffer ${tensor.dataType}`);
-    const fits = kind === "state"
-      ? needed.join() === tensor.capacity.join()
-      : sizeOf(needed) <= sizeOf(tensor.capacity);
-    if (!fits) {
-      fail(`the ${kind} "${name}" needs ${formatShape(needed)}, its buffer is for ${formatShape(tensor.capacity)}`);
-    }
+    const reason = misfit(kind, { shape: needed, dataType }, given);
+    if (reason !== undefined) fail(`the ${kind} "${name}" ${reason}`);
+    const at = "tensor" in given ? given : { tensor: given, offset: 0 };
+    const written = kind === "output" || demands.written.has(name);
+    parts[name] = { ...at, shape: needed, read: kind !== "output", written };
   };
-  for (const [name, value] of graph.inputs) check("input", name, value);
-  for (const [name, value] of graph.states) check("state", name, value);
-  for (const [name, value] of graph.outputs) check("output", name, value);
-  for (const name of Object.keys(tensors)) {
-    if (!graph.inputs.has(name) && !graph.states.has(name) && !graph.outputs.has(name)) {
-      fail(`it has no input, state or output "${name}"`);
+  for (const [name, value] of graph.inputs) add("input", name, value);
+  for (const [name, value] of graph.states) add("state", name, value);
+  for (const [name, value] of graph.outputs) add("output", name, value);
+  for (const name of Object.keys(tensors)) if (!parts[name]) fail(`it has no input, state or output "${name}"`);
+  const overlap = findOverlap(parts);
+  if (overlap) fail(`"${overlap[0]}" is written, and shares elements of its buffer with "${overlap[1]}"`);
+  return { graph, maxima, parts, ...demands };
+}
+
+type Kind = "input" | "state" | "output";
+
+/** Why an input, a state or an output cannot be bound to a tensor or a part of one; undefined where it can. */
+function misfit(
+  kind: Kind,
+  { shape, dataType }: { readonly shape: readonly number[]; readonly dataType: string },
+  given: DeviceTensor | TensorPart,
+): string | undefined {
+  const isPart = "tensor" in given;
+  const { tensor, offset } = isPart ? given : { tensor: given, offset: 0 };
+  if (tensor.dataType !== dataType) return `is ${dataType}, its buffer ${tensor.dataType}`;
+  if (!(Number.isInteger(offset) && offset >= 0)) {
+    return `begins at element ${offset}, expected a whole number from 0 on`;
+  }
+  const fits = kind === "state" && !isPart
+    ? shape.join() === tensor.capacity.join()
+    : offset + sizeOf(shape) <= sizeOf(tensor.capacity);
+  if (fits) return undefined;
+  const from = isPart ? ` from element ${offset} on` : "";
+  return `needs ${formatShape(shape)}${from}, its buffer is for ${formatShape(tensor.capacity)}`;
+}
+
+/** A part that is written, and another that shares elements with it. */
+function findOverlap(parts: Readonly<Record<string, BoundPart>>): [written: string, other: string] | undefined {
+  for (const together of Map.groupBy(Object.entries(parts), ([, { tensor }]) => tensor).values()) {
+    for (const [name, part] of together.filter(([, { written }]) => written)) {
+      const end = part.offset + sizeOf(part.shape);
+      const found = together.find(([, other]) =>
+        other !== part && other.offset < end && part.offset < other.offset + sizeOf(other.shape)
+      );
+      if (found) return [name, found[0]];
     }
   }
-  return { graph, maxima, ...demands };
 }
 
 /**

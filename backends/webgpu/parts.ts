@@ -1,0 +1,50 @@
+// Where kernels find what a run is bound to: in its tensor, or, where they cannot take it from there, in memory of the run's
+// own, which is filled before the run and copied back after it.
+import type { BoundPart } from "../../src/graph/mod.ts";
+import { sizeOf } from "../../src/tensor/mod.ts";
+import type { GpuTensor } from "./device_tensor.ts";
+import type { Dispatch } from "./kernels/shader.ts";
+
+/** What a run is bound to, by name. */
+export type Parts = Readonly<Record<string, BoundPart<GpuTensor>>>;
+
+/** The bytes of a part. */
+export function bytesOf({ shape }: BoundPart): number {
+  return 4 * sizeOf(shape);
+}
+
+/** A part as a binding. @param most The most bytes that a binding may have. */
+export function bindingOf(part: BoundPart<GpuTensor>, most: number): GPUBufferBinding {
+  const { tensor: { buffer }, offset } = part;
+  // The whole buffer where it can be, so that uses of it for other sizes have the same bind groups.
+  if (offset === 0 && buffer.size <= most) return { buffer };
+  return { buffer, offset: 4 * offset, size: Math.max(16, Math.ceil(bytesOf(part) / 16) * 16) };
+}
+
+/**
+ * The names of the parts that need memory of their own: they begin where no binding may, or a kernel would have a buffer
+ * twice and write it.
+ *
+ * @param alignment Of bindings, in bytes.
+ */
+export function partsApart(parts: Parts, dispatches: readonly Dispatch[], alignment: number): Set<string> {
+  const apart = new Set(
+    Object.keys(parts).filter((name) => {
+      const { offset } = parts[name];
+      // What has no elements may begin at the buffer's end.
+      return 4 * offset % alignment !== 0 || offset > 0 && bytesOf(parts[name]) === 0;
+    }),
+  );
+  for (const { storages, writes } of dispatches) {
+    const bound = storages.flatMap((storage, i) =>
+      storage.kind === "bound" ? [{ name: storage.name, tensor: parts[storage.name].tensor, writes: writes[i] }] : []
+    );
+    for (const { name, tensor, writes } of bound) {
+      const clashes = bound.some((other) =>
+        other.name !== name && other.tensor === tensor && (writes || other.writes) && !apart.has(other.name)
+      );
+      if (clashes) apart.add(name);
+    }
+  }
+  return apart;
+}
