@@ -7,7 +7,9 @@ import type { LoadOptions } from "./load_options.ts";
 import {
   type Architecture,
   architectureOf,
+  matchWhole,
   ModelParameters,
+  readParameters,
   VisionEncoderDecoderConfig,
   warmStart,
   type WarmStartOptions,
@@ -39,12 +41,11 @@ export async function readBlueprint(source: string | URL, options: LoadOptions):
     throw new ConfigError(`Cannot load the model ${repository.name}: it has no config.json`, "config.json");
   }
   const config = new VisionEncoderDecoderConfig(values);
-  const architecture = architectureOf(config);
+  architectureOf(config); // What is wrong with the configuration is said before the weights are looked for.
   const settings = await readJson(repository, "generation_config.json") ?? generationConfigOf(config);
   const checkpoint = await openCheckpoint(repository);
-  const find = (name: string) => checkpoint.find(name);
-  const parameters = ModelParameters.gather(config, architecture, find, { fresh: "unused" });
-  return { config, settings, architecture, parameters, folders: await foldersOf(source) };
+  const read = await readParameters(config, { fresh: "unused" }, (names) => [matchWhole(config, checkpoint, names)]);
+  return { config, settings, ...read, folders: await foldersOf(source) };
 }
 
 /** A model whose parameters are all new. */

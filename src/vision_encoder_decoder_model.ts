@@ -169,6 +169,16 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     return this.#parameters.newlyInitialized;
   }
 
+  /** The tensors of the files that the model does not use, by the files' names. */
+  get unusedTensors(): readonly string[] {
+    return this.#parameters.leftOver.unusedTensors;
+  }
+
+  /** What all names of the model stood behind in its files, such as `module.` of a model saved from its wrapper. */
+  get namePrefixes(): readonly string[] {
+    return this.#parameters.leftOver.namePrefixes;
+  }
+
   /** Every parameter by checkpoint name, as Python's save_pretrained writes them: tied ones once, unused ones too. */
   namedParameters(): Map<string, { dataType: DataType; shape: readonly number[] }> {
     return new Map(
@@ -207,6 +217,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     return this.#turns.take(async () => {
       const { architecture, parameters } = await resizeEmbeddings(
         this.config,
+        this.#runner.architecture,
         this.#parameters,
         (name) => this.#read(name),
         vocabularySize,

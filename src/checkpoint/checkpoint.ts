@@ -21,20 +21,39 @@ const weightFiles = [
 /** The weights of a model: a table of parameters, and a way to read each. */
 export class Checkpoint implements AsyncDisposable {
   #table: TensorTable;
+  readonly #fileNames: ReadonlyMap<string, string>;
   #closed = false;
 
   /**
    * Make a checkpoint of a table.
    *
+   * @param name What messages call it.
    * @param table The tensors by parameter name.
+   * @param fileNames What the file calls those that it calls otherwise.
    */
-  constructor(table: TensorTable) {
+  constructor(readonly name: string, table: TensorTable, fileNames: ReadonlyMap<string, string> = new Map()) {
     this.#table = table;
+    this.#fileNames = fileNames;
   }
 
   /** What is known of each parameter without reading it. */
   get parameters(): StoredWeights {
     return this.#table;
+  }
+
+  /** The names of all parameters, also of those whose type is not read. */
+  names(): string[] {
+    return [...this.#table.keys(), ...this.#table.refused.keys()];
+  }
+
+  /** Whether there is a parameter of a name, of whatever type. */
+  has(name: string): boolean {
+    return this.#table.has(name) || this.#table.refused.has(name);
+  }
+
+  /** What the file calls a parameter. */
+  fileName(name: string): string {
+    return this.#fileNames.get(name) ?? name;
   }
 
   /**
@@ -91,8 +110,8 @@ export class Checkpoint implements AsyncDisposable {
 export async function openCheckpoint(repository: Repository): Promise<Checkpoint> {
   const stored = await openRepositoryTable(repository);
   const table = new TensorTable();
-  for (const [name, refusal] of stored.refused) table.refused.set(parameterName(name), refusal);
-  for (const [name, tensor] of stored) {
+  const fileNames = new Map<string, string>();
+  const nameOf = (name: string): string => {
     const known = parameterName(name);
     if (table.has(known) || table.refused.has(known)) {
       throw new FormatError(`Cannot read the weights of ${repository.name}: two tensors are called ${known}`, {
@@ -100,9 +119,12 @@ export async function openCheckpoint(repository: Repository): Promise<Checkpoint
         tensor: known,
       });
     }
-    table.set(known, tensor);
-  }
-  return new Checkpoint(table);
+    if (known !== name) fileNames.set(known, name);
+    return known;
+  };
+  for (const [name, refusal] of stored.refused) table.refused.set(nameOf(name), refusal);
+  for (const [name, tensor] of stored) table.set(nameOf(name), tensor);
+  return new Checkpoint(repository.name, table, fileNames);
 }
 
 /** The tensors of a repository under the names of its files. */

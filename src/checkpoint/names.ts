@@ -1,9 +1,12 @@
 // Parameter names as files spell them, and as models ask for them.
 
-/** TensorFlow's names of the layer normalisation's parameters, which old BERT checkpoints still carry. */
+/** TensorFlow's names of the layer normalisation's parameters, which old BERT checkpoints still carry; PyTorch's wrappers. */
 const renamed: readonly (readonly [from: RegExp, to: string])[] = [
   [/(?<=^|\.)LayerNorm\.gamma$/, "LayerNorm.weight"],
   [/(?<=^|\.)LayerNorm\.beta$/, "LayerNorm.bias"],
+  // A module that is compiled, sharded or recomputed stands one level deeper, wherever it is in the model.
+  [/(?<=^|\.)(?:(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.)+/g, ""],
+  [/(?<=\.)module\./g, ""],
 ];
 
 /**
@@ -11,7 +14,8 @@ const renamed: readonly (readonly [from: RegExp, to: string])[] = [
  *
  * @param name The name in the file, for example `bert.embeddings.LayerNorm.gamma`.
  * @returns The name with `LayerNorm.gamma` and `LayerNorm.beta` replaced by `LayerNorm.weight` and `LayerNorm.bias`,
- * as Transformers' `_fix_state_dict_key_on_load` does.
+ * as Transformers' `_fix_state_dict_key_on_load` does, and without the levels that torch.compile, data parallelism and
+ * activation checkpointing add.
  */
 export function parameterName(name: string): string {
   return renamed.reduce((renamed, [from, to]) => renamed.replace(from, to), name);

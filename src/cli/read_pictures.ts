@@ -6,6 +6,7 @@ import { ImageWorkers } from "../image/image_workers.ts";
 import type { RawImage } from "../image/mod.ts";
 import { type Picture, PictureReader } from "../picture_reader.ts";
 import { type Console, oneLine, OutputError } from "./console.ts";
+import { describeLoading } from "./describe_loading.ts";
 import type { CommandOptions } from "./options.ts";
 import { Progress } from "./progress.ts";
 import { checkSheets, sheetFiles, writeSheet } from "./sheets.ts";
@@ -53,6 +54,7 @@ async function load(options: CommandOptions, console: Console, progress: Progres
     progress.above(() => {
       console.say(`device: ${backend.name}, ${backend.device}`);
       console.say(`load: ${taken} ms`);
+      for (const line of describeLoading(captioner.model)) console.say(line);
     });
   }
   return captioner;

@@ -19,7 +19,7 @@ export interface BartVariant {
   readonly preNorm: boolean;
   /** Whether the embeddings are normalised. */
   readonly embeddingNorm: boolean;
-  /** The name of an untied head. */
+  /** The name of the head. */
   readonly head: string;
   /** Positions of its own, [rows or 1, T, C]. @default learned ones, `embed_positions` */
   readonly positions?: (scope: Scope, inputs: DecoderInputs) => Value;
@@ -38,7 +38,6 @@ export function buildBartDecoder(config: ConfigReader, variant: BartVariant): Te
   const maxPositions = variant.maxPositions ?? config.whole("max_position_embeddings");
   const headWidth = config.headWidth(hiddenSize, heads, "decoder_attention_heads");
   const scaled = config.flag("scale_embedding");
-  const tied = config.flag("tie_word_embeddings");
   const { preNorm, embeddingNorm, head, positions = learned } = variant;
 
   function learned(scope: Scope, inputs: DecoderInputs): Value {
@@ -99,8 +98,9 @@ export function buildBartDecoder(config: ConfigReader, variant: BartVariant): Te
       if (preNorm) hiddenStates[layers] = x = decoder.layerNorm("layer_norm", x);
       return { lastHiddenState: x, hiddenStates };
     },
+    ties: { [`${head}.weight`]: "model.decoder.embed_tokens.weight" },
     logits(scope, states) {
-      return scope.linear(tied ? "model.decoder.embed_tokens" : head, states, vocabularySize, { bias: false });
+      return scope.linear(head, states, vocabularySize, { bias: false });
     },
   };
 }

@@ -9,6 +9,7 @@ import { relativeOffsets, relativePositionIndex } from "./relative_positions.ts"
 import { resampleGrid } from "./resampling.ts";
 import type { Scope } from "./scope.ts";
 import { prependTokens, readVisionLayers, visionLayer } from "./vision_layers.ts";
+import { vitInMemory } from "./vit.ts";
 
 function build(config: ConfigReader): VisionEncoder {
   const sizes = readVisionLayers(config);
@@ -111,6 +112,11 @@ export const beit: Family<VisionEncoder> = {
     reshape_hidden_states: true,
   },
   basePrefix: "beit",
+  inMemory: [
+    ...vitInMemory,
+    [/\.attention\.attention\.relative_position_bias\./, ".relative_position_bias."],
+    [/^encoder\.relative_position_bias\./, "shared_position_bias."],
+  ],
   aliases: { segmentation_indices: "out_indices" },
   build,
   derive: ({ num_hidden_layers }, given) =>

@@ -1,7 +1,7 @@
 // The decoder that BERT, RoBERTa and DistilBERT share: post-norm layers, and a head that transforms before it predicts.
 // Only names differ, and a few parts; the cross-attention has BERT's names in all three.
 import type { Value } from "../graph/mod.ts";
-import { add, gather, linear, reshape, slice } from "../operators/mod.ts";
+import { add, gather, reshape, slice } from "../operators/mod.ts";
 import { applyActivation, type NamedActivation } from "./activations.ts";
 import type { ConfigReader } from "./config.ts";
 import type { DecoderInputs, TextDecoder } from "./family.ts";
@@ -46,7 +46,7 @@ export interface BertNames {
   readonly transform: string;
   readonly transformNorm: string;
   readonly transformActivation?: NamedActivation;
-  /** The bias of a tied head; an untied one has `projection.weight` and `projection.bias`. */
+  /** The head's bias, which `projection.bias` is tied to. */
   readonly headBias: string;
   readonly projection: string;
 }
@@ -68,8 +68,6 @@ export const bertLayerNames = {
 export function buildBertDecoder(config: ConfigReader, variant: BertVariant): TextDecoder {
   const { hiddenSize, layers, heads, intermediate, activation, epsilon, names } = variant;
   const vocabularySize = config.whole("vocab_size");
-  const tied = config.flag("tie_word_embeddings");
-  const words = `${names.base}.embeddings.word_embeddings`;
   const headWidth = hiddenSize / heads;
 
   function embed(scope: Scope, inputs: DecoderInputs): Value {
@@ -102,6 +100,10 @@ export function buildBertDecoder(config: ConfigReader, variant: BertVariant): Te
     heads,
     headWidth,
     maxPositions: variant.maxPositions,
+    ties: {
+      [`${names.projection}.weight`]: `${names.base}.embeddings.word_embeddings.weight`,
+      ...(names.headBias !== `${names.projection}.bias` && { [`${names.projection}.bias`]: names.headBias }),
+    },
     crossKeysValues(scope, encoderStates) {
       return Array.from({ length: layers }, (_, n) => {
         const at = scope.at(`${names.base}.${names.layers}.${n}.crossattention.self`);
@@ -119,15 +121,11 @@ export function buildBertDecoder(config: ConfigReader, variant: BertVariant): Te
     logits(scope, states) {
       const dense = scope.linear(names.transform, states, hiddenSize);
       const transformed = applyActivation(dense, names.transformActivation ?? activation);
-      const normal = scope.layerNorm(names.transformNorm, transformed, epsilon);
-      if (!tied) return scope.linear(names.projection, normal, vocabularySize);
-      return linear(normal, scope.parameter(`${words}.weight`, [vocabularySize, hiddenSize]), {
-        bias: scope.parameter(names.headBias, [vocabularySize]),
-      });
+      return scope.linear(names.projection, scope.layerNorm(names.transformNorm, transformed, epsilon), vocabularySize);
     },
     declareUnused(scope) {
       // An untied head has a bias of its own beside the one that a tied head uses.
-      if (!tied) scope.parameter(names.headBias, [vocabularySize]);
+      scope.parameter(names.headBias, [vocabularySize]);
     },
   };
 }

@@ -98,11 +98,19 @@ export interface TextDecoder {
   crossKeysValues(scope: Scope, encoderStates: Value): KeysValues[];
   /** Write the decoder without its head. */
   decode(scope: Scope, inputs: DecoderInputs): DecoderOutputs;
+  /**
+   * The parameters that are others, unless `tie_word_embeddings` is false or a file holds both and they differ: the name
+   * that is kept by the name that is tied to it, below the decoder (`_tied_weights_keys`).
+   */
+  readonly ties: Readonly<Record<string, string>>;
   /** Write the head: states [rows, T, hiddenSize] to logits [rows, T, vocabularySize]. */
   logits(scope: Scope, states: Value): Value;
   /** Declare the parameters that files have and no program reads. */
   declareUnused?(scope: Scope): void;
 }
+
+/** A part of a name as files have it, and as another writer has it. */
+export type Renaming = readonly [from: RegExp, to: string];
 
 /** A family of models: the defaults of its configuration and how one is made of it. */
 export interface Family<M> {
@@ -119,6 +127,8 @@ export interface Family<M> {
   derive?(config: Fields, given: Fields): Record<string, unknown>;
   /** Where separate checkpoints put the model without a head, such as `bert`. */
   readonly basePrefix: string;
+  /** What Transformers 5 calls the parameters in memory, where that is not what it writes into files. */
+  readonly inMemory?: readonly Renaming[];
   /** @throws {ConfigError} If a field cannot work. */
   build(config: ConfigReader): M;
   /**

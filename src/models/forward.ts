@@ -34,7 +34,7 @@ export interface ForwardOptions {
  * [batch, H, T, S].
  */
 export function buildForward(architecture: Architecture, options: ForwardOptions = {}): Graph {
-  const { encoder, decoder } = architecture;
+  const { encoder, decoder, ties } = architecture;
   const builder = new GraphBuilder("forward");
   let states: Value;
   if (options.size) {
@@ -48,7 +48,7 @@ export function buildForward(architecture: Architecture, options: ForwardOptions
   } else {
     states = builder.input("encoderStates", "float32", ["batch", "sources", encoder.hiddenSize]);
   }
-  const scope = new Scope(builder, "decoder");
+  const scope = new Scope(builder, "decoder", ties);
   const cross = decoder.crossKeysValues(scope, projectStates(architecture, states));
   const ids = builder.input("decoderInputIds", "int64", ["batch", "T"]);
   const mask = options.mask ? builder.input("decoderMask", "float32", ["batch", 1, "T", "T"]) : undefined;

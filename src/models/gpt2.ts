@@ -19,7 +19,6 @@ function build(config: ConfigReader): TextDecoder {
   const activation = config.choice("activation_function", activationNames);
   const epsilon = config.number("layer_norm_epsilon");
   const headWidth = config.headWidth(hiddenSize, heads, "n_head");
-  const tied = config.flag("tie_word_embeddings");
 
   // `reorder_and_upcast_attn` asks for float32, which it is anyway.
   function scaleOf(n: number): number {
@@ -69,8 +68,9 @@ function build(config: ConfigReader): TextDecoder {
       hiddenStates[layers] = x = decoder.layerNorm("ln_f", x, epsilon);
       return { lastHiddenState: x, hiddenStates };
     },
+    ties: { "lm_head.weight": "transformer.wte.weight" },
     logits(scope, states) {
-      return scope.linear(tied ? "transformer.wte" : "lm_head", states, vocabularySize, { bias: false });
+      return scope.linear("lm_head", states, vocabularySize, { bias: false });
     },
   };
 }

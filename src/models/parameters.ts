@@ -20,7 +20,7 @@ export interface DeclaredParameter {
 
 /** Every parameter of an architecture, with the names and shapes that Transformers writes; tied ones once. */
 export function declaredParameters(architecture: Architecture): Map<string, DeclaredParameter> {
-  const { encoder, decoder } = architecture;
+  const { encoder, decoder, ties } = architecture;
   const declared = new Map<string, DeclaredParameter>();
   const collect = (parameters: ReadonlyMap<string, { shape: readonly (number | string)[] }>, used: boolean) => {
     for (const [name, { shape }] of parameters) {
@@ -30,9 +30,17 @@ export function declaredParameters(architecture: Architecture): Map<string, Decl
   collect(buildForward(architecture, { size: encoder.imageSize }).parameters, true);
   const builder = new GraphBuilder("unused");
   encoder.declareUnused?.(new Scope(builder, "encoder"));
-  decoder.declareUnused?.(new Scope(builder, "decoder"));
+  decoder.declareUnused?.(new Scope(builder, "decoder", ties));
   collect(builder.build().parameters, false);
   return declared;
+}
+
+/** What files hold beside a model's parameters. */
+export interface LeftOver {
+  /** The tensors that no parameter took, as the files call them. */
+  readonly unusedTensors: readonly string[];
+  /** What the parameters' names stood behind, such as `module.`. */
+  readonly namePrefixes: readonly string[];
 }
 
 /** How a new parameter of a model is filled. */
@@ -58,6 +66,8 @@ export class ModelParameters {
     readonly declared: ReadonlyMap<string, DeclaredParameter>,
     /** Those that were not found and are filled by Hugging Face's rules. */
     readonly newlyInitialized: readonly string[],
+    /** What the files held beside them. */
+    readonly leftOver: LeftOver,
     /** Constants that Transformers writes beside the parameters. */
     readonly buffers: ReadonlyMap<string, Tensor>,
   ) {
@@ -71,15 +81,22 @@ export class ModelParameters {
    * @param options.fresh Which of those that are not found are filled: all, or only those that no program reads; a
    * backend says which others are missing when it compiles.
    * @param options.seed Makes the random numbers of those that are filled.
+   * @param options.declared The parameters of the architecture, where they are known already.
+   * @param options.leftOver Says, once all were looked for, what the files hold beside them.
    * @throws {ShapeError} If one that no program reads has another shape than the configuration says.
    */
   static gather(
     config: VisionEncoderDecoderConfig,
     architecture: Architecture,
     find: (name: string) => StoredWeight | undefined,
-    options: { fresh: "all" | "unused"; seed?: number },
+    options: {
+      fresh: "all" | "unused";
+      seed?: number;
+      declared?: ReadonlyMap<string, DeclaredParameter>;
+      leftOver?: () => LeftOver;
+    },
   ): ModelParameters {
-    const declared = declaredParameters(architecture);
+    const { declared = declaredParameters(architecture), leftOver } = options;
     const stored = new Map<string, StoredWeight>();
     const fresh: string[] = [];
     for (const [name, { shape, used }] of declared) {
@@ -96,7 +113,8 @@ export class ModelParameters {
     const buffers = [...architecture.encoder.buffers?.() ?? []].map(([name, value]) =>
       [`encoder.${name}`, value] as const
     );
-    return new ModelParameters(stored, declared, fresh.sort(), new Map(buffers));
+    const beside = leftOver?.() ?? { unusedTensors: [], namePrefixes: [] };
+    return new ModelParameters(stored, declared, fresh.sort(), beside, new Map(buffers));
   }
 
   /** What is known of each parameter. */

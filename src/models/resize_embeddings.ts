@@ -24,11 +24,13 @@ function resizeRows(tensor: Tensor, rows: number): Tensor {
 /**
  * Give a decoder another number of tokens; `config.decoder.vocab_size` is set.
  *
+ * @param architecture Its model as it is.
  * @param read Reads a parameter's current value.
  * @throws {ConfigError} If the number is not a positive whole number.
  */
 export async function resizeEmbeddings(
   config: VisionEncoderDecoderConfig,
+  { ties }: Architecture,
   parameters: ModelParameters,
   read: (name: string) => Promise<Tensor>,
   vocabularySize: number,
@@ -37,7 +39,8 @@ export async function resizeEmbeddings(
   config.decoder.vocab_size = vocabularySize;
   let architecture: Architecture;
   try {
-    architecture = architectureOf(config);
+    // What the files hold apart stays apart.
+    architecture = { ...architectureOf(config), ties };
   } catch (error) {
     config.decoder.vocab_size = before;
     throw error;
@@ -52,5 +55,9 @@ export async function resizeEmbeddings(
     const value = values.get(name);
     return value ? weightOf(value) : parameters.parameters.get(name);
   };
-  return { architecture, parameters: ModelParameters.gather(config, architecture, find, { fresh: "unused" }) };
+  const leftOver = () => parameters.leftOver;
+  return {
+    architecture,
+    parameters: ModelParameters.gather(config, architecture, find, { fresh: "unused", leftOver }),
+  };
 }

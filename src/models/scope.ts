@@ -8,17 +8,23 @@ export class Scope {
   /**
    * @param builder The graph.
    * @param prefix The names' beginning, without the last dot.
+   * @param ties The parameters that are read under another's name, which they share: each name by its own.
    */
-  constructor(readonly builder: GraphBuilder, readonly prefix: string) {}
+  constructor(
+    readonly builder: GraphBuilder,
+    readonly prefix: string,
+    readonly ties: ReadonlyMap<string, string> = new Map(),
+  ) {}
 
   /** The place `name` below this one. */
   at(name: string): Scope {
-    return new Scope(this.builder, this.prefix ? `${this.prefix}.${name}` : name);
+    return new Scope(this.builder, this.prefix ? `${this.prefix}.${name}` : name, this.ties);
   }
 
-  /** A parameter of this place. */
+  /** A parameter of this place; a tied one is that which it is tied to. */
   parameter(name: string, shape: readonly number[]): Value {
-    return this.builder.parameter(this.prefix ? `${this.prefix}.${name}` : name, shape);
+    const whole = this.prefix ? `${this.prefix}.${name}` : name;
+    return this.builder.parameter(this.ties.get(whole) ?? whole, shape);
   }
 
   /** torch.nn.Linear: `name.weight` [outputs, inputs] and, unless `bias` is false, `name.bias` [outputs]. */

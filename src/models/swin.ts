@@ -225,6 +225,18 @@ export const swin: Family<VisionEncoder> = {
     encoder_stride: 32,
   },
   basePrefix: "swin",
+  inMemory: [
+    [/\.attention\.self\.query\./, ".attention.q_proj."],
+    [/\.attention\.self\.key\./, ".attention.k_proj."],
+    [/\.attention\.self\.value\./, ".attention.v_proj."],
+    [
+      /\.attention\.self\.relative_position_bias_table$/,
+      ".attention.relative_position_bias.relative_position_bias_table",
+    ],
+    [/\.attention\.output\.dense\./, ".attention.o_proj."],
+    [/\.intermediate\.dense\./, ".mlp.fc1."],
+    [/\.output\.dense\./, ".mlp.fc2."],
+  ],
   build: (config) => build(config, { donut: false }),
   aliases,
   derive: (config, given) => ({

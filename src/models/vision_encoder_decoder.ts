@@ -4,7 +4,7 @@ import { type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
 import { cacheAppend, slice } from "../operators/mod.ts";
 import { attentionsOf } from "./attending.ts";
 import type { KeysValues, TextDecoder, VisionEncoder } from "./family.ts";
-import { buildSection, decoders, encoders } from "./registry.ts";
+import { buildSection, decoders, encoders, readSection } from "./registry.ts";
 import { Scope } from "./scope.ts";
 import type { VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";
 
@@ -14,10 +14,12 @@ export interface Architecture {
   readonly decoder: TextDecoder;
   /** Whether `enc_to_dec_proj` stands between them. */
   readonly projects: boolean;
+  /** The tied parameters: the name that is kept by the name that is tied to it. */
+  readonly ties: ReadonlyMap<string, string>;
 }
 
 /**
- * The encoder and the decoder that a configuration describes.
+ * The encoder and the decoder that a configuration describes; it ties what `decoder.tie_word_embeddings` says.
  *
  * @throws {ConfigError} If a section is missing, unknown or cannot work, or the two do not fit.
  */
@@ -32,7 +34,14 @@ export function architectureOf(config: VisionEncoderDecoderConfig): Architecture
       "decoder.cross_attention_hidden_size",
     );
   }
-  return { encoder, decoder, projects: cross === null && encoder.hiddenSize !== decoder.hiddenSize };
+  const tied = readSection(decoders, config.decoder, "decoder").reader.flag("tie_word_embeddings");
+  const ties = tied ? Object.entries(decoder.ties) : [];
+  return {
+    encoder,
+    decoder,
+    projects: cross === null && encoder.hiddenSize !== decoder.hiddenSize,
+    ties: new Map(ties.map(([name, kept]) => [`decoder.${name}`, `decoder.${kept}`])),
+  };
 }
 
 /**
@@ -72,11 +81,11 @@ const cacheName = (kind: keyof KeysValues, layer: number) => `self.${kind}.${lay
  * Input `encoderStates` [batch, sources, C]; outputs `cross.keys.N` and `cross.values.N` [batch, H, sources, D].
  */
 export function buildCrossKeysValues(architecture: Architecture): Graph {
-  const { encoder, decoder } = architecture;
+  const { encoder, decoder, ties } = architecture;
   const builder = new GraphBuilder("crossKeysValues");
   const given = builder.input("encoderStates", "float32", ["batch", "sources", encoder.hiddenSize]);
   const states = projectStates(architecture, given);
-  decoder.crossKeysValues(new Scope(builder, "decoder"), states).forEach(({ keys, values }, n) => {
+  decoder.crossKeysValues(new Scope(builder, "decoder", ties), states).forEach(({ keys, values }, n) => {
     builder.output(crossName("keys", n), keys);
     builder.output(crossName("values", n), values);
   });
@@ -92,11 +101,11 @@ export function buildCrossKeysValues(architecture: Architecture): Graph {
  * `buildCrossKeysValues`. Output `logits` [rows, L, V] is that of the last L of the T tokens.
  */
 export function buildDecode(
-  { decoder }: Architecture,
+  { decoder, ties }: Architecture,
   options: { hiddenStates?: boolean } = {},
 ): Graph {
   const builder = new GraphBuilder("decode");
-  const scope = new Scope(builder, "decoder");
+  const scope = new Scope(builder, "decoder", ties);
   const rows = "batch*beams";
   const { heads, headWidth, hiddenSize, layers } = decoder;
   const tokens = builder.state("tokens", "int64", [rows, "capacity"]);

@@ -1,7 +1,7 @@
 // The Vision Transformer (Dosovitskiy et al. 2020), as transformers.ViTModel: patches, a class token, pre-norm layers.
 import { add } from "../operators/mod.ts";
 import { commonDefaults, type ConfigReader, type Fields } from "./config.ts";
-import type { Family, VisionEncoder } from "./family.ts";
+import type { Family, Renaming, VisionEncoder } from "./family.ts";
 import {
   checkImageSize,
   embedPatches,
@@ -69,6 +69,17 @@ export const vitDefaults = {
   pooler_act: "tanh",
 };
 
+/** The names of a layer in Transformers 5's memory, of ViT, DeiT and BEiT. */
+export const vitInMemory: readonly Renaming[] = [
+  [/^encoder\.layer\./, "layers."],
+  [/\.attention\.attention\.query\./, ".attention.q_proj."],
+  [/\.attention\.attention\.key\./, ".attention.k_proj."],
+  [/\.attention\.attention\.value\./, ".attention.v_proj."],
+  [/\.attention\.output\.dense\./, ".attention.o_proj."],
+  [/\.intermediate\.dense\./, ".mlp.fc1."],
+  [/\.output\.dense\./, ".mlp.fc2."],
+];
+
 /** What follows from other fields of ViT and DeiT. */
 export const deriveVit = ({ hidden_size }: Fields): Record<string, unknown> => ({ pooler_output_size: hidden_size });
 
@@ -76,6 +87,7 @@ export const deriveVit = ({ hidden_size }: Fields): Record<string, unknown> => (
 export const vit: Family<VisionEncoder> = {
   defaults: { ...vitDefaults, model_type: "vit" },
   basePrefix: "vit",
+  inMemory: vitInMemory,
   derive: deriveVit,
   build: (config) => buildVit(config, ["cls_token"]),
   initial: (name, config) =>

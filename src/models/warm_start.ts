@@ -1,12 +1,14 @@
 // A model made of two separate checkpoints, as VisionEncoderDecoderModel.from_encoder_decoder_pretrained: an encoder with
 // or without a head, and the decoder part of any language model. What neither has is new.
 import { ConfigError } from "../errors.ts";
-import { openCheckpoint } from "../checkpoint/mod.ts";
+import { type Checkpoint, openCheckpoint } from "../checkpoint/mod.ts";
 import { openRepository, readJson, type RepositoryOptions } from "../hub/mod.ts";
 import { decoders, encoders, readSection } from "./registry.ts";
-import type { StoredWeight } from "../weights/mod.ts";
-import { ModelParameters } from "./parameters.ts";
-import { type Architecture, architectureOf } from "./vision_encoder_decoder.ts";
+import type { Family } from "./family.ts";
+import type { ModelParameters } from "./parameters.ts";
+import { readParameters } from "./read_parameters.ts";
+import { matchNames, nameInMemory } from "./stored_names.ts";
+import type { Architecture } from "./vision_encoder_decoder.ts";
 import { VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";
 
 /** Options of a warm start. */
@@ -22,11 +24,18 @@ export interface WarmStartOptions extends RepositoryOptions {
 /** The sequence-to-sequence models of which only the decoder is taken; Transformers marks their configurations so. */
 const onlyDecoder = ["bart", "mbart", "trocr"];
 
+/** One of the two checkpoints. */
+interface Part {
+  readonly section: Record<string, unknown>;
+  readonly family: Family<unknown>;
+  readonly checkpoint: Checkpoint;
+}
+
 async function openPart(
   source: string | URL,
   part: "encoder" | "decoder",
   options: WarmStartOptions,
-): Promise<{ section: Record<string, unknown>; prefix: string; find: (name: string) => StoredWeight | undefined }> {
+): Promise<Part> {
   const repository = await openRepository(source, options);
   const values = await readJson(repository, "config.json");
   if (!values) {
@@ -37,12 +46,19 @@ async function openPart(
     ? readSection(encoders, { ...values, ...overrides }, part)
     : readSection(decoders, { ...values, ...overrides }, part);
   const checkpoint = await openCheckpoint(repository);
-  return { section: { ...reader.values }, prefix: family.basePrefix, find: (name) => checkpoint.find(name) };
+  return { section: { ...reader.values }, family, checkpoint };
 }
 
 /** The names that a parameter may have in a checkpoint of its own, the likeliest first. */
-function namesOf(name: string, part: "encoder" | "decoder", prefix: string): string[] {
-  if (part === "encoder") return [name, `${prefix}.${name}`];
+function namesOf(
+  name: string,
+  part: "encoder" | "decoder",
+  { basePrefix: prefix, inMemory }: Family<unknown>,
+): string[] {
+  if (part === "encoder") {
+    const ways = [...new Set([name, nameInMemory(name, inMemory)])];
+    return [...ways, ...ways.map((way) => `${prefix}.${way}`)];
+  }
   const names = [name, name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : name];
   // Sequence-to-sequence models keep the embedding that encoder and decoder share apart.
   return name === "model.decoder.embed_tokens.weight" ? [...names, "model.shared.weight", "shared.weight"] : names;
@@ -69,16 +85,17 @@ export async function warmStart(
     writing.section as { model_type: string },
     { tie_word_embeddings: false },
   );
-  const architecture = architectureOf(config);
-  const find = (name: string) => {
-    const [part] = name.split(".", 1);
-    if (part !== "encoder" && part !== "decoder") return undefined;
-    const { prefix, find } = part === "encoder" ? seeing : writing;
-    for (const candidate of namesOf(name.slice(part.length + 1), part, prefix)) {
-      const found = find(candidate);
-      if (found) return found;
-    }
+  return {
+    config,
+    ...await readParameters(config, { fresh: "all", seed: options.seed }, (names) => {
+      const weights = (["encoder", "decoder"] as const).map((part) => {
+        const { checkpoint, family } = part === "encoder" ? seeing : writing;
+        const own = names.filter((name) => name.startsWith(`${part}.`));
+        return matchNames(checkpoint, own, (name) => {
+          return name.startsWith(`${part}.`) ? namesOf(name.slice(part.length + 1), part, family) : [];
+        });
+      });
+      return weights;
+    }),
   };
-  const parameters = ModelParameters.gather(config, architecture, find, { fresh: "all", seed: options.seed });
-  return { config, architecture, parameters };
 }
