@@ -29,7 +29,6 @@ const refused: readonly (readonly [Record<string, unknown>, string])[] = [
   ],
   [{ forcedBosTokenId: 5, suppressTokens: [5] }, "forcedBosTokenId is 5, which suppressTokens forbids"],
   [{ forcedEosTokenId: [5, 6], suppressTokens: [6, 5] }, "forcedEosTokenId is 5,6, which suppressTokens forbids"],
-  [{ badWordsIds: [[2]] }, "badWordsIds has only end tokens"],
   [{ exponentialDecayLengthPenalty: [1, 2], eosTokenId: null }, "exponentialDecayLengthPenalty"],
   [{ minNewTokens: 9, maxNewTokens: 4 }, "minNewTokens is 9, so that a text has at least 10 tokens, but at most 5"],
   [{ minLength: 9, maxLength: 4 }, "minLength is 9, so that a text has at least 9 tokens, but at most 4"],
@@ -167,4 +166,18 @@ Deno.test("prompts begin with the start token, but where the model is Donut or a
   assertEquals(settle(ids, { decoderInputIds: [[5], [6]] }, { ...subject, prependsStart: false }).prompts, [[5], [6]]);
   const tensor = new Tensor("int64", [2, 1], BigInt64Array.of(5n, 6n));
   assertEquals(settled({ decoderInputIds: tensor }).prompts, [[1, 5], [1, 6]]);
+});
+
+Deno.test("badWordsIds of end tokens only is passed over, as Transformers does", async () => {
+  const folder = new URL("fixtures/field/foreign_names/plain/", import.meta.url);
+  const { shape, pixels } = JSON.parse(await Deno.readTextFile(new URL("case.json", folder)));
+  const pixelValues = new Tensor("float32", shape, Float32Array.from(pixels));
+  await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend: "reference" });
+  const end = { eosTokenId: 22, maxNewTokens: 6 };
+  for (const badWordsIds of [[[22]], [[22], [22]]]) {
+    const { sequences: [first] } = await model.generate(pixelValues, { ...end, badWordsIds });
+    assertEquals(first.slice(0, 4), [1, 11, 11, 22]); // Python's, with and without
+  }
+  const { sequences: [other] } = await model.generate(pixelValues, { ...end, badWordsIds: [[22], [11]] });
+  assertEquals(other.includes(11), false);
 });

@@ -75,10 +75,7 @@ function checkTokens({ eosTokenIds, ...settings }: GenerationSettings, vocabular
       conflict(`${option} is ${ids}, which suppressTokens forbids`);
     }
   }
-  const { badWordsIds, exponentialDecayLengthPenalty } = settings;
-  if (badWordsIds.length > 0 && badWordsIds.every((word) => isEnd(word, eosTokenIds))) {
-    conflict(`badWordsIds has only end tokens, which it does not forbid; use suppressTokens`);
-  }
+  const { exponentialDecayLengthPenalty } = settings;
   if (exponentialDecayLengthPenalty && eosTokenIds.length === 0) {
     conflict("exponentialDecayLengthPenalty makes end tokens likelier, but there is none; set eosTokenId");
   }
