@@ -2,6 +2,7 @@
 import { writeCheckpoint } from "./checkpoint/mod.ts";
 import type { GenerationConfig } from "./generation/mod.ts";
 import { isRecord } from "./hub/mod.ts";
+import { formatJson } from "./hub/write_json.ts";
 import type { ModelParameters, VisionEncoderDecoderConfig } from "./models/mod.ts";
 import type { DataType, Tensor } from "./tensor/mod.ts";
 
@@ -31,7 +32,7 @@ function toJson(value: unknown): string {
     if (!isRecord(value)) return value;
     return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1).map(([k, v]) => [k, sorted(v)]));
   };
-  return `${JSON.stringify(sorted(value), null, 2).replace(fractions, '"$1": $2.0')}\n`;
+  return `${formatJson(sorted(value)).replace(fractions, '"$1": $2.0')}\n`;
 }
 
 /**

@@ -7,8 +7,14 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Texts, and what Python's json writes for numbers that JSON does not have. */
+const textOrNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|(?<![\w.])(?:-?Infinity|NaN(?!\s*:))/gs;
+
+/** Stands for NaN, which has no spelling in JSON: a text that no file has. */
+const notANumber = "\0NaN\uffff";
+
 /**
- * Parse JSON.
+ * Parse JSON, with the NaN, Infinity and -Infinity that Python's json writes.
  *
  * @param text The text.
  * @param file What messages call the file.
@@ -18,8 +24,22 @@ export function parseJson(text: string, file: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
+    const parsed = /NaN|Infinity/.test(text) ? parseWithNumbers(text) : undefined;
+    if (parsed !== undefined) return parsed;
     const reason = (error as Error).message.slice(0, 200);
     throw new FormatError(`Cannot read ${file}: it is not JSON: ${reason}`, { file });
+  }
+}
+
+function parseWithNumbers(text: string): unknown {
+  const spelled = text.replace(textOrNumber, (found) => {
+    if (found.startsWith('"')) return found;
+    return found === "NaN" ? JSON.stringify(notANumber) : found.replace("Infinity", "1e999");
+  });
+  try {
+    return JSON.parse(spelled, (_, value) => value === notANumber ? NaN : value);
+  } catch {
+    return undefined; // What is wrong with the text as it stands is said.
   }
 }
 

@@ -10,7 +10,16 @@ import { toFolderPath } from "./file_path.ts";
  * @param content What it holds.
  */
 export function writeJson(folder: string | URL, file: string, content: unknown): Promise<void> {
-  return writeText(folder, file, `${JSON.stringify(content, null, 2)}\n`);
+  return writeText(folder, file, `${formatJson(content)}\n`);
+}
+
+/** JSON with two spaces, and NaN and infinities as Python's json writes them. */
+export function formatJson(content: unknown): string {
+  const odd = "\0number:";
+  const marked = JSON.stringify(content, (_, value) => {
+    return typeof value === "number" && !Number.isFinite(value) ? `${odd}${value}` : value;
+  }, 2);
+  return marked.replaceAll(/"\\u0000number:(-?\w+)"/g, "$1");
 }
 
 /**

@@ -111,7 +111,7 @@ export class ConfigReader {
 
   #fail(key: string, expected: string): never {
     const value = this.values[key];
-    const found = value === undefined ? "missing" : JSON.stringify(value);
+    const found = value === undefined ? "missing" : typeof value === "number" ? value : JSON.stringify(value);
     throw new ConfigError(
       `Cannot build the ${this.path}: ${this.path}.${key} is ${found}, expected ${expected}`,
       `${this.path}.${key}`,
