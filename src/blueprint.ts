@@ -1,6 +1,5 @@
 // What a model is before it is on a backend: read from its files, new, or joined of two checkpoints.
 import { openCheckpoint } from "./checkpoint/mod.ts";
-import { ConfigError } from "./errors.ts";
 import { type GenerationConfig, generationConfigOf } from "./generation/mod.ts";
 import { openRepository, readJson, toPath } from "./hub/mod.ts";
 import type { LoadOptions } from "./load_options.ts";
@@ -9,6 +8,7 @@ import {
   architectureOf,
   matchWhole,
   ModelParameters,
+  readConfig,
   readParameters,
   VisionEncoderDecoderConfig,
   warmStart,
@@ -36,11 +36,7 @@ async function foldersOf(...sources: (string | URL)[]): Promise<string[]> {
 /** Read a published model's files; weights are read when a program needs them. */
 export async function readBlueprint(source: string | URL, options: LoadOptions): Promise<Blueprint> {
   const repository = await openRepository(source, options);
-  const values = await readJson(repository, "config.json");
-  if (!values) {
-    throw new ConfigError(`Cannot load the model ${repository.name}: it has no config.json`, "config.json");
-  }
-  const config = new VisionEncoderDecoderConfig(values);
+  const config = new VisionEncoderDecoderConfig(await readConfig(repository, "the model"));
   architectureOf(config); // What is wrong with the configuration is said before the weights are looked for.
   const settings = await readJson(repository, "generation_config.json") ?? generationConfigOf(config);
   const checkpoint = await openCheckpoint(repository);

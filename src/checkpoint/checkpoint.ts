@@ -4,6 +4,7 @@ import type { ByteSource } from "../hub/byte_source.ts";
 import type { Repository } from "../hub/repository_interface.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { maxIndexBytes } from "./limits.ts";
+import { describeInstead } from "./missing_weights.ts";
 import { parameterName } from "./names.ts";
 import { openWeightFile } from "./open_file.ts";
 import { parseShardIndex } from "./shard_index.ts";
@@ -17,6 +18,11 @@ const weightFiles = [
   "pytorch_model.bin",
   "pytorch_model.bin.index.json",
 ] as const;
+
+/** Where they are if they were saved as a variant only, such as `model.fp16.safetensors`. */
+const variantFiles = ["fp16", "bf16", "fp32"].flatMap((variant) =>
+  weightFiles.map((file) => file.replace(/\.(?=(?:safetensors|bin|json)$)/, `.${variant}.`))
+);
 
 /** The weights of a model: a table of parameters, and a way to read each. */
 export class Checkpoint implements AsyncDisposable {
@@ -129,14 +135,14 @@ export async function openCheckpoint(repository: Repository): Promise<Checkpoint
 
 /** The tensors of a repository under the names of its files. */
 export async function openRepositoryTable(repository: Repository): Promise<TensorTable> {
-  for (const file of weightFiles) {
+  for (const file of [...weightFiles, ...variantFiles]) {
     const source = await repository.open(file);
     if (!source) continue;
     return file.endsWith(".json") ? await openShards(repository, source) : await openWeightFile(source);
   }
-  throw new HubError(
-    `Cannot find the weights of ${repository.name}: it has none of ${weightFiles.join(", ")}`,
-  );
+  const instead = await describeInstead(repository);
+  const none = `it has none of ${weightFiles.join(", ")}`;
+  throw new HubError(`Cannot find the weights of ${repository.name}: ${instead ?? none}`);
 }
 
 /** The tensors of all shards that an index names. */

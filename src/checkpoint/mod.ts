@@ -1,5 +1,6 @@
 // Reading and writing checkpoints.
 export { Checkpoint, openCheckpoint } from "./checkpoint.ts";
+export { describeInstead } from "./missing_weights.ts";
 export { parameterName } from "./names.ts";
 export { readCheckpoint } from "./read_checkpoint.ts";
 export { writeCheckpoint, type WriteCheckpointOptions } from "./write_checkpoint.ts";

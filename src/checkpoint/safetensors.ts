@@ -61,7 +61,8 @@ export async function openSafetensors(source: ByteSource): Promise<TensorTable> 
       table.set(name, storedTensor(source, dataType, entry.shape, offset));
       continue;
     }
-    const expected = `expected one of ${[...safetensorsTypes.keys()].join(" ")}`;
+    const quantised = bits && bits <= 8 ? ": dequantise the model before it is saved" : "";
+    const expected = `expected one of ${[...safetensorsTypes.keys()].join(" ")}${quantised}`;
     const refusal = fault(source, `its dtype is ${JSON.stringify(entry.dtype)}, ${expected}`, offset, name);
     if (!bits) throw refusal;
     table.refused.set(name, refusal);

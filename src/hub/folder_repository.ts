@@ -1,6 +1,7 @@
 // A repository that is a folder on this machine.
 import { FormatError, HubError } from "../errors.ts";
 import { type ByteSource, FileSource, isMissing } from "./byte_source.ts";
+import { refuseLfsPointer } from "./lfs_pointer.ts";
 import type { Repository } from "./repository_interface.ts";
 
 /**
@@ -48,6 +49,12 @@ class FolderRepository implements Repository {
   async readText(file: string): Promise<string | undefined> {
     return decodeText(await this.readBytes(file), `${this.name}/${file}`);
   }
+
+  async list(): Promise<string[]> {
+    const names: string[] = [];
+    for await (const { name, isDirectory } of Deno.readDir(this.name)) names.push(isDirectory ? `${name}/` : name);
+    return names;
+  }
 }
 
 /** Refuse names that lead out of the repository. */
@@ -57,9 +64,10 @@ export function checkFileName(repository: string, file: string): void {
   throw new HubError(`Cannot open ${JSON.stringify(file)} of ${repository}: the name must lie inside the repository`);
 }
 
-/** Decode strict UTF-8; undefined stays undefined. */
+/** Decode strict UTF-8; undefined stays undefined. @throws {FormatError} If it is none, or a Git LFS pointer. */
 export function decodeText(bytes: Uint8Array | undefined, name: string): string | undefined {
   if (bytes === undefined) return undefined;
+  refuseLfsPointer(bytes, name);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {

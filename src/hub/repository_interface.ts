@@ -28,6 +28,8 @@ export interface Repository {
    * @throws {HubError} If the file cannot be read.
    */
   readBytes(file: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** The names of what it has, of folders with a `/` at the end, where that can be told: for messages. */
+  list?(): Promise<string[]>;
 }
 
 /** How far the download of a file has come. */

@@ -1,6 +1,7 @@
 // What a picture's first bytes say: its format, its size and how it is to be turned. Nothing is decoded here, so that a
 // picture that is too large, cut short or no picture at all is refused before memory is taken.
 import { FormatError } from "../errors.ts";
+import { refuseLfsPointer } from "../hub/lfs_pointer.ts";
 import { readBmpHeader } from "./_bmp_header.ts";
 import { readGifHeader } from "./_gif_header.ts";
 import { readJpegHeader } from "./_jpeg_header.ts";
@@ -55,6 +56,7 @@ export function readHeader(bytes: Uint8Array, name: string): ImageHeader {
   if (bytes.length === 0) {
     throw new FormatError(`Could not read picture ${name}: it is empty, and a picture was expected`, { file: name });
   }
+  refuseLfsPointer(bytes, name);
   const format = sniff(bytes);
   if (!format) {
     const what = describe(bytes);

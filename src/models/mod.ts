@@ -3,6 +3,7 @@ export type { PretrainedConfig } from "./config.ts";
 export type { EncoderPlaces, Family, TextDecoder, VisionEncoder } from "./family.ts";
 export { buildForward, type ForwardOptions } from "./forward.ts";
 export { type DeclaredParameter, declaredParameters, ModelParameters } from "./parameters.ts";
+export { readConfig } from "./read_config.ts";
 export { matchWhole, readParameters } from "./read_parameters.ts";
 export { resizeEmbeddings } from "./resize_embeddings.ts";
 export { warmStart, type WarmStartOptions } from "./warm_start.ts";

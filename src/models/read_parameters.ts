@@ -3,6 +3,7 @@ import type { Checkpoint } from "../checkpoint/mod.ts";
 import { declaredParameters, ModelParameters } from "./parameters.ts";
 import { encoders } from "./registry.ts";
 import { matchNames, type NamedWeights, nameInMemory } from "./stored_names.ts";
+import { checkMatched } from "./unmatched_names.ts";
 import { findTied, untieDifferent } from "./ties.ts";
 import { type Architecture, architectureOf } from "./vision_encoder_decoder.ts";
 import type { VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";
@@ -37,15 +38,21 @@ export async function readParameters(
   return { architecture, parameters };
 }
 
-/** The names of a whole model in its own checkpoint, its encoder's also as Transformers 5 has them in memory. */
+/**
+ * The names of a whole model in its own checkpoint, its encoder's also as Transformers 5 has them in memory.
+ *
+ * @throws {FormatError} If the checkpoint has no parameter of the encoder, or none of the decoder.
+ */
 export function matchWhole(
   config: VisionEncoderDecoderConfig,
   checkpoint: Checkpoint,
   names: readonly string[],
 ): NamedWeights {
   const { inMemory } = encoders[config.encoder.model_type];
-  return matchNames(checkpoint, names, (name) => {
+  const weights = matchNames(checkpoint, names, (name) => {
     if (!name.startsWith("encoder.")) return [name];
     return [name, `encoder.${nameInMemory(name.slice("encoder.".length), inMemory)}`];
   });
+  checkMatched(config, checkpoint, names, (name) => weights.has(name));
+  return weights;
 }

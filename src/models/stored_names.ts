@@ -8,6 +8,8 @@ import type { StoredWeight } from "../weights/mod.ts";
 export interface NamedWeights {
   /** What the model's names stand behind in the file, such as `module.`; empty where there is nothing. */
   prefix(): string;
+  /** Whether there is a parameter. */
+  has(name: string): boolean;
   /** Look for a parameter; what was found once counts as used. @throws {FormatError} If it is of a type that is not read. */
   find(name: string): StoredWeight | undefined;
   /** The names of the file's tensors that nobody found, as the file spells them. */
@@ -46,13 +48,15 @@ export function matchNames(
     if (count > most) [prefix, most] = [candidate, count];
   }
   const used = new Set<string>();
+  const spelling = (name: string) => spellings(name).find((way) => checkpoint.has(prefix + way));
   return {
     prefix() {
       const [first = ""] = [...used].filter((name) => checkpoint.fileName(name).endsWith(name.slice(prefix.length)));
       return checkpoint.fileName(first).slice(0, prefix.length - first.length || undefined);
     },
+    has: (name) => spelling(name) !== undefined,
     find(name) {
-      const way = spellings(name).find((way) => checkpoint.has(prefix + way));
+      const way = spelling(name);
       if (way === undefined) return undefined;
       used.add(prefix + way);
       return checkpoint.find(prefix + way);

@@ -1,8 +1,9 @@
 // The configuration of a VisionEncoderDecoder model: config.json with an encoder and a decoder section.
 import { ConfigError } from "../errors.ts";
-import { isRecord, openRepository, readJson, type RepositoryOptions } from "../hub/mod.ts";
+import { isRecord, openRepository, type RepositoryOptions } from "../hub/mod.ts";
 import { joinedModelType, joinSections, withoutCommon } from "./join_sections.ts";
 import type { Family } from "./family.ts";
+import { readConfig } from "./read_config.ts";
 import { complete, decoders, encoders } from "./registry.ts";
 import { commonDefaults, type PretrainedConfig } from "./config.ts";
 
@@ -63,20 +64,16 @@ export class VisionEncoderDecoderConfig {
    * Read config.json.
    *
    * @param source A model's folder, or its web address.
-   * @throws {HubError} If there is no such folder, or it has no config.json.
+   * @throws {HubError} If there is no such folder.
    * @throws {FormatError} If config.json is not JSON.
-   * @throws {ConfigError} If it does not describe a VisionEncoderDecoder model.
+   * @throws {ConfigError} If it has no config.json, or that does not describe a VisionEncoderDecoder model.
    */
   static async fromPretrained(
     source: string | URL,
     options: RepositoryOptions = {},
   ): Promise<VisionEncoderDecoderConfig> {
     const repository = await openRepository(source, options);
-    const values = await readJson(repository, "config.json");
-    if (!values) {
-      throw new ConfigError(`Cannot load the model ${repository.name}: it has no config.json`, "config.json");
-    }
-    return new VisionEncoderDecoderConfig(values);
+    return new VisionEncoderDecoderConfig(await readConfig(repository, "the model"));
   }
 
   /** All fields, with config.json's keys. */

@@ -1,11 +1,11 @@
 // A model made of two separate checkpoints, as VisionEncoderDecoderModel.from_encoder_decoder_pretrained: an encoder with
 // or without a head, and the decoder part of any language model. What neither has is new.
-import { ConfigError } from "../errors.ts";
 import { type Checkpoint, openCheckpoint } from "../checkpoint/mod.ts";
-import { openRepository, readJson, type RepositoryOptions } from "../hub/mod.ts";
+import { openRepository, type RepositoryOptions } from "../hub/mod.ts";
 import { decoders, encoders, readSection } from "./registry.ts";
 import type { Family } from "./family.ts";
 import type { ModelParameters } from "./parameters.ts";
+import { readConfig } from "./read_config.ts";
 import { readParameters } from "./read_parameters.ts";
 import { matchNames, nameInMemory } from "./stored_names.ts";
 import type { Architecture } from "./vision_encoder_decoder.ts";
@@ -37,10 +37,7 @@ async function openPart(
   options: WarmStartOptions,
 ): Promise<Part> {
   const repository = await openRepository(source, options);
-  const values = await readJson(repository, "config.json");
-  if (!values) {
-    throw new ConfigError(`Cannot load the ${part} ${repository.name}: it has no config.json`, "config.json");
-  }
+  const values = await readConfig(repository, `the ${part}`);
   const overrides = part === "encoder" ? options.encoderOverrides : options.decoderOverrides;
   const { family, reader } = part === "encoder"
     ? readSection(encoders, { ...values, ...overrides }, part)

@@ -1,6 +1,7 @@
 // A SentencePiece model (sentencepiece.bpe.model) read with a small protobuf reader; the fields are those of
 // sentencepiece_model.proto.
 import { FormatError } from "../errors.ts";
+import { refuseLfsPointer } from "../hub/lfs_pointer.ts";
 
 /** What is read of a SentencePiece model. */
 export interface SentencePieceModel {
@@ -55,6 +56,7 @@ export function readSentencePiece(bytes: Uint8Array, name: string): SentencePiec
   const fail = (what: string): never => {
     throw new FormatError(`Could not read SentencePiece model ${name}: ${what}`, { file: name });
   };
+  refuseLfsPointer(bytes, name);
   const utf8 = new TextDecoder("utf-8", { fatal: true });
   const pieces: SentencePieceModel["pieces"][number][] = [];
   let characterMap: Uint8Array = new Uint8Array();
