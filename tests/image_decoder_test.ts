@@ -20,7 +20,7 @@ Deno.test("a decoder that could not start, or failed, starts again for the next 
       },
     };
   });
-  const header = readHeader(bytes, "line.png");
+  const header = await readHeader(bytes, "line.png");
   await assertRejects(() => Promise.resolve(decode(bytes, header)), Error, "start");
   await assertRejects(() => Promise.resolve(decode(bytes, header)), Error, "decode");
   assertEquals([await decode(bytes, header), await decode(bytes, header), starts], [picture, picture, 3]);

@@ -1,7 +1,10 @@
 // A JPEG's frame header, its EXIF orientation and the outline of its segments (ITU-T T.81, annex B).
 import { FormatError } from "../errors.ts";
-import { readOrientation } from "./_exif.ts";
+import { orientationOf } from "./_orientation.ts";
 import type { ImageHeader } from "./image_header.ts";
+
+/** What an XMP segment begins with. */
+const xmpMark = "http://ns.adobe.com/xap/1.0/\0";
 
 /** Every scan goes over all pixels; encoders write ten. More are read of pictures that are small enough for them. */
 const scansOfAnySize = 20;
@@ -20,7 +23,8 @@ export function readJpegHeader(bytes: Uint8Array, name: string): ImageHeader {
   };
   const cut = (): never => fail(`the file ends after ${bytes.length} bytes without its end marker`, bytes.length);
   let frame: { width: number; height: number; bits: number; components: number } | undefined;
-  let orientation = 1, adobeTransform = 0, scans = 0;
+  let exif: Uint8Array | undefined, xmp: string | undefined;
+  let adobeTransform = 0, scans = 0;
   for (let at = 2;;) {
     // Entropy-coded data: an FF is a marker unless 00 (a stuffed FF) or a restart marker follows.
     at = bytes.indexOf(0xff, at);
@@ -45,7 +49,8 @@ export function readJpegHeader(bytes: Uint8Array, name: string): ImageHeader {
           width: body[3] << 8 | body[4],
           components: body[5],
         };
-      } else if (marker === 0xe1 && ascii(body, 6) === "Exif\0\0") orientation = readOrientation(body.subarray(6));
+      } else if (marker === 0xe1 && ascii(body, 6) === "Exif\0\0") exif ??= body;
+      else if (marker === 0xe1 && ascii(body, xmpMark.length) === xmpMark) xmp = new TextDecoder("latin1").decode(body);
       else if (marker === 0xee && ascii(body, 5) === "Adobe") adobeTransform = body[11] ?? 0;
       else if (marker === 0xda) scans++;
       at += 2 + length;
@@ -69,7 +74,7 @@ export function readJpegHeader(bytes: Uint8Array, name: string): ImageHeader {
     : adobeTransform === 2
     ? "ycck"
     : "cmyk";
-  return { format: "jpeg", width, height, bits, color, alpha: false, orientation };
+  return { format: "jpeg", width, height, bits, color, alpha: false, orientation: orientationOf({ exif, xmp }) };
 }
 
 function ascii(bytes: Uint8Array, length: number): string {

@@ -1,6 +1,7 @@
 // A PNG's header and the outline of its chunks (PNG specification, third edition, sections 5 and 11.2).
 import { FormatError } from "../errors.ts";
-import { readOrientation } from "./_exif.ts";
+import { type Metadata, orientationOf } from "./_orientation.ts";
+import { readTextMetadata, textChunks } from "./_png_text.ts";
 import type { ImageHeader } from "./image_header.ts";
 
 const colors: Readonly<Record<number, { color: ImageHeader["color"]; bits: readonly number[] }>> = {
@@ -18,7 +19,7 @@ const colors: Readonly<Record<number, { color: ImageHeader["color"]; bits: reado
  * @param name The file's name, for messages.
  * @throws {FormatError} If a field has no meaning, or the file ends early.
  */
-export function readPngHeader(bytes: Uint8Array, name: string): ImageHeader {
+export async function readPngHeader(bytes: Uint8Array, name: string): Promise<ImageHeader> {
   const fail = (what: string, offset: number): never => {
     throw new FormatError(`Could not read PNG ${name}: ${what}`, { file: name, offset });
   };
@@ -38,6 +39,7 @@ export function readPngHeader(bytes: Uint8Array, name: string): ImageHeader {
     orientation: 1,
   };
   let hasPalette = false, hasData = false;
+  let exif: Uint8Array | undefined, inTexts: Metadata = {};
   for (let at = 8;;) {
     if (at + 12 > bytes.length) fail(`the file ends after ${bytes.length} bytes without an IEND chunk`, at);
     const length = view.getUint32(at);
@@ -50,11 +52,14 @@ export function readPngHeader(bytes: Uint8Array, name: string): ImageHeader {
     // Pillow passes over the transparent value of 16-bit grey.
     if (kind === "tRNS") header.alpha ||= !(type === 0 && bits === 16);
     if (kind === "IDAT") hasData = true;
-    if (kind === "eXIf") header.orientation = readOrientation(bytes.subarray(at + 8, at + 8 + length));
+    const body = bytes.subarray(at + 8, at + 8 + length);
+    if (kind === "eXIf") exif = body;
+    else if (textChunks.includes(kind)) inTexts = { ...inTexts, ...await readTextMetadata(kind, body) };
     at += 12 + length;
   }
   if (!hasData) fail("it has no IDAT chunk, the pixels", bytes.length);
   if (type === 3 && !hasPalette) fail("its colours come from a palette, but it has no PLTE chunk", bytes.length);
+  header.orientation = orientationOf({ ...inTexts, exif: exif ?? inTexts.exif });
   return header;
 }
 

@@ -1,6 +1,6 @@
-// A WebP's size, EXIF orientation and chunks (WebP container specification; VP8: RFC 6386, VP8L: its specification).
+// A WebP's size, orientation and chunks (WebP container specification; VP8: RFC 6386, VP8L: its specification).
 import { FormatError } from "../errors.ts";
-import { readOrientation } from "./_exif.ts";
+import { orientationOf } from "./_orientation.ts";
 import type { ImageHeader } from "./image_header.ts";
 
 /**
@@ -18,7 +18,8 @@ export function readWebpHeader(bytes: Uint8Array, name: string): ImageHeader {
   const end = 8 + view.getUint32(4, true);
   if (end > bytes.length) fail(`it says it has ${end} bytes, but the file has ${bytes.length}`, 4);
   let size: [number, number] | undefined;
-  let alpha = false, orientation = 1;
+  let alpha = false;
+  let exif: Uint8Array | undefined, xmp: string | undefined;
   for (let at = 12; at + 8 <= end;) {
     const kind = String.fromCharCode(...bytes.subarray(at, at + 4));
     const length = view.getUint32(at + 4, true);
@@ -33,14 +34,11 @@ export function readWebpHeader(bytes: Uint8Array, name: string): ImageHeader {
       const packed = view.getUint32(body + 1, true);
       alpha ||= (packed >>> 28 & 1) === 1;
       size ??= [1 + (packed & 0x3fff), 1 + (packed >>> 14 & 0x3fff)];
-    } else if (kind === "EXIF") {
-      const tiff = bytes.subarray(body, body + length);
-      const prefixed = String.fromCharCode(...tiff.subarray(0, 6)) === "Exif\0\0";
-      orientation = readOrientation(prefixed ? tiff.subarray(6) : tiff);
-    }
+    } else if (kind === "EXIF") exif = bytes.subarray(body, body + length);
+    else if (kind === "XMP ") xmp = new TextDecoder("latin1").decode(bytes.subarray(body, body + length));
     at = body + length + length % 2;
   }
   if (!size) return fail("it has no picture (VP8, VP8L), and one was expected", bytes.length);
   const [width, height] = size;
-  return { format: "webp", width, height, bits: 8, color: "rgb", alpha, orientation };
+  return { format: "webp", width, height, bits: 8, color: "rgb", alpha, orientation: orientationOf({ exif, xmp }) };
 }

@@ -6,7 +6,7 @@ import type { RawImage } from "./raw_image.ts";
 import { orient } from "./transforms.ts";
 
 /**
- * Decode a picture and turn it upright as its EXIF orientation says.
+ * Decode a picture and turn it upright as its file says (EXIF or XMP).
  *
  * @param use What is made of the picture as soon as it is there, which saves a copy of its pixels.
  * @returns The pixels: grey 1 channel, grey with alpha 2, colour and palettes 3, colour with alpha 4; or what `use` made.

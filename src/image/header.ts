@@ -32,13 +32,14 @@ const others: readonly (readonly [name: string, beginning: RegExp])[] = [
   ["PNM", /^P[1-7]\s/],
 ];
 
-const readers: Readonly<Record<ImageFormat, (bytes: Uint8Array, name: string) => ImageHeader>> = {
-  png: readPngHeader,
-  jpeg: readJpegHeader,
-  gif: readGifHeader,
-  webp: readWebpHeader,
-  bmp: readBmpHeader,
-};
+const readers: Readonly<Record<ImageFormat, (bytes: Uint8Array, name: string) => ImageHeader | Promise<ImageHeader>>> =
+  {
+    png: readPngHeader,
+    jpeg: readJpegHeader,
+    gif: readGifHeader,
+    webp: readWebpHeader,
+    bmp: readBmpHeader,
+  };
 
 /** Tell a picture's format by its first bytes; undefined where it is none that is read. */
 export function sniff(bytes: Uint8Array): ImageFormat | undefined {
@@ -52,7 +53,7 @@ export function sniff(bytes: Uint8Array): ImageFormat | undefined {
  * @param name The file's name, for messages.
  * @throws {FormatError} If it is no picture of a format that is read, or is cut short or malformed.
  */
-export function readHeader(bytes: Uint8Array, name: string): ImageHeader {
+export async function readHeader(bytes: Uint8Array, name: string): Promise<ImageHeader> {
   if (bytes.length === 0) {
     throw new FormatError(`Could not read picture ${name}: it is empty, and a picture was expected`, { file: name });
   }
@@ -64,7 +65,7 @@ export function readHeader(bytes: Uint8Array, name: string): ImageHeader {
       file: name,
     });
   }
-  const header = readers[format](bytes, name);
+  const header = await readers[format](bytes, name);
   if (header.width === 0 || header.height === 0) {
     throw new FormatError(
       `Could not read picture ${name}: its header says ${header.width} x ${header.height}, and both sides must be positive`,

@@ -43,7 +43,7 @@ export async function readImageFile(source: ImageSource, options: ReadImageOptio
   }
   const name = options.name ?? nameOfSource(source);
   const bytes = await readSource(source, name, options.signal);
-  const header = readHeader(bytes, name);
+  const header = await readHeader(bytes, name);
   const pixels = header.width * header.height;
   if (pixels > maxPixels) {
     throw new FormatError(

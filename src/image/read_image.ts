@@ -5,7 +5,7 @@ import { readImageFile, type ReadImageOptions } from "./image_file.ts";
 import type { RawImage } from "./raw_image.ts";
 
 /**
- * Read a picture and turn it upright as its EXIF orientation says.
+ * Read a picture and turn it upright as its file says (EXIF or XMP).
  *
  * @param source A path, a `file:`, `http:`, `https:` or `data:` URL, the file's bytes, a Blob or a stream of them.
  * @returns The pixels: grey 1 channel, grey with alpha 2, colour and palettes 3, colour with alpha 4.

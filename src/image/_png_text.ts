@@ -1,0 +1,57 @@
+// The texts of a PNG (specification, third edition, section 11.3.3) in which programs put EXIF and XMP.
+import type { Metadata } from "./_orientation.ts";
+
+/** The most bytes of a compressed text that are read, as many as Pillow reads. */
+const longest = 1 << 20;
+
+/** The chunks that hold texts. */
+export const textChunks: readonly string[] = ["tEXt", "zTXt", "iTXt"];
+
+/**
+ * Read EXIF or XMP in a text.
+ *
+ * @param kind The chunk's type, one of `textChunks`.
+ * @param body The chunk's data.
+ * @returns What it holds; nothing where it is another text or malformed.
+ */
+export async function readTextMetadata(kind: string, body: Uint8Array): Promise<Metadata> {
+  const key = latin(body.subarray(0, 80)).split("\0", 1)[0];
+  if (key !== "Raw profile type exif" && key !== "XML:com.adobe.xmp") return {};
+  const text = await textOf(kind, body.subarray(key.length + 1));
+  if (key.startsWith("XML")) return { xmp: text };
+  // ImageMagick's: a line break, the profile's name, its length, then its bytes as hexadecimal digits.
+  const digits = (text ?? "").split("\n").slice(3).join("").replace(/\s/g, "");
+  return /^(?:[0-9a-f]{2})+$/i.test(digits) ? { exif: Uint8Array.fromHex(digits) } : {};
+}
+
+/** A text after its key; one of an unknown compression is none. */
+async function textOf(kind: string, body: Uint8Array): Promise<string | undefined> {
+  if (kind === "tEXt") return latin(body);
+  if (kind === "zTXt") return body[0] === 0 ? await inflate(body.subarray(1)) : undefined;
+  // iTXt: whether it is compressed, how, a language and the key in it.
+  const language = body.indexOf(0, 2);
+  const translated = language < 0 ? -1 : body.indexOf(0, language + 1);
+  if (translated < 0) return undefined;
+  const text = body.subarray(translated + 1);
+  return body[0] === 0 ? latin(text) : body[1] === 0 ? await inflate(text) : undefined;
+}
+
+async function inflate(bytes: Uint8Array): Promise<string | undefined> {
+  let text = "";
+  try {
+    for await (
+      const chunk of new Blob([new Uint8Array(bytes)]).stream().pipeThrough(new DecompressionStream("deflate"))
+    ) {
+      text += latin(chunk);
+      if (text.length > longest) return undefined;
+    }
+  } catch {
+    return undefined; // A damaged text says nothing; the picture may be whole.
+  }
+  return text;
+}
+
+/** All that is looked for in texts is ASCII, so it does not matter how other bytes are read. */
+function latin(bytes: Uint8Array): string {
+  return new TextDecoder("latin1").decode(bytes);
+}
