@@ -4,8 +4,15 @@
  * @module
  */
 export { type AttendedToken, type Attention, drawAttention } from "./src/attention/mod.ts";
-export { type Caption, Captioner, type StreamOptions } from "./src/captioner.ts";
+export {
+  type Caption,
+  Captioner,
+  type CaptionOptions,
+  type DocumentOptions,
+  type StreamOptions,
+} from "./src/captioner.ts";
 export { readCheckpoint } from "./src/checkpoint/mod.ts";
+export type { Document } from "./src/document.ts";
 export * from "./src/errors.ts";
 export type {
   GenerateOptions,
@@ -34,6 +41,7 @@ export type { ForwardInputs, TokenRows } from "./src/forward_inputs.ts";
 export type { LoadOptions, LoadProgress } from "./src/load_options.ts";
 export type { ImageInput } from "./src/picture_batches.ts";
 export type { SaveOptions } from "./src/save.ts";
+export type { PromptOptions, TaskOptions } from "./src/task_prompt.ts";
 export { TextStreamer, type TextStreamerOptions } from "./src/text_streamer.ts";
 export { type TaggedObject, type TaggedTextOptions, type TaggedValue, token2json } from "./src/token2json.ts";
 export { type GenerateOutput, VisionEncoderDecoderModel } from "./src/vision_encoder_decoder_model.ts";

@@ -1,6 +1,7 @@
 // The short way: a picture in, its text out. A model with its image processor and its tokenizer.
 import { type Attention, attentionOf } from "./attention/mod.ts";
 import { OptionError } from "./errors.ts";
+import { type Document, documentOf } from "./document.ts";
 import type { GenerateOptions, Streamer } from "./generation/mod.ts";
 import { Handoff } from "./handoff.ts";
 import { openRepository } from "./hub/mod.ts";
@@ -11,6 +12,7 @@ import { architectureOf } from "./models/mod.ts";
 import { batchSize, type ImageInput, picturesOf, type Prompts, promptsOf } from "./picture_batches.ts";
 import { PictureReader } from "./picture_reader.ts";
 import type { SaveOptions } from "./save.ts";
+import { checkStart, encodePrompt, promptOfTask, type PromptOptions, type TaskOptions } from "./task_prompt.ts";
 import { TextStreamer, type TextStreamerOptions } from "./text_streamer.ts";
 import { AutoTokenizer, type Tokenizer } from "./tokenizer/mod.ts";
 import { VisionEncoderDecoderModel } from "./vision_encoder_decoder_model.ts";
@@ -28,8 +30,24 @@ export interface Caption {
   readonly attention?: Attention;
 }
 
+/** How a text is begun, generated and decoded. */
+export interface CaptionOptions extends GenerateOptions, PromptOptions {
+  /** Whether special tokens, such as the tags of a document, are left out of the text; the end token always is. @default true */
+  readonly skipSpecialTokens?: boolean;
+}
+
+/** Options of `document`. */
+export interface DocumentOptions extends Omit<CaptionOptions, "skipSpecialTokens">, TaskOptions {}
+
 /** Options of `stream`. */
-export interface StreamOptions extends GenerateOptions, Pick<TextStreamerOptions, "wholeWords"> {}
+export interface StreamOptions extends CaptionOptions, Pick<TextStreamerOptions, "wholeWords"> {}
+
+/** Options with prompts as tokens. */
+type PromptedOptions = Omit<GenerateOptions, "decoderInputIds"> & Prompts & {
+  readonly skipSpecialTokens: boolean;
+  /** Whether the prompt was given as a text, which the caption's text does not repeat. */
+  readonly worded: boolean;
+};
 
 /** The model that comes with Limner: it reads one line of printed text. */
 const embeddedModel = new URL("../assets/model/", import.meta.url);
@@ -92,15 +110,16 @@ export class Captioner implements AsyncDisposable {
   /**
    * Write the text of a picture.
    *
-   * @param options.decoderInputIds A prompt for each picture, or one for all.
+   * @param options.prompt What the text begins with, in words; it is not repeated.
+   * @param options.decoderInputIds A prompt for each picture, or one for all, as tokens.
    * @throws {LimnerError} If the picture cannot be read, or as `generate` does.
    */
-  caption(image: ImageInput, options?: GenerateOptions): Promise<string>;
+  caption(image: ImageInput, options?: CaptionOptions): Promise<string>;
   /** Write the texts of pictures, in their order; one that cannot be read fails the call. */
-  caption(images: readonly ImageInput[], options?: GenerateOptions): Promise<string[]>;
+  caption(images: readonly ImageInput[], options?: CaptionOptions): Promise<string[]>;
   async caption(
     images: ImageInput | readonly ImageInput[],
-    options: GenerateOptions = {},
+    options: CaptionOptions = {},
   ): Promise<string | string[]> {
     if ((options.numReturnSequences ?? 1) > 1) {
       throw new OptionError(
@@ -117,22 +136,23 @@ export class Captioner implements AsyncDisposable {
    * Write all texts of a picture with what is known of them: `numReturnSequences` of them, the best first where beams
    * were searched. With `outputAttentions`, where the model looked.
    */
-  captions(image: ImageInput, options?: GenerateOptions): Promise<Caption[]>;
+  captions(image: ImageInput, options?: CaptionOptions): Promise<Caption[]>;
   /** Write all texts of each picture, in their order. */
-  captions(images: readonly ImageInput[], options?: GenerateOptions): Promise<Caption[][]>;
+  captions(images: readonly ImageInput[], options?: CaptionOptions): Promise<Caption[][]>;
   async captions(
     images: ImageInput | readonly ImageInput[],
-    options: GenerateOptions = {},
+    options: CaptionOptions = {},
   ): Promise<Caption[] | Caption[][]> {
     if (!Array.isArray(images)) return (await this.captions([images as ImageInput], options))[0];
-    const prompts = promptsOf(images.length, options);
+    const prompted = this.#prompted(options);
+    const prompts = promptsOf(images.length, prompted);
     if (options.streamer && images.length > batchSize) {
       throw new OptionError(`Cannot stream ${images.length} pictures: a streamer takes ${batchSize} at most`);
     }
     const captions: Caption[][] = [];
     const reader = this.#reader(images, options);
     for (let at = 0; at < images.length; at += batchSize) {
-      captions.push(...await this.#captions(await reader.take(batchSize), { ...options, ...prompts(at) }));
+      captions.push(...await this.#captions(await reader.take(batchSize), { ...prompted, ...prompts(at) }));
     }
     return captions;
   }
@@ -146,18 +166,26 @@ export class Captioner implements AsyncDisposable {
    * the caption.
    */
   async *stream(image: ImageInput, options: StreamOptions = {}): AsyncGenerator<string, Caption> {
-    const { wholeWords, streamer: other, decoderInputIds: _, ...rest } = options;
-    const prompt = promptsOf(1, options)(0);
+    const { wholeWords, ...own } = options;
+    const prompted = this.#prompted(own);
+    const { streamer: other, decoderInputIds: _, ...rest } = prompted;
+    const prompt = promptsOf(1, prompted)(0);
+    const { skipSpecialTokens } = rest;
+    const ends = this.#ends(options);
     const stop = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
     const images = await this.#reader([image], { ...options, signal }).take(1);
     const pieces = new Handoff<string>();
     const text = new TextStreamer(this.tokenizer, (piece) => pieces.put(piece), {
       wholeWords,
-      prompt: prompt.decoderInputIds?.[0],
+      prompt: rest.worded || !skipSpecialTokens ? [] : prompt.decoderInputIds?.[0],
+      skipSpecialTokens,
     });
     const streamer: Streamer = {
-      put: async (tokens) => void await Promise.all([text.put(tokens), other?.put(tokens)]),
+      put: async (tokens) => {
+        const written = tokens.map((row) => row.filter((id) => !ends.includes(id)));
+        await Promise.all([text.put(written), other?.put(tokens)]);
+      },
       end: async () => void await Promise.all([text.end(), other?.end()]),
     };
     // Beams are decided at the end only: where the model's settings ask for them, a stream does without.
@@ -173,22 +201,50 @@ export class Captioner implements AsyncDisposable {
     }
   }
 
+  /**
+   * Read a document: a receipt, a form, a page. Donut's answer is an object of its fields, Nougat's `{ text }`, Markdown.
+   *
+   * @param options.task The task, such as `cord-v2`, for a model with several. @default the model's own
+   * @param options.question A question, for a model of DocVQA.
+   * @throws {OptionError} If the model has no such task.
+   * @throws {LimnerError} As `caption` does.
+   */
+  async document(image: ImageInput, options: DocumentOptions = {}): Promise<Document> {
+    const { task: _, question: __, ...rest } = options;
+    const prompt = promptOfTask(this.tokenizer, options);
+    const [{ ids }] = await this.captions(image, { ...rest, prompt, numReturnSequences: 1 });
+    return documentOf(ids, this.tokenizer, this.processor.settings.type);
+  }
+
   /** Reads pictures, a batch ahead. Where the model looked is drawn on the whole picture; else only its shape is kept. */
   #reader(images: readonly ImageInput[], { signal, outputAttentions }: GenerateOptions): PictureReader {
     const settings = outputAttentions ? undefined : this.processor.settings;
     return new PictureReader(picturesOf(images), this.#workers, { ahead: batchSize, settings, signal });
   }
 
+  /** The tokens that end a text. */
+  #ends({ eosTokenId = this.model.generationConfig.eos_token_id }: Pick<GenerateOptions, "eosTokenId">): number[] {
+    return [eosTokenId ?? []].flat();
+  }
+
+  /** Options whose prompt, if it is a text, is made tokens. */
+  #prompted(options: CaptionOptions): GenerateOptions & Pick<PromptedOptions, "skipSpecialTokens" | "worded"> {
+    checkStart(this.model.generationConfig, this.tokenizer, options);
+    const { prompt, skipSpecialTokens = true, ...rest } = options;
+    if (prompt === undefined || prompt === null) return { ...rest, skipSpecialTokens, worded: false };
+    const decoderInputIds = [encodePrompt(this.tokenizer, prompt, options)];
+    return { ...rest, decoderInputIds, skipSpecialTokens, worded: true };
+  }
+
   /** The captions of pictures that are one batch. */
   async #captions(
     images: readonly RawImage[],
-    options: Omit<GenerateOptions, "decoderInputIds"> & Prompts,
+    { skipSpecialTokens, worded, ...options }: PromptedOptions,
   ): Promise<Caption[][]> {
     const { model, processor, tokenizer } = this;
     const { pixelValues } = processor(images);
     const { sequences, truncated, sequencesScores, crossAttentions } = await model.generate(pixelValues, options);
-    const { eosTokenId = model.generationConfig.eos_token_id } = options;
-    const ends = [eosTokenId ?? []].flat();
+    const ends = this.#ends(options);
     const each = sequences.length / images.length;
     const captions = sequences.map((sequence, row): Caption => {
       const picture = Math.floor(row / each);
@@ -196,7 +252,11 @@ export class Captioner implements AsyncDisposable {
       const end = sequence.findIndex((id, i) => i >= from && ends.includes(id));
       const ids = end < 0 ? sequence : sequence.slice(0, end + 1);
       return {
-        text: tokenizer.decode(ids, { skipSpecialTokens: true }),
+        text: tokenizer.decode(
+          // What was not written by the model, and its end, is no part of a text with all its tokens.
+          skipSpecialTokens ? ids.slice(worded ? from : 0) : sequence.slice(from, end < 0 ? undefined : end),
+          { skipSpecialTokens },
+        ),
         ids,
         truncated: truncated[row],
         ...(sequencesScores && { score: sequencesScores[row] }),

@@ -9,6 +9,8 @@ export interface TextStreamerOptions {
   readonly wholeWords?: boolean;
   /** Tokens that the text begins with, as a prompt does. @default none */
   readonly prompt?: readonly number[];
+  /** Whether special tokens are left out. @default true */
+  readonly skipSpecialTokens?: boolean;
 }
 
 /** An unfinished character, and the apostrophe that a tokenizer may yet join to the words on both of its sides. */
@@ -41,12 +43,13 @@ export class TextStreamer implements Streamer {
   readonly #tokenizer: Pick<Tokenizer, "decode">;
   readonly #write: (piece: string) => void | Promise<void>;
   readonly #wholeWords: boolean;
+  readonly #skipSpecialTokens: boolean;
   /** The last tokens, and how much of their text was written. */
   #ids: number[];
   #written = 0;
 
   /**
-   * @param tokenizer Decodes the tokens; special ones are left out.
+   * @param tokenizer Decodes the tokens.
    * @param write Takes a piece of text; the generation waits for a promise.
    */
   constructor(
@@ -57,6 +60,7 @@ export class TextStreamer implements Streamer {
     this.#tokenizer = tokenizer;
     this.#write = write;
     this.#wholeWords = options.wholeWords ?? false;
+    this.#skipSpecialTokens = options.skipSpecialTokens ?? true;
     this.#ids = [...options.prompt ?? []];
   }
 
@@ -91,6 +95,6 @@ export class TextStreamer implements Streamer {
   }
 
   #decode(ids: number[] = this.#ids): string {
-    return this.#tokenizer.decode(ids, { skipSpecialTokens: true });
+    return this.#tokenizer.decode(ids, { skipSpecialTokens: this.#skipSpecialTokens });
   }
 }

@@ -8,7 +8,7 @@ const problemsOf = (...args: string[]) => parseOptions(args).problems;
 
 Deno.test("parseOptions() reads every option", () => {
   const { options, problems } = parseOptions([
-    ..."--model folder --backend=webgpu --max-new-tokens 12 --beams 3 --sample --seed 5 --attention out.png --json --verbose a.png - 7"
+    ..."--model folder --backend=webgpu --max-new-tokens 12 --beams 3 --sample --seed 5 --task docvqa --question why? --attention out.png --json --verbose a.png - 7"
       .split(" "),
   ]);
   assertEquals(problems, []);
@@ -21,6 +21,10 @@ Deno.test("parseOptions() reads every option", () => {
     sample: true,
     seed: 5,
     stream: false,
+    prompt: undefined,
+    document: true,
+    task: "docvqa",
+    question: "why?",
     attention: "out.png",
     json: true,
     verbose: true,
@@ -63,6 +67,9 @@ Deno.test("parseOptions() refuses options that contradict each other", () => {
   assertStringIncludes(problemsOf("--seed", "3", "a.png").join(), "--seed needs --sample");
   assertStringIncludes(problemsOf("--stream", "--json", "a.png").join(), "exclude each other");
   assertStringIncludes(problemsOf("--stream", "--beams", "2", "a.png").join(), "exclude each other");
+  assertStringIncludes(problemsOf("--stream", "--task", "x", "a.png").join(), "--stream and --document exclude");
+  assertStringIncludes(problemsOf("--prompt", "x", "--question", "y", "a.png").join(), "leave --task and --question");
+  assertEquals(problemsOf("--prompt", "x", "--document", "a.png"), []);
   assertEquals(problemsOf("--stream", "--beams", "1", "--sample", "a.png"), []);
 });
 
@@ -105,13 +112,17 @@ Deno.test("--help lists exactly the options that parseOptions() takes", () => {
     "--attention",
     "--backend",
     "--beams",
+    "--document",
     "--help",
     "--json",
     "--max-new-tokens",
     "--model",
+    "--prompt",
+    "--question",
     "--sample",
     "--seed",
     "--stream",
+    "--task",
     "--verbose",
     "--version",
   ]);

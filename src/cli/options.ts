@@ -22,6 +22,14 @@ export interface CommandOptions {
   readonly seed: number | undefined;
   /** Whether a text is printed as it is decided. */
   readonly stream: boolean;
+  /** What texts begin with; undefined leaves it to the model. */
+  readonly prompt: string | undefined;
+  /** Whether a text is printed as the JSON of a document; a task or a question asks for it too. */
+  readonly document: boolean;
+  /** The task of a document. */
+  readonly task: string | undefined;
+  /** A question about a document. */
+  readonly question: string | undefined;
   /** Where to draw what the model looked at. */
   readonly attention: string | undefined;
   readonly json: boolean;
@@ -30,7 +38,7 @@ export interface CommandOptions {
   readonly version: boolean;
 }
 
-const flags = ["sample", "stream", "json", "verbose", "help", "version"] as const;
+const flags = ["sample", "stream", "document", "json", "verbose", "help", "version"] as const;
 
 /** The options that have a value, and which. */
 const valued = {
@@ -39,6 +47,9 @@ const valued = {
   "max-new-tokens": { form: /^[1-9]\d{0,8}$/, expected: "a whole number from 1" },
   beams: { form: /^[1-9]\d{0,3}$/, expected: "a whole number from 1 to 9999" },
   seed: { form: /^\d{1,9}$/, expected: "a whole number from 0" },
+  prompt: { form: /./s, expected: "what a text begins with" },
+  task: { form: /./, expected: "a document's task, such as cord-v2" },
+  question: { form: /./s, expected: "a question about a document" },
   attention: { form: /[^/\\]\.png$/i, expected: "a file's name that ends in .png" },
 } as const satisfies Record<string, { form: RegExp; expected: string }>;
 
@@ -74,6 +85,10 @@ export function parseOptions(args: readonly string[]): { options: CommandOptions
     sample: parsed.sample,
     seed: number("seed"),
     stream: parsed.stream,
+    prompt: parsed.prompt,
+    document: parsed.document || parsed.task !== undefined || parsed.question !== undefined,
+    task: parsed.task,
+    question: parsed.question,
     attention: parsed.attention,
     json: parsed.json,
     verbose: parsed.verbose,
@@ -104,8 +119,13 @@ function wrongValue(name: Valued, value: string | undefined): string[] {
   return [`option --${name} ${value === "" ? "has no value" : `is ${value}`}, and ${expected} was expected`];
 }
 
-function contradictions({ seed, sample, stream, json, beams }: CommandOptions): string[] {
+function contradictions(
+  { seed, sample, stream, json, beams, document, prompt, task, question }: CommandOptions,
+): string[] {
   return [
+    stream && document && "options --stream and --document exclude each other: a document is read of its whole text",
+    prompt !== undefined && (task ?? question) !== undefined &&
+    "option --prompt says all that the text begins with: leave --task and --question out, or it",
     seed !== undefined && !sample && "option --seed needs --sample: without it nothing is drawn",
     stream && json && "options --stream and --json exclude each other",
     stream && (beams ?? 1) > 1 && "options --stream and --beams exclude each other: beams are decided at the end",

@@ -1,9 +1,11 @@
 // The command's work: load a model, read each picture in the order given, say what went wrong, count it.
-import { type Caption, Captioner } from "../captioner.ts";
+import { type Caption, Captioner, type CaptionOptions } from "../captioner.ts";
+import { documentOf } from "../document.ts";
 import { LimnerError } from "../errors.ts";
-import type { GenerateOptions, Timings } from "../generation/mod.ts";
+import type { Timings } from "../generation/mod.ts";
 import { ImageWorkers } from "../image/image_workers.ts";
 import type { RawImage } from "../image/mod.ts";
+import { checkStart, promptOfTask } from "../task_prompt.ts";
 import { type Picture, PictureReader } from "../picture_reader.ts";
 import { type Console, oneLine, OutputError } from "./console.ts";
 import { describeLoading } from "./describe_loading.ts";
@@ -30,6 +32,7 @@ export async function readPictures(options: CommandOptions, console: Console): P
   const reader = new PictureReader(pictures.map(pictureOf), workers, { ahead: 1 });
   try {
     await using captioner = await load(options, console, progress);
+    promptOf(captioner, options); // What is wrong with it is no picture's fault.
     // Where the model looked is drawn on the whole picture.
     reader.readAhead(workers.most + 1, attention ? undefined : captioner.processor.settings);
     return await readAll(captioner, reader, options, console, progress);
@@ -77,7 +80,7 @@ async function readAll(
         progress.stop();
         console.print(piece);
       });
-      const rest = options.stream ? "" : format(file, reading, options, sheets[i]);
+      const rest = options.stream ? "" : format(file, reading, options, sheets[i], captioner);
       progress.above(() => console.print(rest + "\n"));
       if (console.closed) break;
       if (options.verbose) progress.above(() => console.say(`${nameOf(file)}: ${timesOf(reading)}`));
@@ -108,10 +111,11 @@ async function readOne(
 ): Promise<Reading> {
   const began = performance.now();
   let timings: Timings | undefined;
-  const asked: GenerateOptions = {
+  const asked: CaptionOptions = {
     maxNewTokens: options.maxNewTokens,
     numBeams: options.beams,
     numReturnSequences: 1,
+    prompt: promptOf(captioner, options),
     outputAttentions: options.attention !== undefined,
     ...(options.sample && { doSample: true, seed: options.seed }),
     ...(options.verbose && { onTimings: (measured: Timings) => timings = measured }),
@@ -124,14 +128,21 @@ async function readOne(
   return { caption, milliseconds: rounded(performance.now() - began), timings };
 }
 
-async function captioned(captioner: Captioner, image: RawImage, asked: GenerateOptions): Promise<Caption> {
+/** What texts begin with. @throws {LimnerError} If the model has no such task, or needs a prompt and none is given. */
+function promptOf({ tokenizer, model }: Captioner, { document, ...asked }: CommandOptions): string | undefined {
+  const prompt = document ? promptOfTask(tokenizer, asked) : asked.prompt;
+  checkStart(model.generationConfig, tokenizer, { prompt });
+  return prompt;
+}
+
+async function captioned(captioner: Captioner, image: RawImage, asked: CaptionOptions): Promise<Caption> {
   return (await captioner.captions(image, asked))[0];
 }
 
 async function streamed(
   captioner: Captioner,
   image: RawImage,
-  asked: GenerateOptions,
+  asked: CaptionOptions,
   print: (piece: string) => void,
 ): Promise<Caption> {
   const pieces = captioner.stream(image, { ...asked, numBeams: asked.numBeams ?? 1 });
@@ -144,12 +155,15 @@ async function streamed(
 
 function format(
   file: string,
-  { caption: { text, truncated }, milliseconds }: Reading,
-  { json, pictures }: CommandOptions,
+  { caption: { text, ids, truncated }, milliseconds }: Reading,
+  { json, pictures, document }: CommandOptions,
   attention: string | undefined,
+  { tokenizer, processor }: Captioner,
 ): string {
-  if (!json) return pictures.length > 1 ? oneLine(text) : text;
-  return JSON.stringify({ file, text, milliseconds, ...(truncated && { truncated }), attention });
+  const answer = document ? { document: documentOf(ids, tokenizer, processor.settings.type) } : { text };
+  if (json) return JSON.stringify({ file, ...answer, milliseconds, ...(truncated && { truncated }), attention });
+  if (answer.document) return JSON.stringify(answer.document);
+  return pictures.length > 1 ? oneLine(text) : text;
 }
 
 function timesOf({ caption, milliseconds, timings }: Reading): string {

@@ -18,9 +18,14 @@ options:
   --sample              draw tokens by chance instead of taking the best
   --seed N              with --sample: draw the same again [default: another each time]
   --stream              print a text as it is decided
+  --prompt TEXT         what a text begins with, task tokens as they are spelt; it is not repeated
+  --document            print the fields of a document as JSON (Donut; of Nougat its Markdown as text)
+  --task NAME           the document's task, such as cord-v2 or rvlcdip [default: the model's own]
+  --question TEXT       ask something of a document (a model of DocVQA)
   --attention OUT.png   draw where the model looked, a tile a token: the decoder's last layer, the
                         mean of its heads; OUT-1.png, OUT-2.png ... for several pictures
-  --json                print an object a line: file, text, milliseconds; truncated if it was cut
+  --json                print an object a line: file, text, milliseconds; truncated if it was cut;
+                        of a document document instead of text
   --verbose             say on standard error which device runs, and how long each part takes
   --help, -h            print this and exit
   --version             print the version and exit
