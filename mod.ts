@@ -4,13 +4,15 @@
  * @module
  */
 export { type AttendedToken, type Attention, drawAttention } from "./src/attention/mod.ts";
-export {
-  type Caption,
-  Captioner,
-  type CaptionOptions,
-  type DocumentOptions,
-  type StreamOptions,
-} from "./src/captioner.ts";
+export type {
+  Caption,
+  CaptionerLoadOptions,
+  CaptionerParts,
+  CaptionOptions,
+  DocumentOptions,
+  StreamOptions,
+} from "./src/caption_options.ts";
+export { Captioner } from "./src/captioner.ts";
 export { readCheckpoint } from "./src/checkpoint/mod.ts";
 export type { Document } from "./src/document.ts";
 export * from "./src/errors.ts";

@@ -1,56 +1,44 @@
 // The short way: a picture in, its text out. A model with its image processor and its tokenizer.
-import { type Attention, attentionOf } from "./attention/mod.ts";
-import { OptionError } from "./errors.ts";
+import { attentionOf } from "./attention/mod.ts";
+import type {
+  Caption,
+  CaptionerLoadOptions,
+  CaptionerParts,
+  CaptionOptions,
+  DocumentOptions,
+  PromptedOptions,
+  StreamOptions,
+} from "./caption_options.ts";
+import { HubError, OptionError } from "./errors.ts";
 import { type Document, documentOf } from "./document.ts";
 import type { GenerateOptions, Streamer } from "./generation/mod.ts";
 import { Handoff } from "./handoff.ts";
 import { openRepository } from "./hub/mod.ts";
 import { ImageWorkers } from "./image/image_workers.ts";
 import { AutoImageProcessor, type ImageProcessor, type RawImage } from "./image/mod.ts";
-import { checkLoadOptions, type LoadOptions } from "./load_options.ts";
+import { checkLoadOptions } from "./load_options.ts";
 import { architectureOf } from "./models/mod.ts";
-import { batchSize, type ImageInput, picturesOf, type Prompts, promptsOf } from "./picture_batches.ts";
+import { batchSize, type ImageInput, picturesOf, promptsOf } from "./picture_batches.ts";
 import { PictureReader } from "./picture_reader.ts";
 import type { SaveOptions } from "./save.ts";
-import { checkStart, encodePrompt, promptOfTask, type PromptOptions, type TaskOptions } from "./task_prompt.ts";
-import { TextStreamer, type TextStreamerOptions } from "./text_streamer.ts";
+import { checkStart, encodePrompt, promptOfTask } from "./task_prompt.ts";
+import { TextStreamer } from "./text_streamer.ts";
 import { AutoTokenizer, type Tokenizer } from "./tokenizer/mod.ts";
 import { VisionEncoderDecoderModel } from "./vision_encoder_decoder_model.ts";
 
-/** A text of a picture, and what is known of it. */
-export interface Caption {
-  readonly text: string;
-  /** Its tokens, the prompt first, as the model gave them. */
-  readonly ids: readonly number[];
-  /** Whether the length limit cut it. */
-  readonly truncated: boolean;
-  /** The score of its beam, where beams were searched. */
-  readonly score?: number;
-  /** Where the model looked at each new token, with `outputAttentions`. */
-  readonly attention?: Attention;
-}
-
-/** How a text is begun, generated and decoded. */
-export interface CaptionOptions extends GenerateOptions, PromptOptions {
-  /** Whether special tokens, such as the tags of a document, are left out of the text; the end token always is. @default true */
-  readonly skipSpecialTokens?: boolean;
-}
-
-/** Options of `document`. */
-export interface DocumentOptions extends Omit<CaptionOptions, "skipSpecialTokens">, TaskOptions {}
-
-/** Options of `stream`. */
-export interface StreamOptions extends CaptionOptions, Pick<TextStreamerOptions, "wholeWords"> {}
-
-/** Options with prompts as tokens. */
-type PromptedOptions = Omit<GenerateOptions, "decoderInputIds"> & Prompts & {
-  readonly skipSpecialTokens: boolean;
-  /** Whether the prompt was given as a text, which the caption's text does not repeat. */
-  readonly worded: boolean;
-};
-
 /** The model that comes with Limner: it reads one line of printed text. */
 const embeddedModel = new URL("../assets/model/", import.meta.url);
+
+/** A part that is being loaded; of one that is not there the message says that it can be taken from elsewhere. */
+async function partOf<T>(part: string, loading: Promise<T>): Promise<T> {
+  try {
+    return await loading;
+  } catch (error) {
+    if (!(error instanceof HubError) || !error.message.includes("it has no ")) throw error;
+    const message = `${error.message}; give ${part} where another has it, such as the model that it was trained from`;
+    throw new HubError(message, { cause: error });
+  }
+}
 
 /** How many tokens of a row were given: the prompt, with the start token before it if it lacked one. */
 function lengthOfPrompt(sequence: readonly number[], prompt: readonly number[] = []): number {
@@ -74,21 +62,39 @@ function lengthOfPrompt(sequence: readonly number[], prompt: readonly number[] =
 export class Captioner implements AsyncDisposable {
   readonly #workers = new ImageWorkers();
 
-  private constructor(
-    readonly model: VisionEncoderDecoderModel,
-    readonly processor: ImageProcessor,
-    readonly tokenizer: Tokenizer,
-  ) {}
+  readonly model: VisionEncoderDecoderModel;
+  readonly processor: ImageProcessor;
+  readonly tokenizer: Tokenizer;
+  /** The most pixels a picture may have. */
+  readonly maxPixels: number;
+
+  /**
+   * Make a captioner of parts.
+   *
+   * @throws {OptionError} If one is missing.
+   */
+  constructor({ model, tokenizer, processor, maxPixels = 64e6 }: CaptionerParts) {
+    for (const [part, given] of Object.entries({ model, tokenizer, processor })) {
+      if (given) continue;
+      throw new OptionError(
+        `Cannot make a captioner: ${part} is missing; it is made of { model, tokenizer, processor }`,
+      );
+    }
+    [this.model, this.processor, this.tokenizer, this.maxPixels] = [model, processor, tokenizer, maxPixels];
+  }
 
   /**
    * Load a model, its image processor and its tokenizer.
    *
    * @param source A folder in Hugging Face's layout, or its web address. @default the embedded model, which reads one
    * line of printed text
+   * @param given.tokenizer Where the tokenizer is, if not with the model.
+   * @param given.processor Where the image processor is, if not with the model.
    * @throws {LimnerError} As VisionEncoderDecoderModel.fromPretrained, AutoImageProcessor and AutoTokenizer do.
    */
-  static async load(source: string | URL = embeddedModel, options: LoadOptions = {}): Promise<Captioner> {
-    checkLoadOptions(options);
+  static async load(source: string | URL = embeddedModel, given: CaptionerLoadOptions = {}): Promise<Captioner> {
+    checkLoadOptions(given, ["tokenizer", "processor", "maxPixels"]);
+    const { tokenizer: words = source, processor: shape = source, maxPixels, ...options } = given;
     const { signal, onProgress, localFilesOnly } = options;
     // Whatever is wrong with the folder itself is told once, before the three read it together.
     await openRepository(source, { signal, localFilesOnly });
@@ -96,10 +102,10 @@ export class Captioner implements AsyncDisposable {
     model.catch(() => {}); // It is awaited below, when the other two are there.
     try {
       const [processor, tokenizer] = await Promise.all([
-        AutoImageProcessor.fromPretrained(source, { signal, onProgress }),
-        AutoTokenizer.fromPretrained(source, { signal, onProgress }),
+        partOf("processor", AutoImageProcessor.fromPretrained(shape, { signal, onProgress })),
+        partOf("tokenizer", AutoTokenizer.fromPretrained(words, { signal, onProgress })),
       ]);
-      return new Captioner(await model, processor, tokenizer);
+      return new Captioner({ model: await model, processor, tokenizer, maxPixels });
     } catch (error) {
       // The model's own fault comes first; a model that did load is released.
       await (await model)[Symbol.asyncDispose]();
@@ -219,7 +225,12 @@ export class Captioner implements AsyncDisposable {
   /** Reads pictures, a batch ahead. Where the model looked is drawn on the whole picture; else only its shape is kept. */
   #reader(images: readonly ImageInput[], { signal, outputAttentions }: GenerateOptions): PictureReader {
     const settings = outputAttentions ? undefined : this.processor.settings;
-    return new PictureReader(picturesOf(images), this.#workers, { ahead: batchSize, settings, signal });
+    return new PictureReader(picturesOf(images), this.#workers, {
+      ahead: batchSize,
+      settings,
+      signal,
+      maxPixels: this.maxPixels,
+    });
   }
 
   /** The tokens that end a text. */

@@ -1,12 +1,13 @@
 // The pictures and prompts of a call, a batch at a time.
 import { OptionError } from "./errors.ts";
 import type { GenerateOptions } from "./generation/mod.ts";
-import type { RawImage } from "./image/mod.ts";
+import { nameOfSource } from "./image/_source_bytes.ts";
+import { type ImageSource, RawImage } from "./image/mod.ts";
 import type { Picture } from "./picture_reader.ts";
 import { Tensor } from "./tensor/mod.ts";
 
-/** A picture: a path, an address, the bytes of a file, or pixels. */
-export type ImageInput = string | URL | Uint8Array | Blob | RawImage;
+/** A picture: a path, an address, base64, the bytes of a file in whatever holds them, or pixels. */
+export type ImageInput = ImageSource | RawImage;
 
 /** Pictures given to the model at once. */
 export const batchSize = 8;
@@ -14,7 +15,7 @@ export const batchSize = 8;
 /** Pictures to read; one of several that has no name is called by its place among them. */
 export function picturesOf(images: readonly ImageInput[]): Picture[] {
   return images.map((source, i) => {
-    const nameless = source instanceof Uint8Array || source instanceof Blob && !(source instanceof File);
+    const nameless = !(source instanceof RawImage) && nameOfSource(source).startsWith("(");
     return { source, name: nameless && images.length > 1 ? `images[${i}]` : undefined };
   });
 }

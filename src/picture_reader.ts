@@ -17,6 +17,8 @@ export interface PictureReaderOptions {
   readonly ahead: number;
   /** What they are shaped by, where that costs no time of this thread. @default undefined they are left whole */
   readonly settings?: ProcessorSettings;
+  /** The most pixels of a picture. @default 64e6 */
+  readonly maxPixels?: number;
   /** Ends the waiting, and what has not begun. */
   readonly signal?: AbortSignal;
 }
@@ -26,6 +28,7 @@ export class PictureReader {
   readonly #pictures: readonly Picture[];
   readonly #workers: ImageWorkers;
   readonly #signal: AbortSignal | undefined;
+  readonly #maxPixels: number | undefined;
   #ahead = 0;
   #settings: ProcessorSettings | undefined;
   /** Pictures that nobody has taken, and the place of the first that is not begun. */
@@ -35,11 +38,12 @@ export class PictureReader {
   constructor(
     pictures: readonly Picture[],
     workers: ImageWorkers,
-    { ahead, settings, signal }: PictureReaderOptions,
+    { ahead, settings, maxPixels, signal }: PictureReaderOptions,
   ) {
     this.#pictures = pictures;
     this.#workers = workers;
     this.#signal = signal;
+    this.#maxPixels = maxPixels;
     this.readAhead(ahead, settings);
   }
 
@@ -78,7 +82,7 @@ export class PictureReader {
   async #read({ source, name }: Picture, expected: number): Promise<RawImage> {
     if (source instanceof RawImage) return source;
     const signal = this.#signal;
-    const file = await readImageFile(source, { name, signal });
+    const file = await readImageFile(source, { name, signal, maxPixels: this.#maxPixels });
     return await this.#workers.decode(file, { settings: this.#settings, expected, signal });
   }
 }

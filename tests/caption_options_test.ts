@@ -8,13 +8,16 @@ const problemsOf = (...args: string[]) => parseOptions(args).problems;
 
 Deno.test("parseOptions() reads every option", () => {
   const { options, problems } = parseOptions([
-    ..."--model folder --backend=webgpu --max-new-tokens 12 --beams 3 --sample --seed 5 --task docvqa --question why? --attention out.png --json --verbose a.png - 7"
+    ..."--model folder --tokenizer words --processor shape --max-pixels 9 --backend=webgpu --max-new-tokens 12 --beams 3 --sample --seed 5 --task docvqa --question why? --attention out.png --json --verbose a.png - 7"
       .split(" "),
   ]);
   assertEquals(problems, []);
   assertEquals(options, {
     pictures: ["a.png", "-", "7"],
     model: "folder",
+    tokenizer: "words",
+    processor: "shape",
+    maxPixels: 9,
     backend: "webgpu",
     maxNewTokens: 12,
     beams: 3,
@@ -116,13 +119,16 @@ Deno.test("--help lists exactly the options that parseOptions() takes", () => {
     "--help",
     "--json",
     "--max-new-tokens",
+    "--max-pixels",
     "--model",
+    "--processor",
     "--prompt",
     "--question",
     "--sample",
     "--seed",
     "--stream",
     "--task",
+    "--tokenizer",
     "--verbose",
     "--version",
   ]);

@@ -11,6 +11,11 @@ export interface CommandOptions {
   readonly pictures: readonly string[];
   /** A model's folder or address; undefined means the embedded model. */
   readonly model: string | undefined;
+  /** Where the tokenizer and the image processor are, if not with the model. */
+  readonly tokenizer: string | undefined;
+  readonly processor: string | undefined;
+  /** The most pixels a picture may have; undefined leaves it to the library. */
+  readonly maxPixels: number | undefined;
   readonly backend: typeof backendNames[number];
   /** The most tokens a text may have; undefined leaves it to the model. */
   readonly maxNewTokens: number | undefined;
@@ -43,8 +48,11 @@ const flags = ["sample", "stream", "document", "json", "verbose", "help", "versi
 /** The options that have a value, and which. */
 const valued = {
   model: { form: /./, expected: "a model's folder or address" },
+  tokenizer: { form: /./, expected: "the folder or address of a tokenizer" },
+  processor: { form: /./, expected: "the folder or address of an image processor" },
   backend: { form: new RegExp(`^(?:${backendNames.join("|")})$`), expected: `one of ${backendNames.join(", ")}` },
   "max-new-tokens": { form: /^[1-9]\d{0,8}$/, expected: "a whole number from 1" },
+  "max-pixels": { form: /^[1-9]\d{0,11}$/, expected: "a whole number from 1" },
   beams: { form: /^[1-9]\d{0,3}$/, expected: "a whole number from 1 to 9999" },
   seed: { form: /^\d{1,9}$/, expected: "a whole number from 0" },
   prompt: { form: /./s, expected: "what a text begins with" },
@@ -79,6 +87,9 @@ export function parseOptions(args: readonly string[]): { options: CommandOptions
   const options: CommandOptions = {
     pictures: _.map(String),
     model: parsed.model,
+    tokenizer: parsed.tokenizer,
+    processor: parsed.processor,
+    maxPixels: number("max-pixels"),
     backend: (parsed.backend ?? "auto") as CommandOptions["backend"],
     maxNewTokens: number("max-new-tokens"),
     beams: number("beams"),

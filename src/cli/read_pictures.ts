@@ -1,5 +1,6 @@
 // The command's work: load a model, read each picture in the order given, say what went wrong, count it.
-import { type Caption, Captioner, type CaptionOptions } from "../captioner.ts";
+import type { Caption, CaptionOptions } from "../caption_options.ts";
+import { Captioner } from "../captioner.ts";
 import { documentOf } from "../document.ts";
 import { LimnerError } from "../errors.ts";
 import type { Timings } from "../generation/mod.ts";
@@ -29,7 +30,7 @@ export async function readPictures(options: CommandOptions, console: Console): P
   }
   using workers = new ImageWorkers();
   // The first picture is decoded while the model loads.
-  const reader = new PictureReader(pictures.map(pictureOf), workers, { ahead: 1 });
+  const reader = new PictureReader(pictures.map(pictureOf), workers, { ahead: 1, maxPixels: options.maxPixels });
   try {
     await using captioner = await load(options, console, progress);
     promptOf(captioner, options); // What is wrong with it is no picture's fault.
@@ -49,6 +50,9 @@ async function load(options: CommandOptions, console: Console, progress: Progres
   quietenDrivers();
   const captioner = await Captioner.load(options.model, {
     backend: options.backend,
+    tokenizer: options.tokenizer,
+    processor: options.processor,
+    maxPixels: options.maxPixels,
     onProgress: ({ stage, done, total }) => progress.show(stage, total ? done : 0, total ?? 1),
   });
   if (options.verbose) {

@@ -12,6 +12,9 @@ standard output, in the order given; what goes wrong is said on standard error.
 options:
   --model FOLDER        a model in Hugging Face's layout: a folder, or the address files lie under
                         [default: the embedded model, which reads one line of printed text]
+  --tokenizer FOLDER    where the tokenizer is [default: with the model]
+  --processor FOLDER    where the image processor is [default: with the model]
+  --max-pixels N        refuse pictures of more pixels [default: 64000000]
   --backend NAME        ${backendNames.join(", ")} [default: auto, which is ffi, else webgpu]
   --max-new-tokens N    stop a text after N tokens [default: the model's own limit]
   --beams N             search with N beams [default: what the model's settings say]

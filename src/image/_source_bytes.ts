@@ -1,19 +1,68 @@
 // The bytes of a picture's file, from wherever it is; a source without an end is left before it takes the memory.
-import { FormatError, HubError } from "../errors.ts";
+import { FormatError, HubError, OptionError } from "../errors.ts";
+import { sniff } from "./signatures.ts";
 
-/** Where a picture can be read from. */
-export type ImageSource = string | URL | Uint8Array | Blob | ReadableStream<Uint8Array>;
+/** Where a picture can be read from: a path, an address, base64 or a data URL, and whatever holds a file's bytes. */
+export type ImageSource =
+  | string
+  | URL
+  | ArrayBufferLike
+  | ArrayBufferView
+  | Blob
+  | Response
+  | ReadableStream<Uint8Array>;
 
 /** The most bytes that a picture's file may have: 512 MiB. */
 export const maxFileBytes = 2 ** 29;
 
-/** What messages call a source. */
+/** A text that is longer than any path is data, and one that is longer than this is cut in messages. */
+const longestPath = 4096, longestName = 256;
+
+/** What messages call a source: never its data. */
 export function nameOfSource(source: ImageSource): string {
-  if (source instanceof Uint8Array) return "(bytes)";
+  if (isBytes(source)) return "(bytes)";
   if (source instanceof ReadableStream) return "(stream)";
   if (source instanceof Blob) return (source as File).name ?? "(blob)";
+  if (source instanceof Response) return source.url ? nameOfSource(source.url) : "(response)";
+  if (typeof source !== "string" && !(source instanceof URL)) return `(${typeOf(source)})`;
   const name = String(source);
-  return name.startsWith("data:") ? "(data URL)" : name;
+  if (/^data:/i.test(name)) return "(data URL)";
+  if (typeof source === "string" && base64Start(source)) return "(base64)";
+  if (name.length > longestPath) return `(a text of ${name.length} characters)`;
+  return name.length > longestName ? `${name.slice(0, 64)}… (${name.length} characters)` : name;
+}
+
+/** Whether a source is memory that holds a file's bytes, the caller's own. */
+export function isBytes(source: unknown): source is ArrayBufferLike | ArrayBufferView {
+  return ArrayBuffer.isView(source) || source instanceof ArrayBuffer || source instanceof SharedArrayBuffer;
+}
+
+/** What a value is, in a word or two. */
+function typeOf(value: unknown): string {
+  if (value === undefined || value === null || typeof value !== "object") {
+    return value === undefined || value === null ? String(value) : `a ${typeof value}`;
+  }
+  const name = (value as { constructor?: { name?: string } }).constructor?.name || "object";
+  return Array.isArray(value) ? "a list" : value instanceof Promise ? "a Promise, which is to be awaited" : `a ${name}`;
+}
+
+/** The beginning of a picture in base64: the text has no sign of a path's, and the bytes are those of a picture. */
+function base64Start(text: string): Uint8Array | undefined {
+  const beginning = text.slice(0, 64).replace(/\s/g, "");
+  const usable = beginning.slice(0, beginning.length - beginning.length % 4);
+  if (text.length < 64 || !/^[A-Za-z0-9+/]+$/.test(usable)) return undefined;
+  const bytes = Uint8Array.fromBase64(usable);
+  return sniff(bytes) ? bytes : undefined;
+}
+
+function fromBase64(text: string, name: string): Uint8Array {
+  try {
+    return Uint8Array.fromBase64(text);
+  } catch (error) {
+    throw new FormatError(`Could not read picture ${name}: it is no whole base64 text`, { file: name }, {
+      cause: error,
+    });
+  }
 }
 
 /**
@@ -24,9 +73,23 @@ export function nameOfSource(source: ImageSource): string {
  * @throws {FormatError} If it has more than 512 MiB.
  */
 export async function readSource(source: ImageSource, name: string, signal?: AbortSignal): Promise<Uint8Array> {
-  if (source instanceof Uint8Array) return source;
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  if (isBytes(source)) return new Uint8Array(source);
+  if (source instanceof Response) return await receive(source, name, signal);
   if (source instanceof ReadableStream) return await collect(source, name, signal);
   if (source instanceof Blob) return await collect(source.stream(), name, signal);
+  if (typeof source !== "string" && !(source instanceof URL)) {
+    throw new OptionError(
+      `Could not read ${name.startsWith("(") ? "a picture" : `picture ${name}`}: it is ${
+        typeOf(source)
+      }, and a path, an address, base64, bytes, a Blob, a Response or ` +
+        "a stream was expected",
+    );
+  }
+  if (typeof source === "string" && base64Start(source)) return fromBase64(source, name);
+  if (typeof source === "string" && source.length > longestPath && !/^(?:data|blob|https?):/i.test(source)) {
+    throw new OptionError(`Could not read picture ${name}: it is neither a path nor a picture in base64`);
+  }
   const url = toUrl(source, name);
   if (url && url.protocol !== "file:") return await download(url, name, signal);
   try {
@@ -94,21 +157,27 @@ function reason(error: unknown): string {
   if (error instanceof Deno.errors.IsADirectory) return "it is a folder, and a file was expected";
   if (error instanceof Deno.errors.NotCapable) return "reading it is not permitted, and --allow-read was expected";
   if (error instanceof Deno.errors.PermissionDenied) return "reading it is not permitted";
-  return error instanceof Error ? error.message : String(error);
+  // The system's message ends with the path, which may be long.
+  return error instanceof Error ? error.message.replace(/: \w+ '.*'$/s, "") : String(error);
 }
 
 async function download(url: URL, name: string, signal?: AbortSignal): Promise<Uint8Array> {
-  let response: Response;
   try {
-    response = await fetch(url, { signal });
-    if (response.ok && response.body) return await collect(response.body, name);
-    await response.body?.cancel();
+    return await receive(await fetch(url, { signal }), name);
   } catch (error) {
-    if (signal?.aborted || error instanceof FormatError) throw error;
+    if (signal?.aborted || error instanceof FormatError || error instanceof HubError) throw error;
     const { message, cause } = error as Error;
     const why = cause instanceof Error && !message.includes(cause.message) ? `: ${cause.message}` : "";
-    throw new HubError(`Could not download picture ${name}: ${message}${why}`, { cause: error });
+    // The library's message may quote a data URL, which is the data.
+    const reason = url.protocol === "data:" ? "it cannot be decoded" : `${message}${why}`;
+    throw new HubError(`Could not download picture ${name}: ${reason}`, { cause: error });
   }
+}
+
+async function receive(response: Response, name: string, signal?: AbortSignal): Promise<Uint8Array> {
+  if (response.bodyUsed) throw new HubError(`Could not read picture ${name}: the response was read already`);
+  if (response.ok && response.body) return await collect(response.body, name, signal);
+  await response.body?.cancel();
   throw new HubError(
     `Could not download picture ${name}: the server answered ${response.status}, and 200 was expected`,
   );

@@ -1,7 +1,7 @@
 // A picture's file before it is decoded: its bytes, from anywhere, and what its header says. Content decides the format,
 // not the name.
 import { FormatError, OptionError } from "../errors.ts";
-import { type ImageSource, nameOfSource, readSource } from "./_source_bytes.ts";
+import { type ImageSource, isBytes, nameOfSource, readSource } from "./_source_bytes.ts";
 import { readHeader } from "./header.ts";
 import type { ImageHeader } from "./image_header.ts";
 
@@ -52,5 +52,5 @@ export async function readImageFile(source: ImageSource, options: ReadImageOptio
       { file: name },
     );
   }
-  return { bytes, header, name, own: !(source instanceof Uint8Array) };
+  return { bytes, header, name, own: !isBytes(source) };
 }

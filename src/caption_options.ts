@@ -1,0 +1,60 @@
+// What a captioner takes and gives: its parts, its options, and a caption.
+import type { Attention } from "./attention/mod.ts";
+import type { GenerateOptions } from "./generation/mod.ts";
+import type { ImageProcessor } from "./image/mod.ts";
+import type { LoadOptions } from "./load_options.ts";
+import type { Prompts } from "./picture_batches.ts";
+import type { PromptOptions, TaskOptions } from "./task_prompt.ts";
+import type { TextStreamerOptions } from "./text_streamer.ts";
+import type { Tokenizer } from "./tokenizer/mod.ts";
+import type { VisionEncoderDecoderModel } from "./vision_encoder_decoder_model.ts";
+
+/** A text of a picture, and what is known of it. */
+export interface Caption {
+  readonly text: string;
+  /** Its tokens, the prompt first, as the model gave them. */
+  readonly ids: readonly number[];
+  /** Whether the length limit cut it. */
+  readonly truncated: boolean;
+  /** The score of its beam, where beams were searched. */
+  readonly score?: number;
+  /** Where the model looked at each new token, with `outputAttentions`. */
+  readonly attention?: Attention;
+}
+
+/** How a text is begun, generated and decoded. */
+export interface CaptionOptions extends GenerateOptions, PromptOptions {
+  /** Whether special tokens, such as the tags of a document, are left out of the text; the end token always is. @default true */
+  readonly skipSpecialTokens?: boolean;
+}
+
+/** What a captioner is made of. */
+export interface CaptionerParts {
+  /** The model, which the captioner releases. */
+  readonly model: VisionEncoderDecoderModel;
+  readonly tokenizer: Tokenizer;
+  readonly processor: ImageProcessor;
+  /** The most pixels a picture may have. @default 64e6 */
+  readonly maxPixels?: number;
+}
+
+/** Options of loading a captioner. */
+export interface CaptionerLoadOptions extends LoadOptions, Pick<CaptionerParts, "maxPixels"> {
+  /** Where the tokenizer is, if not with the model: a checkpoint of a training has none, and its base model has. */
+  readonly tokenizer?: string | URL;
+  /** Where the image processor is, if not with the model. */
+  readonly processor?: string | URL;
+}
+
+/** Options of `document`. */
+export interface DocumentOptions extends Omit<CaptionOptions, "skipSpecialTokens">, TaskOptions {}
+
+/** Options of `stream`. */
+export interface StreamOptions extends CaptionOptions, Pick<TextStreamerOptions, "wholeWords"> {}
+
+/** Options with prompts as tokens. */
+export type PromptedOptions = Omit<GenerateOptions, "decoderInputIds"> & Prompts & {
+  readonly skipSpecialTokens: boolean;
+  /** Whether the prompt was given as a text, which the caption's text does not repeat. */
+  readonly worded: boolean;
+};
