@@ -1,6 +1,7 @@
 // The weights of a repository, read lazily: opening reads headers only, a tensor is read when it is asked for.
 import { FormatError, HubError } from "../errors.ts";
 import type { ByteSource } from "../hub/byte_source.ts";
+import { whyMissing } from "../hub/absent_files.ts";
 import type { Repository } from "../hub/repository_interface.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { maxIndexBytes } from "./limits.ts";
@@ -141,7 +142,7 @@ export async function openRepositoryTable(repository: Repository): Promise<Tenso
     return file.endsWith(".json") ? await openShards(repository, source) : await openWeightFile(source);
   }
   const instead = await describeInstead(repository);
-  const none = `it has none of ${weightFiles.join(", ")}`;
+  const none = `it has none of ${weightFiles.join(", ")}${whyMissing(repository, weightFiles)}`;
   throw new HubError(`Cannot find the weights of ${repository.name}: ${instead ?? none}`);
 }
 

@@ -1,5 +1,6 @@
 // A repository under a web address. A file is fetched as a whole into memory when it is opened.
 import { HubError } from "../errors.ts";
+import { absentStatuses, isPage, pageInstead } from "./absent_files.ts";
 import { type ByteSource, MemorySource } from "./byte_source.ts";
 import { checkFileName, decodeText, maxWholeBytes } from "./folder_repository.ts";
 import type { Repository, RepositoryOptions } from "./repository_interface.ts";
@@ -11,6 +12,8 @@ const defaultTimeout = 60_000;
 export class HttpRepository implements Repository {
   readonly name: string;
   readonly #base: URL;
+  /** Files that are not there, and what the server answered for them. */
+  readonly #absent = new Map<string, string | undefined>();
 
   /**
    * @param base The address under which the files lie, with or without a final slash; its query is kept.
@@ -36,9 +39,15 @@ export class HttpRepository implements Repository {
     return await source?.read(0, source.size);
   }
 
+  whyMissing(file: string): string | undefined {
+    return this.#absent.get(file);
+  }
+
   async #open(file: string, limit: number): Promise<ByteSource | undefined> {
     const pieces = await this.#fetch(file, limit);
-    return pieces && new MemorySource(`${this.name}${file}`, joinSmall(pieces));
+    const source = pieces && new MemorySource(`${this.name}${file}`, joinSmall(pieces));
+    if (!source || !isPage(await source.read(0, Math.min(source.size, 512)))) return source;
+    this.#absent.set(file, pageInstead);
   }
 
   async #fetch(file: string, limit: number): Promise<Uint8Array[] | undefined> {
@@ -50,7 +59,10 @@ export class HttpRepository implements Repository {
       const response = await fetch(url, { signal: transfer.signal });
       if (response.status === 200) return await this.#receive(file, response, limit, transfer);
       await response.body?.cancel();
-      if (response.status === 404 || response.status === 410) return undefined;
+      if (absentStatuses.has(response.status)) {
+        this.#absent.set(file, absentStatuses.get(response.status));
+        return undefined;
+      }
       throw new HubError(`Cannot fetch ${this.name}${file}: the server answered ${response.status}`);
     } catch (error) {
       if (error instanceof HubError || this.options.signal?.aborted) throw error;

@@ -30,6 +30,8 @@ export interface Repository {
   readBytes(file: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** The names of what it has, of folders with a `/` at the end, where that can be told: for messages. */
   list?(): Promise<string[]>;
+  /** What was answered for a file that is not there, where that may mean something else: for messages. */
+  whyMissing?(file: string): string | undefined;
 }
 
 /** How far the download of a file has come. */

@@ -1,5 +1,6 @@
 // From a model's repository to its image processor.
 import { ConfigError, HubError } from "../errors.ts";
+import { whyMissing } from "../hub/absent_files.ts";
 import { readJson } from "../hub/read_json.ts";
 import { openRepository, type RepositoryOptions } from "../hub/repository.ts";
 import { createImageProcessor, type ImageProcessor } from "./image_processor.ts";
@@ -11,6 +12,8 @@ export interface TextFiles {
   readonly name: string;
   /** The text of a file, or undefined if there is none of that name. */
   readText(file: string): Promise<string | undefined>;
+  /** What was answered for a file that is not there, where that may mean something else: for messages. */
+  whyMissing?(file: string): string | undefined;
 }
 
 /** Loads image processors. */
@@ -48,7 +51,9 @@ async function readConfig(repository: TextFiles): Promise<Record<string, unknown
   const own = await readJson(repository, "preprocessor_config.json");
   if (own) return own;
   throw new HubError(
-    `Could not load an image processor from ${repository.name}: it has no preprocessor_config.json, which was expected`,
+    `Could not load an image processor from ${repository.name}: it has no preprocessor_config.json, which was expected${
+      whyMissing(repository, ["preprocessor_config.json"])
+    }`,
   );
 }
 

@@ -1,7 +1,7 @@
 // config.json of a repository, or what the repository is instead of a model.
 import { describeInstead } from "../checkpoint/mod.ts";
 import { ConfigError } from "../errors.ts";
-import { readJson, type Repository } from "../hub/mod.ts";
+import { readJson, type Repository, whyMissing } from "../hub/mod.ts";
 
 /**
  * Read config.json.
@@ -13,9 +13,10 @@ import { readJson, type Repository } from "../hub/mod.ts";
 export async function readConfig(repository: Repository, what: string): Promise<Record<string, unknown>> {
   const values = await readJson(repository, "config.json");
   if (values) return values;
+  const why = whyMissing(repository, ["config.json"]);
   const instead = await describeInstead(repository);
   throw new ConfigError(
-    `Cannot load ${what} ${repository.name}: it has no config.json${instead ? `, but ${instead}` : ""}`,
+    `Cannot load ${what} ${repository.name}: it has no config.json${why}${instead ? `, but ${instead}` : ""}`,
     "config.json",
   );
 }

@@ -1,5 +1,6 @@
 // Where a class's vocabulary comes from: tokenizer.json, or the files that came before it.
 import { ConfigError, FormatError, HubError } from "../errors.ts";
+import { whyMissing } from "../hub/absent_files.ts";
 import { parseJson } from "../hub/read_json.ts";
 import { readSentencePiece, type SentencePieceModel } from "./_sentence_piece.ts";
 import type { Json } from "./_settings.ts";
@@ -38,7 +39,7 @@ export async function olderVocabulary(files: TokenizerFiles): Promise<Vocabulary
   if (words !== undefined) return wordsFile(words, `${files.name}/vocab.txt`);
   throw new HubError(
     `Could not load a tokenizer from ${files.name}: it has no tokenizer.json, and none of vocab.json with merges.txt, ` +
-      "vocab.txt and sentencepiece.bpe.model either",
+      `vocab.txt and sentencepiece.bpe.model either${whyMissing(files, ["tokenizer.json"])}`,
   );
 }
 
