@@ -1,9 +1,10 @@
 // Checkpoints as they are in the field (fixtures/field, made by scripts/make_field.py): Transformers' numbers, whatever
 // the files call the parameters and whichever of them they hold.
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { readCheckpoint, Tensor, VisionEncoderDecoderModel } from "../mod.ts";
 import { writeSafetensors } from "../src/checkpoint/mod.ts";
 import { describeLoading } from "../src/cli/describe_loading.ts";
+import { caption as command } from "./caption_process.ts";
 import { assertClose } from "./conformance/closeness.ts";
 import { testedBackends } from "./tested_backends.ts";
 
@@ -169,3 +170,30 @@ for (const name of ["vit", "swin", "beit"]) {
     assertClose(states, new Tensor("float32", states.shape, Float32Array.from(expected.states!)), 2e-4, "the states");
   });
 }
+
+Deno.test("the command says with --verbose what a model's files hold otherwise than expected", async () => {
+  const donut = new URL("donut/cord/", field);
+  const folder = await Deno.makeTempDir();
+  try {
+    for await (const { name } of Deno.readDir(donut)) await Deno.symlink(new URL(name, donut), `${folder}/${name}`);
+    const parameters = new Map<string, Tensor>();
+    for (const [name, tensor] of await readCheckpoint(new URL("model.safetensors", donut))) {
+      parameters.set(`module.${name}`, tensor);
+    }
+    parameters.set("value_head.bias", new Tensor("float32", [1], Float32Array.of(1)));
+    await Deno.remove(`${folder}/model.safetensors`);
+    await writeSafetensors(`${folder}/model.safetensors`, {
+      parameters,
+      read: (name) => Promise.resolve(parameters.get(name)!),
+    });
+    const picture = new URL("donut/white.png", field).pathname;
+    const run = (...args: string[]) => command(["--backend", "reference", "--model", folder, picture, ...args]);
+    const { code, stderr } = await run("--verbose");
+    assertEquals(code, 0);
+    assert(stderr.includes('note: the tensors\' names stand behind "module.", which was left out\n'), stderr);
+    assert(stderr.includes("warning: the model does not use 1 tensor (value_head.bias) of its files\n"), stderr);
+    assertEquals((await run()).stderr, "");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
