@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isCommand, runCommand } from "./src/cli/commands.ts";
 import { parseOptions } from "./src/cli/options.ts";
 import { Console, OutputError } from "./src/cli/console.ts";
 import { help, version } from "./src/cli/usage.ts";
@@ -12,10 +13,13 @@ import { help, version } from "./src/cli/usage.ts";
  * Run the command. Texts go to standard output, everything else to standard error.
  *
  * @param args The command line after the script's name.
- * @returns The exit code: 0 if all pictures were read, 1 if some were not, 2 if the command line is wrong.
+ * @returns The exit code: 0 if all was done, 1 if something was not, 2 if the command line is wrong; for a model 3 if it was
+ * not found, 4 if it may not be had, 5 if the network failed.
  */
 export async function main(args: readonly string[]): Promise<number> {
   const console = new Console();
+  const [first, ...rest] = args;
+  if (isCommand(first)) return await runCommand(first, rest, console);
   const { options, problems } = parseOptions(args);
   for (const problem of problems) console.complain(problem);
   if (problems.length > 0) {

@@ -33,6 +33,14 @@ export type {
   DeviceTensor,
   WeightStorage,
 } from "./src/graph/mod.ts";
+export type {
+  ByteSource,
+  DownloadProgress,
+  HubOptions,
+  Repository,
+  RepositoryOptions,
+  Timeouts,
+} from "./src/hub/mod.ts";
 export * from "./src/image/mod.ts";
 export { availableBackends, loadBackend } from "./src/load_backend.ts";
 export { defaultConfig, type PretrainedConfig, VisionEncoderDecoderConfig } from "./src/models/mod.ts";
@@ -42,6 +50,7 @@ export type { ForwardOutput } from "./src/forward.ts";
 export type { ForwardInputs, TokenRows } from "./src/forward_inputs.ts";
 export type { LoadOptions, LoadProgress } from "./src/load_options.ts";
 export type { ImageInput } from "./src/picture_batches.ts";
+export { type PulledModel, pullModel } from "./src/pull.ts";
 export type { SaveOptions } from "./src/save.ts";
 export type { PromptOptions, TaskOptions } from "./src/task_prompt.ts";
 export { TextStreamer, type TextStreamerOptions } from "./src/text_streamer.ts";

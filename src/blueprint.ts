@@ -1,7 +1,8 @@
 // What a model is before it is on a backend: read from its files, new, or joined of two checkpoints.
-import { openCheckpoint } from "./checkpoint/mod.ts";
+import type { Checkpoint } from "./checkpoint/mod.ts";
+import { openWeights } from "./converted_weights.ts";
 import { type GenerationConfig, generationConfigOf } from "./generation/mod.ts";
-import { openRepository, readJson, toPath } from "./hub/mod.ts";
+import { openRepository, readJson, type Repository } from "./hub/mod.ts";
 import type { LoadOptions } from "./load_options.ts";
 import {
   type Architecture,
@@ -26,22 +27,20 @@ export interface Blueprint {
   readonly folders: readonly string[];
 }
 
-/** Those of the sources that are folders here, by their real paths. */
-async function foldersOf(...sources: (string | URL)[]): Promise<string[]> {
-  const local = sources.filter((source) => !/^https?:/i.test(String(source)));
-  const paths = await Promise.all(local.map((source) => Deno.realPath(toPath(source)).catch(() => undefined)));
-  return paths.filter((path) => path !== undefined);
-}
-
 /** Read a published model's files; weights are read when a program needs them. */
-export async function readBlueprint(source: string | URL, options: LoadOptions): Promise<Blueprint> {
+export async function readBlueprint(source: string | URL | Repository, options: LoadOptions): Promise<Blueprint> {
   const repository = await openRepository(source, options);
   const config = new VisionEncoderDecoderConfig(await readConfig(repository, "the model"));
   architectureOf(config); // What is wrong with the configuration is said before the weights are looked for.
   const settings = await readJson(repository, "generation_config.json") ?? generationConfigOf(config);
-  const checkpoint = await openCheckpoint(repository);
-  const read = await readParameters(config, { fresh: "unused" }, (names) => [matchWhole(config, checkpoint, names)]);
-  return { config, settings, ...read, folders: await foldersOf(source) };
+  const { checkpoint, convert } = await openWeights(repository, options);
+  const read = (checkpoint: Checkpoint) =>
+    readParameters(config, { fresh: "unused" }, (names) => [matchWhole(config, checkpoint, names)]);
+  let parts = await read(checkpoint);
+  // Only a model that fits its configuration is worth converting.
+  const converted = await convert?.();
+  if (converted) parts = await read(converted);
+  return { config, settings, ...parts, folders: [repository.folder ?? []].flat() };
 }
 
 /** A model whose parameters are all new. */
@@ -63,9 +62,5 @@ export async function joinedBlueprint(
   options: WarmStartOptions,
 ): Promise<Blueprint> {
   const joined = await warmStart(encoder, decoder, options);
-  return {
-    ...joined,
-    settings: generationConfigOf(joined.config, { complete: true }),
-    folders: await foldersOf(encoder, decoder),
-  };
+  return { ...joined, settings: generationConfigOf(joined.config, { complete: true }) };
 }

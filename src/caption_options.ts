@@ -1,7 +1,7 @@
 // What a captioner takes and gives: its parts, its options, and a caption.
 import type { Attention } from "./attention/mod.ts";
 import type { GenerateOptions } from "./generation/mod.ts";
-import type { ImageProcessor } from "./image/mod.ts";
+import type { ImageProcessor, ReadImageOptions } from "./image/mod.ts";
 import type { LoadOptions } from "./load_options.ts";
 import type { Prompts } from "./picture_batches.ts";
 import type { PromptOptions, TaskOptions } from "./task_prompt.ts";
@@ -29,7 +29,7 @@ export interface CaptionOptions extends GenerateOptions, PromptOptions {
 }
 
 /** What a captioner is made of. */
-export interface CaptionerParts {
+export interface CaptionerParts extends Pick<ReadImageOptions, "allowPrivateAddresses" | "timeouts"> {
   /** The model, which the captioner releases. */
   readonly model: VisionEncoderDecoderModel;
   readonly tokenizer: Tokenizer;
@@ -39,7 +39,7 @@ export interface CaptionerParts {
 }
 
 /** Options of loading a captioner. */
-export interface CaptionerLoadOptions extends LoadOptions, Pick<CaptionerParts, "maxPixels"> {
+export interface CaptionerLoadOptions extends LoadOptions, Pick<CaptionerParts, "maxPixels" | "allowPrivateAddresses"> {
   /** Where the tokenizer is, if not with the model: a checkpoint of a training has none, and its base model has. */
   readonly tokenizer?: string | URL;
   /** Where the image processor is, if not with the model. */

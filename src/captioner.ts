@@ -67,13 +67,15 @@ export class Captioner implements AsyncDisposable {
   readonly tokenizer: Tokenizer;
   /** The most pixels a picture may have. */
   readonly maxPixels: number;
+  /** How pictures under addresses are read. */
+  readonly #reading: Pick<CaptionerParts, "allowPrivateAddresses" | "timeouts">;
 
   /**
    * Make a captioner of parts.
    *
    * @throws {OptionError} If one is missing.
    */
-  constructor({ model, tokenizer, processor, maxPixels = 64e6 }: CaptionerParts) {
+  constructor({ model, tokenizer, processor, maxPixels = 64e6, ...reading }: CaptionerParts) {
     for (const [part, given] of Object.entries({ model, tokenizer, processor })) {
       if (given) continue;
       throw new OptionError(
@@ -81,31 +83,33 @@ export class Captioner implements AsyncDisposable {
       );
     }
     [this.model, this.processor, this.tokenizer, this.maxPixels] = [model, processor, tokenizer, maxPixels];
+    this.#reading = reading;
   }
 
   /**
    * Load a model, its image processor and its tokenizer.
    *
-   * @param source A folder in Hugging Face's layout, or its web address. @default the embedded model, which reads one
-   * line of printed text
+   * @param source A folder in Hugging Face's layout, its web address, or a model's name on the Hub. @default the embedded
+   * model, which reads one line of printed text
    * @param given.tokenizer Where the tokenizer is, if not with the model.
    * @param given.processor Where the image processor is, if not with the model.
    * @throws {LimnerError} As VisionEncoderDecoderModel.fromPretrained, AutoImageProcessor and AutoTokenizer do.
    */
   static async load(source: string | URL = embeddedModel, given: CaptionerLoadOptions = {}): Promise<Captioner> {
-    checkLoadOptions(given, ["tokenizer", "processor", "maxPixels"]);
-    const { tokenizer: words = source, processor: shape = source, maxPixels, ...options } = given;
-    const { signal, onProgress, localFilesOnly } = options;
-    // Whatever is wrong with the folder itself is told once, before the three read it together.
-    await openRepository(source, { signal, localFilesOnly });
-    const model = VisionEncoderDecoderModel.fromPretrained(source, options);
+    checkLoadOptions(given, ["tokenizer", "processor", "maxPixels", "allowPrivateAddresses"]);
+    const { tokenizer: words, processor: shape, maxPixels, allowPrivateAddresses, ...options } = given;
+    // The three read one repository: of one commit, and each file once. A part from elsewhere has revisions of its own.
+    const repository = await openRepository(source, options);
+    const elsewhere = { ...options, revision: undefined };
+    const model = VisionEncoderDecoderModel.fromPretrained(repository, options);
     model.catch(() => {}); // It is awaited below, when the other two are there.
     try {
       const [processor, tokenizer] = await Promise.all([
-        partOf("processor", AutoImageProcessor.fromPretrained(shape, { signal, onProgress })),
-        partOf("tokenizer", AutoTokenizer.fromPretrained(words, { signal, onProgress })),
+        partOf("processor", AutoImageProcessor.fromPretrained(shape ?? repository, elsewhere)),
+        partOf("tokenizer", AutoTokenizer.fromPretrained(words ?? repository, elsewhere)),
       ]);
-      return new Captioner({ model: await model, processor, tokenizer, maxPixels });
+      const { timeouts } = options;
+      return new Captioner({ model: await model, processor, tokenizer, maxPixels, allowPrivateAddresses, timeouts });
     } catch (error) {
       // The model's own fault comes first; a model that did load is released.
       await (await model)[Symbol.asyncDispose]();
@@ -226,6 +230,7 @@ export class Captioner implements AsyncDisposable {
   #reader(images: readonly ImageInput[], { signal, outputAttentions }: GenerateOptions): PictureReader {
     const settings = outputAttentions ? undefined : this.processor.settings;
     return new PictureReader(picturesOf(images), this.#workers, {
+      ...this.#reading,
       ahead: batchSize,
       settings,
       signal,

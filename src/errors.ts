@@ -82,5 +82,28 @@ export class WebGpuError extends BackendError {
 /** The GPU device was lost (reset, driver crash, or destroyed under a running program). */
 export class DeviceLostError extends WebGpuError {}
 
+/** Why the Hub, or another place that models come from, did not give what was asked for. */
+export type HubErrorCode =
+  /** There is no such repository, revision or file, or it is private and was hidden. */
+  | "not-found"
+  /** It is there, and this person may not have it: a gated repository, a refused token. */
+  | "not-allowed"
+  /** It cannot be reached, or what came was broken. */
+  | "network"
+  /** What came is not what was announced: another hash, another length, no Hub's answer. */
+  | "damaged";
+
 /** A model repository could not be reached, or lacks a file. */
-export class HubError extends LimnerError {}
+export class HubError extends LimnerError {
+  /** Why, where that is known. */
+  readonly code?: HubErrorCode;
+
+  /**
+   * @param message What is wrong, with the address and the file.
+   * @param options The cause, and why in one word.
+   */
+  constructor(message: string, options: ErrorOptions & { code?: HubErrorCode } = {}) {
+    super(message, options);
+    this.code = options.code;
+  }
+}

@@ -1,6 +1,13 @@
 // Backends by name. Each is imported only when it is asked for, so an edge script never loads FFI.
 import { BackendError } from "./errors.ts";
-import type { Backend, BackendModule, BackendName, BackendOptions, BackendReport } from "./graph/mod.ts";
+import type {
+  Backend,
+  BackendDetails,
+  BackendModule,
+  BackendName,
+  BackendOptions,
+  BackendReport,
+} from "./graph/mod.ts";
 
 const modules: Readonly<Partial<Record<BackendName, () => Promise<BackendModule>>>> = {
   ffi: () => import("../backends/ffi/mod.ts"),
@@ -12,7 +19,7 @@ const modules: Readonly<Partial<Record<BackendName, () => Promise<BackendModule>
 export const backendNames: readonly BackendName[] = Object.keys(modules) as BackendName[];
 
 /** What "auto" tries, in this order. A GPU comes second: a token takes it several times as long as a CPU of many cores. */
-const automatic: readonly BackendName[] = ["ffi", "webgpu"];
+export const automatic: readonly BackendName[] = ["ffi", "webgpu"];
 
 function moduleOf(name: BackendName): Promise<BackendModule> {
   const load = Object.hasOwn(modules, name) ? modules[name] : undefined;
@@ -29,6 +36,15 @@ function moduleOf(name: BackendName): Promise<BackendModule> {
  */
 export async function availableBackends(options: BackendOptions = {}): Promise<BackendReport[]> {
   return await Promise.all(backendNames.map(async (name) => (await moduleOf(name)).report(options)));
+}
+
+/**
+ * What a backend runs on, for a person to read; a library that it needs is fetched for it.
+ *
+ * @throws {BackendError} If it cannot run here.
+ */
+export async function inspectBackend(name: BackendName, options: BackendOptions = {}): Promise<BackendDetails> {
+  return await (await moduleOf(name)).inspect(options);
 }
 
 /**

@@ -2,7 +2,7 @@
 import { abortable } from "./abortable.ts";
 import { readImageFile } from "./image/image_file.ts";
 import type { ImageWorkers } from "./image/image_workers.ts";
-import { type ImageSource, type ProcessorSettings, RawImage } from "./image/mod.ts";
+import { type ImageSource, type ProcessorSettings, RawImage, type ReadImageOptions } from "./image/mod.ts";
 
 /** A picture to read. */
 export interface Picture {
@@ -12,13 +12,12 @@ export interface Picture {
 }
 
 /** How pictures are read. */
-export interface PictureReaderOptions {
+export interface PictureReaderOptions
+  extends Pick<ReadImageOptions, "allowPrivateAddresses" | "timeouts" | "maxPixels"> {
   /** How many are read before they are asked for; more are never in memory. */
   readonly ahead: number;
   /** What they are shaped by, where that costs no time of this thread. @default undefined they are left whole */
   readonly settings?: ProcessorSettings;
-  /** The most pixels of a picture. @default 64e6 */
-  readonly maxPixels?: number;
   /** Ends the waiting, and what has not begun. */
   readonly signal?: AbortSignal;
 }
@@ -28,7 +27,7 @@ export class PictureReader {
   readonly #pictures: readonly Picture[];
   readonly #workers: ImageWorkers;
   readonly #signal: AbortSignal | undefined;
-  readonly #maxPixels: number | undefined;
+  readonly #reading: ReadImageOptions;
   #ahead = 0;
   #settings: ProcessorSettings | undefined;
   /** Pictures that nobody has taken, and the place of the first that is not begun. */
@@ -38,12 +37,12 @@ export class PictureReader {
   constructor(
     pictures: readonly Picture[],
     workers: ImageWorkers,
-    { ahead, settings, maxPixels, signal }: PictureReaderOptions,
+    { ahead, settings, signal, ...reading }: PictureReaderOptions,
   ) {
     this.#pictures = pictures;
     this.#workers = workers;
     this.#signal = signal;
-    this.#maxPixels = maxPixels;
+    this.#reading = reading;
     this.readAhead(ahead, settings);
   }
 
@@ -82,7 +81,7 @@ export class PictureReader {
   async #read({ source, name }: Picture, expected: number): Promise<RawImage> {
     if (source instanceof RawImage) return source;
     const signal = this.#signal;
-    const file = await readImageFile(source, { name, signal, maxPixels: this.#maxPixels });
+    const file = await readImageFile(source, { ...this.#reading, name, signal });
     return await this.#workers.decode(file, { settings: this.#settings, expected, signal });
   }
 }

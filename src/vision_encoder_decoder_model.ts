@@ -4,7 +4,7 @@ import { type Blueprint, joinedBlueprint, newBlueprint, readBlueprint } from "./
 import { openCheckpoint } from "./checkpoint/mod.ts";
 import { type ForwardOutput, ForwardRunner } from "./forward.ts";
 import { checkPictures, type ForwardInputs } from "./forward_inputs.ts";
-import { openRepository, toPath } from "./hub/mod.ts";
+import { openRepository, type Repository, toPath } from "./hub/mod.ts";
 import type { Backend, BackendName } from "./graph/mod.ts";
 import { loadBackend } from "./load_backend.ts";
 import { decode, type GenerateOptions, type GenerationConfig, ModelRunner, settle } from "./generation/mod.ts";
@@ -85,14 +85,17 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
   /**
    * Load a model from its published files.
    *
-   * @param source A folder in Hugging Face's layout, or its web address.
-   * @throws {HubError} If there is no such folder, or it has no weights.
+   * @param source A folder in Hugging Face's layout, its web address, or a model's name on the Hub.
+   * @throws {HubError} If there is no such model, or it has no weights.
    * @throws {ConfigError} If config.json is missing or does not describe a model Limner knows.
    * @throws {FormatError} If a file is malformed, or a weight is missing.
    * @throws {ShapeError} If a weight's shape is not what config.json says.
    * @throws {BackendError} If the backend cannot run here.
    */
-  static fromPretrained(source: string | URL, options: LoadOptions = {}): Promise<VisionEncoderDecoderModel> {
+  static fromPretrained(
+    source: string | URL | Repository,
+    options: LoadOptions = {},
+  ): Promise<VisionEncoderDecoderModel> {
     return VisionEncoderDecoderModel.#load(options, [], () => readBlueprint(source, options));
   }
 
@@ -115,7 +118,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * Make a model of two checkpoints. What neither has, such as the cross-attention of a masked language model, is new
    * and listed in `newlyInitialized`.
    *
-   * @param encoder The folder or web address of a vision encoder, with or without a head.
+   * @param encoder The folder, web address or name on the Hub of a vision encoder, with or without a head.
    * @param decoder That of a language model: causal, masked, for pretraining, or sequence to sequence, whose decoder is
    * taken.
    * @param options.seed Makes the random numbers of new parameters. @default 0

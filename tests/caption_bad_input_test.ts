@@ -126,7 +126,7 @@ for (const [what, { change, names }] of Object.entries(badModels)) {
 
 Deno.test("caption.ts says in one line that there is no model", async () => {
   const { code, stdout, complaints } = await caption(["--model", "nowhere/model", line]);
-  assertEquals([code, stdout, complaints.length], [1, "", 1]);
+  assertEquals([code, stdout, complaints.length], [3, "", 1]);
   assertStringIncludes(complaints[0], "nowhere/model");
 });
 

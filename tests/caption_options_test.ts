@@ -8,13 +8,17 @@ const problemsOf = (...args: string[]) => parseOptions(args).problems;
 
 Deno.test("parseOptions() reads every option", () => {
   const { options, problems } = parseOptions([
-    ..."--model folder --tokenizer words --processor shape --max-pixels 9 --backend=webgpu --max-new-tokens 12 --beams 3 --sample --seed 5 --task docvqa --question why? --attention out.png --json --verbose a.png - 7"
+    ..."--model folder --revision v1 --token-file token --tokenizer words --processor shape --max-pixels 9 --backend=webgpu --max-new-tokens 12 --beams 3 --sample --seed 5 --task docvqa --question why? --attention out.png --json --verbose a.png - 7"
       .split(" "),
   ]);
   assertEquals(problems, []);
   assertEquals(options, {
     pictures: ["a.png", "-", "7"],
     model: "folder",
+    revision: "v1",
+    tokenFile: "token",
+    offline: false,
+    allowPrivate: false,
     tokenizer: "words",
     processor: "shape",
     maxPixels: 9,
@@ -74,6 +78,11 @@ Deno.test("parseOptions() refuses options that contradict each other", () => {
   assertStringIncludes(problemsOf("--prompt", "x", "--question", "y", "a.png").join(), "leave --task and --question");
   assertEquals(problemsOf("--prompt", "x", "--document", "a.png"), []);
   assertEquals(problemsOf("--stream", "--beams", "1", "--sample", "a.png"), []);
+  assertStringIncludes(problemsOf("--revision", "v1", "a.png").join(), "need --model NAME");
+  assertStringIncludes(
+    problemsOf("--model", "a/b", "--offline", "--token-file", "t", "a.png").join(),
+    "exclude each other",
+  );
 });
 
 Deno.test("parseOptions() refuses values that an option does not take", () => {
@@ -82,10 +91,10 @@ Deno.test("parseOptions() refuses values that an option does not take", () => {
   }
   assertStringIncludes(problemsOf("--backend", "cuda", "a.png").join(), "is cuda, and one of auto, ffi, webgpu");
   assertEquals(problemsOf("a.png", "--model"), [
-    "option --model has no value, and a model's folder or address was expected",
+    "option --model has no value, and a model's folder, address or name on the Hub was expected",
   ]);
   assertEquals(problemsOf("--model", "--json", "a.png"), [
-    "option --model has no value, and a model's folder or address was expected",
+    "option --model has no value, and a model's folder, address or name on the Hub was expected",
   ]);
 });
 
@@ -112,6 +121,7 @@ Deno.test("--help lists exactly the options that parseOptions() takes", () => {
     assertEquals(message.includes("there is no option"), false, `${option}: ${message}`);
   }
   assertEquals(listed.sort(), [
+    "--allow-private",
     "--attention",
     "--backend",
     "--beams",
@@ -121,13 +131,16 @@ Deno.test("--help lists exactly the options that parseOptions() takes", () => {
     "--max-new-tokens",
     "--max-pixels",
     "--model",
+    "--offline",
     "--processor",
     "--prompt",
     "--question",
+    "--revision",
     "--sample",
     "--seed",
     "--stream",
     "--task",
+    "--token-file",
     "--tokenizer",
     "--verbose",
     "--version",

@@ -61,19 +61,19 @@ async function writeScript(folder: string, code: string): Promise<string> {
 /** A script that reads the picture with the `mod.ts` under `base`. */
 const readingScript = (base: string) =>
   `import { Captioner } from "${base}mod.ts";
-await using captioner = await Captioner.load();
+await using captioner = await Captioner.load(undefined, { allowPrivateAddresses: true });
 console.log(await captioner.caption("${base}${picture}"));
 `;
 
 /** A script that uses every package: it draws and encodes, and reads a picture of each format. */
 const everyPackageScript = (base: string) =>
   `import { Captioner, drawAttention, encodePng, readImage } from "${base}mod.ts";
-await using captioner = await Captioner.load(undefined, { backend: "reference" });
+await using captioner = await Captioner.load(undefined, { backend: "reference", allowPrivateAddresses: true });
 const [{ text, attention }] = await captioner.captions("${base}${picture}", { outputAttentions: true });
 console.log(text);
 await encodePng(await drawAttention(attention));
 for (const name of ["optimised.jpg", "lossy.webp", "palette.gif"]) {
-  const image = await readImage("${base}tests/fixtures/images/formats/" + name);
+  const image = await readImage("${base}tests/fixtures/images/formats/" + name, { allowPrivateAddresses: true });
   if (!(image.width > 1)) throw new Error(name);
 }
 `;
@@ -111,7 +111,7 @@ Deno.test("caption.ts reads a picture when it is run over http", async () => {
   await inFolder(async (folder) => {
     const env = await freshCache(folder);
     const asked = await serving(async (base) => {
-      const args = ["--import-map", base + importMap, `${base}caption.ts`, base + picture];
+      const args = ["--import-map", base + importMap, `${base}caption.ts`, "--allow-private", base + picture];
       assertReads(await deno(args, { env, cwd: folder }));
       const { stdout, stderr } = await deno([...args.slice(0, 3), "--version"], { env, cwd: folder });
       assertEquals(stdout, `limner ${JSON.parse(await Deno.readTextFile(`${root}deno.json`)).version}\n`, stderr);
@@ -135,7 +135,12 @@ async function installAndRead(folder: string, base: string, env?: Record<string,
   // The command runs the Deno that the variable PATH finds: here the one that runs the tests.
   const denos = new URL(".", `file://${Deno.execPath()}`).pathname;
   const path = `${denos}:${Deno.env.get("PATH")}`;
-  assertReads(await execute(`${folder}/bin/limner`, [base + picture], { env: { ...env, PATH: path }, cwd: to }));
+  assertReads(
+    await execute(`${folder}/bin/limner`, ["--allow-private", base + picture], {
+      env: { ...env, PATH: path },
+      cwd: to,
+    }),
+  );
 }
 
 Deno.test("deno install makes a command of caption.ts that reads a picture from another folder", async () => {

@@ -1,6 +1,6 @@
 // Repositories: folders, file: URLs and http addresses give the same bytes; what is not there or leads out is refused.
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { FormatError, HubError } from "../src/errors.ts";
+import { FormatError, HubError, OptionError } from "../src/errors.ts";
 import { MemorySource, openRepository, toPath } from "../src/hub/mod.ts";
 
 async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
@@ -63,7 +63,8 @@ Deno.test("openRepository() refuses what is no folder", async () => {
     await assertRejects(() => openRepository(new URL("ftp://localhost/x")), HubError, "ftp:");
     await assertRejects(() => openRepository("ftp://localhost/x"), HubError, "expected file:, http: or https:");
     await assertRejects(() => openRepository("http://["), HubError, "no valid address");
-    await assertRejects(() => openRepository("someone/model"), HubError, "Hub are not looked up yet");
+    await assertRejects(() => openRepository("someone/some/model"), HubError, "there is no such folder");
+    await assertRejects(() => openRepository(folder, { revision: "v1" }), OptionError, "nothing else has revisions");
   });
 });
 
@@ -147,7 +148,7 @@ function answering(reply: string, then: "keep" | "close"): { url: string } & Dis
 Deno.test("a server that is silent, lies or breaks off gives an error that says so, never a hang", async () => {
   // The time limit, in ms, of what keeps its connection is long enough for a busy machine to read the reply.
   const cases: [reply: string, then: number | "close", message: string][] = [
-    ["", 100, "nothing came for 0.1 s"],
+    ["", 100, "no answer came for 0.1 s"],
     ["HTTP/1.1 200 OK\nContent-Length: 9\n\n{", 2000, "after 1 bytes, nothing came for 2 s"],
     ["HTTP/1.1 200 OK\nContent-Length: 9\n\n{", "close", "after 1 bytes, error reading a body"],
     ["HTTP/1.1 200 OK\nContent-Length: 999999999999999\n\n{", "close", "config.json: it has more than the"],
@@ -163,7 +164,7 @@ Deno.test("a server that is silent, lies or breaks off gives an error that says 
   for (const [reply, then, message] of cases) {
     const keeps = typeof then === "number";
     using server = answering(reply, keeps ? "keep" : "close");
-    const repository = await openRepository(server.url, keeps ? { timeout: then } : {});
+    const repository = await openRepository(server.url, keeps ? { timeouts: { answer: then, stall: then } } : {});
     const error = await assertRejects(() => repository.readText("config.json"), HubError, message);
     assert(error.message.startsWith(`Cannot fetch ${server.url}config.json: `), error.message);
     assert(!error.message.endsWith("fetch failed"), "the reason is missing");

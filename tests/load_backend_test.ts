@@ -18,6 +18,7 @@ async function loadOn(machine: { ffi: Found; webgpu: Found }): Promise<{ name: B
     const { reason = "", error } = machine[name as keyof typeof machine];
     return Promise.resolve({
       report: () => Promise.resolve({ name, available: reason === "", device: "", reason }),
+      inspect: () => Promise.resolve({}),
       load: () => error ? Promise.reject(error) : Promise.resolve({ name } as Backend),
     });
   };

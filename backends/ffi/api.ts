@@ -69,6 +69,10 @@ export const functions = {
   createThreadingOptions: { index: 121, parameters: ["buffer"], result: "pointer" },
   // void ReleaseThreadingOptions(OrtThreadingOptions* input)
   releaseThreadingOptions: { index: 122, parameters: ["pointer"], result: "void" },
+  // OrtStatus* GetAvailableProviders(char*** out_ptr, int* provider_length)
+  getAvailableProviders: { index: 125, parameters: ["buffer", "buffer"], result: "pointer" },
+  // OrtStatus* ReleaseAvailableProviders(char** ptr, int providers_length)
+  releaseAvailableProviders: { index: 126, parameters: ["pointer", "i32"], result: "pointer" },
   // OrtStatus* AddSessionConfigEntry(OrtSessionOptions*, const char* config_key, const char* config_value)
   addSessionConfigEntry: { index: 130, parameters: ["pointer", "buffer", "buffer"], result: "pointer" },
   // OrtStatus* RunWithBinding(OrtSession*, const OrtRunOptions*, const OrtIoBinding*)

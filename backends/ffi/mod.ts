@@ -3,6 +3,7 @@
 import { BackendError } from "../../src/errors.ts";
 import {
   type Backend,
+  type BackendDetails,
   type BackendOptions,
   type BackendReport,
   checkParameters,
@@ -20,6 +21,7 @@ import type { DataType } from "../../src/tensor/mod.ts";
 import { prepare } from "../../src/passes/mod.ts";
 import { supportsNode, toOnnx } from "../onnx/mod.ts";
 import type { StoredWeights } from "../../src/weights/mod.ts";
+import { inspectLibrary } from "./inspect.ts";
 import { findLibrary, givenPath, whyNoPackage } from "./library.ts";
 import { type Compiled, FfiProgram } from "./program.ts";
 import { cString, OutPointer, Runtime } from "./runtime.ts";
@@ -180,6 +182,17 @@ export async function load(options: BackendOptions = {}): Promise<Backend> {
   const runtime = Runtime.open(await findLibrary(options), options);
   const threads = options.threads ?? navigator.hardwareConcurrency;
   return new FfiBackend(runtime, `CPU, ${threads} threads`);
+}
+
+/**
+ * The library with its version and providers; it is fetched where it must be.
+ *
+ * @throws {BackendError} If it is not to be had, or FFI is not allowed.
+ */
+export async function inspect(options: BackendOptions = {}): Promise<BackendDetails> {
+  const { available, reason } = await report(options);
+  if (!available) throw new BackendError(`Cannot inspect the ffi backend: ${reason}`, "ffi");
+  return inspectLibrary(await findLibrary(options));
 }
 
 /** Whether the backend could be loaded; nothing is downloaded to find out. */

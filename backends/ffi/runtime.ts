@@ -20,6 +20,20 @@ export class OutPointer {
   }
 }
 
+/** A function of OrtApiBase. */
+function baseFunction<T extends Deno.ForeignFunction>(
+  base: Deno.PointerObject,
+  { offset, ...definition }: T & { offset: number },
+): Deno.UnsafeFnPointer<T> {
+  const pointer = new Deno.UnsafePointerView(base).getPointer(offset)!;
+  return new Deno.UnsafeFnPointer(pointer as never, definition as unknown as T);
+}
+
+/** The version that a library says it is, such as "1.30.0". */
+export function versionOf(base: Deno.PointerObject): string {
+  return new Deno.UnsafePointerView(baseFunction(base, baseFunctions.getVersionString).call()!).getCString();
+}
+
 /**
  * The functions of a library.
  *
@@ -28,16 +42,10 @@ export class OutPointer {
  * @throws {BackendError} If it is too old.
  */
 export function readTable(base: Deno.PointerObject, path: string): Api {
-  const view = new Deno.UnsafePointerView(base);
-  const call = <T extends Deno.ForeignFunction>(offset: number, definition: T) =>
-    new Deno.UnsafeFnPointer(view.getPointer(offset)!, definition);
-  const { offset, ...getApi } = baseFunctions.getApi;
-  const table = call(offset, getApi).call(apiVersion);
+  const table = baseFunction(base, baseFunctions.getApi).call(apiVersion);
   if (!table) {
-    const { offset: at, ...getVersion } = baseFunctions.getVersionString;
-    const found = new Deno.UnsafePointerView(call(at, getVersion).call()!).getCString();
     throw new BackendError(
-      `Cannot load the ffi backend: ${path} is ONNX Runtime ${found}, expected 1.${apiVersion} or later`,
+      `Cannot load the ffi backend: ${path} is ONNX Runtime ${versionOf(base)}, expected 1.${apiVersion} or later`,
       "ffi",
     );
   }

@@ -4,6 +4,7 @@ import { WorkQueue } from "../../src/async/work_queue.ts";
 import { BackendError, ShapeError } from "../../src/errors.ts";
 import {
   type Backend,
+  type BackendDetails,
   type BackendReport,
   checkParameters,
   type DeviceTensor,
@@ -147,6 +148,11 @@ class ReferenceBackend implements Backend {
 /** Load the reference backend; it runs everywhere. */
 export function load(): Promise<Backend> {
   return Promise.resolve(new ReferenceBackend());
+}
+
+/** There is nothing behind it. */
+export function inspect(): Promise<BackendDetails> {
+  return Promise.resolve({});
 }
 
 /** The reference backend is always available. */

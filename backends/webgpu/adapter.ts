@@ -1,5 +1,6 @@
 // Finding a device and the profile that suits it. Subgroups are tried, since adapters may have and hide them.
 import { BackendError } from "../../src/errors.ts";
+import type { BackendDetails } from "../../src/graph/mod.ts";
 import { Device } from "./device.ts";
 import { type Profile, profiles } from "./profile.ts";
 
@@ -15,6 +16,19 @@ export async function findAdapter(): Promise<GPUAdapter | undefined> {
 /** The adapter for people. */
 export function nameOf({ info }: GPUAdapter): string {
   return info.description || info.device || info.vendor || "GPU";
+}
+
+/** What an adapter says of itself. */
+export function detailsOf({ info, features, limits }: GPUAdapter): BackendDetails {
+  const names = ["maxBufferSize", "maxStorageBufferBindingSize", "maxComputeWorkgroupStorageSize"] as const;
+  return {
+    ...Object.fromEntries(
+      (["vendor", "architecture", "device", "description"] as const)
+        .filter((key) => info[key]).map((key) => [key, info[key]]),
+    ),
+    features: [...features].sort(),
+    ...Object.fromEntries(names.map((name) => [name, limits[name]])),
+  };
 }
 
 /** Whether the adapter computes on the CPU. */

@@ -1,7 +1,7 @@
 // The WebGPU backend: WGSL kernels on `navigator.gpu`, on a GPU or on a driver that computes on the CPU.
-import type { Backend, BackendOptions, BackendReport } from "../../src/graph/mod.ts";
+import type { Backend, BackendDetails, BackendOptions, BackendReport } from "../../src/graph/mod.ts";
 import { BackendError } from "../../src/errors.ts";
-import { findAdapter, isSoftware, nameOf, openDevice } from "./adapter.ts";
+import { detailsOf, findAdapter, isSoftware, nameOf, openDevice } from "./adapter.ts";
 import { WebGpuBackend } from "./backend.ts";
 import { type ProfileName, profiles } from "./profile.ts";
 
@@ -31,6 +31,17 @@ export async function loadWithProfile(name?: ProfileName): Promise<Backend> {
   if (!adapter) throw new BackendError(`Cannot load the backend "webgpu": ${missing}`, "webgpu");
   const { device, profile } = await openDevice(adapter, name && profiles[name]);
   return new WebGpuBackend(device, profile, nameOf(adapter));
+}
+
+/**
+ * The adapter with its features and limits.
+ *
+ * @throws {BackendError} If there is none.
+ */
+export async function inspect(_options?: BackendOptions): Promise<BackendDetails> {
+  const adapter = await findAdapter();
+  if (!adapter) throw new BackendError(`Cannot inspect the backend "webgpu": ${missing}`, "webgpu");
+  return detailsOf(adapter);
 }
 
 /** Whether WebGPU can run here, and on what. */

@@ -1,6 +1,5 @@
 // The command's arguments: what they are called, what they take, and what is said about wrong ones. Imports no model.
-import { parseArgs } from "../packages/std_cli.ts";
-import { nearest } from "./_nearest.ts";
+import { parseTable, type ValueForm } from "./_parse.ts";
 
 /** The backends `--backend` takes. */
 export const backendNames = ["auto", "ffi", "webgpu", "reference"] as const;
@@ -9,8 +8,14 @@ export const backendNames = ["auto", "ffi", "webgpu", "reference"] as const;
 export interface CommandOptions {
   /** Paths and addresses of pictures in the order given; `-` is standard input. */
   readonly pictures: readonly string[];
-  /** A model's folder or address; undefined means the embedded model. */
+  /** A model's folder, address or name on the Hub; undefined means the embedded model. */
   readonly model: string | undefined;
+  /** A branch, tag or commit of a model on the Hub. */
+  readonly revision: string | undefined;
+  /** Whether no request may be made for the model. */
+  readonly offline: boolean;
+  /** The file that holds the token for the Hub. */
+  readonly tokenFile: string | undefined;
   /** Where the tokenizer and the image processor are, if not with the model. */
   readonly tokenizer: string | undefined;
   readonly processor: string | undefined;
@@ -37,19 +42,38 @@ export interface CommandOptions {
   readonly question: string | undefined;
   /** Where to draw what the model looked at. */
   readonly attention: string | undefined;
+  /** Whether pictures may come from private addresses. */
+  readonly allowPrivate: boolean;
   readonly json: boolean;
   readonly verbose: boolean;
   readonly help: boolean;
   readonly version: boolean;
 }
 
-const flags = ["sample", "stream", "document", "json", "verbose", "help", "version"] as const;
+const flags = [
+  "offline",
+  "allow-private",
+  "sample",
+  "stream",
+  "document",
+  "json",
+  "verbose",
+  "help",
+  "version",
+] as const;
+
+/** The options about a model on the Hub, which other commands have too. */
+export const hubOptions = {
+  revision: { form: /./, expected: "a branch, a tag or a commit" },
+  "token-file": { form: /./, expected: "the file that holds a token" },
+} as const satisfies Record<string, ValueForm>;
 
 /** The options that have a value, and which. */
 const valued = {
-  model: { form: /./, expected: "a model's folder or address" },
-  tokenizer: { form: /./, expected: "the folder or address of a tokenizer" },
-  processor: { form: /./, expected: "the folder or address of an image processor" },
+  model: { form: /./, expected: "a model's folder, address or name on the Hub" },
+  ...hubOptions,
+  tokenizer: { form: /./, expected: "the folder, address or name on the Hub of a tokenizer" },
+  processor: { form: /./, expected: "the folder, address or name on the Hub of an image processor" },
   backend: { form: new RegExp(`^(?:${backendNames.join("|")})$`), expected: `one of ${backendNames.join(", ")}` },
   "max-new-tokens": { form: /^[1-9]\d{0,8}$/, expected: "a whole number from 1" },
   "max-pixels": { form: /^[1-9]\d{0,11}$/, expected: "a whole number from 1" },
@@ -59,10 +83,7 @@ const valued = {
   task: { form: /./, expected: "a document's task, such as cord-v2" },
   question: { form: /./s, expected: "a question about a document" },
   attention: { form: /[^/\\]\.png$/i, expected: "a file's name that ends in .png" },
-} as const satisfies Record<string, { form: RegExp; expected: string }>;
-
-type Valued = keyof typeof valued;
-const valuedNames = Object.keys(valued) as Valued[];
+} as const satisfies Record<string, ValueForm>;
 
 /**
  * Parse the command's arguments.
@@ -71,72 +92,43 @@ const valuedNames = Object.keys(valued) as Valued[];
  * @returns The options and every problem with the arguments, one line each; the options count only if there is none.
  */
 export function parseOptions(args: readonly string[]): { options: CommandOptions; problems: string[] } {
-  const problems: string[] = [];
-  const { _, ...parsed } = parseArgs([...args], {
-    boolean: flags,
-    string: [...valuedNames, "_"],
-    alias: { help: "h" },
-    unknown: (arg, key) => {
-      if (key === undefined) return true;
-      problems.push(unknownOption(arg, key));
-      return false;
-    },
-  });
-  problems.push(...flagsWithValues(args), ...valuedNames.flatMap((name) => wrongValue(name, parsed[name])));
-  const number = (name: Valued) => parsed[name] ? Number(parsed[name]) : undefined;
+  const { rest, flags: { "allow-private": allowPrivate, ...set }, values, problems } = parseTable(args, flags, valued);
+  const number = (name: keyof typeof valued) => values[name] ? Number(values[name]) : undefined;
   const options: CommandOptions = {
-    pictures: _.map(String),
-    model: parsed.model,
-    tokenizer: parsed.tokenizer,
-    processor: parsed.processor,
+    pictures: rest,
+    model: values.model,
+    revision: values.revision,
+    tokenFile: values["token-file"],
+    tokenizer: values.tokenizer,
+    processor: values.processor,
     maxPixels: number("max-pixels"),
-    backend: (parsed.backend ?? "auto") as CommandOptions["backend"],
+    backend: (values.backend ?? "auto") as CommandOptions["backend"],
     maxNewTokens: number("max-new-tokens"),
     beams: number("beams"),
-    sample: parsed.sample,
     seed: number("seed"),
-    stream: parsed.stream,
-    prompt: parsed.prompt,
-    document: parsed.document || parsed.task !== undefined || parsed.question !== undefined,
-    task: parsed.task,
-    question: parsed.question,
-    attention: parsed.attention,
-    json: parsed.json,
-    verbose: parsed.verbose,
-    help: parsed.help,
-    version: parsed.version,
+    prompt: values.prompt,
+    task: values.task,
+    question: values.question,
+    attention: values.attention,
+    allowPrivate,
+    ...set,
+    document: set.document || values.task !== undefined || values.question !== undefined,
   };
   problems.push(...contradictions(options));
   if (!options.help && !options.version) problems.push(...wrongPictures(options, problems.length > 0));
   return { options, problems };
 }
 
-function unknownOption(arg: string, key: string): string {
-  const near = nearest(key, [...flags, ...valuedNames]);
-  return `there is no option ${arg.split("=")[0]}${near ? `; did you mean --${near}?` : ""}`;
-}
-
-function flagsWithValues(args: readonly string[]): string[] {
-  const end = args.indexOf("--");
-  return args.slice(0, end < 0 ? args.length : end).flatMap((arg) => {
-    const [, name, value] = /^--([^=]+)=(.*)$/s.exec(arg) ?? [];
-    return (flags as readonly string[]).includes(name) ? `option --${name} takes no value, and was given ${value}` : [];
-  });
-}
-
-function wrongValue(name: Valued, value: string | undefined): string[] {
-  const { form, expected } = valued[name];
-  if (value === undefined || form.test(value)) return [];
-  return [`option --${name} ${value === "" ? "has no value" : `is ${value}`}, and ${expected} was expected`];
-}
-
-function contradictions(
-  { seed, sample, stream, json, beams, document, prompt, task, question }: CommandOptions,
-): string[] {
+function contradictions(options: CommandOptions): string[] {
+  const { seed, sample, stream, json, beams, document, prompt, task, question } = options;
+  const { model, revision, offline, tokenFile } = options;
   return [
     stream && document && "options --stream and --document exclude each other: a document is read of its whole text",
     prompt !== undefined && (task ?? question) !== undefined &&
     "option --prompt says all that the text begins with: leave --task and --question out, or it",
+    model === undefined && (revision ?? tokenFile) !== undefined &&
+    "options --revision and --token-file need --model NAME: the embedded model is not on the Hub",
+    offline && tokenFile !== undefined && "options --offline and --token-file exclude each other",
     seed !== undefined && !sample && "option --seed needs --sample: without it nothing is drawn",
     stream && json && "options --stream and --json exclude each other",
     stream && (beams ?? 1) > 1 && "options --stream and --beams exclude each other: beams are decided at the end",

@@ -2,7 +2,6 @@
 import type { Caption, CaptionOptions } from "../caption_options.ts";
 import { Captioner } from "../captioner.ts";
 import { documentOf } from "../document.ts";
-import { LimnerError } from "../errors.ts";
 import type { Timings } from "../generation/mod.ts";
 import { ImageWorkers } from "../image/image_workers.ts";
 import type { RawImage } from "../image/mod.ts";
@@ -10,14 +9,18 @@ import { checkStart, promptOfTask } from "../task_prompt.ts";
 import { type Picture, PictureReader } from "../picture_reader.ts";
 import { type Console, oneLine, OutputError } from "./console.ts";
 import { describeLoading } from "./describe_loading.ts";
+import { Downloads } from "./downloads.ts";
+import { describe, exitCodeOf } from "./exit_code.ts";
 import type { CommandOptions } from "./options.ts";
 import { Progress } from "./progress.ts";
+import { quietenDrivers } from "./quiet_drivers.ts";
 import { checkSheets, sheetFiles, writeSheet } from "./sheets.ts";
+import { readTokenFile } from "./token_file.ts";
 
 /**
  * Read all pictures and print their texts.
  *
- * @returns The exit code: 0 if all pictures were read, 1 if some were not.
+ * @returns The exit code: 0 if all pictures were read, 1 if some were not; where there is no model, why.
  */
 export async function readPictures(options: CommandOptions, console: Console): Promise<number> {
   const progress = new Progress(Deno.stderr.isTerminal());
@@ -30,7 +33,11 @@ export async function readPictures(options: CommandOptions, console: Console): P
   }
   using workers = new ImageWorkers();
   // The first picture is decoded while the model loads.
-  const reader = new PictureReader(pictures.map(pictureOf), workers, { ahead: 1, maxPixels: options.maxPixels });
+  const reader = new PictureReader(pictures.map(pictureOf), workers, {
+    ahead: 1,
+    maxPixels: options.maxPixels,
+    allowPrivateAddresses: options.allowPrivate,
+  });
   try {
     await using captioner = await load(options, console, progress);
     promptOf(captioner, options); // What is wrong with it is no picture's fault.
@@ -39,7 +46,7 @@ export async function readPictures(options: CommandOptions, console: Console): P
     return await readAll(captioner, reader, options, console, progress);
   } catch (error) {
     progress.above(() => console.complain(describe(error)));
-    return 1;
+    return exitCodeOf(error);
   } finally {
     progress.stop();
   }
@@ -48,13 +55,21 @@ export async function readPictures(options: CommandOptions, console: Console): P
 async function load(options: CommandOptions, console: Console, progress: Progress): Promise<Captioner> {
   const began = performance.now();
   quietenDrivers();
-  const captioner = await Captioner.load(options.model, {
-    backend: options.backend,
-    tokenizer: options.tokenizer,
-    processor: options.processor,
-    maxPixels: options.maxPixels,
-    onProgress: ({ stage, done, total }) => progress.show(stage, total ? done : 0, total ?? 1),
-  });
+  const downloads = new Downloads(Deno.stderr.isTerminal(), (line) => console.say(line));
+  let captioner: Captioner;
+  try {
+    captioner = await Captioner.load(options.model, {
+      ...{ backend: options.backend, tokenizer: options.tokenizer, processor: options.processor },
+      ...{ maxPixels: options.maxPixels, revision: options.revision, localFilesOnly: options.offline || undefined },
+      token: await readTokenFile(options.tokenFile),
+      onProgress: ({ stage, file, done, total }) => {
+        if (stage === "downloading") downloads.show(file!, done, total);
+        else if (!downloads.areDrawn) progress.show(stage, total ? done : 0, total ?? 1);
+      },
+    });
+  } finally {
+    downloads.stop();
+  }
   if (options.verbose) {
     const { backend } = captioner.model;
     const taken = rounded(performance.now() - began);
@@ -177,25 +192,12 @@ function timesOf({ caption, milliseconds, timings }: Reading): string {
     (caption.truncated ? ", cut by the length limit" : "");
 }
 
-// Linux's graphics libraries complain on standard error where no runtime folder is named, though none is needed.
-function quietenDrivers(): void {
-  const variable = "XDG_RUNTIME_DIR";
-  if (Deno.build.os !== "linux" || Deno.permissions.querySync({ name: "env", variable }).state !== "granted") return;
-  if (!Deno.env.get(variable)) Deno.env.set(variable, "/tmp");
-}
-
 function pictureOf(file: string): Picture {
   return file === "-" ? { source: Deno.stdin.readable, name: nameOf(file) } : { source: file };
 }
 
 function nameOf(file: string): string {
   return file === "-" ? "standard input" : file;
-}
-
-// An error that is not Limner's own is a fault of the program; its name helps to report it.
-function describe(error: unknown): string {
-  if (error instanceof LimnerError) return error.message;
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 
 function rounded(value: number): number {

@@ -5,13 +5,21 @@ import { backendNames } from "./options.ts";
 export const help = `Read the text in pictures (PNG, JPEG, GIF, WebP, BMP).
 
 usage: deno run -A caption.ts [options] PICTURE...
+       deno run -A caption.ts pull NAME     fetch a model from Hugging Face's Hub
+       deno run -A caption.ts cache         list what was converted; cache clear removes it
+       deno run -A caption.ts doctor        say what this machine has, and what it lacks
 
 PICTURE is a path or an http(s) address; - is standard input. Each text is printed on one line of
 standard output, in the order given; what goes wrong is said on standard error.
 
 options:
-  --model FOLDER        a model in Hugging Face's layout: a folder, or the address files lie under
-                        [default: the embedded model, which reads one line of printed text]
+  --model NAME          a model on Hugging Face's Hub; or a folder in its layout, or the address
+                        files lie under [default: the embedded model, which reads one line of
+                        printed text]
+  --revision NAME       with --model: a branch, tag or commit of the Hub [default: main]
+  --token-file FILE     with --model: the file with the token that may read it [default: HF_TOKEN,
+                        or that of Hugging Face's tools]
+  --offline             make no request for the model: what the cache has must do
   --tokenizer FOLDER    where the tokenizer is [default: with the model]
   --processor FOLDER    where the image processor is [default: with the model]
   --max-pixels N        refuse pictures of more pixels [default: 64000000]
@@ -27,14 +35,53 @@ options:
   --question TEXT       ask something of a document (a model of DocVQA)
   --attention OUT.png   draw where the model looked, a tile a token: the decoder's last layer, the
                         mean of its heads; OUT-1.png, OUT-2.png ... for several pictures
+  --allow-private       fetch pictures from private addresses too, such as localhost
   --json                print an object a line: file, text, milliseconds; truncated if it was cut;
                         of a document document instead of text
   --verbose             say on standard error which device runs, and how long each part takes
   --help, -h            print this and exit
   --version             print the version and exit
 
-exit code: 0 if all pictures were read, 1 if some were not, 2 if the command line is wrong
+exit code: 0 if all pictures were read, 1 if some were not, 2 if the command line is wrong; for a
+model 3 if it was not found, 4 if it may not be had, 5 if the network failed
 `;
+
+/** The command's other uses. */
+export type CommandName = "pull" | "doctor" | "cache";
+
+/** The text of `caption.ts NAME --help`. */
+export const commandHelp: Readonly<Record<CommandName, string>> = {
+  pull: `Fetch a model from Hugging Face's Hub into the cache that Python's tools share, and print its folder.
+
+usage: deno run -A caption.ts pull [options] NAME
+
+options:
+  --revision NAME       a branch, tag or commit [default: main]
+  --token-file FILE     the file with the token that may read it [default: HF_TOKEN, or that of
+                        Hugging Face's tools]
+
+exit code: 0 if it is there, 2 if the command line is wrong, 3 if it was not found, 4 if it may not be
+had, 5 if the network failed, 1 for whatever else
+`,
+  cache: `List the weights that were converted once so that they load faster, and where they lie.
+
+usage: deno run -A caption.ts cache [clear]
+
+clear removes them. The Hub's own cache, which Python shares, is left alone.
+
+exit code: 0 if it was done, 1 if not, 2 if the command line is wrong
+`,
+  doctor: `Say what this machine has, which backend "auto" takes and why, and what to do where something is
+missing. ONNX Runtime is fetched if it is not there.
+
+usage: deno run -A caption.ts doctor [options]
+
+options:
+  --json                print one object
+
+exit code: 0 if some backend can run, 1 if none can
+`,
+};
 
 /** @returns The package's version, as in deno.json. */
 export async function version(): Promise<string> {

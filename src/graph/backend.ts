@@ -200,4 +200,13 @@ export interface BackendModule {
   /** @throws {BackendError} If the backend cannot run here, with the reason and what to do. */
   load(options?: BackendOptions): Promise<Backend>;
   report(options?: BackendOptions): Promise<BackendReport>;
+  /**
+   * What is behind the report, for a person to read; a library that is needed is fetched for it.
+   *
+   * @throws {BackendError} If the backend cannot run here.
+   */
+  inspect(options?: BackendOptions): Promise<BackendDetails>;
 }
+
+/** What a backend runs on: versions, features and limits by name. */
+export type BackendDetails = Readonly<Record<string, string | number | readonly string[]>>;

@@ -12,24 +12,27 @@ import type { Repository } from "./repository_interface.ts";
  */
 export async function openFolder(folder: string): Promise<Repository> {
   let info: Deno.FileInfo;
+  let real: string;
   try {
-    info = await Deno.stat(folder);
+    [info, real] = await Promise.all([Deno.stat(folder), Deno.realPath(folder)]);
   } catch (error) {
-    const ofTheHub = /^[\w.-]+\/[\w.-]+$/.test(folder) ? ", and names on Hugging Face's Hub are not looked up yet" : "";
-    const reason = isMissing(error) ? `there is no such folder${ofTheHub}` : (error as Error).message;
-    throw new HubError(`Cannot open the model repository ${folder}: ${reason}`, { cause: error });
+    const reason = isMissing(error) ? "there is no such folder" : (error as Error).message;
+    throw new HubError(`Cannot open the model repository ${folder}: ${reason}`, {
+      cause: error,
+      ...(isMissing(error) && { code: "not-found" as const }),
+    });
   }
   if (!info.isDirectory) {
     throw new HubError(`Cannot open the model repository ${folder}: it is a file, expected the folder that holds it`);
   }
-  return new FolderRepository(folder);
+  return new FolderRepository(folder, real);
 }
 
 /** The most bytes of a file that is read as a whole, such as config.json or tokenizer.json. */
 export const maxWholeBytes = 256 << 20;
 
 class FolderRepository implements Repository {
-  constructor(readonly name: string) {}
+  constructor(readonly name: string, readonly folder: string) {}
 
   async open(file: string): Promise<ByteSource | undefined> {
     checkFileName(this.name, file);
@@ -37,13 +40,7 @@ class FolderRepository implements Repository {
   }
 
   async readBytes(file: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const source = await this.open(file);
-    if (source && source.size > maxWholeBytes) {
-      throw new HubError(
-        `Cannot read ${source.name}: it has ${source.size} bytes, more than the ${maxWholeBytes} that such a file may have`,
-      );
-    }
-    return await source?.read(0, source.size);
+    return await readWhole(await this.open(file));
   }
 
   async readText(file: string): Promise<string | undefined> {
@@ -55,6 +52,16 @@ class FolderRepository implements Repository {
     for await (const { name, isDirectory } of Deno.readDir(this.name)) names.push(isDirectory ? `${name}/` : name);
     return names;
   }
+}
+
+/** Read a file as a whole, if it is not far too long for that. */
+export async function readWhole(source: ByteSource | undefined): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  if (source && source.size > maxWholeBytes) {
+    throw new HubError(
+      `Cannot read ${source.name}: it has ${source.size} bytes, more than the ${maxWholeBytes} that such a file may have`,
+    );
+  }
+  return await source?.read(0, source.size);
 }
 
 /** Refuse names that lead out of the repository. */

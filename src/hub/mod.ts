@@ -1,7 +1,20 @@
-// Where models' files come from: folders and web addresses.
+// Where models' files come from: folders, web addresses, and the Hub by name.
 export { lockFolder, PendingFile, removeStaleFiles, syncFolder, writeFileAtomically } from "./atomic_file.ts";
+export { collectPieces, joinPieces } from "./body.ts";
+export { requestFollowing } from "./redirects.ts";
 export { type ByteSource, FileSource, MemorySource } from "./byte_source.ts";
+export { limnerCacheFolder } from "./environment.ts";
+export { lockFile } from "./file_lock.ts";
+export { type HubState, inspectHub } from "./inspect_hub.ts";
+export type { Timeouts } from "./timeouts.ts";
 export { whyMissing } from "./absent_files.ts";
 export { isRecord, parseJson, readJson } from "./read_json.ts";
 export { toFolderPath, toPath } from "./file_path.ts";
-export { type DownloadProgress, openRepository, type Repository, type RepositoryOptions } from "./repository.ts";
+export {
+  type DownloadProgress,
+  type HubOptions,
+  openHubRepository,
+  openRepository,
+  type Repository,
+  type RepositoryOptions,
+} from "./repository.ts";

@@ -1,10 +1,19 @@
 // What a model repository offers: files by name. Whoever loads from one knows not where the files lie.
 import type { ByteSource } from "./byte_source.ts";
+import type { Timeouts } from "./timeouts.ts";
 
 /** A folder of files, wherever it lies. */
 export interface Repository {
-  /** What messages call it: the folder's path or the base URL. */
+  /** What messages call it: the folder's path, the base URL, or the name on the Hub. */
   readonly name: string;
+  /** Where it lies if it is a folder of the user's own, symbolic links resolved: a save there replaces its files. */
+  readonly folder?: string;
+  /**
+   * The hash by which the Hub names a file's content; absent where files may change under their name.
+   *
+   * @returns The hash, or undefined if there is no such file, or nothing is known of its content.
+   */
+  blobOf?(file: string): Promise<string | undefined>;
   /**
    * Open a file for random access.
    *
@@ -47,13 +56,27 @@ export interface DownloadProgress {
 }
 
 /** Options of {@linkcode openRepository}. */
-export interface RepositoryOptions {
-  /** Refuse web addresses. @default false */
-  localFilesOnly?: boolean;
+export interface RepositoryOptions extends HubOptions {
   /** Ends downloads that are under way. */
-  signal?: AbortSignal;
-  /** Milliseconds after which a download fails if nothing has come. @default 60000 */
-  timeout?: number;
+  readonly signal?: AbortSignal;
+  /** Limits of time for whatever is fetched. */
+  readonly timeouts?: Timeouts;
+  /** The most bytes of a file that is fetched from a web address and held in memory. @default 16 GiB */
+  readonly maxFileBytes?: number;
   /** Called while a file is downloaded. */
-  onProgress?: (progress: DownloadProgress) => void;
+  readonly onProgress?: (progress: DownloadProgress) => void;
+}
+
+/** Which repository of the Hub, for whom, and where it is kept. */
+export interface HubOptions {
+  /** A branch, a tag, or a commit. @default "main" */
+  readonly revision?: string;
+  /** The token of whoever asks. @default HF_TOKEN, or what the token file of Hugging Face's tools holds */
+  readonly token?: string;
+  /** The Hub's address. @default HF_ENDPOINT, or Hugging Face's own */
+  readonly endpoint?: string;
+  /** The folder of the Hub's cache, which Python shares. @default HF_HUB_CACHE, or as Python finds it */
+  readonly cacheDir?: string;
+  /** Make no request: folders and what the cache holds. @default whether HF_HUB_OFFLINE is set */
+  readonly localFilesOnly?: boolean;
 }

@@ -1,5 +1,6 @@
 // The bytes of a picture's file, from wherever it is; a source without an end is left before it takes the memory.
 import { FormatError, HubError, OptionError } from "../errors.ts";
+import { collectPieces, joinPieces, requestFollowing, type Timeouts } from "../hub/mod.ts";
 import { sniff } from "./signatures.ts";
 
 /** Where a picture can be read from: a path, an address, base64 or a data URL, and whatever holds a file's bytes. */
@@ -11,6 +12,19 @@ export type ImageSource =
   | Blob
   | Response
   | ReadableStream<Uint8Array>;
+
+/** How a source is read. */
+export interface SourceOptions {
+  /**
+   * Whether a picture's address may be in a private network, or lead there: on this machine, in its local network, or at
+   * what a cloud keeps for itself. Refuse them where strangers give addresses. @default false
+   */
+  readonly allowPrivateAddresses?: boolean;
+  /** Limits of time for a picture that is fetched. */
+  readonly timeouts?: Timeouts;
+  /** Ends the reading of the source; what waits for it is rejected with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
 
 /** The most bytes that a picture's file may have: 512 MiB. */
 export const maxFileBytes = 2 ** 29;
@@ -72,12 +86,13 @@ function fromBase64(text: string, name: string): Uint8Array {
  * @throws {HubError} If it cannot be reached.
  * @throws {FormatError} If it has more than 512 MiB.
  */
-export async function readSource(source: ImageSource, name: string, signal?: AbortSignal): Promise<Uint8Array> {
+export async function readSource(source: ImageSource, name: string, options: SourceOptions = {}): Promise<Uint8Array> {
+  const { signal } = options;
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (isBytes(source)) return new Uint8Array(source);
   if (source instanceof Response) return await receive(source, name, signal);
-  if (source instanceof ReadableStream) return await collect(source, name, signal);
-  if (source instanceof Blob) return await collect(source.stream(), name, signal);
+  if (source instanceof ReadableStream) return await collect(endedBy(source, signal), name);
+  if (source instanceof Blob) return await collect(endedBy(source.stream(), signal), name);
   if (typeof source !== "string" && !(source instanceof URL)) {
     throw new OptionError(
       `Could not read ${name.startsWith("(") ? "a picture" : `picture ${name}`}: it is ${
@@ -91,18 +106,24 @@ export async function readSource(source: ImageSource, name: string, signal?: Abo
     throw new OptionError(`Could not read picture ${name}: it is neither a path nor a picture in base64`);
   }
   const url = toUrl(source, name);
-  if (url && url.protocol !== "file:") return await download(url, name, signal);
+  if (url && /^https?:$/.test(url.protocol)) return await download(url, name, options);
+  if (url && url.protocol !== "file:") return await readHere(url, name);
   try {
     using file = await Deno.open(url ?? source);
     const { isFile, isDirectory, size } = await file.stat();
     if (isDirectory) throw new HubError(`Could not read picture ${name}: it is a folder, and a file was expected`);
-    if (!isFile) return await collect(file.readable, name, signal);
-    checkSize(size, name);
+    if (!isFile) return await collect(endedBy(file.readable, signal), name);
+    if (size > maxFileBytes) throw tooLong(name);
     return await readWhole(file, size, signal);
   } catch (error) {
     if (signal?.aborted || error instanceof HubError || error instanceof FormatError) throw error;
     throw new HubError(`Could not read picture ${name}: ${reason(error)}`, { cause: error });
   }
+}
+
+/** A stream that ends with the signal: only a pipe leaves a source that is silent when it comes. */
+function endedBy(stream: ReadableStream<Uint8Array>, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
+  return signal ? stream.pipeThrough(new TransformStream(), { signal }) : stream;
 }
 
 function toUrl(source: string | URL, name: string): URL | undefined {
@@ -112,14 +133,9 @@ function toUrl(source: string | URL, name: string): URL | undefined {
   throw new HubError(`Could not read picture ${name}: it is no valid address`);
 }
 
-function checkSize(bytes: number, name: string): void {
-  if (bytes <= maxFileBytes) return;
-  throw new FormatError(
-    `Could not read picture ${name}: it has more than ${maxFileBytes} bytes, the most that are read`,
-    {
-      file: name,
-    },
-  );
+function tooLong(name: string): FormatError {
+  const message = `Could not read picture ${name}: it has more than ${maxFileBytes} bytes, the most that are read`;
+  return new FormatError(message, { file: name });
 }
 
 /** A regular file's bytes; it may have been cut since its size was told. */
@@ -136,20 +152,10 @@ async function readWhole(file: Deno.FsFile, size: number, signal?: AbortSignal):
 }
 
 async function collect(
-  stream: ReadableStream<Uint8Array>,
+  stream: AsyncIterable<Uint8Array>,
   name: string,
-  signal?: AbortSignal,
 ): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  // Piped, because only a pipe leaves a source that is silent when the signal comes.
-  for await (const chunk of signal ? stream.pipeThrough(new TransformStream(), { signal }) : stream) {
-    checkSize(length += chunk.length, name);
-    chunks.push(chunk);
-  }
-  const bytes = new Uint8Array(length);
-  for (const chunk of chunks.toReversed()) bytes.set(chunk, length -= chunk.length);
-  return bytes;
+  return joinPieces(await collectPieces(stream, maxFileBytes, () => tooLong(name)));
 }
 
 function reason(error: unknown): string {
@@ -161,22 +167,35 @@ function reason(error: unknown): string {
   return error instanceof Error ? error.message.replace(/: \w+ '.*'$/s, "") : String(error);
 }
 
-async function download(url: URL, name: string, signal?: AbortSignal): Promise<Uint8Array> {
+async function download(url: URL, name: string, options: SourceOptions): Promise<Uint8Array> {
+  const { signal, timeouts, allowPrivateAddresses } = options;
   try {
-    return await receive(await fetch(url, { signal }), name);
+    using answer = await requestFollowing(url, { signal, timeouts, publicOnly: !allowPrivateAddresses });
+    if (answer.status === 200) return await collect(answer.body, name);
+    throw answer.fail(`the server answered ${answer.status}, and 200 was expected`);
   } catch (error) {
-    if (signal?.aborted || error instanceof FormatError || error instanceof HubError) throw error;
-    const { message, cause } = error as Error;
-    const why = cause instanceof Error && !message.includes(cause.message) ? `: ${cause.message}` : "";
+    if (!(error instanceof HubError)) throw error;
+    const more = error.code === "not-allowed" ? " (option allowPrivateAddresses)" : "";
+    const why = error.message.replace(/^Cannot fetch /, "");
+    throw new HubError(`Could not download picture ${name}: ${why}${more}`, { cause: error, code: error.code });
+  }
+}
+
+/** The bytes of a `data:` or `blob:` URL, which are here already. */
+async function readHere(url: URL, name: string): Promise<Uint8Array> {
+  try {
+    return await receive(await fetch(url), name);
+  } catch (error) {
+    if (error instanceof FormatError || error instanceof HubError) throw error;
     // The library's message may quote a data URL, which is the data.
-    const reason = url.protocol === "data:" ? "it cannot be decoded" : `${message}${why}`;
+    const reason = url.protocol === "data:" ? "it cannot be decoded" : (error as Error).message;
     throw new HubError(`Could not download picture ${name}: ${reason}`, { cause: error });
   }
 }
 
 async function receive(response: Response, name: string, signal?: AbortSignal): Promise<Uint8Array> {
   if (response.bodyUsed) throw new HubError(`Could not read picture ${name}: the response was read already`);
-  if (response.ok && response.body) return await collect(response.body, name, signal);
+  if (response.ok && response.body) return await collect(endedBy(response.body, signal), name);
   await response.body?.cancel();
   throw new HubError(
     `Could not download picture ${name}: the server answered ${response.status}, and 200 was expected`,

@@ -21,7 +21,8 @@ export class AutoImageProcessor {
   /**
    * Load the image processor of a model.
    *
-   * @param source A folder's path, a `file:` URL, an `http:` or `https:` base URL, or an open repository.
+   * @param source A folder's path, a `file:` URL, an `http:` or `https:` base URL, a name on the Hub, or an open
+   * repository.
    * @throws {HubError} If there is no such repository, or it has no preprocessor_config.json.
    * @throws {FormatError} If the file is not JSON.
    * @throws {ConfigError} If the processor is unknown, or a value cannot work.

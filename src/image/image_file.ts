@@ -1,12 +1,12 @@
 // A picture's file before it is decoded: its bytes, from anywhere, and what its header says. Content decides the format,
 // not the name.
 import { FormatError, OptionError } from "../errors.ts";
-import { type ImageSource, isBytes, nameOfSource, readSource } from "./_source_bytes.ts";
+import { type ImageSource, isBytes, nameOfSource, readSource, type SourceOptions } from "./_source_bytes.ts";
 import { readHeader } from "./header.ts";
 import type { ImageHeader } from "./image_header.ts";
 
 /** How a picture is read. */
-export interface ReadImageOptions {
+export interface ReadImageOptions extends SourceOptions {
   /**
    * The most pixels a picture may have; a larger one is refused by its header, before memory is taken.
    * @default 64e6
@@ -14,8 +14,6 @@ export interface ReadImageOptions {
   maxPixels?: number;
   /** The name used in messages where the source has none. */
   name?: string;
-  /** Ends the reading of the source; what waits for it is rejected with the signal's reason. */
-  signal?: AbortSignal;
 }
 
 /** A whole file whose header has been read. */
@@ -31,7 +29,8 @@ export interface ImageFile {
 /**
  * Read a picture's file and its header.
  *
- * @throws {HubError} If the source cannot be reached: no such file, a folder, no permission, an HTTP error.
+ * @throws {HubError} If the source cannot be reached: no such file, a folder, no permission, an HTTP error, a
+ * private address.
  * @throws {FormatError} If it is no picture, is cut short, has more than `maxPixels`, or its file more than 512 MiB.
  */
 export async function readImageFile(source: ImageSource, options: ReadImageOptions = {}): Promise<ImageFile> {
@@ -42,7 +41,7 @@ export async function readImageFile(source: ImageSource, options: ReadImageOptio
     );
   }
   const name = options.name ?? nameOfSource(source);
-  const bytes = await readSource(source, name, options.signal);
+  const bytes = await readSource(source, name, options);
   const header = await readHeader(bytes, name);
   const pixels = header.width * header.height;
   if (pixels > maxPixels) {

@@ -63,7 +63,7 @@ export class VisionEncoderDecoderConfig {
   /**
    * Read config.json.
    *
-   * @param source A model's folder, or its web address.
+   * @param source A model's folder, its web address, or its name on the Hub.
    * @throws {HubError} If there is no such folder.
    * @throws {FormatError} If config.json is not JSON.
    * @throws {ConfigError} If it has no config.json, or that does not describe a VisionEncoderDecoder model.

@@ -29,6 +29,8 @@ interface Part {
   readonly section: Record<string, unknown>;
   readonly family: Family<unknown>;
   readonly checkpoint: Checkpoint;
+  /** The folder it is read from, if it is one of the user's own. */
+  readonly folder: string | undefined;
 }
 
 async function openPart(
@@ -43,7 +45,7 @@ async function openPart(
     ? readSection(encoders, { ...values, ...overrides }, part)
     : readSection(decoders, { ...values, ...overrides }, part);
   const checkpoint = await openCheckpoint(repository);
-  return { section: { ...reader.values }, family, checkpoint };
+  return { section: { ...reader.values }, family, checkpoint, folder: repository.folder };
 }
 
 /** The names that a parameter may have in a checkpoint of its own, the likeliest first. */
@@ -61,10 +63,19 @@ function namesOf(
   return name === "model.decoder.embed_tokens.weight" ? [...names, "model.shared.weight", "shared.weight"] : names;
 }
 
+/** Two checkpoints as one model. */
+export interface Joined {
+  readonly config: VisionEncoderDecoderConfig;
+  readonly architecture: Architecture;
+  readonly parameters: ModelParameters;
+  /** The folders that they are read from. */
+  readonly folders: readonly string[];
+}
+
 /**
  * Join two checkpoints.
  *
- * @param encoder The encoder's folder or web address.
+ * @param encoder The encoder's folder, web address, or name on the Hub.
  * @param decoder The decoder's.
  * @throws {HubError} If one of them is not there.
  * @throws {ConfigError} If one of them is of a family that Limner does not know as encoder or decoder.
@@ -73,7 +84,7 @@ export async function warmStart(
   encoder: string | URL,
   decoder: string | URL,
   options: WarmStartOptions = {},
-): Promise<{ config: VisionEncoderDecoderConfig; architecture: Architecture; parameters: ModelParameters }> {
+): Promise<Joined> {
   const seeing = await openPart(encoder, "encoder", options);
   const writing = await openPart(decoder, "decoder", options);
   if (onlyDecoder.includes(String(writing.section.model_type))) writing.section.is_encoder_decoder = false;
@@ -84,6 +95,7 @@ export async function warmStart(
   );
   return {
     config,
+    folders: [seeing.folder ?? [], writing.folder ?? []].flat(),
     ...await readParameters(config, { fresh: "all", seed: options.seed }, (names) => {
       const weights = (["encoder", "decoder"] as const).map((part) => {
         const { checkpoint, family } = part === "encoder" ? seeing : writing;

@@ -19,7 +19,8 @@ export class AutoTokenizer {
   /**
    * Load the tokenizer of a model.
    *
-   * @param source A folder's path, a `file:` URL, an `http:` or `https:` base URL, or an open repository.
+   * @param source A folder's path, a `file:` URL, an `http:` or `https:` base URL, a name on the Hub, or an open
+   * repository.
    * @throws {HubError} If there is no such repository, or it has no tokenizer.
    * @throws {FormatError} If one of its files is malformed.
    * @throws {ConfigError} If its files are not enough for the class that they name.

@@ -1,0 +1,38 @@
+// What a libonnxruntime is, without running anything on it.
+import { BackendError } from "../../src/errors.ts";
+import type { BackendDetails } from "../../src/graph/mod.ts";
+import { symbols } from "./api.ts";
+import { OutPointer, readTable, versionOf } from "./runtime.ts";
+
+/**
+ * A library's version and the providers that it was built with.
+ *
+ * @param path The library.
+ * @throws {BackendError} If it cannot be opened, or is too old.
+ */
+export function inspectLibrary(path: string): BackendDetails {
+  let library: Deno.DynamicLibrary<typeof symbols>;
+  try {
+    library = Deno.dlopen(path, symbols);
+  } catch (error) {
+    throw new BackendError(`Cannot inspect the ffi backend: ${(error as Error).message}`, "ffi", { cause: error });
+  }
+  try {
+    const base = library.symbols.OrtGetApiBase()!;
+    const api = readTable(base, path);
+    const out = new OutPointer();
+    const length = new Int32Array(1);
+    if (api.getAvailableProviders(out.buffer as BigUint64Array<ArrayBuffer>, length) !== null) {
+      return { library: path, version: versionOf(base) };
+    }
+    const names = new Deno.UnsafePointerView(out.value);
+    const providers = Array.from(
+      { length: length[0] },
+      (_, n) => new Deno.UnsafePointerView(names.getPointer(8 * n)!).getCString(),
+    );
+    api.releaseAvailableProviders(out.value, length[0]);
+    return { library: path, version: versionOf(base), providers };
+  } finally {
+    library.close();
+  }
+}

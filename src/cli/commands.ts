@@ -1,0 +1,70 @@
+// The command's other uses, named by the first argument; a picture of the same name is written ./pull.
+import { parseTable, type ValueForm } from "./_parse.ts";
+import type { Console } from "./console.ts";
+import { describe, exitCodeOf } from "./exit_code.ts";
+import { hubOptions } from "./options.ts";
+import { commandHelp, type CommandName } from "./usage.ts";
+
+/** A use of the command. */
+interface Command {
+  /** What its arguments are, and how many there may be. */
+  readonly operands: string;
+  readonly least: number;
+  readonly most: number;
+  readonly flags: readonly string[];
+  readonly valued: Readonly<Record<string, ValueForm>>;
+  readonly run: (given: Given, console: Console) => Promise<number>;
+}
+
+/** What was given to a use of the command. */
+interface Given {
+  readonly operands: readonly string[];
+  readonly flags: Readonly<Record<string, boolean>>;
+  readonly values: Readonly<Record<string, string | undefined>>;
+}
+
+const commands: Readonly<Record<CommandName, Command>> = {
+  pull: {
+    ...{ operands: "the name of a model on the Hub", least: 1, most: 1, flags: [], valued: hubOptions },
+    run: async ({ operands: [name], values }, console) => await (await import("./pull.ts")).pull(name, values, console),
+  },
+  cache: {
+    ...{ operands: "clear or no argument", least: 0, most: 1, flags: [], valued: {} },
+    run: async ({ operands: [what] }, console) => await (await import("./cache.ts")).cache(what, console),
+  },
+  doctor: {
+    ...{ operands: "no argument", least: 0, most: 0, flags: ["json"], valued: {} },
+    run: async ({ flags: { json } }, console) => await (await import("./doctor.ts")).doctor(json, console),
+  },
+};
+
+/** Whether an argument names a use of the command. */
+export function isCommand(name: string | undefined): name is CommandName {
+  return name !== undefined && Object.hasOwn(commands, name);
+}
+
+/**
+ * Run a use of the command.
+ *
+ * @param args The arguments after its name.
+ * @returns The exit code: 0 if it did what was asked, 2 if the command line is wrong, else why it could not.
+ */
+export async function runCommand(name: CommandName, args: readonly string[], console: Console): Promise<number> {
+  const { operands, least, most, flags: known, valued, run } = commands[name];
+  const { rest, flags, values, problems } = parseTable(args, [...known, "help"], valued);
+  if (flags.help && problems.length === 0) return console.print(commandHelp[name]) ? 0 : 1;
+  if (problems.length === 0 && (rest.length < least || rest.length > most)) {
+    problems.push(`${name} was given ${rest.length} arguments, and ${operands} was expected`);
+  }
+  for (const problem of problems) console.complain(problem);
+  if (problems.length > 0) {
+    console.complain(`${name} --help says what it takes`);
+    return 2;
+  }
+  try {
+    return await run({ operands: rest, flags, values }, console);
+  } catch (error) {
+    console.complain(describe(error));
+    return exitCodeOf(error);
+  }
+}

@@ -1,0 +1,88 @@
+// Which addresses are private, and connections that are refused there. A name is resolved once: the address that was
+// checked is the one connected to.
+import { lookup as lookupAddress } from "node:dns";
+import { BlockList, isIP } from "node:net";
+import { HubError } from "../errors.ts";
+import { proxyOf } from "./environment.ts";
+
+const notPublic = new BlockList();
+for (
+  const [net, prefix] of [
+    ...[["0.0.0.0", 8], ["10.0.0.0", 8], ["100.64.0.0", 10], ["127.0.0.0", 8], ["169.254.0.0", 16]],
+    ...[["172.16.0.0", 12], ["192.0.0.0", 24], ["192.0.2.0", 24], ["192.168.0.0", 16], ["198.18.0.0", 15]],
+    ...[["198.51.100.0", 24], ["203.0.113.0", 24], ["224.0.0.0", 4], ["240.0.0.0", 4]],
+  ] as [string, number][]
+) notPublic.addSubnet(net, prefix, "ipv4");
+
+/** The IPv6 addresses that are public: global unicast, without those that stand for other addresses or for examples. */
+const globalUnicast = new BlockList();
+globalUnicast.addSubnet("2000::", 3, "ipv6");
+const embedded = new BlockList();
+for (
+  const [net, prefix] of [["2001::", 23], ["2001:db8::", 32], ["2002::", 16], ["3fff::", 20]] as [string, number][]
+) {
+  embedded.addSubnet(net, prefix, "ipv6");
+}
+
+/**
+ * Whether an address is anything but a public one: a loopback, private, link-local, shared, reserved or multicast
+ * address, or an IPv6 address that stands for an IPv4 one.
+ *
+ * @param address An IPv4 or IPv6 address, without brackets.
+ */
+export function isPrivateAddress(address: string): boolean {
+  const [bare] = address.split("%");
+  if (isIP(bare) === 4) return notPublic.check(bare, "ipv4");
+  if (isIP(bare) === 6) return !globalUnicast.check(bare, "ipv6") || embedded.check(bare, "ipv6");
+  return true;
+}
+
+/** An address that a name stands for. */
+export interface Address {
+  readonly address: string;
+  readonly family: number;
+}
+
+/** How names are resolved and which addresses are private; tests put their own in. */
+export interface Network {
+  /** All addresses of a host. */
+  resolve(host: string): Promise<readonly Address[]>;
+  /** Whether no stranger may send us to an address. */
+  isPrivate(address: string): boolean;
+}
+
+/** The system's resolver, and the ranges that are reserved. */
+export const systemNetwork: Network = {
+  resolve: (host) =>
+    new Promise((resolve, reject) => {
+      const bare = host.replace(/^\[(.*)\]$/, "$1");
+      if (isIP(bare)) return resolve([{ address: bare, family: isIP(bare) }]);
+      lookupAddress(bare, { all: true }, (error, found) => error ? reject(error) : resolve(found));
+    }),
+  isPrivate: isPrivateAddress,
+};
+
+/**
+ * The addresses of a host, if all of them are public.
+ *
+ * @throws {HubError} If one is private. One is enough: whoever owns the name could turn to it next.
+ */
+export async function publicAddresses(url: URL, network: Network = systemNetwork): Promise<readonly Address[]> {
+  const found = await network.resolve(url.hostname);
+  const inside = found.find(({ address }) => network.isPrivate(address));
+  if (!inside) return found;
+  const where = inside.address === url.hostname.replace(/[[\]]/g, "") ? "it" : `${url.hostname} (${inside.address})`;
+  throw new HubError(
+    `Cannot fetch ${url.origin}${url.pathname}: ${where} is a private address, expected a public one`,
+    {
+      code: "not-allowed",
+    },
+  );
+}
+
+/** Whether a host has a private address, or none that can be found out. Behind a proxy only the address itself tells. */
+export async function isPrivateHost(url: URL, network: Network = systemNetwork): Promise<boolean> {
+  if (proxyOf(url) && !isIP(url.hostname.replace(/[[\]]/g, ""))) return false;
+  const found = await network.resolve(url.hostname).catch(() => []);
+  return found.some(({ address }) => network.isPrivate(address));
+}

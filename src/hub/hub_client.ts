@@ -1,0 +1,209 @@
+// What the Hub says of a file: the commit, the etag, the size and where its bytes are. The token goes to the Hub's own
+// host only, and what is believed of a file is what that host says.
+import { HubError } from "../errors.ts";
+import { isPrivateHost, type Network, systemNetwork } from "./addresses.ts";
+import { isCommit } from "./hub_name.ts";
+import { mostRedirects, redirectOf, requestFollowing, tooManyRedirects } from "./redirects.ts";
+import { type Answer, request, type RequestOptions, shown } from "./request.ts";
+import { StatusError } from "./status_error.ts";
+import { refusalOf } from "./hub_refusal.ts";
+import type { Timeouts } from "./timeouts.ts";
+
+/** Who asks, and where. */
+export interface HubClientOptions {
+  /** The Hub's address. */
+  readonly endpoint: string;
+  readonly token?: string;
+  readonly signal?: AbortSignal;
+  readonly timeouts?: Timeouts;
+  /** How names are resolved. @default the system's resolver */
+  readonly network?: Network;
+}
+
+/** What is known of a file on the Hub. */
+export interface RemoteFile {
+  readonly commit: string;
+  /** The name of its blob: SHA-256 of a large file's content, git's SHA-1 of a small one's. */
+  readonly etag: string;
+  /** Bytes, if the Hub said so. */
+  readonly size: number | undefined;
+  /** The answer that has its bytes, where the Hub's own host sends them. */
+  readonly answer?: Answer;
+}
+
+/** What a request is made by. */
+export interface Connections {
+  readonly http?: Deno.HttpClient;
+  readonly signal?: AbortSignal;
+}
+
+/** Asks a Hub for files. */
+export class HubClient {
+  readonly #endpoint: URL;
+  readonly #network: Network;
+  #isPrivate: Promise<boolean> | undefined;
+  /** Where the Hub has sent us for files. */
+  readonly #places = new Map<string, URL>();
+
+  constructor(private readonly options: HubClientOptions) {
+    const url = URL.parse(options.endpoint);
+    if (!url || !/^https?:$/.test(url.protocol)) {
+      throw new HubError(`Cannot use ${options.endpoint} as the Hub's address: expected one of http or https`);
+    }
+    this.#endpoint = url;
+    this.#network = options.network ?? systemNetwork;
+  }
+
+  /** The page of a repository, for a person to open. */
+  pageOf(name: string): string {
+    return `${this.#endpoint.origin}${this.#endpoint.pathname.replace(/\/$/, "")}/${name}`;
+  }
+
+  /** The address of a file. */
+  addressOf(name: string, revision: string, file: string): URL {
+    const path = file.split("/").map(encodeURIComponent).join("/");
+    return new URL(`${this.pageOf(name)}/resolve/${encodeURIComponent(revision)}/${path}`);
+  }
+
+  /**
+   * Look a file up. The answer that has its bytes is the caller's to read or dispose of.
+   *
+   * @returns The file; or the commit alone if that has no such file; or neither if the Hub does not say the commit.
+   * @throws {HubError} If there is no such repository or revision, it may not be had, or the Hub cannot be reached.
+   */
+  async find(name: string, revision: string, file: string): Promise<RemoteFile | { readonly commit?: string }> {
+    const url = this.addressOf(name, revision, file);
+    const said = new Headers();
+    const open = await this.#follow(url, (answer) => {
+      for (const header of ["x-repo-commit", "x-linked-etag", "x-linked-size"]) {
+        const value = answer.headers.get(header);
+        if (value !== null) said.set(header, value);
+      }
+    });
+    const { answer, elsewhere } = open;
+    try {
+      const commit = said.get("x-repo-commit") ?? undefined;
+      if (commit !== undefined && (!isCommit(commit) || (isCommit(revision) && commit !== revision))) {
+        throw wrong(
+          url,
+          `its X-Repo-Commit is ${JSON.stringify(commit.slice(0, 80))}, expected a commit, the one asked for`,
+        );
+      }
+      if (!elsewhere && answer.status !== 200) {
+        const refusal = refusalOf(answer, { name, revision, page: this.pageOf(name), token: this.options.token });
+        if (refusal) throw refusal;
+        answer[Symbol.dispose]();
+        return { commit };
+      }
+      if (!commit) throw notTheHub(url, "X-Repo-Commit");
+      const etag = etagOf(said.get("x-linked-etag") ?? (elsewhere ? null : answer.headers.get("etag")), url);
+      const length = said.get("x-linked-size") ?? (elsewhere ? null : answer.headers.get("content-length"));
+      const size = length === null || !Number.isSafeInteger(Number(length)) ? undefined : Number(length);
+      if (!elsewhere) return { commit, etag, size, answer };
+      if (size === undefined) throw notTheHub(url, "X-Linked-Size");
+      this.#places.set(url.href, elsewhere);
+      answer[Symbol.dispose]();
+      return { commit, etag, size };
+    } catch (error) {
+      answer[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /**
+   * Open a part of a file, wherever the Hub sends us for it.
+   *
+   * @param range The first byte and the last.
+   * @param by.http Makes the connections.
+   * @param by.signal Ends the request, in place of the client's own.
+   * @returns What answered: 206 with the part, or 200 with the whole.
+   * @throws {HubError} If neither comes.
+   */
+  async openRange(url: URL, range: readonly [number, number], by: Connections = {}): Promise<Answer> {
+    const headers = { range: `bytes=${range[0]}-${range[1]}` };
+    const known = this.#places.get(url.href);
+    const { answer, elsewhere } = known
+      ? { answer: undefined, elsewhere: known }
+      : await this.#follow(url, () => {}, headers, by);
+    const last = elsewhere ? await this.#openElsewhere(elsewhere, headers, by) : answer!;
+    if (elsewhere) answer?.[Symbol.dispose]();
+    if (last.status === 206 || last.status === 200) {
+      if (elsewhere) this.#places.set(url.href, elsewhere);
+      return last;
+    }
+    last[Symbol.dispose]();
+    // A signed address is good for some time only: the Hub gives another.
+    if (this.#places.delete(url.href) && last.status < 500) return await this.openRange(url, range, by);
+    throw last.fail(`the server answered ${last.status}`, new StatusError(last));
+  }
+
+  /** Ask where the Hub sends us: without the token, and not in a private network if the Hub is public. */
+  async #openElsewhere(url: URL, headers: Readonly<Record<string, string>>, by: Connections): Promise<Answer> {
+    const publicOnly = !await (this.#isPrivate ??= isPrivateHost(this.#endpoint, this.#network));
+    return await requestFollowing(url, { ...this.#request(headers, by), publicOnly });
+  }
+
+  /** Follow redirects as long as they stay on the Hub's host, to which alone the token goes. */
+  async #follow(
+    url: URL,
+    hear: (answer: Answer) => void,
+    headers: Readonly<Record<string, string>> = {},
+    by: Connections = {},
+  ): Promise<{ answer: Answer; elsewhere?: URL }> {
+    const { token } = this.options;
+    let target = url;
+    for (let hop = 0; hop <= mostRedirects; hop++) {
+      const authorization = token && { authorization: `Bearer ${token}` };
+      const answer = await request(target, this.#request({ ...headers, ...authorization }, by));
+      hear(answer);
+      const next = takeRedirect(answer);
+      if (!next) {
+        if (answer.status === 429 || answer.status >= 500) {
+          answer[Symbol.dispose]();
+          throw answer.fail(`the server answered ${answer.status}`, new StatusError(answer));
+        }
+        return { answer };
+      }
+      if (next.origin !== this.#endpoint.origin) return { answer, elsewhere: next };
+      answer[Symbol.dispose]();
+      target = next;
+    }
+    throw tooManyRedirects(url);
+  }
+
+  #request(headers: Readonly<Record<string, string>>, { http, signal }: Connections): RequestOptions {
+    const { timeouts } = this.options;
+    // Compressed bytes have another length and another hash.
+    const all = { "accept-encoding": "identity", "user-agent": "limner", ...headers };
+    return { headers: all, signal: signal ?? this.options.signal, timeouts, network: this.#network, client: http };
+  }
+}
+
+function takeRedirect(answer: Answer): URL | undefined {
+  try {
+    return redirectOf(answer);
+  } catch (error) {
+    answer[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** An etag as the name of a blob. */
+function etagOf(header: string | null, url: URL): string {
+  const etag = (header ?? "").replace(/^W\//, "").replace(/^"(.*)"$/, "$1");
+  if (etag === "") throw notTheHub(url, "ETag");
+  if (/^[\w-][\w.-]{0,127}$/.test(etag)) return etag;
+  throw wrong(url, `its ETag is ${JSON.stringify(etag.slice(0, 80))}, which names no file`);
+}
+
+function wrong(url: URL, what: string): HubError {
+  return new HubError(`Cannot fetch ${shown(url)}: ${what}`, { code: "damaged" });
+}
+
+function notTheHub(url: URL, header: string): HubError {
+  return new HubError(
+    `Cannot fetch ${shown(url)}: the answer has no ${header}, which Hugging Face's Hub sends; ` +
+      `something else may have answered, such as a login page`,
+    { code: "network" },
+  );
+}

@@ -1,0 +1,233 @@
+// A repository of the Hub by its name. Its files come from the cache, and into it when they are not there yet: only what
+// is opened is fetched. The revision is looked up once; from then on everything is of one commit.
+import { HubError } from "../errors.ts";
+import type { Network } from "./addresses.ts";
+import { collectPieces, joinPieces } from "./body.ts";
+import { type ByteSource, FileSource } from "./byte_source.ts";
+import { ContentHash } from "./content_hash.ts";
+import { hubCacheFolder, hubEndpoint, hubToken, isOffline } from "./environment.ts";
+import { checkFileName, decodeText, maxWholeBytes, readWhole } from "./folder_repository.ts";
+import { HubCache } from "./hub_cache.ts";
+import { HubClient, type HubClientOptions, type RemoteFile } from "./hub_client.ts";
+import { checkRevision, isCommit } from "./hub_name.ts";
+import { downloadRanges } from "./ranged_download.ts";
+import type { Repository, RepositoryOptions } from "./repository_interface.ts";
+import { type Answer, shown } from "./request.ts";
+import { type Patience, retrying } from "./retrying.ts";
+
+/** Files of at most so many bytes come in one request when the Hub's own host sends them. */
+const smallBytes = 4 << 20;
+
+/** Options of {@linkcode HubRepository.open}, those of tests too. */
+export interface HubRepositoryOptions extends RepositoryOptions {
+  /** How names are resolved. @default the system's resolver */
+  readonly network?: Network;
+  /** How often, and after how long, a request is made again. */
+  readonly patience?: Patience;
+}
+
+/** A repository of the Hub. */
+export class HubRepository implements Repository {
+  readonly #cache: HubCache;
+  readonly #client: HubClient;
+  readonly #revision: string;
+  readonly #offline: boolean;
+  /** The commit, once it is known. */
+  #commit: Promise<string> | undefined;
+  /** Why the Hub could not be asked, where the cache serves in its place. */
+  #unreachable: HubError | undefined;
+  readonly #files = new Map<string, Promise<ByteSource | undefined>>();
+
+  private constructor(
+    readonly name: string,
+    root: string,
+    client: HubClientOptions,
+    private readonly options: HubRepositoryOptions,
+  ) {
+    this.#cache = new HubCache(root, name);
+    this.#client = new HubClient(client);
+    this.#revision = checkRevision(options.revision ?? "main");
+    this.#offline = options.localFilesOnly ?? isOffline();
+  }
+
+  /**
+   * Open a repository; no request is made yet.
+   *
+   * @param name Its name on the Hub.
+   * @throws {HubError} If there is no place for a cache.
+   */
+  static async create(name: string, options: HubRepositoryOptions = {}): Promise<HubRepository> {
+    const root = options.cacheDir ?? hubCacheFolder();
+    if (!root) {
+      throw new HubError(
+        `Cannot load ${name} from the Hub: no folder for its cache is known; expected the option cacheDir, or HF_HUB_CACHE ` +
+          `or HOME and --allow-env`,
+      );
+    }
+    const { signal, timeouts, network } = options;
+    const token = options.token ?? await hubToken();
+    const endpoint = options.endpoint ?? hubEndpoint();
+    const client = { endpoint, token, signal, timeouts, network };
+    return new HubRepository(name, root.replace(/(?<=.)[/\\]+$/, ""), client, options);
+  }
+
+  whyMissing(): string | undefined {
+    if (!this.#offline && !this.#unreachable) return undefined;
+    const why = this.#unreachable ? "the Hub cannot be reached" : "no request may be made";
+    return `only what ${this.#cache.folder} holds is known, for ${why}`;
+  }
+
+  /** The folder that the files of a commit have in the cache. */
+  snapshotOf(commit: string): string {
+    return `${this.#cache.folder}/snapshots/${commit}`;
+  }
+
+  /** The commit that the files are of. */
+  get commit(): Promise<string> {
+    if (isCommit(this.#revision)) return Promise.resolve(this.#revision);
+    const commit = this.#commit ??= this.#lookUp();
+    commit.catch(() => this.#commit = undefined);
+    return commit;
+  }
+
+  async open(file: string): Promise<ByteSource | undefined> {
+    checkFileName(this.name, file);
+    const commit = await this.commit;
+    const known = this.#files.get(file) ?? this.#open(commit, file);
+    this.#files.set(file, known);
+    known.catch(() => this.#files.delete(file));
+    return await known;
+  }
+
+  async blobOf(file: string): Promise<string | undefined> {
+    const { path = "" } = await this.open(file) ?? {};
+    return /[/\\]blobs[/\\]([0-9a-f]{40}|[0-9a-f]{64})$/.exec(path)?.[1];
+  }
+
+  async readBytes(file: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return await readWhole(await this.open(file));
+  }
+
+  async readText(file: string): Promise<string | undefined> {
+    return decodeText(await this.readBytes(file), `${this.name}/${file}`);
+  }
+
+  /** Find out the revision's commit, by the file that every model has. */
+  async #lookUp(): Promise<string> {
+    const cached = await this.#cache.commitOf(this.#revision);
+    if (this.#offline) {
+      if (cached) return cached;
+      throw this.#notCached();
+    }
+    try {
+      return await this.#fetch(this.#revision, "config.json", cached !== undefined);
+    } catch (error) {
+      const serves = error instanceof HubError && (error.code === "network" || error.code === "not-allowed");
+      if (!cached || !serves) throw error;
+      this.#unreachable = error;
+      return cached;
+    }
+  }
+
+  async #open(commit: string, file: string): Promise<ByteSource | undefined> {
+    const found = await this.#cache.find(commit, file);
+    if (found) return await FileSource.open(found);
+    if (found === null || this.#unreachable) return undefined;
+    if (this.#offline) {
+      if (await this.#cache.commitOf(commit)) return undefined;
+      throw this.#notCached();
+    }
+    await this.#fetch(commit, file);
+    const path = await this.#cache.find(commit, file);
+    return path ? await FileSource.open(path) : undefined;
+  }
+
+  #notCached(): HubError {
+    const { folder } = this.#cache;
+    const asked = this.options.localFilesOnly ? "localFilesOnly" : "HF_HUB_OFFLINE";
+    return new HubError(
+      `Cannot load ${this.name} at ${this.#revision}: ${folder} does not hold it, and ${asked} forbids to ask the Hub`,
+      { code: "not-found" },
+    );
+  }
+
+  /**
+   * Fetch a file into the cache, or note that there is none.
+   *
+   * @param impatient Whether something else serves if the Hub does not answer at once.
+   * @returns The commit.
+   */
+  async #fetch(revision: string, file: string, impatient = false): Promise<string> {
+    const { signal, patience } = this.options;
+    return await retrying({ signal, patience: impatient ? { tries: 1 } : patience }, async () => {
+      const found = await this.#client.find(this.name, revision, file);
+      if (!("etag" in found)) {
+        const { commit } = found;
+        if (commit) await this.#cache.writeAbsence(revision, commit, file);
+        return commit ?? this.#nameless(revision, file);
+      }
+      try {
+        if (await this.#cache.find(found.commit, file)) await this.#cache.remember(revision, found.commit);
+        else await this.#store(found, revision, file);
+        return found.commit;
+      } finally {
+        found.answer?.[Symbol.dispose]();
+      }
+    });
+  }
+
+  /** Make sure that a file's blob is there, and that its snapshot has it. */
+  async #store(found: RemoteFile, revision: string, file: string): Promise<void> {
+    const { etag, commit, size } = found;
+    await this.#cache.prepare(revision, commit);
+    using _lock = await this.#cache.lock(etag, this.options.signal);
+    const length = await this.#cache.sizeOf(etag);
+    const isThere = length !== undefined && (size === undefined || length === size);
+    if (!isThere) await this.#download(found, this.#client.addressOf(this.name, revision, file), file);
+    await this.#cache.link(etag, commit, file, !isThere);
+  }
+
+  async #download({ etag, size, answer }: RemoteFile, url: URL, file: string): Promise<void> {
+    const { signal, patience, onProgress } = this.options;
+    const onBytes = (done: number) => onProgress?.({ stage: "downloading", file, done, total: size });
+    if (answer && (size ?? 0) <= smallBytes) {
+      return await this.#cache.writeBlob(etag, await receive(answer, etag, size, onBytes));
+    }
+    answer?.[Symbol.dispose]();
+    const path = this.#cache.blob(etag);
+    try {
+      const options = { signal, patience, onBytes };
+      await downloadRanges(this.#client, { url, etag, size: size! }, `${path}.limner.incomplete`, path, options);
+    } catch (error) {
+      throw this.#cache.unwritable(path, error);
+    }
+  }
+
+  #nameless(revision: string, file: string): string {
+    if (isCommit(revision)) return revision;
+    const address = shown(this.#client.addressOf(this.name, revision, file));
+    throw new HubError(`Cannot fetch ${address}: it is not there, and the answer has no X-Repo-Commit`, {
+      code: "not-found",
+    });
+  }
+}
+
+/** Read a small file's answer, and check that it is what its etag says. */
+async function receive(
+  answer: Answer,
+  etag: string,
+  size: number | undefined,
+  onBytes: (done: number) => void,
+): Promise<Uint8Array> {
+  const damaged = (what: string) => new HubError(answer.fail(what).message, { code: "damaged" });
+  const tooLong = () => damaged(`it has more than the ${size ?? maxWholeBytes} bytes that were announced`);
+  const content = joinPieces(await collectPieces(answer.body, size ?? maxWholeBytes, tooLong, onBytes));
+  if (size !== undefined && content.length < size) {
+    throw answer.fail(`${content.length} of ${size} bytes came`, new Error("truncated"));
+  }
+  const hash = new ContentHash(etag, content.length);
+  hash.update(content);
+  const problem = hash.problem();
+  if (problem) throw damaged(problem);
+  return content;
+}

@@ -1,0 +1,161 @@
+// One request and its answer, with limits of time; redirects are the caller's to follow. A request that may reach public
+// addresses only connects to the very address that was checked.
+import { HubError } from "../errors.ts";
+import { type Network, publicAddresses, systemNetwork } from "./addresses.ts";
+import { proxyOf } from "./environment.ts";
+import { type Timeouts, Transfer } from "./timeouts.ts";
+
+/** How a request is made. */
+export interface RequestOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+  readonly timeouts?: Timeouts;
+  /** Whether private addresses are refused. @default false */
+  readonly publicOnly?: boolean;
+  /** How names are resolved, where private addresses are refused. */
+  readonly network?: Network;
+  /** Makes the connections, where any address will do. */
+  readonly client?: Deno.HttpClient;
+}
+
+/** What a server answered. Whoever has it reads the body or disposes of it. */
+export interface Answer extends Disposable {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly url: URL;
+  /** The body's chunks, good until the next is asked for. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** An error about this answer, which names the address and how far the body had come. */
+  fail(reason: string, cause?: unknown): HubError;
+}
+
+/** An address for a person to read: without its query, which may hold a signature, and without a password. */
+export function shown(url: URL): string {
+  return `${url.origin}${url.pathname}`;
+}
+
+/**
+ * Ask for a file by GET.
+ *
+ * @param url An http or https address.
+ * @returns The answer, whatever its status, also a redirect.
+ * @throws {HubError} If no answer comes: its code is "network", or "not-allowed" where the address is private.
+ */
+export async function request(url: URL, options: RequestOptions = {}): Promise<Answer> {
+  const transfer = new Transfer(options.timeouts, options.signal);
+  const fail = (reason: string, cause?: unknown) => {
+    const when = transfer.bytes === 0 ? "" : `after ${transfer.bytes} bytes, `;
+    return new HubError(`Cannot fetch ${shown(url)}: ${when}${reason}`, { cause, code: "network" });
+  };
+  const explain = (error: unknown) => {
+    transfer[Symbol.dispose]();
+    return options.signal?.aborted || error instanceof HubError ? error : fail(reasonOf(error), error);
+  };
+  try {
+    const open = options.publicOnly && !proxyOf(url) ? openPublic : openAny;
+    const { status, headers, chunks, cancel } = await open(url, options, transfer.signal);
+    transfer.answered();
+    const body = counted(chunks, transfer, explain);
+    const dispose = () => (transfer[Symbol.dispose](), cancel());
+    return { status, headers, url, body, fail, [Symbol.dispose]: dispose };
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
+/** An answer as the two ways of asking give it. */
+interface Opened {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly chunks: AsyncIterable<Uint8Array>;
+  readonly cancel: () => void;
+}
+
+async function openAny(url: URL, options: RequestOptions, signal: AbortSignal): Promise<Opened> {
+  // A proxy resolves names in our place; an address that is written out is checked all the same.
+  if (options.publicOnly) await publicAddresses(url, { ...(options.network ?? systemNetwork), resolve: ownAddress });
+  const stop = new AbortController();
+  const response = await fetch(url, {
+    headers: options.headers,
+    redirect: "manual",
+    signal: AbortSignal.any([signal, stop.signal]),
+    ...(options.client && { client: options.client }),
+  });
+  const { status, headers, body } = response;
+  return { status, headers, chunks: body ? readInto(body) : empty(), cancel: () => stop.abort() };
+}
+
+/** Read a stream through one buffer, where every chunk would be a new one of 64 KiB, however few bytes it has. */
+async function* readInto(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader({ mode: "byob" });
+  try {
+    for (let buffer = new ArrayBuffer(bufferBytes);;) {
+      const { done, value } = await reader.read(new Uint8Array(buffer));
+      if (done) return;
+      yield value;
+      buffer = value.buffer;
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+const bufferBytes = 1 << 18;
+
+async function openPublic(url: URL, options: RequestOptions, signal: AbortSignal): Promise<Opened> {
+  const addresses = await publicAddresses(url, options.network);
+  const { request } = url.protocol === "https:" ? await import("node:https") : await import("node:http");
+  const { promise, resolve, reject } = Promise.withResolvers<Opened>();
+  const asked = request(url, {
+    headers: options.headers,
+    agent: false,
+    // It is asked in place of a resolver, and knows only what was checked.
+    lookup: (_host, { all }, found) =>
+      all ? found(null, [...addresses]) : found(null, addresses[0].address, addresses[0].family),
+  }, (response) => {
+    const headers = new Headers();
+    for (const [name, value] of Object.entries(response.headers)) headers.set(name, [value].flat().join(", "));
+    const cancel = () => void response.destroy();
+    resolve({ status: response.statusCode!, headers, chunks: response, cancel });
+  });
+  const stop = () => void asked.destroy(signal.reason);
+  signal.addEventListener("abort", stop);
+  asked.on("close", () => signal.removeEventListener("abort", stop));
+  asked.on("error", (error) => reject(signal.aborted ? signal.reason : error));
+  if (signal.aborted) stop();
+  asked.end();
+  return await promise;
+}
+
+async function* counted(
+  chunks: AsyncIterable<Uint8Array>,
+  transfer: Transfer,
+  explain: (error: unknown) => unknown,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of chunks) {
+      transfer.count(chunk.length);
+      yield chunk;
+    }
+  } catch (error) {
+    throw explain(transfer.signal.aborted ? transfer.signal.reason : error);
+  } finally {
+    transfer[Symbol.dispose]();
+  }
+}
+
+async function* empty(): AsyncGenerator<Uint8Array> {}
+
+/** The address that a host is, if it is one; for names nothing is known. */
+function ownAddress(host: string): Promise<{ address: string; family: number }[]> {
+  const bare = host.replace(/^\[(.*)\]$/, "$1");
+  const family = bare.includes(":") ? 6 : /^[\d.]+$/.test(bare) ? 4 : 0;
+  return Promise.resolve(family ? [{ address: bare, family }] : []);
+}
+
+/** What a failed request says, with the cause that fetch keeps apart. */
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  if (error instanceof Deno.errors.NotCapable) return `it is not permitted: ${message}`;
+  return cause instanceof Error && !message.includes(cause.message) ? `${message}: ${cause.message}` : message;
+}
