@@ -86,7 +86,7 @@ async function convert(
     // Another process may have been as fast.
     const files = { [sourceFile]: `${JSON.stringify({ name })}\n` };
     return await openConverted(place) ??
-      (await writeCheckpoint(place, source, { signal, files }), await openConverted(place));
+      (await writeCheckpoint(place, source, { signal, files, readAhead: true }), await openConverted(place));
   } catch (error) {
     if (signal?.aborted) throw error;
     return undefined; // a full disk, or one that may not be written: the weights serve as they are

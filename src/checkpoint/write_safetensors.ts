@@ -21,6 +21,8 @@ export interface WriteOptions {
    * @default {{ format: "pt" }}
    */
   metadata?: Readonly<Record<string, string>>;
+  /** Read the next tensor while one is written, which takes the memory of both. @default false */
+  readAhead?: boolean;
   /** Stops the writing; the target stays as it was. */
   signal?: AbortSignal;
 }
@@ -72,9 +74,16 @@ export async function writeTensors(
 ): Promise<void> {
   const layout = layOut(source);
   await pending.write(headerOf(layout, options.metadata ?? { format: "pt" }, file));
-  for (const { name, dataType, shape } of layout) {
+  const read = (place: Placed | undefined) => {
+    const reading = place && source.read(place.name);
+    reading?.catch(() => {}); // It is awaited in its turn.
+    return reading;
+  };
+  let ahead = options.readAhead ? read(layout[0]) : undefined;
+  for (const [i, { name, dataType, shape }] of layout.entries()) {
     options.signal?.throwIfAborted();
-    const tensor = await source.read(name);
+    const tensor = await (ahead ?? source.read(name));
+    ahead = options.readAhead ? read(layout[i + 1]) : undefined;
     if (tensor.dataType !== dataType || tensor.shape.join() !== shape.join()) {
       throw new FormatError(
         `Cannot write ${file}: the tensor ${JSON.stringify(name)} is ${tensor.dataType} [${tensor.shape}], ` +

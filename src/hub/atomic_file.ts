@@ -1,13 +1,17 @@
 // Files that appear whole or not at all: written under a temporary name in their folder, flushed to the disk, renamed.
 // The temporary file is locked while its writer lives, so what a killed process left behind can be told and removed.
+import { DiskPace } from "./disk_pace.ts";
 
 const temporary = /^\.limner-[0-9a-f]{8}\.tmp$/;
 
 /** A file under way; it takes its name when it appears, and is gone if it is disposed of before. */
 export class PendingFile implements Disposable {
   #open = true;
+  readonly #pace: DiskPace;
 
-  private constructor(readonly folder: string, readonly path: string, readonly file: Deno.FsFile) {}
+  private constructor(readonly folder: string, readonly path: string, readonly file: Deno.FsFile) {
+    this.#pace = new DiskPace(file);
+  }
 
   /**
    * Begin a file.
@@ -42,11 +46,12 @@ export class PendingFile implements Disposable {
   /** Append bytes. */
   async write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) at += await this.file.write(bytes.subarray(at));
+    this.#pace.wrote(bytes.length);
   }
 
   /** Wait until the bytes are on the disk. */
   async flush(): Promise<void> {
-    await this.file.sync();
+    await this.#pace.flush();
   }
 
   /** Give the file its name, after it was flushed; what had that name before is replaced at once. */

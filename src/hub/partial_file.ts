@@ -1,12 +1,10 @@
 // A file that comes in pieces, in any order, from several connections, and goes on where a killed process left it. Think
 // of it as the file's bytes with a journal of one byte a piece after them: written after its piece, cut off at the end.
 import { HubError } from "../errors.ts";
+import { DiskPace } from "./disk_pace.ts";
 
 /** The bytes of a piece: what a killed process fetches again at most, for each of its connections. */
 export const pieceBytes = 1 << 20;
-
-/** The disk is asked to keep what came after so many bytes. */
-const syncBytes = 32 << 20;
 
 /** A file that is not whole yet. */
 export class PartialFile implements Disposable {
@@ -14,12 +12,11 @@ export class PartialFile implements Disposable {
   done = 0;
   readonly #journal: Uint8Array<ArrayBuffer>;
   #open = true;
-  /** Bytes that were written since the disk was last asked to keep them. */
-  #unsynced = 0;
-  #syncing: Promise<void> | undefined;
+  readonly #pace: DiskPace;
 
   private constructor(readonly path: string, readonly size: number, private readonly file: Deno.FsFile) {
     this.#journal = new Uint8Array(Math.ceil(size / pieceBytes));
+    this.#pace = new DiskPace(file);
   }
 
   /**
@@ -78,15 +75,7 @@ export class PartialFile implements Disposable {
     await writeFully(file, this.size + piece, Uint8Array.of(1));
     if (this.#journal[piece] === 0) this.done += length;
     this.#journal[piece] = 1;
-    this.#unsynced += length;
-    if (this.#unsynced >= syncBytes && !this.#syncing) this.#syncing = this.#sync();
-  }
-
-  /** Let the disk keep up with what comes, or whoever waits for the end would wait for the disk then. */
-  async #sync(): Promise<void> {
-    this.#unsynced = 0;
-    await this.file.syncData().catch(() => {}); // the last one tells
-    this.#syncing = undefined;
+    this.#pace.wrote(length);
   }
 
   /** Read a piece that is there into a buffer; returns the part of it that is filled. */
@@ -103,9 +92,8 @@ export class PartialFile implements Disposable {
 
   /** Give the whole file its name, when it is on the disk. */
   async appear(path: string): Promise<void> {
-    await this.#syncing;
     await this.file.truncate(this.size);
-    await this.file.sync();
+    await this.#pace.flush();
     this.#close();
     await Deno.rename(this.path, path);
   }
