@@ -50,6 +50,7 @@ export type { ForwardOutput } from "./src/forward.ts";
 export type { ForwardInputs, TokenRows } from "./src/forward_inputs.ts";
 export type { LoadOptions, LoadProgress } from "./src/load_options.ts";
 export type { ImageInput } from "./src/picture_batches.ts";
+export { type PushedModel, pushModel, type PushOptions, type SaveAndPushOptions } from "./src/push.ts";
 export { type PulledModel, pullModel } from "./src/pull.ts";
 export type { SaveOptions } from "./src/save.ts";
 export type { PromptOptions, TaskOptions } from "./src/task_prompt.ts";

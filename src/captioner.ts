@@ -20,7 +20,7 @@ import { checkLoadOptions } from "./load_options.ts";
 import { architectureOf } from "./models/mod.ts";
 import { batchSize, type ImageInput, picturesOf, promptsOf } from "./picture_batches.ts";
 import { PictureReader } from "./picture_reader.ts";
-import type { SaveOptions } from "./save.ts";
+import { pushModel, type SaveAndPushOptions } from "./push.ts";
 import { checkStart, encodePrompt, promptOfTask } from "./task_prompt.ts";
 import { TextStreamer } from "./text_streamer.ts";
 import { AutoTokenizer, type Tokenizer } from "./tokenizer/mod.ts";
@@ -291,13 +291,17 @@ export class Captioner implements AsyncDisposable {
    * Write model, image processor and tokenizer into a folder, from which `Captioner.load` and Python read them.
    *
    * @param folder The folder, made if it is missing.
-   * @param options.maxShardSize The most bytes of weights in a file. @default "50GB"
+   * @param given.maxShardSize The most bytes of weights in a file. @default "50GB"
+   * @param given.pushToHub A repository of the Hub that the folder is uploaded to afterwards.
    * @throws {OptionError} If `maxShardSize` is no size.
+   * @throws {HubError} As `pushModel` does.
    */
-  async savePretrained(folder: string | URL, options: SaveOptions = {}): Promise<void> {
+  async savePretrained(folder: string | URL, given: SaveAndPushOptions = {}): Promise<void> {
+    const { pushToHub, push, ...options } = given;
     await this.model.savePretrained(folder, options);
     await this.processor.savePretrained(folder);
     await this.tokenizer.savePretrained(folder);
+    if (pushToHub !== undefined) await pushModel(folder, pushToHub, push);
   }
 
   /** Release the model. */

@@ -16,6 +16,7 @@ import {
   resizeEmbeddings,
   type VisionEncoderDecoderConfig,
 } from "./models/mod.ts";
+import { pushModel, type SaveAndPushOptions } from "./push.ts";
 import { saveModel, type SaveOptions } from "./save.ts";
 import { type DataType, Tensor } from "./tensor/mod.ts";
 import { lenient, Turns } from "./turns.ts";
@@ -240,10 +241,18 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * file appears whole or not at all.
    *
    * @param folder The folder, made if it is missing.
-   * @param options.maxShardSize The most bytes of tensors in a file. @default "50GB"
+   * @param given.maxShardSize The most bytes of tensors in a file. @default "50GB"
+   * @param given.pushToHub A repository of the Hub that the folder is uploaded to afterwards.
    * @throws {OptionError} If `maxShardSize` is no size.
+   * @throws {HubError} As `pushModel` does.
    */
-  savePretrained(folder: string | URL, options: SaveOptions = {}): Promise<void> {
+  async savePretrained(folder: string | URL, given: SaveAndPushOptions = {}): Promise<void> {
+    const { pushToHub, push, ...options } = given;
+    await this.#save(folder, options);
+    if (pushToHub !== undefined) await pushModel(folder, pushToHub, push);
+  }
+
+  #save(folder: string | URL, options: SaveOptions): Promise<void> {
     return this.#turns.take(async () => {
       const { config, generationConfig } = this;
       const parameters = this.#parameters;

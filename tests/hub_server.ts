@@ -19,7 +19,7 @@ export interface SeenRequest {
 }
 
 /** What a test may do to a request in place of the usual answer. */
-export type Fault = (request: SeenRequest) => Response | undefined | Promise<Response | undefined>;
+export type Fault = (seen: SeenRequest, request: Request) => Response | undefined | Promise<Response | undefined>;
 
 interface StoredFile {
   readonly content: Content;
@@ -132,8 +132,9 @@ export class HubServer implements AsyncDisposable {
     const range = header("range"), authorization = header("authorization");
     const seen: SeenRequest = { cdn, method, path: decodeURIComponent(pathname), query, range, authorization, sent: 0 };
     this.requests.push(seen);
-    await request.body?.cancel();
-    return await this.fault?.(seen) ?? (cdn ? this.#sendBlob(seen) : this.#answer(seen));
+    const own = await this.fault?.(seen, request);
+    if (!request.bodyUsed) await request.body?.cancel();
+    return own ?? (cdn ? this.#sendBlob(seen) : this.#answer(seen));
   }
 
   #answer(seen: SeenRequest): Response {

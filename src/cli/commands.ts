@@ -28,6 +28,12 @@ const commands: Readonly<Record<CommandName, Command>> = {
     ...{ operands: "the name of a model on the Hub", least: 1, most: 1, flags: [], valued: hubOptions },
     run: async ({ operands: [name], values }, console) => await (await import("./pull.ts")).pull(name, values, console),
   },
+  push: {
+    ...{ operands: "a folder and a name on the Hub", least: 2, most: 2, flags: ["private"] },
+    valued: { ...hubOptions, message: { form: /./s, expected: "a text" } },
+    run: async ({ operands, flags, values }, console) =>
+      await (await import("./push.ts")).push(operands, { private: flags.private, values }, console),
+  },
   cache: {
     ...{ operands: "clear or no argument", least: 0, most: 1, flags: [], valued: {} },
     run: async ({ operands: [what] }, console) => await (await import("./cache.ts")).cache(what, console),

@@ -6,6 +6,7 @@ export const help = `Read the text in pictures (PNG, JPEG, GIF, WebP, BMP).
 
 usage: deno run -A caption.ts [options] PICTURE...
        deno run -A caption.ts pull NAME     fetch a model from Hugging Face's Hub
+       deno run -A caption.ts push FOLDER NAME   upload one
        deno run -A caption.ts cache         list what was converted; cache clear removes it
        deno run -A caption.ts doctor        say what this machine has, and what it lacks
 
@@ -47,7 +48,7 @@ model 3 if it was not found, 4 if it may not be had, 5 if the network failed
 `;
 
 /** The command's other uses. */
-export type CommandName = "pull" | "doctor" | "cache";
+export type CommandName = "pull" | "push" | "doctor" | "cache";
 
 /** The text of `caption.ts NAME --help`. */
 export const commandHelp: Readonly<Record<CommandName, string>> = {
@@ -62,6 +63,20 @@ options:
 
 exit code: 0 if it is there, 2 if the command line is wrong, 3 if it was not found, 4 if it may not be
 had, 5 if the network failed, 1 for whatever else
+`,
+  push: `Upload a model's folder to Hugging Face's Hub, with a model card if it has none, and print the commit's page.
+
+usage: deno run -A caption.ts push [options] FOLDER NAME
+
+options:
+  --private             if there is no such repository yet: make a private one
+  --message TEXT        the commit's message [default: Upload model]
+  --revision NAME       the branch [default: main]
+  --token-file FILE     the file with the token that may write it [default: HF_TOKEN, or that of
+                        Hugging Face's tools]
+
+exit code: 0 if it is there, 2 if the command line is wrong, 4 if it is not allowed, 5 if the network
+failed, 1 for whatever else
 `,
   cache: `List the weights that were converted once so that they load faster, and where they lie.
 

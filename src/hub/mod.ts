@@ -3,7 +3,8 @@ export { lockFolder, PendingFile, removeStaleFiles, syncFolder, writeFileAtomica
 export { collectPieces, joinPieces } from "./body.ts";
 export { requestFollowing } from "./redirects.ts";
 export { type ByteSource, FileSource, MemorySource } from "./byte_source.ts";
-export { limnerCacheFolder } from "./environment.ts";
+export { hubEndpoint, hubToken, limnerCacheFolder } from "./environment.ts";
+export { isHubName } from "./hub_name.ts";
 export { lockFile } from "./file_lock.ts";
 export { type HubState, inspectHub } from "./inspect_hub.ts";
 export type { Timeouts } from "./timeouts.ts";
