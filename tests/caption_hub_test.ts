@@ -117,7 +117,7 @@ Deno.test({
         stdin: "null",
       }).output();
       const drawn = new TextDecoder().decode(stdout);
-      assertMatch(drawn, /model\.safetensors \[=+ *\] \d\.\d MB of 8\.4 MB, \d\.\d MB\/s, \d+ s left/);
+      assertMatch(drawn, /model\.safetensors \[=+ *\] \d\.\d MB of 8\.4 MB, \S+ [kM]B\/s, \d+ s left/);
       assert(!drawn.includes("downloaded"), "a line a file is for what is no terminal");
     });
   },
