@@ -185,6 +185,33 @@ Deno.test("request() connects to the address that was checked, and to no other",
   assertEquals([answer.status, answer.headers.get("x-a"), lookups], [201, "1", 1]);
 });
 
+Deno.test("request() holds a checked address to the certificate of its name", async () => {
+  const file = (name: string) => new URL(`fixtures/tls/${name}`, import.meta.url);
+  const [cert, key] = await Promise.all(["server.pem", "server_key.pem"].map((name) => Deno.readTextFile(file(name))));
+  const listen = { port: 0, hostname: "127.0.0.1", cert, key, onListen() {} };
+  await using server = Deno.serve(listen, (request) => new Response(request.headers.get("host")));
+  const { port } = server.addr as Deno.NetAddr;
+  const network: Network = {
+    resolve: () => Promise.resolve([{ address: "127.0.0.1", family: 4 }]),
+    isPrivate: () => false,
+  };
+  const ask = async (host: string) => {
+    using answer = await request(new URL(`https://${host}:${port}/`), { publicOnly: true, network });
+    return new TextDecoder().decode(joinPieces(await collectPieces(answer.body, 100, () => new HubError("too long"))));
+  };
+  const before = Deno.env.get("DENO_CERT");
+  Deno.env.set("DENO_CERT", file("authority.pem").pathname);
+  try {
+    assertEquals(await ask("name.example"), `name.example:${port}`);
+    await assertRejects(() => ask("other.example"), HubError, "does not match certificate");
+    Deno.env.delete("DENO_CERT");
+    await assertRejects(() => ask("name.example"), HubError, "certificate");
+  } finally {
+    if (before === undefined) Deno.env.delete("DENO_CERT");
+    else Deno.env.set("DENO_CERT", before);
+  }
+});
+
 Deno.test("request() ends when its signal says so, before the answer and in the body", async () => {
   using server = writing(async (connection) => {
     await connection.write(encoder.encode("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"));

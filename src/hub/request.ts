@@ -2,7 +2,7 @@
 // addresses only connects to the very address that was checked.
 import { HubError } from "../errors.ts";
 import { type Network, publicAddresses, systemNetwork } from "./addresses.ts";
-import { proxyOf } from "./environment.ts";
+import { proxyOf, variable } from "./environment.ts";
 import { type Timeouts, Transfer } from "./timeouts.ts";
 
 /** How a request is made. */
@@ -104,11 +104,14 @@ const bufferBytes = 1 << 18;
 
 async function openPublic(url: URL, options: RequestOptions, signal: AbortSignal): Promise<Opened> {
   const addresses = await publicAddresses(url, options.network);
-  const { request } = url.protocol === "https:" ? await import("node:https") : await import("node:http");
+  const secure = url.protocol === "https:";
+  const { request } = secure ? await import("node:https") : await import("node:http");
+  const ca = secure ? await ownAuthorities() : undefined;
   const { promise, resolve, reject } = Promise.withResolvers<Opened>();
   const asked = request(url, {
     headers: options.headers,
     agent: false,
+    ...(ca && { ca }),
     // It is asked in place of a resolver, and knows only what was checked.
     lookup: (_host, { all }, found) =>
       all ? found(null, [...addresses]) : found(null, addresses[0].address, addresses[0].family),
@@ -125,6 +128,14 @@ async function openPublic(url: URL, options: RequestOptions, signal: AbortSignal
   if (signal.aborted) stop();
   asked.end();
   return await promise;
+}
+
+/** The authorities that DENO_CERT adds to those that are known, which only fetch heeds by itself. */
+async function ownAuthorities(): Promise<string[] | undefined> {
+  const file = variable("DENO_CERT");
+  if (!file) return undefined;
+  const { rootCertificates } = await import("node:tls");
+  return [...rootCertificates, await Deno.readTextFile(file)];
 }
 
 async function* counted(

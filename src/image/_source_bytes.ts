@@ -17,7 +17,8 @@ export type ImageSource =
 export interface SourceOptions {
   /**
    * Whether a picture's address may be in a private network, or lead there: on this machine, in its local network, or at
-   * what a cloud keeps for itself. Refuse them where strangers give addresses. @default false
+   * what a cloud keeps for itself. Where a proxy makes the connections (HTTPS_PROXY), it resolves the names, and only
+   * addresses that are written out can be refused. @default false
    */
   readonly allowPrivateAddresses?: boolean;
   /** Limits of time for a picture that is fetched. */
