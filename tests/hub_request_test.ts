@@ -128,7 +128,17 @@ Deno.test("isPrivateAddress() knows what is not public", () => {
     "not an address",
   ];
   for (const address of [...inside, ...odd, ...standing]) assert(isPrivateAddress(address), address);
-  for (const address of ["8.8.8.8", "172.32.0.1", "1.1.1.1", "2606:4700::1111", "2a00:1450:4001::200e"]) {
+  for (
+    const address of [
+      "8.8.8.8",
+      "172.32.0.1",
+      "1.1.1.1",
+      "64:ff9b::808:808",
+      "64:ff9b::8.8.8.8",
+      "2606:4700::1111",
+      "2a00:1450:4001::200e",
+    ]
+  ) {
     assert(!isPrivateAddress(address), address);
   }
 });

@@ -24,15 +24,28 @@ for (
   embedded.addSubnet(net, prefix, "ipv6");
 }
 
+/** The IPv6 addresses by which networks without IPv4 reach it (RFC 6052): as public as the address at their end. */
+const isTranslated = new BlockList();
+isTranslated.addSubnet("64:ff9b::", 96, "ipv6");
+
+/** The IPv4 address at the end of an IPv6 one. */
+function lastFourBytes(address: string): string {
+  const groups = new URL(`http://[${address}]`).hostname.slice(1, -1).split(":");
+  const [high, low] = groups.slice(-2).map((group) => parseInt(group || "0", 16));
+  return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+}
+
 /**
  * Whether an address is anything but a public one: a loopback, private, link-local, shared, reserved or multicast
- * address, or an IPv6 address that stands for an IPv4 one.
+ * address. Of the IPv6 addresses that stand for IPv4 ones only those of NAT64 can be public.
  *
  * @param address An IPv4 or IPv6 address, without brackets.
  */
 export function isPrivateAddress(address: string): boolean {
   const [bare] = address.split("%");
   if (isIP(bare) === 4) return notPublic.check(bare, "ipv4");
+  const translated = isIP(bare) === 6 && isTranslated.check(bare, "ipv6") ? lastFourBytes(bare) : undefined;
+  if (translated) return notPublic.check(translated, "ipv4");
   if (isIP(bare) === 6) return !globalUnicast.check(bare, "ipv6") || embedded.check(bare, "ipv6");
   return true;
 }

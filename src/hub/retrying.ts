@@ -52,7 +52,7 @@ function mayPass(error: unknown): error is HubError {
   // exist or listen, nor a permission.
   const { cause } = error;
   return cause !== undefined && !(cause instanceof HubError || cause instanceof Deno.errors.NotCapable) &&
-    !/dns error|Connection refused/.test(error.message);
+    !/dns error|ENOTFOUND|Connection refused|ECONNREFUSED/.test(error.message);
 }
 
 /**
