@@ -55,12 +55,12 @@ const namesPackages = "src/packages";
 /** A package's name and version; from npm an exact version, as there is no lock file. */
 const packageSpecifier = /^(?:npm:((?:@[^/@]+\/)?[^/@]+)@\d+\.\d+\.\d+|jsr:(@[^/@]+\/[^/@]+)@[^/]+)(?:\/|$)/;
 
-/** What may be named in one part only. */
-const confined: readonly { readonly pattern: RegExp; readonly what: string; readonly part: string }[] = [
-  { pattern: /\bDeno\.dlopen\b/, what: "Deno.dlopen", part: "backends/ffi" },
-  { pattern: /\bGPUDevice\b/, what: "GPUDevice", part: "backends/webgpu" },
-  { pattern: /\bnavigator\.gpu\b/, what: "navigator.gpu", part: "backends/webgpu" },
-  { pattern: /\bimport\(\s*[^"\s]/, what: "an import whose name is computed", part: "backends/ffi" },
+/** What may be named in few parts only. */
+const confined: readonly { readonly pattern: RegExp; readonly what: string; readonly parts: readonly string[] }[] = [
+  { pattern: /\bDeno\.dlopen\b/, what: "Deno.dlopen", parts: ["backends/ffi"] },
+  { pattern: /\bGPUDevice\b/, what: "GPUDevice", parts: ["backends/webgpu"] },
+  { pattern: /\bnavigator\.gpu\b/, what: "navigator.gpu", parts: ["backends/webgpu"] },
+  { pattern: /\bimport\(\s*[^"\s]/, what: "an import whose name is computed", parts: ["backends/ffi", "src/packages"] },
 ];
 
 /** One import of a file. */
@@ -108,9 +108,9 @@ export function violations(sources: ReadonlyMap<string, string>): string[] {
       if (problem) found.push(`${file} imports ${target}: ${problem}`);
     }
     valueImports.set(file, targets);
-    for (const { pattern, what, part: owner } of confined) {
-      if (part !== owner && pattern.test(withoutComments(source))) {
-        found.push(`${file}: ${what} stands only in ${owner}`);
+    for (const { pattern, what, parts } of confined) {
+      if (!parts.includes(part) && pattern.test(withoutComments(source))) {
+        found.push(`${file}: ${what} stands only in ${parts.join(" and ")}`);
       }
     }
   }

@@ -1,7 +1,7 @@
 // One request and its answer, with limits of time; redirects are the caller's to follow. A request that may reach public
 // addresses only connects to the very address that was checked.
 import { HubError } from "../errors.ts";
-import { type Network, publicAddresses, systemNetwork } from "./addresses.ts";
+import type { Network } from "./addresses.ts";
 import { proxyOf, variable } from "./environment.ts";
 import { type Timeouts, Transfer } from "./timeouts.ts";
 
@@ -73,7 +73,10 @@ interface Opened {
 
 async function openAny(url: URL, options: RequestOptions, signal: AbortSignal): Promise<Opened> {
   // A proxy resolves names in our place; an address that is written out is checked all the same.
-  if (options.publicOnly) await publicAddresses(url, { ...(options.network ?? systemNetwork), resolve: ownAddress });
+  if (options.publicOnly) {
+    const { publicAddresses, systemNetwork } = await import("./addresses.ts");
+    await publicAddresses(url, { ...(options.network ?? systemNetwork), resolve: ownAddress });
+  }
   const stop = new AbortController();
   const response = await fetch(url, {
     headers: options.headers,
@@ -103,6 +106,8 @@ async function* readInto(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
 const bufferBytes = 1 << 18;
 
 async function openPublic(url: URL, options: RequestOptions, signal: AbortSignal): Promise<Opened> {
+  // Imported when needed, as are the modules of Node's below: they take as long to start as a folder's model to be read.
+  const { publicAddresses } = await import("./addresses.ts");
   const addresses = await publicAddresses(url, options.network);
   const secure = url.protocol === "https:";
   const { request } = secure ? await import("node:https") : await import("node:http");
