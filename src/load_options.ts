@@ -37,7 +37,7 @@ export interface LoadOptions extends BackendOptions, HubOptions {
 }
 
 const known: readonly string[] = [
-  ...["backend", "dtype", "lowMemory", "threads", "libraryPath", "onProgress", "signal"],
+  ...["backend", "dtype", "lowMemory", "threads", "spinning", "libraryPath", "onProgress", "signal"],
   ...["revision", "token", "endpoint", "cacheDir", "localFilesOnly", "timeouts", "convertWeights"],
 ];
 
@@ -59,5 +59,6 @@ export function checkLoadOptions(options: LoadOptions, own: readonly string[] = 
     if (option === "threads" && !(Number.isInteger(value) && value > 0)) {
       refuse(`it is ${value}, and a positive whole number was expected`);
     }
+    if (option === "spinning" && typeof value !== "boolean") refuse(`it is ${value}, and true or false was expected`);
   }
 }

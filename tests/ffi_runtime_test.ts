@@ -2,7 +2,8 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows
 import { load, report } from "../backends/ffi/mod.ts";
 import { readTable } from "../backends/ffi/runtime.ts";
 import { load as loadReference } from "../backends/reference/mod.ts";
-import { BackendError, OrtError } from "../src/errors.ts";
+import { BackendError, OptionError, OrtError } from "../src/errors.ts";
+import { VisionEncoderDecoderModel } from "../mod.ts";
 import { type Backend, type DeviceTensor, type Graph, GraphBuilder, resolveShape } from "../src/graph/mod.ts";
 import { add, assign, attention, cacheAppend, gather, matmul, mul, transpose } from "../src/operators/mod.ts";
 import { supportsNode, toOnnx } from "../backends/onnx/mod.ts";
@@ -303,6 +304,24 @@ Deno.test("ffi refuses a number of threads that is none", async () => {
   for (const threads of [0, -3, 1.5, NaN]) {
     await assertRejects(() => load({ threads }), BackendError, `threads is ${threads}`);
   }
+});
+
+Deno.test("ffi computes the same whether its threads spin while they wait or rest", async () => {
+  const results: Tensor[] = [];
+  for (const spinning of [true, false]) {
+    await using backend = await load({ spinning });
+    using program = await bound(backend, slow(4));
+    using stream = backend.stream();
+    stream.write(program.buffers.x, (numbers(1, 512, 512).data as Float32Array).map((value) => value / 64));
+    stream.enqueue(program.run);
+    results.push(await stream.read(program.buffers.y));
+  }
+  assertClose(results[1], results[0], 1e-5, "resting threads");
+  await assertRejects(
+    () => VisionEncoderDecoderModel.fromPretrained("nowhere", { spinning: 1 as never }),
+    OptionError,
+    "true or false was expected",
+  );
 });
 
 Deno.test("ffi reports that it needs a permission, without asking for it, and looks for no library", async () => {

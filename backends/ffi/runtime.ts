@@ -77,6 +77,7 @@ export class Runtime {
     if (options.threads !== undefined) {
       this.check(api.setGlobalIntraOpNumThreads(threading, options.threads), "SetGlobalIntraOpNumThreads");
     }
+    this.check(api.setGlobalSpinControl(threading, options.spinning === false ? 0 : 1), "SetGlobalSpinControl");
     // Level 4, fatal: errors come back as statuses and are not written to the terminal as well.
     const name = cString("limner");
     this.environment = this.create(

@@ -62,6 +62,8 @@ async function load(options: CommandOptions, console: Console, progress: Progres
       ...{ backend: options.backend, tokenizer: options.tokenizer, processor: options.processor },
       ...{ maxPixels: options.maxPixels, revision: options.revision, localFilesOnly: options.offline || undefined },
       token: await readTokenFile(options.tokenFile),
+      // The next pictures are decoded while one is written about.
+      spinning: options.pictures.length === 1,
       onProgress: ({ stage, file, done, total }) => {
         if (stage === "downloading") downloads.show(file!, done, total);
         else if (!downloads.areDrawn) progress.show(stage, total ? done : 0, total ?? 1);
