@@ -172,7 +172,8 @@ const decodeOne = (base: string, { before = "", most }: { before?: string; most?
   const { ImageWorkers } = await import("${base}src/image/image_workers.ts");
   const { readImageFile } = await import("${base}src/image/image_file.ts");
   const workers = new ImageWorkers(${most ?? ""});
-  const file = await readImageFile("${base}tests/fixtures/images/inputs/rgb.png");
+  const picture = "${base}tests/fixtures/images/inputs/rgb.png";
+  const file = await readImageFile(picture, { allowPrivateAddresses: true });
   const decoding = workers.decode(file, { expected: 1e9 });
   const running = workers.running;
   console.log((await decoding).width, running, workers.most > 0);`;
