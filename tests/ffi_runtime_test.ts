@@ -8,16 +8,11 @@ import { type Backend, type DeviceTensor, type Graph, GraphBuilder, resolveShape
 import { add, assign, attention, cacheAppend, gather, matmul, mul, transpose } from "../src/operators/mod.ts";
 import { supportsNode, toOnnx } from "../backends/onnx/mod.ts";
 import { prepare } from "../src/passes/mod.ts";
-import { Tensor } from "../src/tensor/mod.ts";
+import type { Tensor } from "../src/tensor/mod.ts";
 import { deno } from "./caption_process.ts";
 import { assertClose } from "./conformance/closeness.ts";
 import { memorySource } from "./conformance/execute.ts";
-
-function numbers(seed: number, ...shape: number[]): Tensor {
-  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
-  for (let i = 0; i < data.length; i++) data[i] = ((Math.imul(i + seed * 977 + 1, 2654435761) >>> 8) / (1 << 23)) - 1;
-  return new Tensor("float32", shape, data);
-}
+import { numbers } from "./conformance/numbers.ts";
 
 /** A program without parameters, bound to buffers of its own. */
 async function bound(backend: Backend, graph: Graph, sizes: Record<string, number> = {}) {

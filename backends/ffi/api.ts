@@ -90,12 +90,12 @@ export const functions = {
   bindInput: { index: 136, parameters: ["pointer", "buffer", "pointer"], result: "pointer" },
   // OrtStatus* BindOutput(OrtIoBinding*, const char* name, const OrtValue*)
   bindOutput: { index: 137, parameters: ["pointer", "buffer", "pointer"], result: "pointer" },
-  // OrtStatus* AddInitializer(OrtSessionOptions*, const char* name, const OrtValue* val)
-  addInitializer: { index: 150, parameters: ["pointer", "buffer", "pointer"], result: "pointer" },
-  // OrtStatus* SetGlobalSpinControl(OrtThreadingOptions*, int allow_spinning)
-  setGlobalSpinControl: { index: 149, parameters: ["pointer", "i32"], result: "pointer" },
   // OrtStatus* SetGlobalIntraOpNumThreads(OrtThreadingOptions*, int intra_op_num_threads)
   setGlobalIntraOpNumThreads: { index: 147, parameters: ["pointer", "i32"], result: "pointer" },
+  // OrtStatus* SetGlobalSpinControl(OrtThreadingOptions*, int allow_spinning)
+  setGlobalSpinControl: { index: 149, parameters: ["pointer", "i32"], result: "pointer" },
+  // OrtStatus* AddInitializer(OrtSessionOptions*, const char* name, const OrtValue* val)
+  addInitializer: { index: 150, parameters: ["pointer", "buffer", "pointer"], result: "pointer" },
 } as const satisfies Readonly<Record<string, { index: number } & Deno.ForeignFunction>>;
 
 /** The functions of the table, bound to a library. */

@@ -82,6 +82,7 @@ class FfiBackend implements Backend {
     weights: FfiWeights,
     { packed, fusesCaches, signal }: { packed: boolean; fusesCaches: boolean; signal?: AbortSignal },
   ): Promise<Compiled> {
+    const { version } = weights;
     const writes = writtenParameters(graph).size > 0;
     const names = [...graph.parameters.keys()];
     const places = new Map<string, Place>();
@@ -115,7 +116,7 @@ class FfiBackend implements Backend {
       const create = () => this.#createSession(model.bytes, graph.name, { folder: weights.folder, packed, given });
       session = packed ? await weights.lettingGo(create) : await create();
       weights.checkFiles(fromFile);
-      return { model, session, parameters, fromFile, fromMemory, views };
+      return { model, session, parameters, fromFile, fromMemory, views, version };
     } catch (error) {
       if (session) this.runtime.api.releaseSession(session);
       for (const view of views) view.release();

@@ -26,8 +26,9 @@ export interface Compiled {
   readonly parameters: ReadonlyMap<string, OrtTensor>;
   readonly fromFile: ReadonlySet<string>;
   readonly fromMemory: ReadonlySet<string>;
-  /** What the session knows of memory. */
+  /** What the session knows of memory, and the version of the weights that it was there in. */
   readonly views: readonly OrtView[];
+  readonly version: number;
 }
 
 /** A tensor bound to a name: as long as the value stays, the binding does. */
@@ -71,6 +72,8 @@ export class FfiProgram implements Program, Reader {
     this.writes = writtenParameters(graph);
     runtime.counters.liveHandles++;
     weights.readers.add(this);
+    // A step of training may have ended while this was compiled.
+    if (!weights.isCurrent(compiled)) this.giveUp();
   }
 
   bind(tensors: Readonly<Record<string, DeviceTensor | TensorPart>>, maxima: Sizes = {}): Run {
@@ -97,15 +100,19 @@ export class FfiProgram implements Program, Reader {
     const compiled = await this.compile(pack, this.#fusesCaches);
     await this.runtime.work.between(() => {
       this.giveUp();
-      if (this.#disposed) this.#release(compiled);
-      else this.compiled = compiled;
+      this.compiled = compiled;
+      // Where the program was released meanwhile, or parameters have changed, nobody may run this session.
+      if (this.#disposed || !this.weights.isCurrent(compiled)) this.giveUp();
     });
   }
 
   giveUp(): void {
     for (const run of this.runs) run.unbind();
-    if (this.compiled && !this.#disposed) this.#release(this.compiled);
+    const { compiled } = this;
     this.compiled = undefined;
+    if (!compiled) return;
+    this.runtime.api.releaseSession(compiled.session);
+    for (const view of compiled.views) view.release();
   }
 
   /** Have a session that can run with these sizes, compiled as a part of the run where there is none. */
@@ -121,11 +128,6 @@ export class FfiProgram implements Program, Reader {
     return this.compiled ??= await this.compile(this.packed, this.#fusesCaches);
   }
 
-  #release({ session, views }: Compiled): void {
-    this.runtime.api.releaseSession(session);
-    for (const view of views) view.release();
-  }
-
   /** @throws {BackendError} If the program was released. */
   checkLive(what: string): void {
     if (this.#disposed) throw new BackendError(`Cannot ${what} ${this.graph.name}: the program was released`, "ffi");
@@ -134,9 +136,7 @@ export class FfiProgram implements Program, Reader {
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.runtime.release(() => {
-      if (this.compiled) this.#release(this.compiled);
-    });
+    this.runtime.release(() => this.giveUp());
     this.weights.leave(this);
   }
 }
@@ -156,20 +156,32 @@ export class FfiRun implements Run {
     readonly program: FfiProgram,
     readonly binding: Binding<OrtTensor>,
   ) {
-    this.program.runtime.counters.liveHandles++;
     if (program.compiled) this.#bindAll(program.compiled);
+    this.program.runtime.counters.liveHandles++;
   }
 
   get maxima(): Sizes {
     return this.binding.maxima;
   }
 
-  #bindAll({ model, session, parameters }: Compiled): Deno.PointerObject {
+  /** Bind everything to a session, or nothing. */
+  #bindAll(compiled: Compiled): Deno.PointerObject {
+    const { runtime } = this.program;
+    const binding = runtime.create("bind a program", (out) => runtime.api.createIoBinding(compiled.session, out));
+    this.#binding = binding;
+    try {
+      this.#list(compiled);
+      this.#rebind();
+    } catch (error) {
+      this.#free();
+      throw error;
+    }
+    return binding;
+  }
+
+  /** List what is bound to which name. */
+  #list({ model, parameters }: Compiled): void {
     const { program: { runtime, graph }, binding: { parts } } = this;
-    const binding = this.#binding = runtime.create(
-      "bind a program",
-      (out) => runtime.api.createIoBinding(session, out),
-    );
     const whole = (tensor: OrtTensor) => ({ tensor, part: undefined });
     const place = (name: string) => {
       const { tensor, offset, shape } = parts[name];
@@ -191,8 +203,6 @@ export class FfiRun implements Run {
       this.#sizes.push({ expression, value });
       this.#bind("bindInput", cString(`size:${expression}`), value.pointer);
     }
-    this.#rebind();
-    return binding;
   }
 
   /**
@@ -227,9 +237,8 @@ export class FfiRun implements Run {
     };
   }
 
-  /** Let go of the program's session, whose place another will take; nothing may be under way. */
+  /** Let go of the program's session, before it is released; nothing may be under way. */
   unbind(): void {
-    if (this.#disposed) return;
     this.#free();
   }
 

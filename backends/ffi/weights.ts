@@ -7,6 +7,7 @@ import { isFloat, Tensor, toFloat32 } from "../../src/tensor/mod.ts";
 import type { FileRegion, StoredWeights } from "../../src/weights/mod.ts";
 import type { Runtime } from "./runtime.ts";
 import { FileMapping } from "./mapping.ts";
+import type { Compiled } from "./program.ts";
 import { OrtTensor, OrtView } from "./value.ts";
 
 /** A program as its weights see it. */
@@ -52,6 +53,8 @@ export class FfiWeights implements Weights {
   /** Parameters whose value is the one in memory, since programs write them, or it was replaced. */
   readonly #kept = new Set<string>();
   readonly #trained = new Set<string>();
+  /** How often parameters have changed. */
+  version = 0;
   readonly #folder: string | undefined;
   /** Files in memory, those under one path the newest last, and parameters as they lie in them. */
   readonly #mappings = new Map<string, (FileMapping | undefined)[]>();
@@ -222,10 +225,16 @@ export class FfiWeights implements Weights {
   /** Parameters have changed: sessions that have copies of them are given up. Nothing may be under way. */
   wrote(names: Iterable<string>): void {
     for (const name of names) {
+      this.version++;
       for (const reader of this.readers) {
         if (reader.fromMemory.has(name) || reader.fromFile.has(name)) reader.giveUp();
       }
     }
+  }
+
+  /** Whether a session has the parameters' present values: one without copies of them always has. */
+  isCurrent({ version, fromMemory, fromFile }: Pick<Compiled, "version" | "fromMemory" | "fromFile">): boolean {
+    return version === this.version || (fromMemory.size === 0 && [...fromFile].every((name) => this.external(name)));
   }
 
   /** Take a parameter's value from memory from now on, which holds it. */

@@ -71,10 +71,10 @@ export class GpuRun implements Run {
   }
 
   /** Bind the weights as they now are, copies of them made again. */
-  #renew(recorder: Recorder): void {
+  #renew(): void {
     const { weights, wanted } = this.program;
     if (this.#bound && this.#version === weights.version) return;
-    weights.renew(wanted, recorder);
+    weights.renew(wanted);
     this.#bound = this.#bind();
     this.#version = weights.version;
   }
@@ -124,7 +124,7 @@ export class GpuRun implements Run {
   /** @param resolve Where sizes differ from the maxima. */
   #record(recorder: Recorder, resolve: Resolve | undefined): void {
     const { program: { device, weights, writes }, parts: { schedule } } = this;
-    this.#renew(recorder);
+    this.#renew();
     const base = device.queue.reserve(resolve ? this.#blockFor(resolve) : schedule.block);
     this.#copyApart((part, buffer, bytes) => {
       if (part.read) recorder.copy(part.tensor.buffer, 4 * part.offset, buffer, 0, bytes);

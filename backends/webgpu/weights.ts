@@ -112,8 +112,12 @@ export class GpuWeights implements Weights {
     }
   }
 
-  /** Make the copies again that a program reads. */
-  renew(wanted: Wanted, recorder: Recorder): void {
+  /**
+   * Make the copies again that a program reads: submitted at once and apart, as they are for all programs, whatever
+   * becomes of the stream that runs this one.
+   */
+  renew(wanted: Wanted): void {
+    const recorder = new Recorder(this.device.queue, (message) => this.device.fail(message));
     for (const [name, layouts] of wanted) {
       for (const layout of layouts) {
         const held = this.#find(name, layout)!;
@@ -132,6 +136,7 @@ export class GpuWeights implements Weights {
         held.stale.clear();
       }
     }
+    recorder.flush();
   }
 
   async read(name: string): Promise<Tensor> {
