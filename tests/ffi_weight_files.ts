@@ -4,13 +4,7 @@ import { FileSource } from "../src/hub/mod.ts";
 import { linear } from "../src/operators/mod.ts";
 import { Tensor } from "../src/tensor/mod.ts";
 import type { StoredWeight, StoredWeights } from "../src/weights/mod.ts";
-
-/** Repeatable numbers in [-1, 1). */
-export function numbers(seed: number, ...shape: number[]): Tensor {
-  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
-  for (let i = 0; i < data.length; i++) data[i] = ((Math.imul(i + seed * 977 + 1, 2654435761) >>> 8) / (1 << 23)) - 1;
-  return new Tensor("float32", shape, data);
-}
+import type { numbers } from "./conformance/numbers.ts";
 
 /** Parameters as float32 in files, each behind some bytes of something else. */
 export class Files extends Map<string, StoredWeight> implements AsyncDisposable {

@@ -3,7 +3,8 @@
 import { load } from "../backends/ffi/mod.ts";
 import { assertClose } from "./conformance/closeness.ts";
 import { memorySource } from "./conformance/execute.ts";
-import { Files, numbers, runner } from "./ffi_weight_files.ts";
+import { numbers } from "./conformance/numbers.ts";
+import { Files, runner } from "./ffi_weight_files.ts";
 
 const width = 4096;
 const bytes = 4 * width * width;

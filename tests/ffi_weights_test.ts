@@ -6,7 +6,8 @@ import { deno } from "./caption_process.ts";
 import { assertClose } from "./conformance/closeness.ts";
 import { memorySource } from "./conformance/execute.ts";
 import { costFlags } from "./cost.ts";
-import { Files, multiply, numbers, runner } from "./ffi_weight_files.ts";
+import { numbers } from "./conformance/numbers.ts";
+import { Files, multiply, runner } from "./ffi_weight_files.ts";
 
 Deno.test("ffi reads weights from several files, in several folders, at any offset", async () => {
   await using files = new Files();

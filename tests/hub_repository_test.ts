@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FormatError, HubError, OptionError } from "../src/errors.ts";
 import { MemorySource, openRepository, toPath } from "../src/hub/mod.ts";
+import { writing } from "./raw_server.ts";
 
 async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "limner hub ü " });
@@ -125,24 +126,11 @@ Deno.test("openRepository() reports a server that is not there, and an abort", a
 });
 
 /** A server that answers each request with these bytes and then keeps or closes the connection. */
-function answering(reply: string, then: "keep" | "close"): { url: string } & Disposable {
-  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  const connections: Deno.TcpConn[] = [];
-  (async () => {
-    for await (const connection of listener) {
-      connections.push(connection);
-      await connection.read(new Uint8Array(4096));
-      await connection.write(new TextEncoder().encode(reply.replaceAll("\n", "\r\n")));
-      if (then === "close") connections.pop()!.close();
-    }
-  })().catch(() => {});
-  return {
-    url: `http://127.0.0.1:${listener.addr.port}/`,
-    [Symbol.dispose]() {
-      listener.close();
-      for (const connection of connections) connection.close();
-    },
-  };
+function answering(reply: string, then: "keep" | "close"): ReturnType<typeof writing> {
+  return writing(async (connection) => {
+    await connection.write(new TextEncoder().encode(reply.replaceAll("\n", "\r\n")));
+    if (then === "close") connection.close();
+  });
 }
 
 Deno.test("a server that is silent, lies or breaks off gives an error that says so, never a hang", async () => {

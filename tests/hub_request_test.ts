@@ -7,25 +7,7 @@ import { collectPieces, joinPieces } from "../src/hub/body.ts";
 import { openRepository, requestFollowing } from "../src/hub/mod.ts";
 import { request } from "../src/hub/request.ts";
 import type { Timeouts } from "../src/hub/timeouts.ts";
-
-/** A server that writes what it is told to, at its pace, to each connection. */
-function writing(write: (connection: Deno.TcpConn) => Promise<void>): { url: string } & Disposable {
-  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  const connections: Deno.TcpConn[] = [];
-  (async () => {
-    for await (const connection of listener) {
-      connections.push(connection);
-      connection.read(new Uint8Array(4096)).then(() => write(connection)).catch(() => {});
-    }
-  })().catch(() => {});
-  return {
-    url: `http://127.0.0.1:${listener.addr.port}/`,
-    [Symbol.dispose]() {
-      listener.close();
-      for (const connection of connections) connection.close();
-    },
-  };
-}
+import { writing } from "./raw_server.ts";
 
 const encoder = new TextEncoder();
 const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));

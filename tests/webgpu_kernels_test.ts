@@ -17,17 +17,11 @@ import { sizeOf, Tensor } from "../src/tensor/mod.ts";
 import { assertClose } from "./conformance/closeness.ts";
 import { edgeConformance } from "./conformance/edges.ts";
 import { execute, memorySource } from "./conformance/execute.ts";
+import { numbers } from "./conformance/numbers.ts";
 import { operatorConformance } from "./conformance/operators.ts";
 
 const tolerance = 2e-4;
 const profiles: ProfileName[] = ["soft", "soft-nosg", "gpu", "gpu-sg"];
-
-/** Repeatable numbers in [-1, 1). */
-function numbers(seed: number, ...shape: number[]): Tensor {
-  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
-  for (let i = 0; i < data.length; i++) data[i] = ((Math.imul(i + seed * 977 + 1, 2654435761) >>> 8) / (1 << 23)) - 1;
-  return new Tensor("float32", shape, data);
-}
 
 /** x [M, K] · weight [N, K]ᵀ + bias, relu, + residual, in float64. */
 function plainLinear(x: Tensor, weight: Tensor, bias: Tensor, residual: Tensor): Tensor {

@@ -1,5 +1,6 @@
 // What is being downloaded: on a terminal a bar a file with its bytes, rate and time left, elsewhere a line a file when
 // it is there.
+import { barStyle } from "./_bar_style.ts";
 import { loadMultiBar, type MultiBar, type PartBar } from "../packages/cli_progress.ts";
 import { formatBytes, formatSeconds } from "./_units.ts";
 
@@ -66,17 +67,6 @@ export class Downloads {
 
   async #load(): Promise<void> {
     const Bars = await loadMultiBar();
-    // An interrupt ends the process at once, with nothing cleaned up: so the cursor stays visible and lines wrap.
-    this.#newBars = () =>
-      new Bars({
-        format: "{file} [{bar}] {amount}, {rate}",
-        barsize: 20,
-        barCompleteChar: "=",
-        barIncompleteChar: " ",
-        clearOnComplete: true,
-        gracefulExit: false,
-        linewrap: true,
-        hideCursor: false,
-      });
+    this.#newBars = () => new Bars({ ...barStyle, format: "{file} [{bar}] {amount}, {rate}", barsize: 20 });
   }
 }

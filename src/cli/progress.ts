@@ -1,4 +1,5 @@
 // A progress bar on standard error, drawn only on a terminal and only once work has taken half a second.
+import { barStyle } from "./_bar_style.ts";
 import { type Bar, loadBar } from "../packages/cli_progress.ts";
 
 /** Shows how far the command is. */
@@ -48,18 +49,7 @@ export class Progress {
 
   async #load(): Promise<void> {
     const Bar = await loadBar();
-    // An interrupt ends the process at once, with nothing cleaned up: so the cursor stays visible and lines wrap.
-    this.#newBar = () =>
-      new Bar({
-        format: "{stage} [{bar}] {value}/{total}",
-        barsize: 30,
-        barCompleteChar: "=",
-        barIncompleteChar: " ",
-        clearOnComplete: true,
-        gracefulExit: false,
-        linewrap: true,
-        hideCursor: false,
-      });
+    this.#newBar = () => new Bar({ ...barStyle, format: "{stage} [{bar}] {value}/{total}", barsize: 30 });
     if (this.#due < Infinity) this.#timer = setTimeout(() => this.#draw(), Math.max(0, this.#due - performance.now()));
   }
 
