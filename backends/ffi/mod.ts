@@ -29,6 +29,14 @@ import { FfiStream } from "./stream.ts";
 import { OrtTensor, OrtView } from "./value.ts";
 import { FfiWeights, type Place } from "./weights.ts";
 
+/** An initializer of a model, and its memory where that is given. */
+type Initializer = readonly [name: string, view: OrtView | undefined];
+
+/** The parameters of a program, and what its session is given of them. */
+type Found = Pick<Compiled, "parameters" | "fromFile" | "fromMemory" | "views"> & {
+  readonly given: readonly Initializer[];
+};
+
 class FfiBackend implements Backend {
   readonly name = "ffi";
   readonly stepsPerRead = 1;
@@ -91,37 +99,45 @@ class FfiBackend implements Backend {
       const place = places.get(name)!;
       return place === "bound" ? place : place.region;
     }, { fusesCaches });
-    const parameters = new Map<string, OrtTensor>();
-    const given: (readonly [name: string, view: OrtView | undefined])[] = [];
-    const [fromFile, fromMemory, views] = [new Set<string>(), new Set<string>(), [] as OrtView[]];
-    for (const [name, place] of places) {
-      signal?.throwIfAborted();
-      if (place === "bound") parameters.set(name, await weights.hold(name));
-      else if (place.held) {
-        const { dataType, capacity, value } = place.held;
-        const view = new OrtView(this.runtime, dataType, capacity, value.at(0));
-        views.push(view);
-        given.push([`parameter:${name}`, view]);
-        fromMemory.add(name);
-      } else {
-        weights.countExternal(name, place.region.byteLength);
-        // Sessions read the file's pages through one mapping that all share; without mmap each reads the file by itself.
-        given.push([`parameter:${name}`, weights.mapped(name)]);
-        fromFile.add(name);
-      }
-    }
+    const found = await this.#find(places, weights, signal);
+    const { fromFile, given, views } = found;
     let session: Deno.PointerObject | undefined;
     try {
       weights.checkFiles(fromFile);
       const create = () => this.#createSession(model.bytes, graph.name, { folder: weights.folder, packed, given });
       session = packed ? await weights.lettingGo(create) : await create();
       weights.checkFiles(fromFile);
-      return { model, session, parameters, fromFile, fromMemory, views, version };
+      return { ...found, model, session, version };
     } catch (error) {
       if (session) this.runtime.api.releaseSession(session);
       for (const view of views) view.release();
       throw error;
     }
+  }
+
+  /** Find the parameters of a program where they are: bound at each run, given as they lie in memory, or in their file. */
+  async #find(places: ReadonlyMap<string, Place>, weights: FfiWeights, signal?: AbortSignal): Promise<Found> {
+    const [parameters, inMemory] = [new Map<string, OrtTensor>(), new Map<string, OrtTensor>()];
+    const fromFile = new Set<string>();
+    const given: Initializer[] = [];
+    for (const [name, place] of places) {
+      signal?.throwIfAborted();
+      if (place === "bound") parameters.set(name, await weights.hold(name));
+      else if (place.held) inMemory.set(name, place.held);
+      else {
+        weights.countExternal(name, place.region.byteLength);
+        // Sessions read the file's pages through one mapping that all share; without mmap each reads the file by itself.
+        given.push([`parameter:${name}`, weights.mapped(name)]);
+        fromFile.add(name);
+      }
+    }
+    // Nothing is waited for any more: views that were made cannot be lost.
+    const views = [...inMemory].map(([name, { dataType, capacity, value }]) => {
+      const view = new OrtView(this.runtime, dataType, capacity, value.at(0));
+      given.push([`parameter:${name}`, view]);
+      return view;
+    });
+    return { parameters, fromFile, fromMemory: new Set(inMemory.keys()), given, views };
   }
 
   async #createSession(
@@ -130,7 +146,7 @@ class FfiBackend implements Backend {
     { folder, packed, given }: {
       folder: string | undefined;
       packed: boolean;
-      given: readonly (readonly [name: string, view: OrtView | undefined])[];
+      given: readonly Initializer[];
     },
   ): Promise<Deno.PointerObject> {
     const { runtime } = this;
