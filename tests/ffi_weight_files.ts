@@ -4,7 +4,6 @@ import { FileSource } from "../src/hub/mod.ts";
 import { linear } from "../src/operators/mod.ts";
 import { Tensor } from "../src/tensor/mod.ts";
 import type { StoredWeight, StoredWeights } from "../src/weights/mod.ts";
-import type { numbers } from "./conformance/numbers.ts";
 
 /** Parameters as float32 in files, each behind some bytes of something else. */
 export class Files extends Map<string, StoredWeight> implements AsyncDisposable {
