@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { loadBackend, Tensor, VisionEncoderDecoderModel } from "../mod.ts";
 import { settle } from "../src/generation/mod.ts";
-import { processorsOf } from "../src/generation/processors.ts";
+import { processorsOf } from "../src/generation/scores/logits_processors.ts";
 import { readTensors } from "./conformance/golden.ts";
 import { testedBackends } from "./tested_backends.ts";
 

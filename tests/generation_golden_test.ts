@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { loadBackend, Tensor, VisionEncoderDecoderConfig, VisionEncoderDecoderModel } from "../mod.ts";
 import { generationConfigOf, settle } from "../src/generation/mod.ts";
-import { logSoftmax, processorsOf } from "../src/generation/processors.ts";
+import { logSoftmax, processorsOf } from "../src/generation/scores/logits_processors.ts";
 import { readTensors } from "./conformance/golden.ts";
 import { testedBackends } from "./tested_backends.ts";
 

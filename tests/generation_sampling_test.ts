@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Tensor, VisionEncoderDecoderModel } from "../mod.ts";
-import { Noise } from "../src/generation/random.ts";
-import { draw } from "../src/generation/draw.ts";
-import { blocksOf } from "../src/generation/select.ts";
+import { Noise } from "../src/generation/scores/gumbel_noise.ts";
+import { draw } from "../src/generation/scores/token_draw.ts";
+import { blocksOf } from "../src/generation/programs/selection_program.ts";
 import { readTensors } from "./conformance/golden.ts";
 import { testedBackends } from "./tested_backends.ts";
 

@@ -1,7 +1,7 @@
 // A step of beam search in a program: the best continuations of a picture's beams become its beams, whose rows are in
 // their order, the best first. It does what `Picture` (hypotheses.ts) and `HostRanker` (rankers.ts) do on the host, in the
 // same order and with the same float32 sums; the host reads the continuations of several steps at once, and keeps the books.
-import type { Graph, Value } from "../graph/mod.ts";
+import type { Graph, Value } from "../../graph/mod.ts";
 import {
   add,
   assign,
@@ -18,9 +18,9 @@ import {
   reshape,
   topK,
   where,
-} from "../operators/mod.ts";
-import { lowest } from "./hypotheses.ts";
-import { forbidden } from "./program_rules.ts";
+} from "../../operators/mod.ts";
+import { lowest } from "../search/beam_hypotheses.ts";
+import { forbidden } from "../scores/device_processors.ts";
 
 /** How beams go on in a program. */
 export interface Beams {

@@ -1,8 +1,8 @@
 // The rules that change a row of scores before a token is taken from it, in the order of Transformers'
 // `_get_logits_processor`. Each works in place on one row; those of sampling are in warpers.ts.
-import { isEnd } from "./conflicts.ts";
-import type { GenerationSettings } from "./settings.ts";
-import { warpersOf } from "./warpers.ts";
+import { isEnd } from "../request/conflicts.ts";
+import type { GenerationSettings } from "../request/settings.ts";
+import { warpersOf } from "./sampling_warpers.ts";
 
 /**
  * Changes the scores of a row's next token.

@@ -1,5 +1,5 @@
 // The rules that programs apply to scores [rows, V] before a token is taken, in Transformers' order.
-import { addDimensions, multiplyDimensions, type Value } from "../graph/mod.ts";
+import { addDimensions, multiplyDimensions, type Value } from "../../graph/mod.ts";
 import {
   add,
   cast,
@@ -17,7 +17,7 @@ import {
   scatterAdd,
   slice,
   where,
-} from "../operators/mod.ts";
+} from "../../operators/mod.ts";
 
 /** Which rules a program applies, in their order. */
 export interface ProgramRules {

@@ -1,14 +1,14 @@
 // One generation from pictures to tokens: the method that its settings ask for, on buffers of the right size.
-import type { Tensor } from "../tensor/mod.ts";
-import { decodeBeams } from "./beams.ts";
-import { continuationsKept } from "./hypotheses.ts";
-import type { GenerateOptions, Generation } from "./options.ts";
-import { needsRows } from "./processors.ts";
-import { type Decoded, decodeRows } from "./rows.ts";
-import { programRulesOf } from "./rules.ts";
-import type { ModelRunner } from "./runner.ts";
-import type { Selection } from "./select.ts";
-import { needsDistribution } from "./warpers.ts";
+import type { Tensor } from "../../tensor/mod.ts";
+import { decodeBeams } from "./beam_search.ts";
+import { continuationsKept } from "./beam_hypotheses.ts";
+import type { GenerateOptions, Generation } from "../request/generate_options.ts";
+import { needsRows } from "../scores/logits_processors.ts";
+import { type Decoded, decodeRows } from "./sampling.ts";
+import { programRulesOf } from "../scores/processor_inputs.ts";
+import type { ModelRunner } from "../programs/model_runner.ts";
+import type { Selection } from "../programs/selection_program.ts";
+import { needsDistribution } from "../scores/sampling_warpers.ts";
 
 /** How the next tokens of a generation are found: on the device where its rules allow it. */
 function selectionOf(generation: Generation, { architecture, backend }: ModelRunner): Selection {

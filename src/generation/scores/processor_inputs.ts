@@ -1,10 +1,10 @@
 // The rules that programs apply, and what these are given for them. Rules that depend on nothing but how long rows are
 // become one row, which says for each token either that its score is its own or what stands for it; it is written again
 // only at the few lengths where other rules hold.
-import type { Generation } from "./options.ts";
-import { type LengthRule, lengthRules } from "./processors.ts";
-import { forbidden, own, type ProgramRules } from "./program_rules.ts";
-import type { Session } from "./session.ts";
+import type { Generation } from "../request/generate_options.ts";
+import { type LengthRule, lengthRules } from "./logits_processors.ts";
+import { forbidden, own, type ProgramRules } from "./device_processors.ts";
+import type { Session } from "../programs/session.ts";
 
 /** The rules of the length of a generation. */
 function lengthRulesOf(generation: Generation): LengthRule[] {

@@ -1,5 +1,5 @@
 // Rows that have ended stop costing: those that go on are moved together once that saves a quarter.
-import type { Move } from "./session.ts";
+import type { Move } from "../programs/session.ts";
 
 /** Where the rows that go on move. */
 export interface Compaction {

@@ -1,6 +1,6 @@
 // The books of beam search, as transformers.GenerationMixin._beam_search keeps them: which texts of a picture go on, which
 // are finished, and when nothing can change any more.
-import type { Generation } from "./options.ts";
+import type { Generation } from "../request/generate_options.ts";
 
 /** A text under way, or a finished one. */
 export interface Beam {

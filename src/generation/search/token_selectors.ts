@@ -1,14 +1,14 @@
 // Who decides the next tokens of rows: the device, which is looked at now and then, or the host, which reads whole rows
 // of scores at each step because a rule or a draw needs them. Both decide alike.
-import { Tensor, type TypedArray } from "../tensor/mod.ts";
-import { best, draw } from "./draw.ts";
-import type { Generation } from "./options.ts";
-import { processorsOf } from "./processors.ts";
-import { Noise } from "./random.ts";
-import { RuleInputs } from "./rules.ts";
-import { stepsHeld } from "./advance_beams.ts";
-import { blocksOf } from "./select.ts";
-import type { Session } from "./session.ts";
+import { Tensor, type TypedArray } from "../../tensor/mod.ts";
+import { best, draw } from "../scores/token_draw.ts";
+import type { Generation } from "../request/generate_options.ts";
+import { processorsOf } from "../scores/logits_processors.ts";
+import { Noise } from "../scores/gumbel_noise.ts";
+import { RuleInputs } from "../scores/processor_inputs.ts";
+import { stepsHeld } from "../programs/beam_step.ts";
+import { blocksOf } from "../programs/selection_program.ts";
+import type { Session } from "../programs/session.ts";
 
 /** A text under way. */
 export interface Row {

@@ -1,9 +1,16 @@
 // A model on a backend: its weights, its compiled programs, and the buffers of the generation under way.
-import { type Backend, type Compiled, Programs, type Stream, type Weights, type WeightStorage } from "../graph/mod.ts";
-import type { StoredWeights } from "../weights/mod.ts";
-import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode } from "../models/mod.ts";
-import { noRules } from "./program_rules.ts";
-import { buildSelect, type Selection } from "./select.ts";
+import {
+  type Backend,
+  type Compiled,
+  Programs,
+  type Stream,
+  type Weights,
+  type WeightStorage,
+} from "../../graph/mod.ts";
+import type { StoredWeights } from "../../weights/mod.ts";
+import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode } from "../../models/mod.ts";
+import { noRules } from "../scores/device_processors.ts";
+import { buildSelect, type Selection } from "./selection_program.ts";
 import { Session, type SessionShape } from "./session.ts";
 
 /** How a runner holds its weights. */

@@ -1,7 +1,7 @@
 // The rules of sampling: which tokens may be drawn at all. Transformers' warpers, in its order.
-import { largest } from "./largest.ts";
-import type { LogitsProcessor } from "./processors.ts";
-import type { GenerationSettings } from "./settings.ts";
+import { largest } from "./largest_entries.ts";
+import type { LogitsProcessor } from "./logits_processors.ts";
+import type { GenerationSettings } from "../request/settings.ts";
 
 /** A row's possible tokens, the likeliest first, with their probabilities. */
 interface Distribution {

@@ -1,8 +1,8 @@
 // A generation settled: its settings, and the prompts, the lengths and the padding that follow from several of them.
-import { ConfigError, OptionError } from "../errors.ts";
+import { ConfigError, OptionError } from "../../errors.ts";
 import { checkConflicts, checkSupported } from "./conflicts.ts";
 import type { GenerationConfig } from "./generation_config.ts";
-import type { GenerateOptions, Generation } from "./options.ts";
+import type { GenerateOptions, Generation } from "./generate_options.ts";
 import { type GenerationSettings, readSettings } from "./settings.ts";
 
 /** What a generation depends on besides its settings. */

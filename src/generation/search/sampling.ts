@@ -1,9 +1,9 @@
 // Decoding without beams, greedily or by sampling: each row goes on by itself until it ends or is full.
-import type { Tensor } from "../tensor/mod.ts";
-import { type Chooser, DeviceChooser, HostChooser, type Row } from "./choosers.ts";
-import { compaction } from "./compaction.ts";
-import type { Generation, Streamer } from "./options.ts";
-import type { Session } from "./session.ts";
+import type { Tensor } from "../../tensor/mod.ts";
+import { type Chooser, DeviceChooser, HostChooser, type Row } from "./token_selectors.ts";
+import { compaction } from "./row_compaction.ts";
+import type { Generation, Streamer } from "../request/generate_options.ts";
+import type { Session } from "../programs/session.ts";
 
 /** What a method of decoding gives. */
 export interface Decoded {

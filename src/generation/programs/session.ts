@@ -9,11 +9,11 @@ import {
   type Shape,
   type Sizes,
   type Stream,
-} from "../graph/mod.ts";
-import type { DataType, Tensor, TypedArray } from "../tensor/mod.ts";
-import type { ModelRunner } from "./runner.ts";
-import { stepsHeld } from "./advance_beams.ts";
-import type { Selection } from "./select.ts";
+} from "../../graph/mod.ts";
+import type { DataType, Tensor, TypedArray } from "../../tensor/mod.ts";
+import type { ModelRunner } from "./model_runner.ts";
+import { stepsHeld } from "./beam_step.ts";
+import type { Selection } from "./selection_program.ts";
 
 /** What a session has room for. */
 export interface SessionShape {

@@ -1,6 +1,6 @@
 // Taking a token from a row of scores on the host, as the programs of select.ts do it on the device.
-import { OptionError } from "../errors.ts";
-import { blocksOf } from "./select.ts";
+import { OptionError } from "../../errors.ts";
+import { blocksOf } from "../programs/selection_program.ts";
 
 /** The first of the largest scores. */
 export function best(scores: Float32Array): number {

@@ -1,11 +1,11 @@
 // Beam search and beam sampling: steps are taken until the books (hypotheses.ts) say that nothing can change any more.
 // Those that were taken beyond, because the device is looked at now and then only, count for nothing.
-import { compaction } from "./compaction.ts";
-import { type Beam, Picture } from "./hypotheses.ts";
-import type { Generation } from "./options.ts";
-import { DeviceRanker, HostRanker, type Ranker } from "./rankers.ts";
-import type { Decoded } from "./rows.ts";
-import type { Session } from "./session.ts";
+import { compaction } from "./row_compaction.ts";
+import { type Beam, Picture } from "./beam_hypotheses.ts";
+import type { Generation } from "../request/generate_options.ts";
+import { DeviceRanker, HostRanker, type Ranker } from "./beam_scorers.ts";
+import type { Decoded } from "./sampling.ts";
+import type { Session } from "../programs/session.ts";
 
 /** Go on without the pictures that are done, where that saves enough. @returns Those in the session's new order. */
 function compact(session: Session, pictures: readonly Picture[], length: number): readonly Picture[] {

@@ -1,7 +1,7 @@
 // What a person may ask of generate(). Nothing is silently ignored: an option that does not exist, contradicts another,
 // has no effect or cannot be honoured is an error (settings.ts, conflicts.ts).
-import type { Tensor } from "../tensor/mod.ts";
-import type { LogitsProcessor } from "./processors.ts";
+import type { Tensor } from "../../tensor/mod.ts";
+import type { LogitsProcessor } from "../scores/logits_processors.ts";
 import type { GenerationSettings } from "./settings.ts";
 
 /** Receives tokens as they are decided. */

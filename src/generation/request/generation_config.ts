@@ -1,6 +1,6 @@
 // The generation settings of a repository: generation_config.json, or what config.json says where there is none.
 // The keys are those of the file; a person's options (options.ts) are laid over them at each call.
-import { decoders, readSection, type VisionEncoderDecoderConfig } from "../models/mod.ts";
+import { decoders, readSection, type VisionEncoderDecoderConfig } from "../../models/mod.ts";
 import { refusedKeys } from "./conflicts.ts";
 import { settingKeys } from "./settings.ts";
 

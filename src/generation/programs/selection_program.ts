@@ -1,6 +1,6 @@
 // What is done with a step's logits on the device: small programs without weights, so that every method of generation
 // shares one decode program. Each takes `logits` [rows, 1, V] and what its rules need.
-import { type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
+import { type Graph, GraphBuilder, type Value } from "../../graph/mod.ts";
 import {
   add,
   argMax,
@@ -23,9 +23,9 @@ import {
   sub,
   topK,
   where,
-} from "../operators/mod.ts";
-import { advanceBeams, type Beams, stepsHeld } from "./advance_beams.ts";
-import { forbidden, type ProgramRules, underHistory, underLength, underRules } from "./program_rules.ts";
+} from "../../operators/mod.ts";
+import { advanceBeams, type Beams, stepsHeld } from "./beam_step.ts";
+import { forbidden, type ProgramRules, underHistory, underLength, underRules } from "../scores/device_processors.ts";
 
 /** How the next tokens are found. */
 export type Selection =

@@ -1,17 +1,17 @@
 // Who ranks the continuations of beams: the device, which is looked at now and then, or the host at each step, because a
 // rule, a draw or a criterion needs it, or because a look costs nothing. Both rank alike: a beam's candidates by their
 // log-probabilities, then all of a picture's by their sums in float32; of equals the first.
-import { Tensor } from "../tensor/mod.ts";
-import { type Beams, stepsHeld } from "./advance_beams.ts";
-import { queueStep, RowReader } from "./choosers.ts";
-import { type Continuation, continuationsKept, type Picture } from "./hypotheses.ts";
-import { largest } from "./largest.ts";
-import type { Generation } from "./options.ts";
-import { processorsOf } from "./processors.ts";
-import { forbidden } from "./program_rules.ts";
-import { Noise } from "./random.ts";
-import { RuleInputs } from "./rules.ts";
-import type { Move, Session } from "./session.ts";
+import { Tensor } from "../../tensor/mod.ts";
+import { type Beams, stepsHeld } from "../programs/beam_step.ts";
+import { queueStep, RowReader } from "./token_selectors.ts";
+import { type Continuation, continuationsKept, type Picture } from "./beam_hypotheses.ts";
+import { largest } from "../scores/largest_entries.ts";
+import type { Generation } from "../request/generate_options.ts";
+import { processorsOf } from "../scores/logits_processors.ts";
+import { forbidden } from "../scores/device_processors.ts";
+import { Noise } from "../scores/gumbel_noise.ts";
+import { RuleInputs } from "../scores/processor_inputs.ts";
+import type { Move, Session } from "../programs/session.ts";
 
 /** Ranks continuations. */
 export interface Ranker {

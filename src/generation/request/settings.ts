@@ -1,12 +1,12 @@
 // The settings of one generation, read from a person's options and, where these say nothing, from the model's own
 // settings. A table says what each may be.
-import { OptionError } from "../errors.ts";
-import { isRecord } from "../hub/mod.ts";
-import { Tensor } from "../tensor/mod.ts";
+import { OptionError } from "../../errors.ts";
+import { isRecord } from "../../hub/mod.ts";
+import { Tensor } from "../../tensor/mod.ts";
 import type { GenerationConfig } from "./generation_config.ts";
-import type { GenerateOptions, StoppingCriterion, Streamer, Timings } from "./options.ts";
-import type { LogitsProcessor } from "./processors.ts";
-import * as values from "./values.ts";
+import type { GenerateOptions, StoppingCriterion, Streamer, Timings } from "./generate_options.ts";
+import type { LogitsProcessor } from "../scores/logits_processors.ts";
+import * as values from "./option_values.ts";
 
 const { any, or, whole } = values;
 
