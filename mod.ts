@@ -11,11 +11,11 @@ export type {
   CaptionOptions,
   DocumentOptions,
   StreamOptions,
-} from "./src/caption_options.ts";
-export { Captioner } from "./src/captioner.ts";
+} from "./src/captioner/caption_options.ts";
+export { Captioner } from "./src/captioner/captioner.ts";
 export { readCheckpoint } from "./src/checkpoint/mod.ts";
-export type { Document } from "./src/document.ts";
-export * from "./src/errors.ts";
+export type { Document } from "./src/captioner/document.ts";
+export * from "./src/errors/mod.ts";
 export type {
   GenerateOptions,
   GenerationConfig,
@@ -42,18 +42,18 @@ export type {
   Timeouts,
 } from "./src/hub/mod.ts";
 export * from "./src/image/mod.ts";
-export { availableBackends, loadBackend } from "./src/load_backend.ts";
+export { availableBackends, loadBackend } from "./backends/load_backend.ts";
 export { defaultConfig, type PretrainedConfig, VisionEncoderDecoderConfig } from "./src/models/mod.ts";
 export { type DataType, type NestedNumbers, Tensor, type TypedArray } from "./src/tensor/mod.ts";
 export * from "./src/tokenizer/mod.ts";
-export type { ForwardOutput } from "./src/forward.ts";
-export type { ForwardInputs, TokenRows } from "./src/forward_inputs.ts";
-export type { LoadOptions, LoadProgress } from "./src/load_options.ts";
-export type { ImageInput } from "./src/picture_batches.ts";
-export { type PushedModel, pushModel, type PushOptions, type SaveAndPushOptions } from "./src/push.ts";
-export { type PulledModel, pullModel } from "./src/pull.ts";
-export type { SaveOptions } from "./src/save.ts";
-export type { PromptOptions, TaskOptions } from "./src/task_prompt.ts";
-export { TextStreamer, type TextStreamerOptions } from "./src/text_streamer.ts";
-export { type TaggedObject, type TaggedTextOptions, type TaggedValue, token2json } from "./src/token2json.ts";
-export { type GenerateOutput, VisionEncoderDecoderModel } from "./src/vision_encoder_decoder_model.ts";
+export type { ForwardOutput } from "./src/model/forward.ts";
+export type { ForwardInputs, TokenRows } from "./src/model/forward_inputs.ts";
+export type { LoadOptions, LoadProgress } from "./src/model/load_options.ts";
+export type { ImageInput } from "./src/captioner/picture_batches.ts";
+export { type PushedModel, pushModel, type PushOptions, type SaveAndPushOptions } from "./src/model/push_model.ts";
+export { type PulledModel, pullModel } from "./src/captioner/pull_model.ts";
+export type { SaveOptions } from "./src/model/save.ts";
+export type { PromptOptions, TaskOptions } from "./src/captioner/task_prompt.ts";
+export { TextStreamer, type TextStreamerOptions } from "./src/captioner/text_streamer.ts";
+export { type TaggedObject, type TaggedTextOptions, type TaggedValue, token2json } from "./src/captioner/token2json.ts";
+export { type GenerateOutput, VisionEncoderDecoderModel } from "./src/model/vision_encoder_decoder_model.ts";

@@ -3,17 +3,16 @@
 
 /** What each part may import, besides itself; `…` before a name also stands for what that part may import. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
-  "src/errors.ts": [],
+  "src/errors": [],
   "src/packages": [],
-  "src/tensor": ["src/errors.ts"],
-  "src/abortable.ts": [],
-  "src/async": [],
+  "src/async": ["src/errors"],
+  "src/tensor": ["src/errors"],
   "src/weights": ["…src/tensor"],
-  "src/graph": ["…src/weights", "src/abortable.ts", "src/async"],
+  "src/graph": ["…src/weights", "src/async"],
   "src/operators": ["…src/graph"],
   "src/passes": ["…src/operators"],
   "src/gradient": ["…src/passes"],
-  "src/hub": ["src/errors.ts"],
+  "src/hub": ["src/errors"],
   "src/checkpoint": ["…src/hub", "…src/weights"],
   "src/image": ["…src/hub", "…src/tensor", "src/packages"],
   "src/tokenizer": ["…src/hub", "…src/tensor", "src/packages"],
@@ -22,32 +21,23 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "backends/wasm": ["…backends/onnx"],
   "backends/webgpu": ["…src/passes"],
   "backends/reference": ["…src/passes"],
-  "src/load_backend.ts": ["…src/graph", "backends/ffi", "backends/wasm", "backends/webgpu", "backends/reference"],
+  "backends": ["…src/graph", "backends/ffi", "backends/wasm", "backends/webgpu", "backends/reference"],
   "src/models": ["…src/gradient", "…src/checkpoint"],
   "src/generation": ["…src/models"],
   "src/training": ["…src/generation"],
   "src/attention": ["…src/models", "src/image", "src/tokenizer", "src/packages"],
-  "src/forward_inputs.ts": ["…src/models"],
-  "src/forward.ts": ["…src/forward_inputs.ts"],
-  "src/save.ts": ["…src/generation"],
-  "src": [
-    "…src/training",
-    "…src/forward.ts",
-    "src/save.ts",
-    "src/load_backend.ts",
-    "…src/attention",
-    "src/abortable.ts",
-  ],
+  "src/model": ["…src/generation", "backends", "src/packages"],
+  "src/captioner": ["…src/model", "…src/attention"],
   "src/cli": [
-    ...["src", "src/load_backend.ts", "src/graph", "src/generation", "src/image", "src/attention", "src/hub"],
-    ...["src/errors.ts", "src/packages", "deno.json"],
+    ...["src/captioner", "src/model", "src/generation", "src/attention", "src/image", "src/hub", "src/graph"],
+    ...["backends", "src/errors", "src/packages", "deno.json"],
   ],
   "caption.ts": ["src/cli"],
-  "mod.ts": ["…src"],
+  "mod.ts": ["…src/captioner"],
 };
 
-/** Parts that may import a backend, and only by `import()` or as types. */
-const seesBackends = ["mod.ts", "src/load_backend.ts"];
+/** The part that may import a backend, and only by `import()` or as types. */
+const seesBackends = "backends";
 
 /** The part that names packages: one in a file, and wholly, since no import map is there where others import Limner. */
 const namesPackages = "src/packages";
@@ -140,7 +130,7 @@ function packageProblems(sources: ReadonlyMap<string, string>): string[] {
 function edgeProblem(from: string, to: string, kind: Import["kind"]): string | undefined {
   if (from === to) return undefined;
   if (to.startsWith("backends/") && !from.startsWith("backends/")) {
-    if (!seesBackends.includes(from)) return "only " + seesBackends.join(" and ") + " see backends";
+    if (from !== seesBackends) return `only ${seesBackends} sees backends`;
     return kind === "value" ? "backends are imported lazily" : undefined;
   }
   if (from in allowed && !closure(from).has(to)) return `${from} may not import ${to}`;
@@ -157,9 +147,11 @@ function closure(part: string): Set<string> {
 }
 
 // src/image/mod.ts is of src/image; a file of src itself is of src, which puts the parts together, unless it is named.
+/** The folder of src or of backends that a file is in, or the file where it stands at the root. */
 function partOf(file: string): string {
-  const part = file.split("/").slice(0, 2).join("/");
-  return part.startsWith("src/") && part.endsWith(".ts") && !(part in allowed) ? "src" : part;
+  const [first, second] = file.split("/");
+  if (!second || second.endsWith(".ts")) return first === "backends" ? first : file;
+  return `${first}/${second}`;
 }
 
 function resolve(file: string, specifier: string): string {

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { load as loadFfi } from "../backends/ffi/mod.ts";
 import { load as loadWebGpu } from "../backends/webgpu/mod.ts";
-import { OrtError } from "../src/errors.ts";
+import { OrtError } from "../src/errors/mod.ts";
 import { type Backend, type Graph, GraphBuilder } from "../src/graph/mod.ts";
 import { gather, linear, mul } from "../src/operators/mod.ts";
 import { Tensor } from "../src/tensor/mod.ts";

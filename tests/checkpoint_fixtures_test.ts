@@ -2,7 +2,7 @@
 // golden.json: tests/scripts/make_checkpoint_golden.py. The index files say what Python's readers do.
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { openCheckpoint, readCheckpoint } from "../src/checkpoint/mod.ts";
-import { FormatError, HubError } from "../src/errors.ts";
+import { FormatError, HubError } from "../src/errors/mod.ts";
 import { openRepository } from "../src/hub/mod.ts";
 import type { Tensor } from "../src/tensor/mod.ts";
 

@@ -9,7 +9,7 @@ import { gather } from "../src/checkpoint/strided.ts";
 import { parseShardIndex } from "../src/checkpoint/shard_index.ts";
 import type { TensorTable } from "../src/checkpoint/tensor_table.ts";
 import type { StoredWeight } from "../src/weights/mod.ts";
-import { FormatError } from "../src/errors.ts";
+import { FormatError } from "../src/errors/mod.ts";
 import { type ByteSource, FileSource, MemorySource } from "../src/hub/mod.ts";
 import { bytesPerElement, sizeOf, Tensor, viewArray } from "../src/tensor/mod.ts";
 import { processorTime } from "./cost.ts";

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { openCheckpoint, readCheckpoint } from "../src/checkpoint/mod.ts";
 import { openSafetensors } from "../src/checkpoint/safetensors.ts";
-import { FormatError, HubError } from "../src/errors.ts";
+import { FormatError, HubError } from "../src/errors/mod.ts";
 import { MemorySource, openRepository, type Repository } from "../src/hub/mod.ts";
 import type { Tensor } from "../src/tensor/mod.ts";
 

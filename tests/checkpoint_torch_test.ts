@@ -1,7 +1,7 @@
 // PyTorch files made byte by byte: what the format allows is read, what a hostile file could try is refused by name.
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { openWeightFile } from "../src/checkpoint/open_file.ts";
-import { FormatError } from "../src/errors.ts";
+import { FormatError } from "../src/errors/mod.ts";
 import { MemorySource } from "../src/hub/mod.ts";
 import type { NestedNumbers } from "../src/tensor/mod.ts";
 import { type Bytes, bytes, concat, little, op, pickle, torchLegacy, torchZip, zip } from "./torch_file.ts";

@@ -7,7 +7,7 @@ import {
   writeCheckpoint,
   writeSafetensors,
 } from "../src/checkpoint/mod.ts";
-import { FormatError, OptionError } from "../src/errors.ts";
+import { FormatError, OptionError } from "../src/errors/mod.ts";
 import { openRepository, writeFileAtomically } from "../src/hub/mod.ts";
 import { Tensor } from "../src/tensor/mod.ts";
 

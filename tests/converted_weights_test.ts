@@ -3,7 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type LoadProgress, VisionEncoderDecoderModel } from "../mod.ts";
 import { MemorySource } from "../src/hub/mod.ts";
 import { ZipArchive } from "../src/checkpoint/zip.ts";
-import { listConverted } from "../src/converted_weights.ts";
+import { listConverted } from "../src/model/converted_weights.ts";
 import { caption } from "./caption_process.ts";
 import { folderOf, namesIn, withHub } from "./hub_place.ts";
 import type { HubServer } from "./hub_server.ts";

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows
 import { load, report } from "../backends/ffi/mod.ts";
 import { readTable } from "../backends/ffi/runtime.ts";
 import { load as loadReference } from "../backends/reference/mod.ts";
-import { BackendError, OptionError, OrtError } from "../src/errors.ts";
+import { BackendError, OptionError, OrtError } from "../src/errors/mod.ts";
 import { VisionEncoderDecoderModel } from "../mod.ts";
 import { type Backend, type DeviceTensor, type Graph, GraphBuilder, resolveShape } from "../src/graph/mod.ts";
 import { add, assign, attention, cacheAppend, gather, matmul, mul, transpose } from "../src/operators/mod.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { load } from "../backends/ffi/mod.ts";
-import { HubError, ShapeError } from "../src/errors.ts";
+import { HubError, ShapeError } from "../src/errors/mod.ts";
 import { type DataType, Tensor } from "../src/tensor/mod.ts";
 import { deno } from "./caption_process.ts";
 import { assertClose } from "./conformance/closeness.ts";

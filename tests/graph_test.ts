@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { ShapeError } from "../src/errors.ts";
+import { ShapeError } from "../src/errors/mod.ts";
 import {
   addDimensions,
   attributeKey,

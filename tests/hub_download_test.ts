@@ -1,7 +1,7 @@
 // Downloads that go wrong on their way: what breaks is gone on with, what is wrong never gets a name in the cache, and
 // each error names the address and the file.
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { FormatError, HubError, type HubErrorCode } from "../src/errors.ts";
+import { FormatError, HubError, type HubErrorCode } from "../src/errors/mod.ts";
 import type { Network } from "../src/hub/addresses.ts";
 import type { HubRepository, HubRepositoryOptions } from "../src/hub/hub_repository.ts";
 import { pieceBytes } from "../src/hub/partial_file.ts";

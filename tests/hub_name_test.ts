@@ -8,7 +8,7 @@ import {
   VisionEncoderDecoderConfig,
   VisionEncoderDecoderModel,
 } from "../mod.ts";
-import { HubError, type HubErrorCode, OptionError } from "../src/errors.ts";
+import { HubError, type HubErrorCode, OptionError } from "../src/errors/mod.ts";
 import { hubCacheFolder, hubToken } from "../src/hub/environment.ts";
 import { checkRevision, isHubName } from "../src/hub/hub_name.ts";
 import { openRepository } from "../src/hub/mod.ts";

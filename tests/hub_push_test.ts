@@ -1,7 +1,7 @@
 // Uploading to a Hub of this machine: what is asked for, by whom, and that what was uploaded loads by its name.
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Captioner, pushModel } from "../mod.ts";
-import { HubError, OptionError } from "../src/errors.ts";
+import { HubError, OptionError } from "../src/errors/mod.ts";
 import { caption, root } from "./caption_process.ts";
 import { withHub } from "./hub_place.ts";
 import type { Fault, HubServer } from "./hub_server.ts";

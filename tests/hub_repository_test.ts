@@ -1,6 +1,6 @@
 // Repositories: folders, file: URLs and http addresses give the same bytes; what is not there or leads out is refused.
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { FormatError, HubError, OptionError } from "../src/errors.ts";
+import { FormatError, HubError, OptionError } from "../src/errors/mod.ts";
 import { MemorySource, openRepository, toPath } from "../src/hub/mod.ts";
 import { writing } from "./raw_server.ts";
 

@@ -1,7 +1,7 @@
 // What is fetched may be slow, endless, or come in crumbs: limits of time and bytes hold, and memory is no more than the
 // body. And where a private address is refused, none is reached.
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { HubError } from "../src/errors.ts";
+import { HubError } from "../src/errors/mod.ts";
 import { isPrivateAddress, type Network, systemNetwork } from "../src/hub/addresses.ts";
 import { collectPieces, joinPieces } from "../src/hub/body.ts";
 import { openRepository, requestFollowing } from "../src/hub/mod.ts";

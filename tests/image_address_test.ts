@@ -2,7 +2,7 @@
 // judged by its content, and within limits of time.
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { readImage } from "../mod.ts";
-import { FormatError, HubError } from "../src/errors.ts";
+import { FormatError, HubError } from "../src/errors/mod.ts";
 
 const png = await Deno.readFile(new URL("../assets/examples/line.png", import.meta.url));
 

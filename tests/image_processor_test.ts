@@ -1,6 +1,6 @@
 // The image processors against Transformers' own results on Pillow.
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { ConfigError, FormatError, HubError, LimnerError, ShapeError } from "../src/errors.ts";
+import { ConfigError, FormatError, HubError, LimnerError, ShapeError } from "../src/errors/mod.ts";
 import {
   AutoImageProcessor,
   type Channels,

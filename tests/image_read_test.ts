@@ -7,7 +7,7 @@ import {
   assertStrictEquals,
   assertStringIncludes,
 } from "@std/assert";
-import { FormatError, HubError, LimnerError, OptionError } from "../src/errors.ts";
+import { FormatError, HubError, LimnerError, OptionError } from "../src/errors/mod.ts";
 import { RawImage, readImage } from "../src/image/mod.ts";
 import { orient } from "../src/image/transforms.ts";
 import { compare, decoded, inputUrl, readStored } from "./image_golden.ts";

@@ -1,6 +1,6 @@
 // Resizing, cropping and reducing against Pillow, and the assembler under the kernels.
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { OptionError } from "../src/errors.ts";
+import { OptionError } from "../src/errors/mod.ts";
 import { type Channels, RawImage, type Resample, resize } from "../src/image/mod.ts";
 import { centerCrop, crop, resizeWithGap } from "../src/image/transforms.ts";
 import { compare, readStored } from "./image_golden.ts";

@@ -1,10 +1,10 @@
 // Decoding in workers: the same pixels and errors as in one thread, at most so many at a time, and an end to it.
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
 import { createImageProcessor, encodePng, RawImage, readImage } from "../mod.ts";
-import { FormatError, LimnerError, ShapeError } from "../src/errors.ts";
+import { FormatError, LimnerError, ShapeError } from "../src/errors/mod.ts";
 import { type ImageFile, readImageFile } from "../src/image/image_file.ts";
 import { ImageWorkers } from "../src/image/image_workers.ts";
-import { PictureReader } from "../src/picture_reader.ts";
+import { PictureReader } from "../src/captioner/picture_reader.ts";
 
 const fixtures = new URL("./fixtures/images/", import.meta.url);
 const inputs = [

@@ -1,8 +1,8 @@
 // Which backend "auto" takes on machines of every kind; what the backends find on a machine is made up here.
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { BackendError } from "../src/errors.ts";
+import { BackendError } from "../src/errors/mod.ts";
 import type { Backend, BackendModule, BackendName } from "../src/graph/mod.ts";
-import { loadBackend, loadFirst } from "../src/load_backend.ts";
+import { loadBackend, loadFirst } from "../backends/load_backend.ts";
 
 /** A backend on a made-up machine: why it is not there, and how loading it fails; it runs where neither is given. */
 interface Found {

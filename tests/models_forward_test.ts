@@ -8,7 +8,7 @@ import {
   Tensor,
   VisionEncoderDecoderModel,
 } from "../mod.ts";
-import { shiftTokensRight } from "../src/forward_inputs.ts";
+import { shiftTokensRight } from "../src/model/forward_inputs.ts";
 import { VisionEncoderDecoderConfig } from "../src/models/mod.ts";
 import { assertClose } from "./conformance/closeness.ts";
 import { readTensors } from "./conformance/golden.ts";

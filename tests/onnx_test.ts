@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { type ParameterPlace, supportsNode, toOnnx } from "../backends/onnx/mod.ts";
 import { Message } from "../backends/onnx/proto.ts";
-import { ShapeError } from "../src/errors.ts";
+import { ShapeError } from "../src/errors/mod.ts";
 import { GraphBuilder } from "../src/graph/mod.ts";
 import { add, assign, attention, cacheAppend, gather, linear, reshape, slice } from "../src/operators/mod.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { load } from "../backends/reference/mod.ts";
-import { LimnerError } from "../src/errors.ts";
+import { LimnerError } from "../src/errors/mod.ts";
 import { type Graph, GraphBuilder } from "../src/graph/mod.ts";
 import { add, composites, gelu, mul, primitives, reshape, softmax, transpose } from "../src/operators/mod.ts";
 import { legalize, simplify } from "../src/passes/mod.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { load } from "../backends/reference/mod.ts";
-import { FormatError } from "../src/errors.ts";
+import { FormatError } from "../src/errors/mod.ts";
 import { type Graph, GraphBuilder, Programs } from "../src/graph/mod.ts";
 import { mul } from "../src/operators/mod.ts";
 import { memorySource } from "./conformance/execute.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { ShapeError } from "../src/errors.ts";
+import { ShapeError } from "../src/errors/mod.ts";
 import { type DataType, Tensor, toBfloat16, toFloat32, type TypedArray, widenBfloat16 } from "../src/tensor/mod.ts";
 
 Deno.test("Tensor.toList() nests as deep as the rank and turns int64 into numbers", () => {

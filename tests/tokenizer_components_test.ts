@@ -1,6 +1,6 @@
 // Each component of the Rust tokenizers library in a small tokenizer of its own, against that library.
 import { assertEquals, assertRejects } from "@std/assert";
-import { FormatError } from "../src/errors.ts";
+import { FormatError } from "../src/errors/mod.ts";
 import { AutoTokenizer } from "../src/tokenizer/mod.ts";
 
 type Row = [text: string, ids: number[], decoded: string];

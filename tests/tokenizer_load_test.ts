@@ -1,6 +1,6 @@
 // Loading tokenizers: broken files, settings spread over several files, saving, and the options of batches.
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { ConfigError, FormatError, HubError, LimnerError, OptionError } from "../src/errors.ts";
+import { ConfigError, FormatError, HubError, LimnerError, OptionError } from "../src/errors/mod.ts";
 import { AutoTokenizer } from "../src/tokenizer/mod.ts";
 
 const fixtures = new URL("./fixtures/tokenizers/", import.meta.url);

@@ -2,7 +2,7 @@
 // one use is seen in the next, and nothing stays when the last program has gone.
 import { assertEquals, assertThrows } from "@std/assert";
 import { load } from "../backends/webgpu/mod.ts";
-import { ShapeError } from "../src/errors.ts";
+import { ShapeError } from "../src/errors/mod.ts";
 import { type Backend, type DeviceTensor, GraphBuilder, type Program, type TensorPart } from "../src/graph/mod.ts";
 import { add, assign, mul, reshape, sub, transpose } from "../src/operators/mod.ts";
 import { type Tensor, VisionEncoderDecoderModel } from "../mod.ts";

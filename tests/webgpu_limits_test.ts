@@ -1,7 +1,7 @@
 // Sizes beyond what one loop, one dispatch or one binding can do: each is done in parts, and the parts must meet.
 import { assertEquals, assertThrows } from "@std/assert";
 import { load } from "../backends/webgpu/mod.ts";
-import { WebGpuError } from "../src/errors.ts";
+import { WebGpuError } from "../src/errors/mod.ts";
 import { type Backend, GraphBuilder, type Value } from "../src/graph/mod.ts";
 import {
   add,

@@ -1,5 +1,5 @@
 // What a libonnxruntime is, without running anything on it.
-import { BackendError } from "../../src/errors.ts";
+import { BackendError } from "../../src/errors/mod.ts";
 import type { BackendDetails } from "../../src/graph/mod.ts";
 import { symbols } from "./api.ts";
 import { OutPointer, readTable, versionOf } from "./runtime.ts";

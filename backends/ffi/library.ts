@@ -1,6 +1,6 @@
 // Finding libonnxruntime: the path given, else the one named by LIMNER_ORT_LIBRARY, else that of an npm package, of
 // which only the library is used. The package is large: it is downloaded when this backend is asked for and only then.
-import { BackendError } from "../../src/errors.ts";
+import { BackendError } from "../../src/errors/mod.ts";
 import type { BackendOptions } from "../../src/graph/mod.ts";
 
 const version = "1.30.0";

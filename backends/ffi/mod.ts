@@ -1,6 +1,6 @@
 // The ffi backend: libonnxruntime called through Deno FFI. A graph becomes an ONNX model in memory, which ONNX Runtime
 // optimises and runs on the CPU; runs are nonblocking, one after another.
-import { BackendError } from "../../src/errors.ts";
+import { BackendError } from "../../src/errors/mod.ts";
 import {
   type Backend,
   type BackendDetails,

@@ -1,5 +1,5 @@
 // A session and its uses. What a run needs is bound once; an execution fills in the sizes and calls the library.
-import { BackendError } from "../../src/errors.ts";
+import { BackendError } from "../../src/errors/mod.ts";
 import {
   type Binding,
   type BoundPart,

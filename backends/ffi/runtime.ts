@@ -1,7 +1,7 @@
 // The library in this process: the function table, one environment with one pool of threads, and the work of all streams,
 // one run at a time. A status is checked in one place. What is released while work is queued is released when that has ended.
 import { type Lane, type LaneOptions, WorkQueue } from "../../src/async/work_queue.ts";
-import { BackendError, OrtError } from "../../src/errors.ts";
+import { BackendError, OrtError } from "../../src/errors/mod.ts";
 import { type BackendOptions, newCounters } from "../../src/graph/mod.ts";
 import { type Api, apiVersion, baseFunctions, functions, symbols } from "./api.ts";
 

@@ -1,6 +1,6 @@
 // One caller's work on ONNX Runtime: its order, its failure and its abort, through run options of its own.
 import type { Lane } from "../../src/async/work_queue.ts";
-import { BackendError, ShapeError } from "../../src/errors.ts";
+import { BackendError, ShapeError } from "../../src/errors/mod.ts";
 import type { DeviceTensor, ReadOptions, RowCopies, Run, Sizes, Stream, StreamOptions } from "../../src/graph/mod.ts";
 import { bytesPerElement, copyArray, copyRows, sizeOf, Tensor, type TypedArray } from "../../src/tensor/mod.ts";
 import type { FfiRun } from "./program.ts";

@@ -1,5 +1,5 @@
 // Tensors in memory that ONNX Runtime allocated, seen from JavaScript through a view that copies nothing.
-import { BackendError } from "../../src/errors.ts";
+import { BackendError } from "../../src/errors/mod.ts";
 import type { DeviceTensor } from "../../src/graph/mod.ts";
 import { bytesPerElement, type DataType, sizeOf, type TypedArray, viewArray } from "../../src/tensor/mod.ts";
 import { onnxTypes } from "../onnx/model.ts";

@@ -1,7 +1,7 @@
 // A model's parameters as they are stored, [out, in] as torch.nn.Linear has them: left in their file where they lie there
 // as float32, of which a session makes a packed copy or which several sessions read, through one mapping of the file; else
 // held once in memory.
-import { BackendError, ShapeError } from "../../src/errors.ts";
+import { BackendError, ShapeError } from "../../src/errors/mod.ts";
 import type { OpenOptions, Weights } from "../../src/graph/mod.ts";
 import { isFloat, Tensor, toFloat32 } from "../../src/tensor/mod.ts";
 import type { FileRegion, StoredWeights } from "../../src/weights/mod.ts";

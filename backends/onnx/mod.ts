@@ -1,6 +1,6 @@
 // Graphs as ONNX models: pure, without the runtime. Parameters are initializers whose bytes lie in the checkpoint's own
 // file, or inputs that the backend binds; named sizes that operators need as numbers are inputs too.
-import { ShapeError } from "../../src/errors.ts";
+import { ShapeError } from "../../src/errors/mod.ts";
 import {
   type Dimension,
   type Graph,

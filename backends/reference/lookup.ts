@@ -1,5 +1,5 @@
 // The kernels that read or write at computed positions.
-import { ShapeError } from "../../src/errors.ts";
+import { ShapeError } from "../../src/errors/mod.ts";
 import { resolveAttribute } from "../../src/graph/mod.ts";
 import { type AttributesOf, type lookups, normalizeAxis } from "../../src/operators/mod.ts";
 import { sizeOf } from "../../src/tensor/mod.ts";

@@ -1,7 +1,7 @@
 // The reference backend: a plain interpreter of the primitives, the oracle that the others are held against.
 // It runs work when it is queued; an error still surfaces at the stream's next read, as on a device.
 import { WorkQueue } from "../../src/async/work_queue.ts";
-import { BackendError, ShapeError } from "../../src/errors.ts";
+import { BackendError, ShapeError } from "../../src/errors/mod.ts";
 import {
   type Backend,
   type BackendDetails,

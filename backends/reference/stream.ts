@@ -1,6 +1,6 @@
 // One caller's work on the reference: done when it is queued, as nothing is ever under way.
 import type { Lane } from "../../src/async/work_queue.ts";
-import { BackendError, ShapeError } from "../../src/errors.ts";
+import { BackendError, ShapeError } from "../../src/errors/mod.ts";
 import type { DeviceTensor, ReadOptions, RowCopies, Run, Sizes, Stream } from "../../src/graph/mod.ts";
 import { bytesPerElement, copyArray, copyRows, sizeOf, Tensor, type TypedArray } from "../../src/tensor/mod.ts";
 import type { HostBuffer, ReferenceRun } from "./program.ts";

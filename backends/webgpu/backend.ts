@@ -1,5 +1,5 @@
 // The backend on one device: memory, streams of work, and compiling graphs into plans and pipelines.
-import { BackendError } from "../../src/errors.ts";
+import { BackendError } from "../../src/errors/mod.ts";
 import {
   type Backend,
   checkParameters,

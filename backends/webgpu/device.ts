@@ -1,6 +1,6 @@
 // One GPU device: its queue, its buffers, its pipelines, and its errors, which a read reports.
-import { abortable } from "../../src/abortable.ts";
-import { DeviceLostError, LimnerError, WebGpuError } from "../../src/errors.ts";
+import { abortable } from "../../src/async/abortable.ts";
+import { DeviceLostError, LimnerError, WebGpuError } from "../../src/errors/mod.ts";
 import { newCounters } from "../../src/graph/mod.ts";
 import { Buffers } from "./buffers.ts";
 import type { Dispatch } from "./kernels/shader.ts";

@@ -1,6 +1,6 @@
 // A buffer with a type and a capacity, and how host arrays become device words: 64 bits as 32, narrow types as words,
 // half precision as single.
-import { ShapeError } from "../../src/errors.ts";
+import { ShapeError } from "../../src/errors/mod.ts";
 import type { DeviceTensor } from "../../src/graph/mod.ts";
 import {
   allocateArray,

@@ -1,6 +1,6 @@
 // The bind groups of a program. Making one takes as long as recording ten dispatches, and what hangs on it is freed only
 // when V8 collects it; so those for the buffers of the last uses are kept, and a use with the same ones makes none.
-import { WebGpuError } from "../../src/errors.ts";
+import { WebGpuError } from "../../src/errors/mod.ts";
 import type { Device } from "./device.ts";
 import type { Dispatch } from "./kernels/shader.ts";
 

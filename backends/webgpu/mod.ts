@@ -1,6 +1,6 @@
 // The WebGPU backend: WGSL kernels on `navigator.gpu`, on a GPU or on a driver that computes on the CPU.
 import type { Backend, BackendDetails, BackendOptions, BackendReport } from "../../src/graph/mod.ts";
-import { BackendError } from "../../src/errors.ts";
+import { BackendError } from "../../src/errors/mod.ts";
 import { detailsOf, findAdapter, isSoftware, nameOf, openDevice } from "./adapter.ts";
 import { WebGpuBackend } from "./backend.ts";
 import { type ProfileName, profiles } from "./profile.ts";

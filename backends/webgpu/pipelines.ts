@@ -1,5 +1,5 @@
 // Kernels as pipelines, each compiled once: equal code has equal bindings, as their access stands in it.
-import { WebGpuError } from "../../src/errors.ts";
+import { WebGpuError } from "../../src/errors/mod.ts";
 import type { Dispatch } from "./kernels/shader.ts";
 
 /** A compiled kernel. */

@@ -1,5 +1,5 @@
 // A compiled plan: its steps, its constants, and the bind groups of its uses (run.ts).
-import { WebGpuError } from "../../src/errors.ts";
+import { WebGpuError } from "../../src/errors/mod.ts";
 import {
   type Binding,
   checkBinding,

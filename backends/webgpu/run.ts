@@ -1,5 +1,5 @@
 // A use of a program. Binding fixes buffers and bind groups; a run only records dispatches.
-import { WebGpuError } from "../../src/errors.ts";
+import { WebGpuError } from "../../src/errors/mod.ts";
 import { type Binding, type BoundPart, type Run, type Sizes, sizesOfRun } from "../../src/graph/mod.ts";
 import type { Tensor } from "../../src/tensor/mod.ts";
 import type { Lease } from "./buffers.ts";

@@ -1,5 +1,5 @@
 // One caller's work on a GPU: its recording, its failure and its abort.
-import { ShapeError, WebGpuError } from "../../src/errors.ts";
+import { ShapeError, WebGpuError } from "../../src/errors/mod.ts";
 import type { DeviceTensor, ReadOptions, RowCopies, Run, Sizes, Stream, StreamOptions } from "../../src/graph/mod.ts";
 import { sizeOf, type Tensor, type TypedArray } from "../../src/tensor/mod.ts";
 import type { Device } from "./device.ts";

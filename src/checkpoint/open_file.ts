@@ -1,5 +1,5 @@
 // One weight file, whatever its format: told apart by its first bytes, and by its name only if that says safetensors.
-import { FormatError } from "../errors.ts";
+import { FormatError } from "../errors/mod.ts";
 import type { ByteSource } from "../hub/byte_source.ts";
 import { refuseLfsPointer } from "../hub/lfs_pointer.ts";
 import { openSafetensors } from "./safetensors.ts";

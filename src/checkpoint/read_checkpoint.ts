@@ -1,5 +1,5 @@
 // The face for people: all tensors of a file or folder at once, under the file's own names.
-import { FormatError, HubError } from "../errors.ts";
+import { FormatError, HubError } from "../errors/mod.ts";
 import { FileSource, openRepository, toPath } from "../hub/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { openRepositoryTable, openShards } from "./checkpoint.ts";

@@ -1,6 +1,6 @@
 // Reading a safetensors file: a length (8 bytes), a JSON header, then the tensors' bytes without a hole.
 // https://github.com/huggingface/safetensors#format
-import { FormatError } from "../errors.ts";
+import { FormatError } from "../errors/mod.ts";
 import type { ByteSource } from "../hub/byte_source.ts";
 import { bytesPerElement, type DataType, sizeOf } from "../tensor/mod.ts";
 import { maxHeaderBytes } from "./limits.ts";

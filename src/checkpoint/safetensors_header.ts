@@ -1,7 +1,7 @@
 // The JSON header of a safetensors file, read by a scanner that knows its one form: names to dtype, shape and offsets.
 // Anything else is refused where it begins, so a hostile header never becomes a large or deep value, and a name that
 // comes twice is seen (JSON.parse would drop the first).
-import { FormatError } from "../errors.ts";
+import { FormatError } from "../errors/mod.ts";
 import { maxNameBytes, maxRank, maxTensors } from "./limits.ts";
 
 /** A tensor's entry in the header, as written. */

@@ -1,5 +1,5 @@
 // The index of a sharded checkpoint: which of the files beside it holds which tensor.
-import { FormatError } from "../errors.ts";
+import { FormatError } from "../errors/mod.ts";
 import { isRecord, parseJson } from "../hub/mod.ts";
 import { maxIndexBytes, maxIndexObjects, maxTensors } from "./limits.ts";
 

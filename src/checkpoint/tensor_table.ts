@@ -1,5 +1,5 @@
 // What every checkpoint reader returns: a table of tensors that says where each lies and can load it, one at a time.
-import type { FormatError } from "../errors.ts";
+import type { FormatError } from "../errors/mod.ts";
 import type { ByteSource } from "../hub/byte_source.ts";
 import { type DataType, Tensor, viewArray } from "../tensor/mod.ts";
 import type { StoredWeight } from "../weights/mod.ts";

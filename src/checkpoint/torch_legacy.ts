@@ -1,6 +1,6 @@
 // A checkpoint that torch.save wrote before PyTorch 1.6: five pickles (magic number, version, system, value, storage keys),
 // then each storage as its number of elements (8 bytes) and its bytes.
-import { FormatError } from "../errors.ts";
+import { FormatError } from "../errors/mod.ts";
 import type { ByteSource } from "../hub/byte_source.ts";
 import { bytesPerElement } from "../tensor/mod.ts";
 import { maxPickleBytes } from "./limits.ts";

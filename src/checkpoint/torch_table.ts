@@ -1,6 +1,6 @@
 // From a PyTorch checkpoint's unpickled value to a table of tensors: nested dictionaries become dotted names, and each
 // view of a storage becomes a region of the file or is gathered when it is loaded.
-import { FormatError } from "../errors.ts";
+import { FormatError } from "../errors/mod.ts";
 import type { ByteSource } from "../hub/byte_source.ts";
 import { bytesPerElement } from "../tensor/mod.ts";
 import { maxExpandedBytes, maxNameBytes, maxNamesBytes, maxNesting, maxPickleItems, maxTensors } from "./limits.ts";

@@ -1,6 +1,6 @@
 // A checkpoint that torch.save wrote since PyTorch 1.6: a zip archive with ROOT/data.pkl, which describes the tensors, and
 // a file ROOT/data/KEY for each storage, stored flat and uncompressed.
-import { FormatError } from "../errors.ts";
+import { FormatError } from "../errors/mod.ts";
 import type { ByteSource } from "../hub/byte_source.ts";
 import { bytesPerElement } from "../tensor/mod.ts";
 import { maxPickleBytes } from "./limits.ts";

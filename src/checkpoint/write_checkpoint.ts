@@ -1,7 +1,7 @@
 // Writing a model's weights into a folder: one file, or shards with an index. At every moment the folder holds one whole
 // checkpoint: all new files are on the disk, and shards have names that the old checkpoint does not use, before one rename
 // makes them current; then the old ones go. Writers in other processes take turns with the renames.
-import { OptionError } from "../errors.ts";
+import { OptionError } from "../errors/mod.ts";
 import { lockFolder, PendingFile, removeStaleFiles, syncFolder, toFolderPath } from "../hub/mod.ts";
 import { byteLengthOf, sourceOf, type TensorSource, type WriteOptions, writeTensors } from "./write_safetensors.ts";
 import { sizeOf, type Tensor } from "../tensor/mod.ts";

@@ -1,5 +1,5 @@
 // Writing safetensors files, byte for byte as Python's safetensors lays them out, one tensor in memory at a time.
-import { FormatError } from "../errors.ts";
+import { FormatError } from "../errors/mod.ts";
 import { PendingFile, syncFolder, toPath } from "../hub/mod.ts";
 import { bytesPerElement, type DataType, sizeOf, type Tensor } from "../tensor/mod.ts";
 import { safetensorsTypes } from "./safetensors.ts";

@@ -1,7 +1,7 @@
 // `caption.ts cache`: the weights that were converted to load faster; `cache clear` removes them. The Hub's own cache is
 // Python's too, and is left alone.
-import { clearConverted, listConverted } from "../converted_weights.ts";
-import { OptionError } from "../errors.ts";
+import { clearConverted, listConverted } from "../model/converted_weights.ts";
+import { OptionError } from "../errors/mod.ts";
 import { formatBytes } from "./_units.ts";
 import type { Console } from "./console.ts";
 

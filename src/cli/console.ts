@@ -1,5 +1,5 @@
 // The command's two outputs: texts on standard output, everything else a line each on standard error.
-import { LimnerError } from "../errors.ts";
+import { LimnerError } from "../errors/mod.ts";
 
 /** Standard output cannot be written, so that more work is of no use. */
 export class OutputError extends LimnerError {}

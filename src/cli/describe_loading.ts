@@ -1,5 +1,5 @@
 // What --verbose says of a model's files: what in them is not as a model expects.
-import type { VisionEncoderDecoderModel } from "../vision_encoder_decoder_model.ts";
+import type { VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_model.ts";
 
 /**
  * Say what is remarkable about the files of a model.

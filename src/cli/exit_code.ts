@@ -1,5 +1,5 @@
 // What the command ends with where a model cannot be had.
-import { HubError, LimnerError, OptionError } from "../errors.ts";
+import { HubError, LimnerError, OptionError } from "../errors/mod.ts";
 
 /** The exit code that an error means: 3 not found, 4 not allowed, 5 network, 2 a wrong option, 1 whatever else. */
 export function exitCodeOf(error: unknown): number {

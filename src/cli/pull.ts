@@ -1,5 +1,5 @@
 // `caption.ts pull NAME`: a model of the Hub into the cache, so that it is there without a network.
-import { pullModel } from "../pull.ts";
+import { pullModel } from "../captioner/pull_model.ts";
 import type { Console } from "./console.ts";
 import { Downloads } from "./downloads.ts";
 import { readTokenFile } from "./token_file.ts";

@@ -1,5 +1,5 @@
 // `caption.ts push FOLDER NAME`: a model's folder onto the Hub.
-import { pushModel } from "../push.ts";
+import { pushModel } from "../model/push_model.ts";
 import type { Console } from "./console.ts";
 import { readTokenFile } from "./token_file.ts";
 

@@ -1,12 +1,12 @@
 // The command's work: load a model, read each picture in the order given, say what went wrong, count it.
-import type { Caption, CaptionOptions } from "../caption_options.ts";
-import { Captioner } from "../captioner.ts";
-import { documentOf } from "../document.ts";
+import type { Caption, CaptionOptions } from "../captioner/caption_options.ts";
+import { Captioner } from "../captioner/captioner.ts";
+import { documentOf } from "../captioner/document.ts";
 import type { Timings } from "../generation/mod.ts";
 import { ImageWorkers } from "../image/image_workers.ts";
 import type { RawImage } from "../image/mod.ts";
-import { checkStart, promptOfTask } from "../task_prompt.ts";
-import { type Picture, PictureReader } from "../picture_reader.ts";
+import { checkStart, promptOfTask } from "../captioner/task_prompt.ts";
+import { type Picture, PictureReader } from "../captioner/picture_reader.ts";
 import { type Console, oneLine, OutputError } from "./console.ts";
 import { describeLoading } from "./describe_loading.ts";
 import { Downloads } from "./downloads.ts";

@@ -1,6 +1,6 @@
 // The files of --attention: one a picture, checked before any work is done, and never half written.
 import type { Attention } from "../attention/mod.ts";
-import { LimnerError } from "../errors.ts";
+import { LimnerError } from "../errors/mod.ts";
 import { PendingFile, writeFileAtomically } from "../hub/mod.ts";
 
 /** The file of each of `count` pictures: the one given, or `out-1.png`, `out-2.png` and so on. */

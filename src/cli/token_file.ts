@@ -1,5 +1,5 @@
 // --token-file: a token that is neither in the environment nor on the command line, where others could read it.
-import { LimnerError } from "../errors.ts";
+import { LimnerError } from "../errors/mod.ts";
 
 /**
  * Read the token that a file holds.

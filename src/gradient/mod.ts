@@ -1,5 +1,5 @@
 // Reverse-mode differentiation: the gradient of a program is a program of the same operators, so every backend trains.
-import { ShapeError } from "../errors.ts";
+import { ShapeError } from "../errors/mod.ts";
 import type { Graph, GraphBuilder, Node, Value } from "../graph/mod.ts";
 import { legalize, rewrite } from "../passes/mod.ts";
 import { accumulate, type GradientRule, gradientRules } from "./rules.ts";

@@ -1,5 +1,5 @@
 // The checks that every backend makes alike: parameters against their stored shapes, buffers and sizes against a graph.
-import { FormatError, LimnerError, ShapeError } from "../errors.ts";
+import { FormatError, LimnerError, ShapeError } from "../errors/mod.ts";
 import { isFloat, sizeOf } from "../tensor/mod.ts";
 import type { StoredWeights } from "../weights/mod.ts";
 import type { DeviceTensor, TensorPart } from "./backend.ts";

@@ -1,6 +1,6 @@
 // The length of an axis: a whole number, or an expression over named sizes such as "T", "past+T" or "batch*beams".
 // An expression is a polynomial with whole coefficients, written in one canonical way, so equal lengths are equal strings.
-import { ShapeError } from "../errors.ts";
+import { ShapeError } from "../errors/mod.ts";
 
 /** The length of an axis: a whole number, or a canonical expression over named sizes (`"batch*beams"`, `"past+T-1"`). */
 export type Dimension = number | string;

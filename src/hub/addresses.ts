@@ -2,7 +2,7 @@
 // checked is the one connected to.
 import { lookup as lookupAddress } from "node:dns";
 import { BlockList, isIP } from "node:net";
-import { HubError } from "../errors.ts";
+import { HubError } from "../errors/mod.ts";
 import { proxyOf } from "./environment.ts";
 
 const notPublic = new BlockList();

@@ -1,6 +1,6 @@
 // Random access to the bytes of one file, whether it lies in a folder or in memory.
 // A local file is opened for each read: nothing is left open, reads may overlap, and none needs closing.
-import { HubError } from "../errors.ts";
+import { HubError } from "../errors/mod.ts";
 
 /** The bytes of one file. */
 export interface ByteSource {

@@ -1,5 +1,5 @@
 // Paths from what people give: a path as it is, or a file: URL.
-import { HubError } from "../errors.ts";
+import { HubError } from "../errors/mod.ts";
 
 /**
  * The path that a path or a `file:` URL means on this system.

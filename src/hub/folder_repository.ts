@@ -1,5 +1,5 @@
 // A repository that is a folder on this machine.
-import { FormatError, HubError } from "../errors.ts";
+import { FormatError, HubError } from "../errors/mod.ts";
 import { type ByteSource, FileSource, isMissing } from "./byte_source.ts";
 import { refuseLfsPointer } from "./lfs_pointer.ts";
 import type { Repository } from "./repository_interface.ts";

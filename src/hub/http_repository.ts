@@ -1,5 +1,5 @@
 // A repository under a web address. A file is fetched as a whole into memory when it is opened.
-import { HubError } from "../errors.ts";
+import { HubError } from "../errors/mod.ts";
 import { absentStatuses, isPage, pageInstead } from "./absent_files.ts";
 import { collectPieces } from "./body.ts";
 import { type ByteSource, MemorySource } from "./byte_source.ts";

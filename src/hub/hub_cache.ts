@@ -1,6 +1,6 @@
 // The part of the Hub's cache that belongs to one repository, by Hugging Face's specification, which Python follows too:
 // blobs named by their etag, snapshots of symbolic links to them, refs from branches to commits, and what does not exist.
-import { HubError } from "../errors.ts";
+import { HubError } from "../errors/mod.ts";
 import { isMissing } from "./byte_source.ts";
 import { PendingFile, removeStaleFiles } from "./atomic_file.ts";
 import { isSet } from "./environment.ts";

@@ -1,6 +1,6 @@
 // What the Hub says of a file: the commit, the etag, the size and where its bytes are. The token goes to the Hub's own
 // host only, and what is believed of a file is what that host says.
-import { HubError } from "../errors.ts";
+import { HubError } from "../errors/mod.ts";
 import { isPrivateHost, type Network, systemNetwork } from "./addresses.ts";
 import { isCommit } from "./hub_name.ts";
 import { mostRedirects, redirectOf, requestFollowing, tooManyRedirects } from "./redirects.ts";

@@ -1,5 +1,5 @@
 // Names of repositories, revisions and commits on the Hub, and which of them are safe to make paths of.
-import { OptionError } from "../errors.ts";
+import { OptionError } from "../errors/mod.ts";
 
 const part = /^(?!.*(--|\.\.))(?![-.])[\w.-]{1,96}(?<![-.])$/;
 

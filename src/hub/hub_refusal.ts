@@ -1,5 +1,5 @@
 // The Hub's refusals as a person should read them: X-Error-Code says more than the status, which hides what is private.
-import { HubError } from "../errors.ts";
+import { HubError } from "../errors/mod.ts";
 import type { Answer } from "./request.ts";
 
 /** What was asked for. */

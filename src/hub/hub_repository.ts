@@ -1,6 +1,6 @@
 // A repository of the Hub by its name. Its files come from the cache, and into it when they are not there yet: only what
 // is opened is fetched. The revision is looked up once; from then on everything is of one commit.
-import { HubError } from "../errors.ts";
+import { HubError } from "../errors/mod.ts";
 import type { Network } from "./addresses.ts";
 import { collectPieces, joinPieces } from "./body.ts";
 import { type ByteSource, FileSource } from "./byte_source.ts";

@@ -1,5 +1,5 @@
 // What a person asks when the Hub does not serve: where it is, whether it answers, who asks, where the cache lies.
-import { HubError } from "../errors.ts";
+import { HubError } from "../errors/mod.ts";
 import { hubCacheFolder, hubEndpoint, hubToken, isOffline } from "./environment.ts";
 import { request } from "./request.ts";
 

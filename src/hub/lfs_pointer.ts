@@ -1,5 +1,5 @@
 // The small text that stands for a large file where Git LFS has not fetched it.
-import { FormatError } from "../errors.ts";
+import { FormatError } from "../errors/mod.ts";
 
 const beginning = new TextEncoder().encode("version https://git-lfs");
 

@@ -1,6 +1,6 @@
 // A large file by parallel range requests: segments are taken in order by a few connections, each piece is written as it
 // comes, and the content is hashed behind them.
-import { HubError } from "../errors.ts";
+import { HubError } from "../errors/mod.ts";
 import { ContentHash } from "./content_hash.ts";
 import type { HubClient } from "./hub_client.ts";
 import { PartialFile, pieceBytes } from "./partial_file.ts";

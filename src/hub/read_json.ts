@@ -1,5 +1,5 @@
 // Reading JSON, with errors that name the file.
-import { FormatError } from "../errors.ts";
+import { FormatError } from "../errors/mod.ts";
 import type { Repository } from "./repository_interface.ts";
 
 /** Whether a value is a JSON object: neither null nor an array. */

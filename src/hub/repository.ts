@@ -1,6 +1,6 @@
 // Opening a model repository, which has files such as config.json and model.safetensors: a folder, a web address, or a
 // name on Hugging Face's Hub.
-import { HubError, OptionError } from "../errors.ts";
+import { HubError, OptionError } from "../errors/mod.ts";
 import { isMissing } from "./byte_source.ts";
 import { toPath } from "./file_path.ts";
 import { openFolder } from "./folder_repository.ts";

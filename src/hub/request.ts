@@ -1,6 +1,6 @@
 // One request and its answer, with limits of time; redirects are the caller's to follow. A request that may reach public
 // addresses only connects to the very address that was checked.
-import { HubError } from "../errors.ts";
+import { HubError } from "../errors/mod.ts";
 import type { Network } from "./addresses.ts";
 import { proxyOf, variable } from "./environment.ts";
 import { type Timeouts, Transfer } from "./timeouts.ts";

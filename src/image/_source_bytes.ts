@@ -1,5 +1,5 @@
 // The bytes of a picture's file, from wherever it is; a source without an end is left before it takes the memory.
-import { FormatError, HubError, OptionError } from "../errors.ts";
+import { FormatError, HubError, OptionError } from "../errors/mod.ts";
 import { collectPieces, joinPieces, requestFollowing, type Timeouts } from "../hub/mod.ts";
 import { sniff } from "./signatures.ts";
 

@@ -1,5 +1,5 @@
 // From a model's repository to its image processor.
-import { ConfigError, HubError } from "../errors.ts";
+import { ConfigError, HubError } from "../errors/mod.ts";
 import { whyMissing } from "../hub/absent_files.ts";
 import { readJson } from "../hub/read_json.ts";
 import { openRepository, type RepositoryOptions } from "../hub/repository.ts";

@@ -1,5 +1,5 @@
 // From a picture's file to upright pixels, by the library for its format.
-import { FormatError } from "../errors.ts";
+import { FormatError } from "../errors/mod.ts";
 import type { ImageFile } from "./image_file.ts";
 import type { Decoder, ImageHeader, ImageUse } from "./image_header.ts";
 import type { RawImage } from "./raw_image.ts";

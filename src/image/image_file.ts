@@ -1,6 +1,6 @@
 // A picture's file before it is decoded: its bytes, from anywhere, and what its header says. Content decides the format,
 // not the name.
-import { FormatError, OptionError } from "../errors.ts";
+import { FormatError, OptionError } from "../errors/mod.ts";
 import { type ImageSource, isBytes, nameOfSource, readSource, type SourceOptions } from "./_source_bytes.ts";
 import { readHeader } from "./header.ts";
 import type { ImageHeader } from "./image_header.ts";

@@ -1,7 +1,7 @@
 // Pictures to a model's input, as Transformers' image processors do it on Pillow and NumPy: geometry in 8 bits
 // (shape_image.ts), then rescaling in float64 and normalising in float32. A sample has 256 values, so both are one table
 // a channel.
-import { ConfigError, ShapeError } from "../errors.ts";
+import { ConfigError, ShapeError } from "../errors/mod.ts";
 import { isRecord } from "../hub/read_json.ts";
 import { Tensor } from "../tensor/mod.ts";
 import type { Rectangle } from "./_output_size.ts";

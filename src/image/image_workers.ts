@@ -1,7 +1,7 @@
 // Workers that decode and shape pictures beside this thread. Think of a counter with a queue: whoever is free takes the
 // next file, more open as files wait, and all close when none has come for a while, for an open one keeps the process
 // alive. Where no worker can run, this thread does the work.
-import { FormatError, LimnerError } from "../errors.ts";
+import { FormatError, LimnerError } from "../errors/mod.ts";
 import { decodeImage } from "./decode_image.ts";
 import type { ImageFile } from "./image_file.ts";
 import type { ImageAnswer, ImageTask } from "./image_worker.ts";

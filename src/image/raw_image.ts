@@ -1,5 +1,5 @@
 // A decoded picture: 8-bit samples, row-major, channels interleaved. It computes nothing but its own conversion to RGB.
-import { ShapeError } from "../errors.ts";
+import { ShapeError } from "../errors/mod.ts";
 
 /** The number of samples a pixel has: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha. */
 export type Channels = 1 | 2 | 3 | 4;

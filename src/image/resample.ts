@@ -1,6 +1,6 @@
 // Resizing exactly as Pillow 13 does it: antialiased, two passes, 22-bit fixed point, rounded to 8 bits between them.
 // The source is Pillow's src/libImaging/Resample.c; its nearest filter is an affine transform (Geometry.c).
-import { OptionError } from "../errors.ts";
+import { OptionError } from "../errors/mod.ts";
 import { precision, resampleColumns, resampleRgbRows, type Taps } from "./_resample_kernel.ts";
 import { RawImage } from "./raw_image.ts";
 

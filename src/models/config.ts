@@ -1,5 +1,5 @@
 // Configurations: plain objects with config.json's own keys, and how a model reads them. Unknown keys are kept.
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../errors/mod.ts";
 
 /** A configuration of one model, with the keys of its config.json. */
 export interface PretrainedConfig {

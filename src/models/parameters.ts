@@ -1,6 +1,6 @@
 // A model's parameters by checkpoint name: those its programs read and those that only files have, where each value
 // comes from, and what was set since. It is the source that a backend reads weights from.
-import { ShapeError } from "../errors.ts";
+import { ShapeError } from "../errors/mod.ts";
 import { type DataType, isFloat, Tensor, toFloat32 } from "../tensor/mod.ts";
 import { formatShape, GraphBuilder } from "../graph/mod.ts";
 import { type StoredWeight, type StoredWeights, weightOf } from "../weights/mod.ts";

@@ -1,5 +1,5 @@
 // Pictures cut into patches, each one token: what all vision encoders begin with.
-import { ShapeError } from "../errors.ts";
+import { ShapeError } from "../errors/mod.ts";
 import type { Value } from "../graph/mod.ts";
 import { concat, conv2d, reshape, slice, transposeLast } from "../operators/mod.ts";
 import type { ConfigReader } from "./config.ts";

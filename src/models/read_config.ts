@@ -1,6 +1,6 @@
 // config.json of a repository, or what the repository is instead of a model.
 import { describeInstead } from "../checkpoint/mod.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../errors/mod.ts";
 import { readJson, type Repository, whyMissing } from "../hub/mod.ts";
 
 /**

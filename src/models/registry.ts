@@ -1,5 +1,5 @@
 // The families Limner knows, by the model_type of their configurations.
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../errors/mod.ts";
 import { isRecord } from "../hub/mod.ts";
 import { ConfigReader, type Fields, labelsOf, type PretrainedConfig } from "./config.ts";
 import type { Family, TextDecoder, VisionEncoder } from "./family.ts";

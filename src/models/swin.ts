@@ -1,5 +1,5 @@
 // The Swin Transformer (Liu et al. 2021), as transformers.SwinModel and DonutSwinModel: attention within windows.
-import { ConfigError, ShapeError } from "../errors.ts";
+import { ConfigError, ShapeError } from "../errors/mod.ts";
 import { type Dimension, multiplyDimensions, type Value } from "../graph/mod.ts";
 import { add, attention, concat, gather, pad, reshape, slice, transpose } from "../operators/mod.ts";
 import { commonDefaults, type ConfigReader, deriveStages, type Fields } from "./config.ts";

@@ -1,6 +1,6 @@
 // Why no parameter of a part of the model is in its checkpoint: the file's own names tell.
 import type { Checkpoint } from "../checkpoint/mod.ts";
-import { FormatError } from "../errors.ts";
+import { FormatError } from "../errors/mod.ts";
 import { decoders, encoders } from "./registry.ts";
 import type { VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";
 

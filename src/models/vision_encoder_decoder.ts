@@ -1,5 +1,5 @@
 // A VisionEncoderDecoder model as three programs: encode (once a picture), crossKeysValues (once a picture) and decode.
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../errors/mod.ts";
 import { type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
 import { cacheAppend, slice } from "../operators/mod.ts";
 import { attentionsOf } from "./attending.ts";

@@ -1,5 +1,5 @@
 // The configuration of a VisionEncoderDecoder model: config.json with an encoder and a decoder section.
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../errors/mod.ts";
 import { isRecord, openRepository, type RepositoryOptions } from "../hub/mod.ts";
 import { joinedModelType, joinSections, withoutCommon } from "./join_sections.ts";
 import type { Family } from "./family.ts";

@@ -1,5 +1,5 @@
 // Expand what a backend does not support into smaller operators, until nothing is left to expand.
-import { LimnerError } from "../errors.ts";
+import { LimnerError } from "../errors/mod.ts";
 import { type Graph, isLeaf, type Node } from "../graph/mod.ts";
 import { rewrite } from "./rewrite.ts";
 

@@ -1,5 +1,5 @@
 // A host tensor: a data type, a shape and a typed array, row-major and contiguous. It computes nothing.
-import { ShapeError } from "../errors.ts";
+import { ShapeError } from "../errors/mod.ts";
 import { type DataType, isArrayOf, type TypedArray, widenBfloat16 } from "./data_type.ts";
 
 /** Numbers nested as deep as a tensor's rank. */

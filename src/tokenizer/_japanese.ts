@@ -1,6 +1,6 @@
 // BertJapaneseTokenizer (manga-ocr) from vocab.txt. MeCab's and Sudachi's words need a dictionary, but their single
 // characters do not: the class is put in terms of a tokenizer.json here, which Transformers has none of.
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../errors/mod.ts";
 import type { Json } from "./_settings.ts";
 import type { ClassOptions, TokenizerClass } from "./classes.ts";
 import type { Component } from "./definition.ts";

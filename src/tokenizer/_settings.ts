@@ -1,6 +1,6 @@
 // tokenizer_config.json, special_tokens_map.json and added_tokens.json brought to one form, as Transformers 5 does it
 // (`PreTrainedTokenizerBase._from_pretrained` and `TokenizersBackend.__init__`).
-import { FormatError } from "../errors.ts";
+import { FormatError } from "../errors/mod.ts";
 import { isRecord } from "../hub/read_json.ts";
 import { type AddedToken, addedToken } from "./definition.ts";
 

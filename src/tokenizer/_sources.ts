@@ -1,5 +1,5 @@
 // Where a class's vocabulary comes from: tokenizer.json, or the files that came before it.
-import { ConfigError, FormatError, HubError } from "../errors.ts";
+import { ConfigError, FormatError, HubError } from "../errors/mod.ts";
 import { whyMissing } from "../hub/absent_files.ts";
 import { parseJson } from "../hub/read_json.ts";
 import { readSentencePiece, type SentencePieceModel } from "./_sentence_piece.ts";

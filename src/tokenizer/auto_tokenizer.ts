@@ -1,6 +1,6 @@
 // From a model's repository to its tokenizer, as Transformers 5 goes: the class that the files name is built from the
 // vocabulary, and where it is none of the known ones, tokenizer.json says all.
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../errors/mod.ts";
 import { readJson } from "../hub/read_json.ts";
 import { openRepository, type RepositoryOptions } from "../hub/repository.ts";
 import { checkDefinition } from "./_check_definition.ts";

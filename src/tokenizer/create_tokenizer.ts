@@ -1,6 +1,6 @@
 // A tokenizer of its parts: added tokens, a normaliser, a pre-tokenizer, a model, what is put around a text, and a decoder.
 // The parts are those of npm @huggingface/tokenizers where they do as the Rust library does.
-import { FormatError, LimnerError, OptionError } from "../errors.ts";
+import { FormatError, LimnerError, OptionError } from "../errors/mod.ts";
 import { failer } from "./_check_definition.ts";
 import { contentOf, type Role, roles, type TokenizerSettings, tokensToAdd } from "./_settings.ts";
 import { AddedTokens } from "./added_tokens.ts";

@@ -1,6 +1,6 @@
 // Lines of printed text read by the embedded model: the same texts as PyTorch reads.
 import { assertEquals } from "@std/assert";
-import { Captioner } from "../../src/captioner.ts";
+import { Captioner } from "../../src/captioner/captioner.ts";
 import type { Backend } from "../../src/graph/mod.ts";
 
 const folder = new URL("../fixtures/lines/", import.meta.url);

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import type { Backend } from "../../src/graph/mod.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
-import { VisionEncoderDecoderModel } from "../../src/vision_encoder_decoder_model.ts";
+import { VisionEncoderDecoderModel } from "../../src/model/vision_encoder_decoder_model.ts";
 import { assertClose } from "./closeness.ts";
 import { familyConformance } from "./families.ts";
 import { readTensors } from "./golden.ts";

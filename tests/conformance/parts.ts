@@ -1,6 +1,6 @@
 // What every backend promises of parts of tensors: a binding may begin anywhere, and leaves its neighbours as they were.
 import { assertEquals, assertThrows } from "@std/assert";
-import { ShapeError } from "../../src/errors.ts";
+import { ShapeError } from "../../src/errors/mod.ts";
 import { type Backend, type DeviceTensor, type Graph, GraphBuilder, type TensorPart } from "../../src/graph/mod.ts";
 import { add, assign, cacheAppend, concat, mul, reshape, slice } from "../../src/operators/mod.ts";
 import { sizeOf } from "../../src/tensor/mod.ts";

@@ -1,6 +1,6 @@
 // The seam proofs: what every backend promises beyond right numbers. See backend.ts.
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { FormatError, LimnerError, ShapeError } from "../../src/errors.ts";
+import { FormatError, LimnerError, ShapeError } from "../../src/errors/mod.ts";
 import { type Backend, type DeviceTensor, GraphBuilder } from "../../src/graph/mod.ts";
 import {
   add,

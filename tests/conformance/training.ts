@@ -1,7 +1,7 @@
 // Proofs of training: what backends promise of parameters that programs write.
 import { assertEquals, assertRejects } from "@std/assert";
 import { openCheckpoint, writeSafetensors } from "../../src/checkpoint/mod.ts";
-import { LimnerError, ShapeError } from "../../src/errors.ts";
+import { LimnerError, ShapeError } from "../../src/errors/mod.ts";
 import { differentiate } from "../../src/gradient/mod.ts";
 import { type Backend, GraphBuilder } from "../../src/graph/mod.ts";
 import { openRepository } from "../../src/hub/mod.ts";

@@ -1,6 +1,6 @@
 // What cannot be done though each setting by itself could: settings that contradict one another, options that would have
 // no effect, and what a model's files ask for that Limner does not have. None of it is silently ignored.
-import { OptionError } from "../../errors.ts";
+import { OptionError } from "../../errors/mod.ts";
 import type { GenerationConfig } from "./generation_config.ts";
 import type { GenerateOptions } from "./generate_options.ts";
 import { type GenerationSettings, ofBeams, ofSampling } from "./settings.ts";

@@ -1,5 +1,5 @@
 // A generation settled: its settings, and the prompts, the lengths and the padding that follow from several of them.
-import { ConfigError, OptionError } from "../../errors.ts";
+import { ConfigError, OptionError } from "../../errors/mod.ts";
 import { checkConflicts, checkSupported } from "./conflicts.ts";
 import type { GenerationConfig } from "./generation_config.ts";
 import type { GenerateOptions, Generation } from "./generate_options.ts";

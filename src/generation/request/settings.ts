@@ -1,6 +1,6 @@
 // The settings of one generation, read from a person's options and, where these say nothing, from the model's own
 // settings. A table says what each may be.
-import { OptionError } from "../../errors.ts";
+import { OptionError } from "../../errors/mod.ts";
 import { isRecord } from "../../hub/mod.ts";
 import { Tensor } from "../../tensor/mod.ts";
 import type { GenerationConfig } from "./generation_config.ts";

@@ -1,5 +1,5 @@
 // Taking a token from a row of scores on the host, as the programs of select.ts do it on the device.
-import { OptionError } from "../../errors.ts";
+import { OptionError } from "../../errors/mod.ts";
 import { blocksOf } from "../programs/selection_program.ts";
 
 /** The first of the largest scores. */

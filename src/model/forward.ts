@@ -1,8 +1,13 @@
 // The model's forward call: the program for what is asked compiled once, run once, and read.
 import { checkInputs, type ForwardInputs } from "./forward_inputs.ts";
-import { type Backend, type DeviceTensor, Programs, resolveShape, type Sizes, type Weights } from "./graph/mod.ts";
-import { type Architecture, buildForward, type ForwardOptions, type VisionEncoderDecoderConfig } from "./models/mod.ts";
-import type { Tensor } from "./tensor/mod.ts";
+import { type Backend, type DeviceTensor, Programs, resolveShape, type Sizes, type Weights } from "../graph/mod.ts";
+import {
+  type Architecture,
+  buildForward,
+  type ForwardOptions,
+  type VisionEncoderDecoderConfig,
+} from "../models/mod.ts";
+import type { Tensor } from "../tensor/mod.ts";
 
 /** What `forward` computes. */
 export interface ForwardOutput {

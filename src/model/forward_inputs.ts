@@ -1,8 +1,8 @@
 // What the forward call is given, checked and turned into the tensors that its program takes.
-import { ConfigError, OptionError, ShapeError } from "./errors.ts";
-import type { Architecture, VisionEncoderDecoderConfig } from "./models/mod.ts";
-import { lowestScore } from "./operators/mod.ts";
-import { Tensor } from "./tensor/mod.ts";
+import { ConfigError, OptionError, ShapeError } from "../errors/mod.ts";
+import type { Architecture, VisionEncoderDecoderConfig } from "../models/mod.ts";
+import { lowestScore } from "../operators/mod.ts";
+import { Tensor } from "../tensor/mod.ts";
 
 /** Rows of token ids, one a picture, all of one length. */
 export type TokenRows = readonly (readonly number[])[] | Tensor;

@@ -1,7 +1,7 @@
 // Tokens in, text out as soon as no later token can change it: a character whose bytes come in several tokens waits for
 // the last of them, a word for its end if that is wanted.
-import type { Streamer } from "./generation/mod.ts";
-import type { Tokenizer } from "./tokenizer/mod.ts";
+import type { Streamer } from "../generation/mod.ts";
+import type { Tokenizer } from "../tokenizer/mod.ts";
 
 /** How text is cut into pieces. */
 export interface TextStreamerOptions {

@@ -1,8 +1,8 @@
 // The pictures of a call in their order, read and decoded ahead of those that are being written about.
-import { abortable } from "./abortable.ts";
-import { readImageFile } from "./image/image_file.ts";
-import type { ImageWorkers } from "./image/image_workers.ts";
-import { type ImageSource, type ProcessorSettings, RawImage, type ReadImageOptions } from "./image/mod.ts";
+import { abortable } from "../async/abortable.ts";
+import { readImageFile } from "../image/image_file.ts";
+import type { ImageWorkers } from "../image/image_workers.ts";
+import { type ImageSource, type ProcessorSettings, RawImage, type ReadImageOptions } from "../image/mod.ts";
 
 /** A picture to read. */
 export interface Picture {

@@ -1,8 +1,7 @@
 // Calls on one model, one after another in the order they came. Whoever waits can leave; whoever is slow can be told that
 // others wait.
 import { abortable } from "./abortable.ts";
-import { LimnerError } from "./errors.ts";
-import type { Streamer } from "./generation/mod.ts";
+import { LimnerError } from "../errors/mod.ts";
 
 /** A queue of calls. */
 export class Turns {
@@ -48,19 +47,4 @@ export class Turns {
     this.#waiting++;
     this.#wanted.resolve();
   }
-}
-
-/**
- * A streamer that holds its generation back only until another call waits, which may be its reader's own, or until the
- * generation is stopped. What it fails with later is thrown when it is called next.
- */
-export function lenient(streamer: Streamer, wanted: Promise<void>, signal?: AbortSignal): Streamer {
-  let failure: { error: unknown } | undefined;
-  const given = async (call: () => void | Promise<void>): Promise<void> => {
-    if (failure) throw failure.error;
-    const done = Promise.resolve(call());
-    done.catch((error) => failure = { error });
-    await abortable(Promise.race([done, wanted]), signal);
-  };
-  return { put: (tokens) => given(() => streamer.put(tokens)), end: () => given(() => streamer.end()) };
 }

@@ -1,13 +1,13 @@
 // The model a user holds: a configuration, weights on a backend, and what can be done with them.
 // Calls are queued and run one after another, so several may be under way at once.
-import { type Blueprint, joinedBlueprint, newBlueprint, readBlueprint } from "./blueprint.ts";
-import { openCheckpoint } from "./checkpoint/mod.ts";
+import { type Blueprint, joinedBlueprint, newBlueprint, readBlueprint } from "./model_definition.ts";
+import { openCheckpoint } from "../checkpoint/mod.ts";
 import { type ForwardOutput, ForwardRunner } from "./forward.ts";
 import { checkPictures, type ForwardInputs } from "./forward_inputs.ts";
-import { openRepository, type Repository, toPath } from "./hub/mod.ts";
-import type { Backend, BackendName } from "./graph/mod.ts";
-import { loadBackend } from "./load_backend.ts";
-import { decode, type GenerateOptions, type GenerationConfig, ModelRunner, settle } from "./generation/mod.ts";
+import { openRepository, type Repository, toPath } from "../hub/mod.ts";
+import type { Backend, BackendName } from "../graph/mod.ts";
+import { loadBackend } from "../../backends/load_backend.ts";
+import { decode, type GenerateOptions, type GenerationConfig, ModelRunner, settle } from "../generation/mod.ts";
 import { checkLoadOptions, type LoadOptions } from "./load_options.ts";
 import { watchReading } from "./load_progress.ts";
 import {
@@ -15,11 +15,12 @@ import {
   type ModelParameters,
   resizeEmbeddings,
   type VisionEncoderDecoderConfig,
-} from "./models/mod.ts";
-import { pushModel, type SaveAndPushOptions } from "./push.ts";
+} from "../models/mod.ts";
+import { pushModel, type SaveAndPushOptions } from "./push_model.ts";
 import { saveModel, type SaveOptions } from "./save.ts";
-import { type DataType, Tensor } from "./tensor/mod.ts";
-import { lenient, Turns } from "./turns.ts";
+import { type DataType, Tensor } from "../tensor/mod.ts";
+import { Turns } from "../async/call_queue.ts";
+import { yieldingStreamer } from "./yielding_streamer.ts";
 
 /** What `generate` returns. */
 export interface GenerateOutput {
@@ -302,7 +303,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     });
     const { signal } = options;
     return await this.#turns.take(async (wanted) => {
-      const streamer = options.streamer && lenient(options.streamer, wanted, signal);
+      const streamer = options.streamer && yieldingStreamer(options.streamer, wanted, signal);
       const { encoderStates, ...output } = await decode(this.#runner, pixelValues, generation, {
         ...options,
         streamer,

@@ -1,10 +1,10 @@
 // The pictures and prompts of a call, a batch at a time.
-import { OptionError } from "./errors.ts";
-import type { GenerateOptions } from "./generation/mod.ts";
-import { nameOfSource } from "./image/_source_bytes.ts";
-import { type ImageSource, RawImage } from "./image/mod.ts";
+import { OptionError } from "../errors/mod.ts";
+import type { GenerateOptions } from "../generation/mod.ts";
+import { nameOfSource } from "../image/_source_bytes.ts";
+import { type ImageSource, RawImage } from "../image/mod.ts";
 import type { Picture } from "./picture_reader.ts";
-import { Tensor } from "./tensor/mod.ts";
+import { Tensor } from "../tensor/mod.ts";
 
 /** A picture: a path, an address, base64, the bytes of a file in whatever holds them, or pixels. */
 export type ImageInput = ImageSource | RawImage;

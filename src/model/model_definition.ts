@@ -1,8 +1,8 @@
 // What a model is before it is on a backend: read from its files, new, or joined of two checkpoints.
-import type { Checkpoint } from "./checkpoint/mod.ts";
+import type { Checkpoint } from "../checkpoint/mod.ts";
 import { openWeights } from "./converted_weights.ts";
-import { type GenerationConfig, generationConfigOf } from "./generation/mod.ts";
-import { openRepository, readJson, type Repository } from "./hub/mod.ts";
+import { type GenerationConfig, generationConfigOf } from "../generation/mod.ts";
+import { openRepository, readJson, type Repository } from "../hub/mod.ts";
 import type { LoadOptions } from "./load_options.ts";
 import {
   type Architecture,
@@ -14,7 +14,7 @@ import {
   VisionEncoderDecoderConfig,
   warmStart,
   type WarmStartOptions,
-} from "./models/mod.ts";
+} from "../models/mod.ts";
 
 /** A model that is known but not yet on a backend. */
 export interface Blueprint {

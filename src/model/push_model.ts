@@ -1,8 +1,8 @@
 // A model's folder uploaded to the Hub, with a model card that says what it was made of.
-import { HubError, OptionError } from "./errors.ts";
-import { hubEndpoint, hubToken, isHubName, toFolderPath } from "./hub/mod.ts";
+import { HubError, OptionError } from "../errors/mod.ts";
+import { hubEndpoint, hubToken, isHubName, toFolderPath } from "../hub/mod.ts";
 import type { SaveOptions } from "./save.ts";
-import { loadHubUploads } from "./packages/huggingface_hub.ts";
+import { loadHubUploads } from "../packages/huggingface_hub.ts";
 
 /** Options of uploading. */
 export interface PushOptions {

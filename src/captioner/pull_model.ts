@@ -1,9 +1,9 @@
 // Everything that loading a model reads, fetched from the Hub into its cache, so that it can be loaded without a network.
-import { openCheckpoint } from "./checkpoint/mod.ts";
-import { HubError, LimnerError } from "./errors.ts";
-import { openHubRepository, type RepositoryOptions } from "./hub/mod.ts";
-import { AutoImageProcessor } from "./image/mod.ts";
-import { AutoTokenizer } from "./tokenizer/mod.ts";
+import { openCheckpoint } from "../checkpoint/mod.ts";
+import { HubError, LimnerError } from "../errors/mod.ts";
+import { openHubRepository, type RepositoryOptions } from "../hub/mod.ts";
+import { AutoImageProcessor } from "../image/mod.ts";
+import { AutoTokenizer } from "../tokenizer/mod.ts";
 
 /** A model that lies in the cache. */
 export interface PulledModel {

@@ -1,7 +1,7 @@
 // How much of a model's weights has been read, told to whoever loads it.
 import type { LoadOptions } from "./load_options.ts";
-import type { ModelParameters } from "./models/mod.ts";
-import { bytesPerElement } from "./tensor/mod.ts";
+import type { ModelParameters } from "../models/mod.ts";
+import { bytesPerElement } from "../tensor/mod.ts";
 
 /**
  * Watch what a backend reads of a model's parameters while it compiles.

@@ -1,10 +1,10 @@
 // A model written as Python's save_pretrained writes it: config.json, generation_config.json and the weights.
-import { writeCheckpoint } from "./checkpoint/mod.ts";
-import type { GenerationConfig } from "./generation/mod.ts";
-import { isRecord } from "./hub/mod.ts";
-import { formatJson } from "./hub/write_json.ts";
-import type { ModelParameters, VisionEncoderDecoderConfig } from "./models/mod.ts";
-import type { DataType, Tensor } from "./tensor/mod.ts";
+import { writeCheckpoint } from "../checkpoint/mod.ts";
+import type { GenerationConfig } from "../generation/mod.ts";
+import { isRecord } from "../hub/mod.ts";
+import { formatJson } from "../hub/write_json.ts";
+import type { ModelParameters, VisionEncoderDecoderConfig } from "../models/mod.ts";
+import type { DataType, Tensor } from "../tensor/mod.ts";
 
 /** Options of saving. */
 export interface SaveOptions {

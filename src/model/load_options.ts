@@ -1,7 +1,7 @@
 // How a model is loaded, however it is made.
-import { OptionError } from "./errors.ts";
-import type { HubOptions, Timeouts } from "./hub/mod.ts";
-import type { Backend, BackendName, BackendOptions, WeightStorage } from "./graph/mod.ts";
+import { OptionError } from "../errors/mod.ts";
+import type { HubOptions, Timeouts } from "../hub/mod.ts";
+import type { Backend, BackendName, BackendOptions, WeightStorage } from "../graph/mod.ts";
 
 /** How far the loading of a model has come. */
 export interface LoadProgress {

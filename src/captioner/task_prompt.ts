@@ -1,7 +1,7 @@
 // The prompts that documents' models start from: tokens that name a task, and a question.
-import { ConfigError, OptionError } from "./errors.ts";
-import type { GenerateOptions, GenerationConfig } from "./generation/mod.ts";
-import type { Tokenizer } from "./tokenizer/mod.ts";
+import { ConfigError, OptionError } from "../errors/mod.ts";
+import type { GenerateOptions, GenerationConfig } from "../generation/mod.ts";
+import type { Tokenizer } from "../tokenizer/mod.ts";
 
 /** What a text may begin with, in words. */
 export interface PromptOptions {

@@ -1,5 +1,5 @@
 // Backends by name. Each is imported only when it is asked for, so an edge script never loads FFI.
-import { BackendError } from "./errors.ts";
+import { BackendError } from "../src/errors/mod.ts";
 import type {
   Backend,
   BackendDetails,
@@ -7,12 +7,12 @@ import type {
   BackendName,
   BackendOptions,
   BackendReport,
-} from "./graph/mod.ts";
+} from "../src/graph/mod.ts";
 
 const modules: Readonly<Partial<Record<BackendName, () => Promise<BackendModule>>>> = {
-  ffi: () => import("../backends/ffi/mod.ts"),
-  webgpu: () => import("../backends/webgpu/mod.ts"),
-  reference: () => import("../backends/reference/mod.ts"),
+  ffi: () => import("./ffi/mod.ts"),
+  webgpu: () => import("./webgpu/mod.ts"),
+  reference: () => import("./reference/mod.ts"),
 };
 
 /** The names of the backends there are. */

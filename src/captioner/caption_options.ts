@@ -1,13 +1,13 @@
 // What a captioner takes and gives: its parts, its options, and a caption.
-import type { Attention } from "./attention/mod.ts";
-import type { GenerateOptions } from "./generation/mod.ts";
-import type { ImageProcessor, ReadImageOptions } from "./image/mod.ts";
-import type { LoadOptions } from "./load_options.ts";
+import type { Attention } from "../attention/mod.ts";
+import type { GenerateOptions } from "../generation/mod.ts";
+import type { ImageProcessor, ReadImageOptions } from "../image/mod.ts";
+import type { LoadOptions } from "../model/load_options.ts";
 import type { Prompts } from "./picture_batches.ts";
 import type { PromptOptions, TaskOptions } from "./task_prompt.ts";
 import type { TextStreamerOptions } from "./text_streamer.ts";
-import type { Tokenizer } from "./tokenizer/mod.ts";
-import type { VisionEncoderDecoderModel } from "./vision_encoder_decoder_model.ts";
+import type { Tokenizer } from "../tokenizer/mod.ts";
+import type { VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_model.ts";
 
 /** A text of a picture, and what is known of it. */
 export interface Caption {

@@ -1,7 +1,7 @@
 // A document's text as an object, as those who made the models read it: Donut's tags as JSON, Nougat's Markdown as text.
-import type { ProcessorSettings } from "./image/mod.ts";
+import type { ProcessorSettings } from "../image/mod.ts";
 import { type TaggedObject, token2json } from "./token2json.ts";
-import type { Tokenizer } from "./tokenizer/mod.ts";
+import type { Tokenizer } from "../tokenizer/mod.ts";
 
 /** What a document holds: the fields of Donut's tags, or `text`, the Markdown of Nougat. */
 export type Document = TaggedObject | TaggedObject[];

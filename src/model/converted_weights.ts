@@ -1,11 +1,11 @@
 // Weights of the Hub that cannot be used as they lie in its cache, compressed or strided ones, written once as safetensors
 // into a cache of Limner's own. Think of it as what a compiler keeps of sources: named by their content, and no loss if it
 // is gone.
-import { type Checkpoint, openCheckpoint, type TensorSource, writeCheckpoint } from "./checkpoint/mod.ts";
-import { limnerCacheFolder, lockFile, openRepository, type Repository } from "./hub/mod.ts";
+import { type Checkpoint, openCheckpoint, type TensorSource, writeCheckpoint } from "../checkpoint/mod.ts";
+import { limnerCacheFolder, lockFile, openRepository, type Repository } from "../hub/mod.ts";
 import type { LoadOptions } from "./load_options.ts";
-import { bytesPerElement } from "./tensor/mod.ts";
-import type { StoredWeight } from "./weights/mod.ts";
+import { bytesPerElement } from "../tensor/mod.ts";
+import type { StoredWeight } from "../weights/mod.ts";
 
 /** The weights of a repository, and how to have better ones from now on where that is worth it. */
 export interface OpenedWeights {

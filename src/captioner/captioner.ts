@@ -1,5 +1,5 @@
 // The short way: a picture in, its text out. A model with its image processor and its tokenizer.
-import { attentionOf } from "./attention/mod.ts";
+import { attentionOf } from "../attention/mod.ts";
 import type {
   Caption,
   CaptionerLoadOptions,
@@ -9,25 +9,25 @@ import type {
   PromptedOptions,
   StreamOptions,
 } from "./caption_options.ts";
-import { HubError, OptionError } from "./errors.ts";
+import { HubError, OptionError } from "../errors/mod.ts";
 import { type Document, documentOf } from "./document.ts";
-import type { GenerateOptions, Streamer } from "./generation/mod.ts";
-import { Handoff } from "./handoff.ts";
-import { openRepository } from "./hub/mod.ts";
-import { ImageWorkers } from "./image/image_workers.ts";
-import { AutoImageProcessor, type ImageProcessor, type RawImage } from "./image/mod.ts";
-import { checkLoadOptions } from "./load_options.ts";
-import { architectureOf } from "./models/mod.ts";
+import type { GenerateOptions, Streamer } from "../generation/mod.ts";
+import { Handoff } from "../async/channel.ts";
+import { openRepository } from "../hub/mod.ts";
+import { ImageWorkers } from "../image/image_workers.ts";
+import { AutoImageProcessor, type ImageProcessor, type RawImage } from "../image/mod.ts";
+import { checkLoadOptions } from "../model/load_options.ts";
+import { architectureOf } from "../models/mod.ts";
 import { batchSize, type ImageInput, picturesOf, promptsOf } from "./picture_batches.ts";
 import { PictureReader } from "./picture_reader.ts";
-import { pushModel, type SaveAndPushOptions } from "./push.ts";
+import { pushModel, type SaveAndPushOptions } from "../model/push_model.ts";
 import { checkStart, encodePrompt, promptOfTask } from "./task_prompt.ts";
 import { TextStreamer } from "./text_streamer.ts";
-import { AutoTokenizer, type Tokenizer } from "./tokenizer/mod.ts";
-import { VisionEncoderDecoderModel } from "./vision_encoder_decoder_model.ts";
+import { AutoTokenizer, type Tokenizer } from "../tokenizer/mod.ts";
+import { VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_model.ts";
 
 /** The model that comes with Limner: it reads one line of printed text. */
-const embeddedModel = new URL("../assets/model/", import.meta.url);
+const embeddedModel = new URL("../../assets/model/", import.meta.url);
 
 /** A part that is being loaded; of one that is not there the message says that it can be taken from elsewhere. */
 async function partOf<T>(part: string, loading: Promise<T>): Promise<T> {
