@@ -2,9 +2,9 @@
 // each error names the address and the file.
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FormatError, HubError, type HubErrorCode } from "../src/errors/mod.ts";
-import type { Network } from "../src/hub/addresses.ts";
+import type { Network } from "../src/hub/network/private_addresses.ts";
 import type { HubRepository, HubRepositoryOptions } from "../src/hub/hub_repository.ts";
-import { pieceBytes } from "../src/hub/partial_file.ts";
+import { pieceBytes } from "../src/hub/cache/partial_file.ts";
 import { deno } from "./caption_process.ts";
 import type { Fault, HubServer } from "./hub_server.ts";
 import { folderOf, namesIn, noise, withHub } from "./hub_place.ts";

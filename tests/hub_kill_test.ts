@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { HubServer } from "./hub_server.ts";
 import { folderOf, namesIn, noise, withHub } from "./hub_place.ts";
-import { pieceBytes } from "../src/hub/partial_file.ts";
+import { pieceBytes } from "../src/hub/cache/partial_file.ts";
 import { effort } from "./effort.ts";
 
 const kills = effort(3, 20);

@@ -2,11 +2,11 @@
 // body. And where a private address is refused, none is reached.
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { HubError } from "../src/errors/mod.ts";
-import { isPrivateAddress, type Network, systemNetwork } from "../src/hub/addresses.ts";
-import { collectPieces, joinPieces } from "../src/hub/body.ts";
+import { isPrivateAddress, type Network, systemNetwork } from "../src/hub/network/private_addresses.ts";
+import { collectPieces, joinPieces } from "../src/hub/network/response_body.ts";
 import { openRepository, requestFollowing } from "../src/hub/mod.ts";
-import { request } from "../src/hub/request.ts";
-import type { Timeouts } from "../src/hub/timeouts.ts";
+import { request } from "../src/hub/network/request.ts";
+import type { Timeouts } from "../src/hub/network/timeouts.ts";
 import { writing } from "./raw_server.ts";
 
 const encoder = new TextEncoder();

@@ -1,8 +1,8 @@
 // The weights of a repository, read lazily: opening reads headers only, a tensor is read when it is asked for.
 import { FormatError, HubError } from "../errors/mod.ts";
 import type { ByteSource } from "../hub/byte_source.ts";
-import { whyMissing } from "../hub/absent_files.ts";
-import type { Repository } from "../hub/repository_interface.ts";
+import { whyMissing } from "../hub/network/absent_files.ts";
+import type { Repository } from "../hub/repository.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { maxIndexBytes } from "./limits.ts";
 import { describeInstead } from "./missing_weights.ts";

@@ -1,5 +1,5 @@
 // What a repository has where it has no weights that are read: the message says what was found and what to do.
-import type { Repository } from "../hub/repository_interface.ts";
+import type { Repository } from "../hub/repository.ts";
 import { isRecord, parseJson } from "../hub/read_json.ts";
 
 /** What a file tells by its name, the likeliest cause first. */

@@ -1,6 +1,6 @@
 // Files that appear whole or not at all: written under a temporary name in their folder, flushed to the disk, renamed.
 // The temporary file is locked while its writer lives, so what a killed process left behind can be told and removed.
-import { DiskPace } from "./disk_pace.ts";
+import { DiskPace } from "./cache/disk_pace.ts";
 
 const temporary = /^\.limner-[0-9a-f]{8}\.tmp$/;
 

@@ -2,7 +2,7 @@
 import { FormatError, HubError } from "../errors/mod.ts";
 import { type ByteSource, FileSource, isMissing } from "./byte_source.ts";
 import { refuseLfsPointer } from "./lfs_pointer.ts";
-import type { Repository } from "./repository_interface.ts";
+import type { Repository } from "./repository.ts";
 
 /**
  * Open a local folder as a repository.

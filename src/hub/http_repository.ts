@@ -1,11 +1,11 @@
 // A repository under a web address. A file is fetched as a whole into memory when it is opened.
 import { HubError } from "../errors/mod.ts";
-import { absentStatuses, isPage, pageInstead } from "./absent_files.ts";
-import { collectPieces } from "./body.ts";
+import { absentStatuses, isPage, pageInstead } from "./network/absent_files.ts";
+import { collectPieces } from "./network/response_body.ts";
 import { type ByteSource, MemorySource } from "./byte_source.ts";
 import { checkFileName, decodeText, maxWholeBytes } from "./folder_repository.ts";
-import { requestFollowing } from "./redirects.ts";
-import type { Repository, RepositoryOptions } from "./repository_interface.ts";
+import { requestFollowing } from "./network/redirects.ts";
+import type { Repository, RepositoryOptions } from "./repository.ts";
 
 /** The files under an http or https address. */
 export class HttpRepository implements Repository {

@@ -1,13 +1,13 @@
 // What the Hub says of a file: the commit, the etag, the size and where its bytes are. The token goes to the Hub's own
 // host only, and what is believed of a file is what that host says.
 import { HubError } from "../errors/mod.ts";
-import { isPrivateHost, type Network, systemNetwork } from "./addresses.ts";
+import { isPrivateHost, type Network, systemNetwork } from "./network/private_addresses.ts";
 import { isCommit } from "./hub_name.ts";
-import { mostRedirects, redirectOf, requestFollowing, tooManyRedirects } from "./redirects.ts";
-import { type Answer, request, type RequestOptions, shown } from "./request.ts";
-import { StatusError } from "./status_error.ts";
+import { mostRedirects, redirectOf, requestFollowing, tooManyRedirects } from "./network/redirects.ts";
+import { type Answer, request, type RequestOptions, shown } from "./network/request.ts";
+import { StatusError } from "./network/status_error.ts";
 import { refusalOf } from "./hub_refusal.ts";
-import type { Timeouts } from "./timeouts.ts";
+import type { Timeouts } from "./network/timeouts.ts";
 
 /** Who asks, and where. */
 export interface HubClientOptions {

@@ -1,6 +1,6 @@
 // The Hub's refusals as a person should read them: X-Error-Code says more than the status, which hides what is private.
 import { HubError } from "../errors/mod.ts";
-import type { Answer } from "./request.ts";
+import type { Answer } from "./network/request.ts";
 
 /** What was asked for. */
 export interface Question {

@@ -1,19 +1,19 @@
 // A repository of the Hub by its name. Its files come from the cache, and into it when they are not there yet: only what
 // is opened is fetched. The revision is looked up once; from then on everything is of one commit.
 import { HubError } from "../errors/mod.ts";
-import type { Network } from "./addresses.ts";
-import { collectPieces, joinPieces } from "./body.ts";
+import type { Network } from "./network/private_addresses.ts";
+import { collectPieces, joinPieces } from "./network/response_body.ts";
 import { type ByteSource, FileSource } from "./byte_source.ts";
-import { ContentHash } from "./content_hash.ts";
+import { ContentHash } from "./cache/content_hash.ts";
 import { hubCacheFolder, hubEndpoint, hubToken, isOffline } from "./environment.ts";
 import { checkFileName, decodeText, maxWholeBytes, readWhole } from "./folder_repository.ts";
-import { HubCache } from "./hub_cache.ts";
+import { HubCache } from "./cache/hub_cache.ts";
 import { HubClient, type HubClientOptions, type RemoteFile } from "./hub_client.ts";
 import { checkRevision, isCommit } from "./hub_name.ts";
-import { downloadRanges } from "./ranged_download.ts";
-import type { Repository, RepositoryOptions } from "./repository_interface.ts";
-import { type Answer, shown } from "./request.ts";
-import { type Patience, retrying } from "./retrying.ts";
+import { downloadRanges } from "./cache/ranged_download.ts";
+import type { Repository, RepositoryOptions } from "./repository.ts";
+import { type Answer, shown } from "./network/request.ts";
+import { type Patience, retrying } from "./network/retrying.ts";
 
 /** Files of at most so many bytes come in one request when the Hub's own host sends them. */
 const smallBytes = 4 << 20;

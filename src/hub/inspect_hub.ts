@@ -1,7 +1,7 @@
 // What a person asks when the Hub does not serve: where it is, whether it answers, who asks, where the cache lies.
 import { HubError } from "../errors/mod.ts";
 import { hubCacheFolder, hubEndpoint, hubToken, isOffline } from "./environment.ts";
-import { request } from "./request.ts";
+import { request } from "./network/request.ts";
 
 /** The Hub and its cache as this process would use them. */
 export interface HubState {

@@ -1,6 +1,6 @@
 // Reading JSON, with errors that name the file.
 import { FormatError } from "../errors/mod.ts";
-import type { Repository } from "./repository_interface.ts";
+import type { Repository } from "./repository.ts";
 
 /** Whether a value is a JSON object: neither null nor an array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {

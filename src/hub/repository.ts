@@ -1,72 +1,82 @@
-// Opening a model repository, which has files such as config.json and model.safetensors: a folder, a web address, or a
-// name on Hugging Face's Hub.
-import { HubError, OptionError } from "../errors/mod.ts";
-import { isMissing } from "./byte_source.ts";
-import { toPath } from "./file_path.ts";
-import { openFolder } from "./folder_repository.ts";
-import { HttpRepository } from "./http_repository.ts";
-import { isHubName } from "./hub_name.ts";
-import type { HubRepository } from "./hub_repository.ts";
-import type { Repository, RepositoryOptions } from "./repository_interface.ts";
+// What a model repository offers: files by name. Whoever loads from one knows not where the files lie.
+import type { ByteSource } from "./byte_source.ts";
+import type { Timeouts } from "./network/timeouts.ts";
 
-export type { DownloadProgress, HubOptions, Repository, RepositoryOptions } from "./repository_interface.ts";
-export type { ByteSource } from "./byte_source.ts";
-
-/**
- * Open a model repository.
- *
- * @param source A folder's path, a `file:` URL of a folder, an `http:` or `https:` base URL under which the files lie, or
- * a name on the Hub, which counts where no folder has it. One that is open already is returned.
- * @param options Signal, limits and progress of downloads; which revision of the Hub, and where its cache lies.
- * @returns The repository; no file of it has been read yet.
- * @throws {HubError} If there is no such folder, it is a file, or the URL has another scheme.
- * @throws {OptionError} If `revision` is none that git could have.
- */
-export async function openRepository(
-  source: string | URL | Repository,
-  options: RepositoryOptions = {},
-): Promise<Repository> {
-  if (typeof source === "object" && !(source instanceof URL)) return source;
-  if (typeof source === "string" && isHubName(source) && !await isThere(source)) {
-    return await openHubRepository(source, options);
-  }
-  if (options.revision !== undefined) {
-    throw new OptionError(
-      `Cannot load with the option "revision": ${source} is not a name on the Hub, and nothing else has revisions`,
-    );
-  }
-  if (source instanceof URL || /^[a-z][a-z0-9+.-]+:\/\//i.test(source)) {
-    const url = source instanceof URL ? source : URL.parse(source);
-    if (!url) throw new HubError(`Cannot open ${source}: it is no valid address`);
-    if (url.protocol === "http:" || url.protocol === "https:") {
-      if (!options.localFilesOnly) return new HttpRepository(url, options);
-      throw new HubError(`Cannot open ${url}: it is a web address, and localFilesOnly forbids requests`);
-    }
-    if (url.protocol !== "file:") {
-      throw new HubError(`Cannot open ${url}: its scheme is ${url.protocol}, expected file:, http: or https:`);
-    }
-  }
-  return await openFolder(toPath(source));
+/** A folder of files, wherever it lies. */
+export interface Repository {
+  /** What messages call it: the folder's path, the base URL, or the name on the Hub. */
+  readonly name: string;
+  /** Where it lies if it is a folder of the user's own, symbolic links resolved: a save there replaces its files. */
+  readonly folder?: string;
+  /**
+   * The hash by which the Hub names a file's content; absent where files may change under their name.
+   *
+   * @returns The hash, or undefined if there is no such file, or nothing is known of its content.
+   */
+  blobOf?(file: string): Promise<string | undefined>;
+  /**
+   * Open a file for random access.
+   *
+   * @param file Its name in the repository, with `/` between folders.
+   * @returns The file, or undefined if the repository has none of that name.
+   * @throws {HubError} If the name leads out of the repository, or the file cannot be read.
+   */
+  open(file: string): Promise<ByteSource | undefined>;
+  /**
+   * Read a UTF-8 text file as a whole.
+   *
+   * @returns The text, or undefined if the repository has no such file.
+   * @throws {HubError} If the file cannot be read.
+   * @throws {FormatError} If it is not UTF-8.
+   */
+  readText(file: string): Promise<string | undefined>;
+  /**
+   * Read a file as a whole.
+   *
+   * @returns The bytes, or undefined if the repository has no such file.
+   * @throws {HubError} If the file cannot be read.
+   */
+  readBytes(file: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** The names of what it has, of folders with a `/` at the end, where that can be told: for messages. */
+  list?(): Promise<string[]>;
+  /** What was answered for a file that is not there, where that may mean something else: for messages. */
+  whyMissing?(file: string): string | undefined;
 }
 
-/**
- * Open a repository of the Hub, whether or not a folder has the same name.
- *
- * @param name Its name on the Hub.
- * @throws {OptionError} If it cannot be the name of one, or `revision` none that git could have.
- */
-export async function openHubRepository(name: string, options: RepositoryOptions = {}): Promise<HubRepository> {
-  if (!isHubName(name)) {
-    throw new OptionError(`Cannot open ${name} on the Hub: expected a name such as organisation/model`);
-  }
-  // Imported when needed: a model in a folder starts without it.
-  return await (await import("./hub_repository.ts")).HubRepository.create(name, options);
+/** How far the download of a file has come. */
+export interface DownloadProgress {
+  /** What is being done. */
+  readonly stage: "downloading";
+  /** The file's name in the repository. */
+  readonly file: string;
+  /** Bytes received. */
+  readonly done: number;
+  /** Bytes in all, if the server said so. */
+  readonly total?: number;
 }
 
-/** Whether something lies under a path, as far as may be seen. */
-async function isThere(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(
-    () => true,
-    (error) => !isMissing(error) && !(error instanceof Deno.errors.NotCapable),
-  );
+/** Options of {@linkcode openRepository}. */
+export interface RepositoryOptions extends HubOptions {
+  /** Ends downloads that are under way. */
+  readonly signal?: AbortSignal;
+  /** Limits of time for whatever is fetched. */
+  readonly timeouts?: Timeouts;
+  /** The most bytes of a file that is fetched from a web address and held in memory. @default 16 GiB */
+  readonly maxFileBytes?: number;
+  /** Called while a file is downloaded. */
+  readonly onProgress?: (progress: DownloadProgress) => void;
+}
+
+/** Which repository of the Hub, for whom, and where it is kept. */
+export interface HubOptions {
+  /** A branch, a tag, or a commit. @default "main" */
+  readonly revision?: string;
+  /** The token of whoever asks. @default HF_TOKEN, or what the token file of Hugging Face's tools holds */
+  readonly token?: string;
+  /** The Hub's address. @default HF_ENDPOINT, or Hugging Face's own */
+  readonly endpoint?: string;
+  /** The folder of the Hub's cache, which Python shares. @default HF_HUB_CACHE, or as Python finds it */
+  readonly cacheDir?: string;
+  /** Make no request: folders and what the cache holds. @default whether HF_HUB_OFFLINE is set */
+  readonly localFilesOnly?: boolean;
 }

@@ -1,6 +1,6 @@
 // Where a class's vocabulary comes from: tokenizer.json, or the files that came before it.
 import { ConfigError, FormatError, HubError } from "../errors/mod.ts";
-import { whyMissing } from "../hub/absent_files.ts";
+import { whyMissing } from "../hub/network/absent_files.ts";
 import { parseJson } from "../hub/read_json.ts";
 import { readSentencePiece, type SentencePieceModel } from "./_sentence_piece.ts";
 import type { Json } from "./_settings.ts";

@@ -2,7 +2,7 @@
 // vocabulary, and where it is none of the known ones, tokenizer.json says all.
 import { ConfigError } from "../errors/mod.ts";
 import { readJson } from "../hub/read_json.ts";
-import { openRepository, type RepositoryOptions } from "../hub/repository.ts";
+import { openRepository, type RepositoryOptions } from "../hub/open_repository.ts";
 import { checkDefinition } from "./_check_definition.ts";
 import { bertJapanese } from "./_japanese.ts";
 import { contentOf, type Json, readSettings, type Role, type SettingsFiles } from "./_settings.ts";

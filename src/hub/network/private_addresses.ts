@@ -2,8 +2,8 @@
 // checked is the one connected to.
 import { lookup as lookupAddress } from "node:dns";
 import { BlockList, isIP } from "node:net";
-import { HubError } from "../errors/mod.ts";
-import { proxyOf } from "./environment.ts";
+import { HubError } from "../../errors/mod.ts";
+import { proxyOf } from "../environment.ts";
 
 const notPublic = new BlockList();
 for (

@@ -1,11 +1,11 @@
 // A large file by parallel range requests: segments are taken in order by a few connections, each piece is written as it
 // comes, and the content is hashed behind them.
-import { HubError } from "../errors/mod.ts";
+import { HubError } from "../../errors/mod.ts";
 import { ContentHash } from "./content_hash.ts";
-import type { HubClient } from "./hub_client.ts";
+import type { HubClient } from "../hub_client.ts";
 import { PartialFile, pieceBytes } from "./partial_file.ts";
-import { type Answer, shown } from "./request.ts";
-import { type Patience, retrying } from "./retrying.ts";
+import { type Answer, shown } from "../network/request.ts";
+import { type Patience, retrying } from "../network/retrying.ts";
 
 /** A file that is to be downloaded. */
 export interface Wanted {

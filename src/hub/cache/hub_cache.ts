@@ -1,11 +1,11 @@
 // The part of the Hub's cache that belongs to one repository, by Hugging Face's specification, which Python follows too:
 // blobs named by their etag, snapshots of symbolic links to them, refs from branches to commits, and what does not exist.
-import { HubError } from "../errors/mod.ts";
-import { isMissing } from "./byte_source.ts";
-import { PendingFile, removeStaleFiles } from "./atomic_file.ts";
-import { isSet } from "./environment.ts";
+import { HubError } from "../../errors/mod.ts";
+import { isMissing } from "../byte_source.ts";
+import { PendingFile, removeStaleFiles } from "../atomic_file.ts";
+import { isSet } from "../environment.ts";
 import { lockFile } from "./file_lock.ts";
-import { isCommit } from "./hub_name.ts";
+import { isCommit } from "../hub_name.ts";
 
 /** A repository's folder in the cache. */
 export class HubCache {
@@ -126,7 +126,7 @@ export class HubCache {
    */
   async link(etag: string, commit: string, file: string, isNew: boolean): Promise<string> {
     const path = `${this.folder}/snapshots/${commit}/${file}`;
-    const target = `${"../".repeat(file.split("/").length + 1)}blobs/${etag}`;
+    const target = `${"../../".repeat(file.split("/").length + 1)}blobs/${etag}`;
     return await this.#writing(path, async () => {
       await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
       if (await exists(path)) return path;

@@ -1,8 +1,8 @@
 // One request and its answer, with limits of time; redirects are the caller's to follow. A request that may reach public
 // addresses only connects to the very address that was checked.
-import { HubError } from "../errors/mod.ts";
-import type { Network } from "./addresses.ts";
-import { proxyOf, variable } from "./environment.ts";
+import { HubError } from "../../errors/mod.ts";
+import type { Network } from "./private_addresses.ts";
+import { proxyOf, variable } from "../environment.ts";
 import { type Timeouts, Transfer } from "./timeouts.ts";
 
 /** How a request is made. */
@@ -74,7 +74,7 @@ interface Opened {
 async function openAny(url: URL, options: RequestOptions, signal: AbortSignal): Promise<Opened> {
   // A proxy resolves names in our place; an address that is written out is checked all the same.
   if (options.publicOnly) {
-    const { publicAddresses, systemNetwork } = await import("./addresses.ts");
+    const { publicAddresses, systemNetwork } = await import("./private_addresses.ts");
     await publicAddresses(url, { ...(options.network ?? systemNetwork), resolve: ownAddress });
   }
   const stop = new AbortController();
@@ -107,7 +107,7 @@ const bufferBytes = 1 << 18;
 
 async function openPublic(url: URL, options: RequestOptions, signal: AbortSignal): Promise<Opened> {
   // Imported when needed, as are the modules of Node's below: they take as long to start as a folder's model to be read.
-  const { publicAddresses } = await import("./addresses.ts");
+  const { publicAddresses } = await import("./private_addresses.ts");
   const addresses = await publicAddresses(url, options.network);
   const secure = url.protocol === "https:";
   const { request } = secure ? await import("node:https") : await import("node:http");

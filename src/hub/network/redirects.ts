@@ -1,5 +1,5 @@
 // Following redirects, each hop checked as the first address was.
-import { HubError } from "../errors/mod.ts";
+import { HubError } from "../../errors/mod.ts";
 import { type Answer, request, type RequestOptions, shown } from "./request.ts";
 
 /** The most redirects that are followed. */

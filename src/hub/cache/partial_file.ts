@@ -1,6 +1,6 @@
 // A file that comes in pieces, in any order, from several connections, and goes on where a killed process left it. Think
 // of it as the file's bytes with a journal of one byte a piece after them: written after its piece, cut off at the end.
-import { HubError } from "../errors/mod.ts";
+import { HubError } from "../../errors/mod.ts";
 import { DiskPace } from "./disk_pace.ts";
 
 /** The bytes of a piece: what a killed process fetches again at most, for each of its connections. */

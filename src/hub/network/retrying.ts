@@ -1,5 +1,5 @@
 // Asking again where that may help: after a broken connection, 429 and 5xx, no sooner than the server wishes.
-import { HubError } from "../errors/mod.ts";
+import { HubError } from "../../errors/mod.ts";
 import { StatusError } from "./status_error.ts";
 
 /** How often, and after how long, something is tried again. */
