@@ -9,7 +9,7 @@ import {
 } from "@std/assert";
 import { FormatError, HubError, LimnerError, OptionError } from "../src/errors/mod.ts";
 import { RawImage, readImage } from "../src/image/mod.ts";
-import { orient } from "../src/image/transforms.ts";
+import { orient } from "../src/image/processor/transforms.ts";
 import { compare, decoded, inputUrl, readStored } from "./image_golden.ts";
 
 const bad = new URL("./fixtures/bad/images/", import.meta.url);

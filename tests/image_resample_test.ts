@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { OptionError } from "../src/errors/mod.ts";
 import { type Channels, RawImage, type Resample, resize } from "../src/image/mod.ts";
-import { centerCrop, crop, resizeWithGap } from "../src/image/transforms.ts";
+import { centerCrop, crop, resizeWithGap } from "../src/image/processor/transforms.ts";
 import { compare, readStored } from "./image_golden.ts";
 
 const arrays = readStored(new URL("./fixtures/images/resample.safetensors", import.meta.url));

@@ -1,7 +1,7 @@
 // The pictures and prompts of a call, a batch at a time.
 import { OptionError } from "../errors/mod.ts";
 import type { GenerateOptions } from "../generation/mod.ts";
-import { nameOfSource } from "../image/_source_bytes.ts";
+import { nameOfSource } from "../image/source_bytes.ts";
 import { type ImageSource, RawImage } from "../image/mod.ts";
 import type { Picture } from "./picture_reader.ts";
 import { Tensor } from "../tensor/mod.ts";

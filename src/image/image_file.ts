@@ -1,9 +1,9 @@
 // A picture's file before it is decoded: its bytes, from anywhere, and what its header says. Content decides the format,
 // not the name.
 import { FormatError, OptionError } from "../errors/mod.ts";
-import { type ImageSource, isBytes, nameOfSource, readSource, type SourceOptions } from "./_source_bytes.ts";
-import { readHeader } from "./header.ts";
-import type { ImageHeader } from "./image_header.ts";
+import { type ImageSource, isBytes, nameOfSource, readSource, type SourceOptions } from "./source_bytes.ts";
+import { readHeader } from "./formats/read_header.ts";
+import type { ImageHeader } from "./formats/image_header.ts";
 
 /** How a picture is read. */
 export interface ReadImageOptions extends SourceOptions {

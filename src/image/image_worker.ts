@@ -1,9 +1,9 @@
 // What runs in a worker of image_workers.ts: a file comes in, its pixels go out, one after the other.
-import { decodeImage } from "./decode_image.ts";
+import { decodeImage } from "./formats/decode_image.ts";
 import type { ImageFile } from "./image_file.ts";
-import type { ProcessorSettings } from "./processor_config.ts";
+import type { ProcessorSettings } from "./processor/processor_config.ts";
 import type { Channels, RawImage } from "./raw_image.ts";
-import { shapeImage } from "./shape_image.ts";
+import { shapeImage } from "./processor/shape_image.ts";
 
 /** A file to decode. */
 export interface ImageTask {

@@ -2,12 +2,12 @@
 // next file, more open as files wait, and all close when none has come for a while, for an open one keeps the process
 // alive. Where no worker can run, this thread does the work.
 import { FormatError, LimnerError } from "../errors/mod.ts";
-import { decodeImage } from "./decode_image.ts";
+import { decodeImage } from "./formats/decode_image.ts";
 import type { ImageFile } from "./image_file.ts";
 import type { ImageAnswer, ImageTask } from "./image_worker.ts";
-import type { ProcessorSettings } from "./processor_config.ts";
+import type { ProcessorSettings } from "./processor/processor_config.ts";
 import { RawImage } from "./raw_image.ts";
-import { ShapedImage } from "./shape_image.ts";
+import { ShapedImage } from "./processor/shape_image.ts";
 
 /** How a file is decoded. */
 export interface ImageTaskOptions {

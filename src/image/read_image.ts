@@ -1,6 +1,6 @@
 // A picture from anywhere (path, URL, bytes, Blob) to upright pixels, in this thread.
-import type { ImageSource } from "./_source_bytes.ts";
-import { decodeImage } from "./decode_image.ts";
+import type { ImageSource } from "./source_bytes.ts";
+import { decodeImage } from "./formats/decode_image.ts";
 import { readImageFile, type ReadImageOptions } from "./image_file.ts";
 import type { RawImage } from "./raw_image.ts";
 

@@ -1,11 +1,11 @@
 // GIF (the first frame) and BMP pixels, by the image crate in photon's WebAssembly.
-import { loadPhotonModule } from "../packages/cf_wasm_photon.ts";
+import { loadPhotonModule } from "../../packages/cf_wasm_photon.ts";
 import { numberColors } from "./_bmp_runs.ts";
 import { firstGifFrame } from "./_gif_frame.ts";
 import { pickChannels } from "./_pick_channels.ts";
 import { giveBytes, instantiate, onInstances, type RustExports } from "./_wasm_decoder.ts";
 import type { Decoder } from "./image_header.ts";
-import { RawImage } from "./raw_image.ts";
+import { RawImage } from "../raw_image.ts";
 
 interface Photon extends RustExports {
   photonimage_new_from_byteslice(at: number, length: number): number;

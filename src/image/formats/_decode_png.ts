@@ -1,5 +1,5 @@
 // PNG pixels, by the png crate in @jsquash/png's WebAssembly.
-import { loadPngModule } from "../packages/jsquash_png.ts";
+import { loadPngModule } from "../../packages/jsquash_png.ts";
 import { pickChannels } from "./_pick_channels.ts";
 import { giveBytes, instantiate, onInstances, type RustExports } from "./_wasm_decoder.ts";
 import type { Decoder } from "./image_header.ts";

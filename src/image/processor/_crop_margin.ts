@@ -1,5 +1,5 @@
 // Nougat's cut of a page's empty margins (NougatImageProcessor.crop_margin).
-import type { RawImage } from "./raw_image.ts";
+import type { RawImage } from "../raw_image.ts";
 import { crop } from "./transforms.ts";
 
 /**

@@ -1,5 +1,5 @@
 // The size that a picture is resized to, for each form of size (Transformers' image_transforms.py and image_utils.py).
-import { ConfigError } from "../errors/mod.ts";
+import { ConfigError } from "../../errors/mod.ts";
 import type { SizeConfig } from "./processor_config.ts";
 
 /** A height and a width, in pixels. */

@@ -1,6 +1,6 @@
 // The two passes of resampling in WebAssembly SIMD: four channels, or sixteen samples of a row, at a time. What they
 // compute is said in resample.ts; the arithmetic is the same 32-bit integers. Pictures go through the memory in parts.
-import { assemble } from "./_assemble.ts";
+import { assemble } from "./_wasm_assembler.ts";
 
 /** The source pixels that make each output pixel of an axis, with fixed-point weights. */
 export interface Taps {

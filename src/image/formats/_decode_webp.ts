@@ -1,10 +1,10 @@
 // WebP pixels (of an animation, its first frame), by libwebp in WebAssembly.
-import { loadWebpModule, startWebp } from "../packages/jsquash_webp.ts";
+import { loadWebpModule, startWebp } from "../../packages/jsquash_webp.ts";
 import { pickChannels } from "./_pick_channels.ts";
 import { type DecoderInstance, onInstances } from "./_wasm_decoder.ts";
 import { firstFrame } from "./_webp_frame.ts";
 import type { Decoder } from "./image_header.ts";
-import { crop } from "./transforms.ts";
+import { crop } from "../processor/transforms.ts";
 
 /** Load the decoder; it gives RGB, or RGB and alpha. */
 export async function load(): Promise<Decoder> {

@@ -1,7 +1,7 @@
 // What a picture's first bytes say: its format, its size and how it is to be turned. Nothing is decoded here, so that a
 // picture that is too large, cut short or no picture at all is refused before memory is taken.
-import { FormatError } from "../errors/mod.ts";
-import { refuseLfsPointer } from "../hub/lfs_pointer.ts";
+import { FormatError } from "../../errors/mod.ts";
+import { refuseLfsPointer } from "../../hub/lfs_pointer.ts";
 import { readBmpHeader } from "./_bmp_header.ts";
 import { readGifHeader } from "./_gif_header.ts";
 import { readJpegHeader } from "./_jpeg_header.ts";

@@ -1,9 +1,9 @@
 // From a picture's file to upright pixels, by the library for its format.
-import { FormatError } from "../errors/mod.ts";
-import type { ImageFile } from "./image_file.ts";
+import { FormatError } from "../../errors/mod.ts";
+import type { ImageFile } from "../image_file.ts";
 import type { Decoder, ImageHeader, ImageUse } from "./image_header.ts";
-import type { RawImage } from "./raw_image.ts";
-import { orient } from "./transforms.ts";
+import type { RawImage } from "../raw_image.ts";
+import { orient } from "../processor/transforms.ts";
 
 /**
  * Decode a picture and turn it upright as its file says (EXIF or XMP).

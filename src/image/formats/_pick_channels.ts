@@ -1,5 +1,5 @@
 // From the RGBA that decoders give to the channels a picture has.
-import { type Channels, RawImage } from "./raw_image.ts";
+import { type Channels, RawImage } from "../raw_image.ts";
 
 /**
  * A picture of some of RGBA's channels.

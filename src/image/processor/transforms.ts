@@ -1,5 +1,5 @@
 // Moving whole pixels: turning and mirroring, cropping, padding, and Pillow's integer reduction.
-import { RawImage } from "./raw_image.ts";
+import { RawImage } from "../raw_image.ts";
 import { type Box, type Resample, resize } from "./resample.ts";
 
 /**

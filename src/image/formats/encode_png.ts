@@ -1,6 +1,6 @@
 // A picture as the bytes of a PNG file, by the png crate in WebAssembly.
-import { loadPngEncoder, loadPngModule } from "../packages/jsquash_png.ts";
-import type { RawImage } from "./raw_image.ts";
+import { loadPngEncoder, loadPngModule } from "../../packages/jsquash_png.ts";
+import type { RawImage } from "../raw_image.ts";
 
 /**
  * Encode a picture as PNG, in RGB and alpha.

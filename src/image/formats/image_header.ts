@@ -1,5 +1,5 @@
 // What is known of a picture before it is decoded, and what decodes it.
-import type { RawImage } from "./raw_image.ts";
+import type { RawImage } from "../raw_image.ts";
 
 /** The picture formats that are read. */
 export type ImageFormat = "png" | "jpeg" | "gif" | "webp" | "bmp";

@@ -1,10 +1,10 @@
 // A picture as an image processor's geometry leaves it, in 8 bits: RGB, resized, cropped, and padded where that comes
 // before the rescaling.
-import { ConfigError, ShapeError } from "../errors/mod.ts";
+import { ConfigError, ShapeError } from "../../errors/mod.ts";
 import { cropMargin } from "./_crop_margin.ts";
 import { outputSize, type Rectangle, shortestEdge, thumbnailSize } from "./_output_size.ts";
 import type { ProcessorSettings, ProcessorType } from "./processor_config.ts";
-import { RawImage } from "./raw_image.ts";
+import { RawImage } from "../raw_image.ts";
 import { resize } from "./resample.ts";
 import { centerCrop, crop, orient, resizeWithGap } from "./transforms.ts";
 

@@ -1,12 +1,12 @@
 // Pictures to a model's input, as Transformers' image processors do it on Pillow and NumPy: geometry in 8 bits
 // (shape_image.ts), then rescaling in float64 and normalising in float32. A sample has 256 values, so both are one table
 // a channel.
-import { ConfigError, ShapeError } from "../errors/mod.ts";
-import { isRecord } from "../hub/read_json.ts";
-import { Tensor } from "../tensor/mod.ts";
+import { ConfigError, ShapeError } from "../../errors/mod.ts";
+import { isRecord } from "../../hub/read_json.ts";
+import { Tensor } from "../../tensor/mod.ts";
 import type { Rectangle } from "./_output_size.ts";
 import { optionKeys, type ProcessorSettings, processorSettings, type ProcessorType } from "./processor_config.ts";
-import type { RawImage } from "./raw_image.ts";
+import type { RawImage } from "../raw_image.ts";
 import { padsFirst, shapeImage } from "./shape_image.ts";
 
 /** Keys of preprocessor_config.json in camelCase that hold for one call, for example `{ doNormalize: false }`. */
@@ -60,7 +60,7 @@ export function createImageProcessor(
     return { pixelValues: process(Array.isArray(images) ? images : [images], now) };
   };
   const savePretrained = async (folder: string | URL): Promise<void> => {
-    const { writeJson } = await import("../hub/write_json.ts");
+    const { writeJson } = await import("../../hub/write_json.ts");
     await writeJson(folder, "preprocessor_config.json", { ...config, image_processor_type: type });
   };
   return Object.assign(call, { config, settings, savePretrained });

@@ -1,9 +1,9 @@
 // JPEG pixels by libjpeg-turbo, which Pillow decodes with too, in @cwasm/jpeg-turbo's WebAssembly. That has no SIMD and takes
 // 2 to 3 times Pillow's time for the same pixels; image_workers.ts makes up for it.
-import { loadJpegModule } from "../packages/cwasm_jpeg_turbo.ts";
+import { loadJpegModule } from "../../packages/cwasm_jpeg_turbo.ts";
 import { type DecoderInstance, instantiate, onInstances } from "./_wasm_decoder.ts";
 import type { Decoder, ImageHeader } from "./image_header.ts";
-import { RawImage } from "./raw_image.ts";
+import { RawImage } from "../raw_image.ts";
 
 /** TurboJPEG's functions (turbojpeg.h); addresses and sizes are in bytes. */
 interface TurboJpeg {

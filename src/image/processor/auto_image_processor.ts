@@ -1,8 +1,8 @@
 // From a model's repository to its image processor.
-import { ConfigError, HubError } from "../errors/mod.ts";
-import { whyMissing } from "../hub/network/absent_files.ts";
-import { readJson } from "../hub/read_json.ts";
-import { openRepository, type RepositoryOptions } from "../hub/open_repository.ts";
+import { ConfigError, HubError } from "../../errors/mod.ts";
+import { whyMissing } from "../../hub/network/absent_files.ts";
+import { readJson } from "../../hub/read_json.ts";
+import { openRepository, type RepositoryOptions } from "../../hub/open_repository.ts";
 import { createImageProcessor, type ImageProcessor } from "./image_processor.ts";
 import { processorType } from "./processor_config.ts";
 

@@ -1,8 +1,8 @@
 // Resizing exactly as Pillow 13 does it: antialiased, two passes, 22-bit fixed point, rounded to 8 bits between them.
 // The source is Pillow's src/libImaging/Resample.c; its nearest filter is an affine transform (Geometry.c).
-import { OptionError } from "../errors/mod.ts";
+import { OptionError } from "../../errors/mod.ts";
 import { precision, resampleColumns, resampleRgbRows, type Taps } from "./_resample_kernel.ts";
-import { RawImage } from "./raw_image.ts";
+import { RawImage } from "../raw_image.ts";
 
 /** Pillow's resampling codes: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic, 4 box, 5 Hamming. */
 export type Resample = 0 | 1 | 2 | 3 | 4 | 5;

@@ -1,6 +1,6 @@
 // preprocessor_config.json made whole: the class that is named, its defaults, and every older spelling of a size.
 // The defaults are those of Transformers' image processor classes.
-import { ConfigError } from "../errors/mod.ts";
+import { ConfigError } from "../../errors/mod.ts";
 import type { Resample } from "./resample.ts";
 
 /** The image processors that are known, by their name in Transformers. */
