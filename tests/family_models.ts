@@ -2,7 +2,7 @@
 // are 7 and 64: attention kernels take the one and not the other.
 import { defaultConfig, type Tensor, VisionEncoderDecoderConfig } from "../mod.ts";
 import { architectureOf, declaredParameters } from "../src/models/mod.ts";
-import { fill } from "../src/models/initial.ts";
+import { fill } from "../src/models/parameters/initial_values.ts";
 
 const vit = {
   hidden_size: 30,

@@ -1,8 +1,8 @@
 // What a family of encoders or decoders is: a function of its configuration that can write its part of a program.
 import type { Dimension, Value } from "../graph/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
-import type { ConfigReader, Fields, PretrainedConfig } from "./config.ts";
-import type { Initial } from "./initial.ts";
+import type { ConfigReader, Fields, PretrainedConfig } from "./config/config_reader.ts";
+import type { Initial } from "./parameters/initial_values.ts";
 import type { Scope } from "./scope.ts";
 
 /** What an encoder writes. */

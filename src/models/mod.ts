@@ -1,11 +1,11 @@
 // Models as programs: configurations, the families, and the VisionEncoderDecoder that joins two of them.
-export type { PretrainedConfig } from "./config.ts";
+export type { PretrainedConfig } from "./config/config_reader.ts";
 export type { EncoderPlaces, Family, TextDecoder, VisionEncoder } from "./family.ts";
-export { buildForward, type ForwardOptions } from "./forward.ts";
-export { type DeclaredParameter, declaredParameters, ModelParameters } from "./parameters.ts";
-export { readConfig } from "./read_config.ts";
-export { matchWhole, readParameters } from "./read_parameters.ts";
-export { resizeEmbeddings } from "./resize_embeddings.ts";
+export { buildForward, type ForwardOptions } from "./forward_program.ts";
+export { type DeclaredParameter, declaredParameters, ModelParameters } from "./parameters/model_parameters.ts";
+export { readConfig } from "./config/read_config.ts";
+export { matchWhole, readParameters } from "./parameters/read_parameters.ts";
+export { resizeEmbeddings } from "./parameters/resize_embeddings.ts";
 export { warmStart, type WarmStartOptions } from "./warm_start.ts";
 export { decoders, defaultConfig, encoders, readSection } from "./registry.ts";
 export {
@@ -15,4 +15,4 @@ export {
   buildDecode,
   buildEncode,
 } from "./vision_encoder_decoder.ts";
-export { VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";
+export { VisionEncoderDecoderConfig } from "./config/vision_encoder_decoder_config.ts";

@@ -1,19 +1,19 @@
 // The families Limner knows, by the model_type of their configurations.
 import { ConfigError } from "../errors/mod.ts";
 import { isRecord } from "../hub/mod.ts";
-import { ConfigReader, type Fields, labelsOf, type PretrainedConfig } from "./config.ts";
+import { ConfigReader, type Fields, labelsOf, type PretrainedConfig } from "./config/config_reader.ts";
 import type { Family, TextDecoder, VisionEncoder } from "./family.ts";
-import { joinedModelType, joinSections } from "./join_sections.ts";
-import { bart, mbart } from "./bart.ts";
-import { beit } from "./beit.ts";
-import { bert } from "./bert.ts";
-import { deit } from "./deit.ts";
-import { distilbert } from "./distilbert.ts";
-import { gpt2 } from "./gpt2.ts";
-import { roberta } from "./roberta.ts";
-import { donutSwin, swin } from "./swin.ts";
-import { trocr } from "./trocr.ts";
-import { vit } from "./vit.ts";
+import { joinedModelType, joinSections } from "./config/join_sections.ts";
+import { bart, mbart } from "./decoders/bart.ts";
+import { beit } from "./encoders/beit.ts";
+import { bert } from "./decoders/bert.ts";
+import { deit } from "./encoders/deit.ts";
+import { distilbert } from "./decoders/distilbert.ts";
+import { gpt2 } from "./decoders/gpt2.ts";
+import { roberta } from "./decoders/roberta.ts";
+import { donutSwin, swin } from "./encoders/swin.ts";
+import { trocr } from "./decoders/trocr.ts";
+import { vit } from "./encoders/vit.ts";
 
 /** The encoders by model_type. */
 export const encoders: Readonly<Record<string, Family<VisionEncoder>>> = {

@@ -2,11 +2,11 @@
 import { ConfigError } from "../errors/mod.ts";
 import { type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
 import { cacheAppend, slice } from "../operators/mod.ts";
-import { attentionsOf } from "./attending.ts";
+import { attentionsOf } from "./decoders/decoder_attention.ts";
 import type { KeysValues, TextDecoder, VisionEncoder } from "./family.ts";
 import { buildSection, decoders, encoders, readSection } from "./registry.ts";
 import { Scope } from "./scope.ts";
-import type { VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";
+import type { VisionEncoderDecoderConfig } from "./config/vision_encoder_decoder_config.ts";
 
 /** An encoder and a decoder that fit together. */
 export interface Architecture {

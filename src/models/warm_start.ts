@@ -4,12 +4,12 @@ import { type Checkpoint, openCheckpoint } from "../checkpoint/mod.ts";
 import { openRepository, type RepositoryOptions } from "../hub/mod.ts";
 import { decoders, encoders, readSection } from "./registry.ts";
 import type { Family } from "./family.ts";
-import type { ModelParameters } from "./parameters.ts";
-import { readConfig } from "./read_config.ts";
-import { readParameters } from "./read_parameters.ts";
-import { matchNames, nameInMemory } from "./stored_names.ts";
+import type { ModelParameters } from "./parameters/model_parameters.ts";
+import { readConfig } from "./config/read_config.ts";
+import { readParameters } from "./parameters/read_parameters.ts";
+import { matchNames, nameInMemory } from "./parameters/stored_names.ts";
 import type { Architecture } from "./vision_encoder_decoder.ts";
-import { VisionEncoderDecoderConfig } from "./vision_encoder_decoder_config.ts";
+import { VisionEncoderDecoderConfig } from "./config/vision_encoder_decoder_config.ts";
 
 /** Options of a warm start. */
 export interface WarmStartOptions extends RepositoryOptions {

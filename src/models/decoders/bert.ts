@@ -1,0 +1,74 @@
+// BERT as a decoder (Devlin et al. 2018), as transformers.BertLMHeadModel.
+import { bertLayerNames, type BertVariant, buildBertDecoder, initialBert } from "./bert_layers.ts";
+import { commonDefaults, type ConfigReader } from "../config/config_reader.ts";
+import type { Family, TextDecoder } from "../family.ts";
+import { activationNames } from "../activations.ts";
+import { countedPositions } from "./token_positions.ts";
+
+/** The sizes that BERT and RoBERTa read alike. @throws {ConfigError} If they cannot work. */
+export function readBertSizes(config: ConfigReader): Omit<BertVariant, "maxPositions" | "positions" | "names"> {
+  const hiddenSize = config.whole("hidden_size");
+  const heads = config.whole("num_attention_heads");
+  config.headWidth(hiddenSize, heads, "num_attention_heads");
+  return {
+    hiddenSize,
+    heads,
+    layers: config.whole("num_hidden_layers"),
+    intermediate: config.whole("intermediate_size"),
+    activation: config.choice("hidden_act", activationNames),
+    epsilon: config.number("layer_norm_eps"),
+    positionRows: config.whole("max_position_embeddings"),
+    tokenTypes: config.whole("type_vocab_size"),
+  };
+}
+
+/** The defaults that BERT and RoBERTa share. */
+export const bertDefaults = {
+  ...commonDefaults,
+  hidden_size: 768,
+  num_hidden_layers: 12,
+  num_attention_heads: 12,
+  intermediate_size: 3072,
+  hidden_act: "gelu",
+  hidden_dropout_prob: 0.1,
+  attention_probs_dropout_prob: 0.1,
+  max_position_embeddings: 512,
+  type_vocab_size: 2,
+  initializer_range: 0.02,
+  layer_norm_eps: 1e-12,
+  use_cache: true,
+  classifier_dropout: null,
+  is_decoder: false,
+  add_cross_attention: false,
+  tie_word_embeddings: true,
+};
+
+/** BERT. */
+export const bert: Family<TextDecoder> = {
+  defaults: {
+    ...bertDefaults,
+    model_type: "bert",
+    vocab_size: 30522,
+    pad_token_id: 0,
+    bos_token_id: null,
+    eos_token_id: null,
+  },
+  basePrefix: "bert",
+  build: (config) => {
+    const sizes = readBertSizes(config);
+    return buildBertDecoder(config, {
+      ...sizes,
+      maxPositions: sizes.positionRows,
+      positions: countedPositions,
+      names: {
+        ...bertLayerNames,
+        base: "bert",
+        transform: "cls.predictions.transform.dense",
+        transformNorm: "cls.predictions.transform.LayerNorm",
+        headBias: "cls.predictions.bias",
+        projection: "cls.predictions.decoder",
+      },
+    });
+  },
+  initial: initialBert,
+};

@@ -1,0 +1,144 @@
+// The decoder that BERT, RoBERTa and DistilBERT share: post-norm layers, and a head that transforms before it predicts.
+// Only names differ, and a few parts; the cross-attention has BERT's names in all three.
+import type { Value } from "../../graph/mod.ts";
+import { add, gather, reshape, slice } from "../../operators/mod.ts";
+import { applyActivation, type NamedActivation } from "../activations.ts";
+import type { ConfigReader } from "../config/config_reader.ts";
+import type { DecoderInputs, TextDecoder } from "../family.ts";
+import { joinHeads, splitHeads } from "../heads.ts";
+import type { Initial } from "../parameters/initial_values.ts";
+import type { Scope } from "../scope.ts";
+
+/** The sizes of a decoder of this kind, and where it differs from another. */
+export interface BertVariant {
+  readonly hiddenSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly intermediate: number;
+  readonly activation: NamedActivation;
+  readonly epsilon: number;
+  /** The rows of the table of positions. */
+  readonly positionRows: number;
+  readonly maxPositions: number;
+  /** The rows of `token_type_embeddings`, or 0 where there are none. */
+  readonly tokenTypes: number;
+  /** The positions' rows of their table, [rows or 1, T, C]. */
+  readonly positions: (table: Value, inputs: DecoderInputs) => Value;
+  readonly names: BertNames;
+}
+
+/** The names of files, below `decoder.`. */
+export interface BertNames {
+  /** The model without its head. */
+  readonly base: string;
+  /** Layer n is `${layers}.n` below the base. */
+  readonly layers: string;
+  /** Of a layer: attention to itself, and the feed-forward part. */
+  readonly query: string;
+  readonly key: string;
+  readonly value: string;
+  readonly attended: string;
+  readonly attendedNorm: string;
+  readonly inner: string;
+  readonly outer: string;
+  readonly outerNorm: string;
+  /** Of the head. */
+  readonly transform: string;
+  readonly transformNorm: string;
+  readonly transformActivation?: NamedActivation;
+  /** The head's bias, which `projection.bias` is tied to. */
+  readonly headBias: string;
+  readonly projection: string;
+}
+
+/** The names of BERT's layers, which RoBERTa has too. */
+export const bertLayerNames = {
+  layers: "encoder.layer",
+  query: "attention.self.query",
+  key: "attention.self.key",
+  value: "attention.self.value",
+  attended: "attention.output.dense",
+  attendedNorm: "attention.output.LayerNorm",
+  inner: "intermediate.dense",
+  outer: "output.dense",
+  outerNorm: "output.LayerNorm",
+};
+
+/** Build a decoder of this kind. */
+export function buildBertDecoder(config: ConfigReader, variant: BertVariant): TextDecoder {
+  const { hiddenSize, layers, heads, intermediate, activation, epsilon, names } = variant;
+  const vocabularySize = config.whole("vocab_size");
+  const headWidth = hiddenSize / heads;
+
+  function embed(scope: Scope, inputs: DecoderInputs): Value {
+    let x = gather(scope.parameter("word_embeddings.weight", [vocabularySize, hiddenSize]), inputs.ids, { axis: 0 });
+    if (variant.tokenTypes) {
+      const types = scope.parameter("token_type_embeddings.weight", [variant.tokenTypes, hiddenSize]);
+      const first = slice(types, { starts: [0, 0], sizes: [1, hiddenSize] });
+      x = add(x, reshape(first, { shape: [1, 1, hiddenSize] }));
+    }
+    const table = scope.parameter("position_embeddings.weight", [variant.positionRows, hiddenSize]);
+    return scope.layerNorm("LayerNorm", add(x, variant.positions(table, inputs)), epsilon);
+  }
+
+  function layer(scope: Scope, x: Value, n: number, inputs: DecoderInputs): Value {
+    const project = (name: string) => splitHeads(scope.linear(name, x, hiddenSize), heads);
+    const after = (norm: string, dense: string, y: Value) =>
+      scope.layerNorm(norm, add(x, scope.linear(dense, y, hiddenSize)), epsilon);
+    const current = { keys: project(names.key), values: project(names.value) };
+    const self = inputs.selfAttention(n, project(names.query), current);
+    x = after(names.attendedNorm, names.attended, joinHeads(self));
+    const cross = inputs.crossAttention(n, project("crossattention.self.query"));
+    x = after("crossattention.output.LayerNorm", "crossattention.output.dense", joinHeads(cross));
+    return after(names.outerNorm, names.outer, scope.linear(names.inner, x, intermediate, { activation }));
+  }
+
+  return {
+    hiddenSize,
+    vocabularySize,
+    layers,
+    heads,
+    headWidth,
+    maxPositions: variant.maxPositions,
+    ties: {
+      [`${names.projection}.weight`]: `${names.base}.embeddings.word_embeddings.weight`,
+      ...(names.headBias !== `${names.projection}.bias` && { [`${names.projection}.bias`]: names.headBias }),
+    },
+    crossKeysValues(scope, encoderStates) {
+      return Array.from({ length: layers }, (_, n) => {
+        const at = scope.at(`${names.base}.${names.layers}.${n}.crossattention.self`);
+        const project = (name: string) => splitHeads(at.linear(name, encoderStates, hiddenSize), heads);
+        return { keys: project("key"), values: project("value") };
+      });
+    },
+    decode(scope, inputs) {
+      const base = scope.at(names.base);
+      let x = embed(base.at("embeddings"), inputs);
+      const hiddenStates = [x];
+      for (let n = 0; n < layers; n++) hiddenStates.push(x = layer(base.at(`${names.layers}.${n}`), x, n, inputs));
+      return { lastHiddenState: x, hiddenStates };
+    },
+    logits(scope, states) {
+      const dense = scope.linear(names.transform, states, hiddenSize);
+      const transformed = applyActivation(dense, names.transformActivation ?? activation);
+      return scope.linear(names.projection, scope.layerNorm(names.transformNorm, transformed, epsilon), vocabularySize);
+    },
+    declareUnused(scope) {
+      // An untied head has a bias of its own beside the one that a tied head uses.
+      scope.parameter(names.headBias, [vocabularySize]);
+    },
+  };
+}
+
+/** How new parameters are filled: the embeddings of the pad token are zero. */
+export function initialBert(
+  name: string,
+  config: ConfigReader,
+  options: { tables?: readonly string[] } = {},
+): Initial | undefined {
+  const { tables = ["word_embeddings"] } = options;
+  const zeroRow = config.values.pad_token_id;
+  return typeof zeroRow === "number" && tables.some((table) => name.endsWith(`embeddings.${table}.weight`))
+    ? { kind: "normal", deviation: config.number("initializer_range"), zeroRow }
+    : undefined;
+}

@@ -1,0 +1,97 @@
+// The Vision Transformer (Dosovitskiy et al. 2020), as transformers.ViTModel: patches, a class token, pre-norm layers.
+import { add } from "../../operators/mod.ts";
+import { commonDefaults, type ConfigReader, type Fields } from "../config/config_reader.ts";
+import type { Family, Renaming, VisionEncoder } from "../family.ts";
+import {
+  checkImageSize,
+  embedPatches,
+  learnedPositions,
+  patchPlaces,
+  pictureSize,
+  readPatches,
+  stretchedPositions,
+} from "./patches.ts";
+import { prependTokens, readVisionLayers, visionLayer } from "./vision_layers.ts";
+
+/** A ViT whose patches follow the given special tokens. */
+export function buildVit(config: ConfigReader, special: readonly string[]): VisionEncoder {
+  const sizes = readVisionLayers(config);
+  const patches = readPatches(config);
+  const qkvBias = config.flag("qkv_bias");
+  const { hiddenSize, layers, epsilon } = sizes;
+  return {
+    hiddenSize,
+    channels: patches.channels,
+    imageSize: patches.imageSize,
+    encode(scope, pixelValues, { interpolate = false } = {}) {
+      if (!interpolate) checkImageSize(pixelValues, patches);
+      const embeddings = scope.at("embeddings");
+      const { tokens, grid } = embedPatches(embeddings, pixelValues, patches, hiddenSize);
+      const learned = { grid: patches.grid, special: special.length, width: hiddenSize };
+      const positions = interpolate
+        ? stretchedPositions(embeddings, learned, pictureSize(pixelValues), grid)
+        : learnedPositions(embeddings, learned);
+      let x = add(prependTokens(embeddings, special, tokens), positions);
+      const hiddenStates = [x];
+      for (let n = 0; n < layers; n++) {
+        const bias = { queryValue: qkvBias, key: qkvBias };
+        hiddenStates.push(x = visionLayer(scope.at(`encoder.layer.${n}`), x, sizes, { bias }));
+      }
+      return { lastHiddenState: scope.layerNorm("layernorm", x, epsilon), hiddenStates };
+    },
+    places: (size) => patchPlaces(size, patches, special.length),
+    declareUnused(scope) {
+      const outputs = config.whole("pooler_output_size");
+      scope.parameter("pooler.dense.weight", [outputs, hiddenSize]);
+      scope.parameter("pooler.dense.bias", [outputs]);
+    },
+  };
+}
+
+/** The defaults that ViT and DeiT share. */
+export const vitDefaults = {
+  ...commonDefaults,
+  hidden_size: 768,
+  num_hidden_layers: 12,
+  num_attention_heads: 12,
+  intermediate_size: 3072,
+  hidden_act: "gelu",
+  hidden_dropout_prob: 0.0,
+  attention_probs_dropout_prob: 0.0,
+  initializer_range: 0.02,
+  layer_norm_eps: 1e-12,
+  image_size: 224,
+  patch_size: 16,
+  num_channels: 3,
+  qkv_bias: true,
+  encoder_stride: 16,
+  pooler_output_size: null,
+  pooler_act: "tanh",
+};
+
+/** The names of a layer in Transformers 5's memory, of ViT, DeiT and BEiT. */
+export const vitInMemory: readonly Renaming[] = [
+  [/^encoder\.layer\./, "layers."],
+  [/\.attention\.attention\.query\./, ".attention.q_proj."],
+  [/\.attention\.attention\.key\./, ".attention.k_proj."],
+  [/\.attention\.attention\.value\./, ".attention.v_proj."],
+  [/\.attention\.output\.dense\./, ".attention.o_proj."],
+  [/\.intermediate\.dense\./, ".mlp.fc1."],
+  [/\.output\.dense\./, ".mlp.fc2."],
+];
+
+/** What follows from other fields of ViT and DeiT. */
+export const deriveVit = ({ hidden_size }: Fields): Record<string, unknown> => ({ pooler_output_size: hidden_size });
+
+/** ViT. */
+export const vit: Family<VisionEncoder> = {
+  defaults: { ...vitDefaults, model_type: "vit" },
+  basePrefix: "vit",
+  inMemory: vitInMemory,
+  derive: deriveVit,
+  build: (config) => buildVit(config, ["cls_token"]),
+  initial: (name, config) =>
+    /^embeddings\.(cls_token|position_embeddings)$/.test(name)
+      ? { kind: "truncatedNormal", deviation: config.number("initializer_range") }
+      : undefined,
+};

@@ -1,0 +1,188 @@
+// A model's parameters by checkpoint name: those its programs read and those that only files have, where each value
+// comes from, and what was set since. It is the source that a backend reads weights from.
+import { ShapeError } from "../../errors/mod.ts";
+import { type DataType, isFloat, Tensor, toFloat32 } from "../../tensor/mod.ts";
+import { formatShape, GraphBuilder } from "../../graph/mod.ts";
+import { type StoredWeight, type StoredWeights, weightOf } from "../../weights/mod.ts";
+import { buildForward } from "../forward_program.ts";
+import { fill, type Initial, initialByName } from "./initial_values.ts";
+import { decoders, encoders, readSection } from "../registry.ts";
+import { Scope } from "../scope.ts";
+import type { Architecture } from "../vision_encoder_decoder.ts";
+import type { VisionEncoderDecoderConfig } from "../config/vision_encoder_decoder_config.ts";
+
+/** A parameter that an architecture has. */
+export interface DeclaredParameter {
+  readonly shape: readonly number[];
+  /** Whether a program reads it; else files have it all the same. */
+  readonly used: boolean;
+}
+
+/** Every parameter of an architecture, with the names and shapes that Transformers writes; tied ones once. */
+export function declaredParameters(architecture: Architecture): Map<string, DeclaredParameter> {
+  const { encoder, decoder, ties } = architecture;
+  const declared = new Map<string, DeclaredParameter>();
+  const collect = (parameters: ReadonlyMap<string, { shape: readonly (number | string)[] }>, used: boolean) => {
+    for (const [name, { shape }] of parameters) {
+      if (!declared.has(name)) declared.set(name, { shape: shape as number[], used });
+    }
+  };
+  collect(buildForward(architecture, { size: encoder.imageSize }).parameters, true);
+  const builder = new GraphBuilder("unused");
+  encoder.declareUnused?.(new Scope(builder, "encoder"));
+  decoder.declareUnused?.(new Scope(builder, "decoder", ties));
+  collect(builder.build().parameters, false);
+  return declared;
+}
+
+/** What files hold beside a model's parameters. */
+export interface LeftOver {
+  /** The tensors that no parameter took, as the files call them. */
+  readonly unusedTensors: readonly string[];
+  /** What the parameters' names stood behind, such as `module.`. */
+  readonly namePrefixes: readonly string[];
+}
+
+/** How a new parameter of a model is filled. */
+function initialOf(config: VisionEncoderDecoderConfig, name: string, shape: readonly number[]): Initial {
+  const section = name.startsWith("encoder.") ? "encoder" : "decoder";
+  const { family, reader } = section === "encoder"
+    ? readSection(encoders, config.encoder, section)
+    : readSection(decoders, config.decoder, section);
+  const range = reader.values.initializer_range ?? reader.values.init_std;
+  const deviation = typeof range === "number" && range ? range : 0.02;
+  const own = name.startsWith(`${section}.`) ? family.initial?.(name.slice(section.length + 1), reader) : undefined;
+  return own ?? initialByName(name, shape, deviation);
+}
+
+/** A model's parameters. */
+export class ModelParameters {
+  readonly #stored: Map<string, StoredWeight>;
+  /** Those that training changed: their value is the backend's. */
+  readonly trained: Set<string> = new Set();
+
+  private constructor(
+    stored: Map<string, StoredWeight>,
+    readonly declared: ReadonlyMap<string, DeclaredParameter>,
+    /** Those that were not found and are filled by Hugging Face's rules. */
+    readonly newlyInitialized: readonly string[],
+    /** What the files held beside them. */
+    readonly leftOver: LeftOver,
+    /** Constants that Transformers writes beside the parameters. */
+    readonly buffers: ReadonlyMap<string, Tensor>,
+  ) {
+    this.#stored = stored;
+  }
+
+  /**
+   * Find a model's parameters.
+   *
+   * @param find Where a parameter's value is, if anywhere.
+   * @param options.fresh Which of those that are not found are filled: all, or only those that no program reads; a
+   * backend says which others are missing when it compiles.
+   * @param options.seed Makes the random numbers of those that are filled.
+   * @param options.declared The parameters of the architecture, where they are known already.
+   * @param options.leftOver Says, once all were looked for, what the files hold beside them.
+   * @throws {ShapeError} If one that no program reads has another shape than the configuration says.
+   */
+  static gather(
+    config: VisionEncoderDecoderConfig,
+    architecture: Architecture,
+    find: (name: string) => StoredWeight | undefined,
+    options: {
+      fresh: "all" | "unused";
+      seed?: number;
+      declared?: ReadonlyMap<string, DeclaredParameter>;
+      leftOver?: () => LeftOver;
+    },
+  ): ModelParameters {
+    const { declared = declaredParameters(architecture), leftOver } = options;
+    const stored = new Map<string, StoredWeight>();
+    const fresh: string[] = [];
+    for (const [name, { shape, used }] of declared) {
+      const found = find(name);
+      if (found) {
+        if (!used) checkShape(name, found.shape, shape);
+        stored.set(name, found);
+      } else if (options.fresh === "all" || !used) {
+        fresh.push(name);
+        const load = () => Promise.resolve(fill(initialOf(config, name, shape), name, shape, options.seed ?? 0));
+        stored.set(name, { dataType: "float32", shape, load });
+      }
+    }
+    const buffers = [...architecture.encoder.buffers?.() ?? []].map(([name, value]) =>
+      [`encoder.${name}`, value] as const
+    );
+    const beside = leftOver?.() ?? { unusedTensors: [], namePrefixes: [] };
+    return new ModelParameters(stored, declared, fresh.sort(), beside, new Map(buffers));
+  }
+
+  /** What is known of each parameter. */
+  get parameters(): StoredWeights {
+    return this.#stored;
+  }
+
+  /** Read one as it was stored or last set. @throws {ShapeError} If there is none of that name. */
+  read(name: string): Promise<Tensor> {
+    return this.#find(name).load();
+  }
+
+  /** Change how each is read. */
+  watch(watched: (name: string, stored: StoredWeight) => StoredWeight): void {
+    for (const [name, stored] of this.#stored) this.#stored.set(name, watched(name, stored));
+  }
+
+  /**
+   * Replace one.
+   *
+   * @returns The value as programs take it, in float32.
+   * @throws {ShapeError} If there is none of that name, or of another shape, or the value is not of floats.
+   */
+  set(name: string, tensor: Tensor): Tensor {
+    const { shape } = this.#find(name);
+    checkShape(name, tensor.shape, shape, "the new value");
+    if (!isFloat(tensor.dataType)) {
+      throw new ShapeError(
+        `Cannot set "${name}": the new value is ${tensor.dataType}, expected floating-point numbers`,
+      );
+    }
+    const { dataType } = tensor;
+    const copy = new Tensor(dataType, shape, tensor.data.slice());
+    this.#stored.set(name, weightOf(copy));
+    this.trained.delete(name);
+    return dataType === "float32" ? copy : new Tensor("float32", shape, toFloat32(dataType, copy.data));
+  }
+
+  /** Take values from where they were just saved, since what they were read from is gone. */
+  adopt(find: (name: string) => StoredWeight | undefined): void {
+    for (const name of this.#stored.keys()) {
+      const found = find(name);
+      if (found && !this.trained.has(name)) this.#stored.set(name, found);
+    }
+  }
+
+  /** The widest of the parameters' types, which holds them all without loss. */
+  get dataType(): DataType {
+    const types = new Set(
+      [...this.#stored].map(([name, { dataType }]) => this.trained.has(name) ? "float32" : dataType),
+    );
+    if (types.size === 1) return [...types][0];
+    return types.has("float64") ? "float64" : "float32";
+  }
+
+  #find(name: string): StoredWeight {
+    const found = this.#stored.get(name);
+    if (!found) throw new ShapeError(`Cannot find the parameter "${name}": the model has none of that name`);
+    return found;
+  }
+}
+
+function checkShape(name: string, found: readonly number[], expected: readonly number[], what = "the weights"): void {
+  if (found.join() === expected.join()) return;
+  throw new ShapeError(
+    `Cannot take "${name}": it is ${formatShape(found)} in ${what}, but the configuration makes it ${
+      formatShape(expected)
+    }`,
+    { label: name, shapes: [found, expected] },
+  );
+}

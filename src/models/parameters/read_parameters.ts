@@ -1,0 +1,58 @@
+// A model's parameters found in the checkpoints that hold them: names matched, ties kept or loosened as the files say.
+import type { Checkpoint } from "../../checkpoint/mod.ts";
+import { declaredParameters, ModelParameters } from "./model_parameters.ts";
+import { encoders } from "../registry.ts";
+import { matchNames, type NamedWeights, nameInMemory } from "./stored_names.ts";
+import { checkMatched } from "./unmatched_names.ts";
+import { findTied, untieDifferent } from "./tied_parameters.ts";
+import { type Architecture, architectureOf } from "../vision_encoder_decoder.ts";
+import type { VisionEncoderDecoderConfig } from "../config/vision_encoder_decoder_config.ts";
+
+/**
+ * Find the parameters of a configuration's model.
+ *
+ * @param options As those of `ModelParameters.gather`.
+ * @param match Matches the model's names with those of the checkpoints; a parameter is taken from the first that has it.
+ * @throws {ConfigError} If the configuration cannot work.
+ * @throws {ShapeError} If a parameter that no program reads has another shape than the configuration says.
+ * @throws {FormatError} If a parameter's type is not read.
+ */
+export async function readParameters(
+  config: VisionEncoderDecoderConfig,
+  options: { fresh: "all" | "unused"; seed?: number },
+  match: (names: readonly string[]) => readonly NamedWeights[],
+): Promise<{ architecture: Architecture; parameters: ModelParameters }> {
+  const tied = architectureOf(config);
+  const declared = declaredParameters(tied);
+  const weights = match([...declared.keys(), ...tied.ties.keys()]);
+  const find = (name: string) => weights.map((each) => each.find(name)).find((found) => found);
+  const architecture = await untieDifferent(tied, find);
+  const parameters = ModelParameters.gather(config, architecture, findTied(architecture, find), {
+    ...options,
+    leftOver: () => ({
+      unusedTensors: weights.flatMap((each) => each.unused()),
+      namePrefixes: [...new Set(weights.map((each) => each.prefix()))].filter((prefix) => prefix !== ""),
+    }),
+    declared: architecture === tied ? declared : undefined,
+  });
+  return { architecture, parameters };
+}
+
+/**
+ * The names of a whole model in its own checkpoint, its encoder's also as Transformers 5 has them in memory.
+ *
+ * @throws {FormatError} If the checkpoint has no parameter of the encoder, or none of the decoder.
+ */
+export function matchWhole(
+  config: VisionEncoderDecoderConfig,
+  checkpoint: Checkpoint,
+  names: readonly string[],
+): NamedWeights {
+  const { inMemory } = encoders[config.encoder.model_type];
+  const weights = matchNames(checkpoint, names, (name) => {
+    if (!name.startsWith("encoder.")) return [name];
+    return [name, `encoder.${nameInMemory(name.slice("encoder.".length), inMemory)}`];
+  });
+  checkMatched(config, checkpoint, names, (name) => weights.has(name));
+  return weights;
+}

@@ -1,0 +1,74 @@
+// A model's parameters in a checkpoint that may spell them otherwise: under the names that Transformers 5 has in memory,
+// or all behind the name of what wrapped the model when it was saved.
+import type { Checkpoint } from "../../checkpoint/mod.ts";
+import type { Renaming } from "../family.ts";
+import type { StoredWeight } from "../../weights/mod.ts";
+
+/** The weights of a checkpoint by the names of the model. */
+export interface NamedWeights {
+  /** What the model's names stand behind in the file, such as `module.`; empty where there is nothing. */
+  prefix(): string;
+  /** Whether there is a parameter. */
+  has(name: string): boolean;
+  /** Look for a parameter; what was found once counts as used. @throws {FormatError} If it is of a type that is not read. */
+  find(name: string): StoredWeight | undefined;
+  /** The names of the file's tensors that nobody found, as the file spells them. */
+  unused(): string[];
+}
+
+/** Where programs that save a model from memory put it: Lightning, accelerate, PEFT, training scripts. */
+const wrappers = /^(?:(?:state_dict|model_state_dict|model|module|base_model\.model)\.)+/;
+
+/** Constants that files of earlier versions hold, which Transformers passes over without a word. */
+const outdated =
+  /(?:^|\.)(?:position_ids|relative_position_index|(?:cross)?att(?:entio)?n\.bias|(?:en|de)coder\.version)$/;
+
+/** Every beginning of a name that may be a wrapper's: `a.b.` gives "", `a.` and `a.b.`. */
+function prefixesOf(name: string): string[] {
+  const whole = wrappers.exec(name)?.[0] ?? "";
+  return [...whole].flatMap((character, i) => character === "." ? [whole.slice(0, i + 1)] : []);
+}
+
+/**
+ * Match the names of a model and of a checkpoint. The prefix is the one behind which most of the model's names stand.
+ *
+ * @param names The names of the model.
+ * @param spellings The names that a parameter may have in the checkpoint, the likeliest first.
+ */
+export function matchNames(
+  checkpoint: Checkpoint,
+  names: Iterable<string>,
+  spellings: (name: string) => readonly string[],
+): NamedWeights {
+  const spelled = [...names].map(spellings);
+  const prefixes = new Set(["", ...checkpoint.names().flatMap(prefixesOf)]);
+  let prefix = "", most = -1;
+  for (const candidate of prefixes) {
+    const count = spelled.filter((ways) => ways.some((way) => checkpoint.has(candidate + way))).length;
+    if (count > most) [prefix, most] = [candidate, count];
+  }
+  const used = new Set<string>();
+  const spelling = (name: string) => spellings(name).find((way) => checkpoint.has(prefix + way));
+  return {
+    prefix() {
+      const [first = ""] = [...used].filter((name) => checkpoint.fileName(name).endsWith(name.slice(prefix.length)));
+      return checkpoint.fileName(first).slice(0, prefix.length - first.length || undefined);
+    },
+    has: (name) => spelling(name) !== undefined,
+    find(name) {
+      const way = spelling(name);
+      if (way === undefined) return undefined;
+      used.add(prefix + way);
+      return checkpoint.find(prefix + way);
+    },
+    unused: () =>
+      checkpoint.names()
+        .filter((name) => !used.has(name) && !outdated.test(name))
+        .map((name) => checkpoint.fileName(name)),
+  };
+}
+
+/** The name that a parameter has in Transformers 5's memory, by the renamings of its family. */
+export function nameInMemory(name: string, renamings: readonly Renaming[] = []): string {
+  return renamings.reduce((renamed, [from, to]) => renamed.replace(from, to), name);
+}
