@@ -3,14 +3,14 @@
 import { ConfigError } from "../errors/mod.ts";
 import { readJson } from "../hub/read_json.ts";
 import { openRepository, type RepositoryOptions } from "../hub/open_repository.ts";
-import { checkDefinition } from "./_check_definition.ts";
-import { bertJapanese } from "./_japanese.ts";
-import { contentOf, type Json, readSettings, type Role, type SettingsFiles } from "./_settings.ts";
-import { olderVocabulary, tokenizerJsonFile } from "./_sources.ts";
-import { classOfModel, type TokenizerClass, tokenizerClasses } from "./classes.ts";
+import { checkDefinition } from "./files/check_definition.ts";
+import { bertJapanese } from "./files/_japanese.ts";
+import { contentOf, type Json, readSettings, type Role, type SettingsFiles } from "./files/tokenizer_settings.ts";
+import { olderVocabulary, tokenizerJsonFile } from "./files/vocabulary_sources.ts";
+import { classOfModel, type TokenizerClass, tokenizerClasses } from "./files/tokenizer_classes.ts";
 import { createTokenizer } from "./create_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
-import type { TokenizerFiles } from "./tokenizer_files.ts";
+import type { TokenizerFiles } from "./files/tokenizer_files.ts";
 
 const classes: Readonly<Record<string, TokenizerClass>> = { ...tokenizerClasses, BertJapaneseTokenizer: bertJapanese };
 

@@ -1,15 +1,15 @@
 // A tokenizer of its parts: added tokens, a normaliser, a pre-tokenizer, a model, what is put around a text, and a decoder.
 // The parts are those of npm @huggingface/tokenizers where they do as the Rust library does.
 import { FormatError, LimnerError, OptionError } from "../errors/mod.ts";
-import { failer } from "./_check_definition.ts";
-import { contentOf, type Role, roles, type TokenizerSettings, tokensToAdd } from "./_settings.ts";
-import { AddedTokens } from "./added_tokens.ts";
-import { cleanUp, type Decode, makeDecoder } from "./decoders.ts";
-import type { Component, TokenizerDefinition } from "./definition.ts";
-import { makeModel, type Model } from "./models.ts";
-import { makeNormalizer } from "./normalizers.ts";
-import { type Surroundings, surroundings } from "./post_processors.ts";
-import { makePreTokenizer, type PreTokenize } from "./pre_tokenizers.ts";
+import { failer } from "./files/check_definition.ts";
+import { contentOf, type Role, roles, type TokenizerSettings, tokensToAdd } from "./files/tokenizer_settings.ts";
+import { AddedTokens } from "./pipeline/added_tokens.ts";
+import { cleanUp, type Decode, makeDecoder } from "./pipeline/decoders.ts";
+import type { Component, TokenizerDefinition } from "./files/definition.ts";
+import { makeModel, type Model } from "./pipeline/models.ts";
+import { makeNormalizer } from "./pipeline/normalizers.ts";
+import { type Surroundings, surroundings } from "./pipeline/post_processors.ts";
+import { makePreTokenizer, type PreTokenize } from "./pipeline/pre_tokenizers.ts";
 import type {
   BatchEncoding,
   DecodeOptions,

@@ -8,4 +8,4 @@ export type {
   Encoding,
   Tokenizer,
 } from "./tokenizer.ts";
-export type { TokenizerFiles } from "./tokenizer_files.ts";
+export type { TokenizerFiles } from "./files/tokenizer_files.ts";

@@ -1,8 +1,8 @@
 // Writing a tokenizer's files as Transformers reads them.
 import { writeJson, writeText } from "../hub/write_json.ts";
-import { contentOf, roles } from "./_settings.ts";
+import { contentOf, roles } from "./files/tokenizer_settings.ts";
 import type { TokenizerUse } from "./create_tokenizer.ts";
-import type { TokenizerDefinition } from "./definition.ts";
+import type { TokenizerDefinition } from "./files/definition.ts";
 
 /**
  * Write tokenizer.json and tokenizer_config.json, or vocab.txt for a class in Python, which knows no tokenizer.json.

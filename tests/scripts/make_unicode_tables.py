@@ -1,4 +1,4 @@
-"""Writes src/tokenizer/_unicode_tables.ts: which characters the Rust library takes for marks and punctuation, and which
+"""Writes src/tokenizer/pipeline/_unicode_tables.ts: which characters the Rust library takes for marks and punctuation, and which
 it leaves as they are, where its Unicode is older than JavaScript's. Needs tokenizers and deno.
 
     python tests/scripts/make_unicode_tables.py
@@ -103,6 +103,6 @@ for name, (what, test, rust) in TABLES.items():
     lines += ["", f"/** {what}. */", f"export const {name}: Differences = ["]
     lines += [f'  "{ranges(codes)}",'.replace("\\", "\\\\") for codes in (ours - theirs, theirs - ours)]
     lines += ["];"]
-path = ROOT / "src/tokenizer/_unicode_tables.ts"
+path = ROOT / "src/tokenizer/pipeline/_unicode_tables.ts"
 path.write_text("\n".join(lines) + "\n")
 subprocess.run(["deno", "fmt", "--quiet", str(path)], check=True)

@@ -1,6 +1,6 @@
 // SentencePiece's Unigram as the Rust library does it: the pieces whose scores add up to the most. (The engine compares
 // sums after adding the next piece's score, and rounding then decides otherwise between equally good ways.)
-import type { Component } from "./definition.ts";
+import type { Component } from "../files/definition.ts";
 import { unknown, type Vocabulary } from "./vocabulary.ts";
 
 /** How much worse than the worst piece an unknown character is (`K_UNK_PENALTY`). */

@@ -1,9 +1,9 @@
 // The normalisers of a tokenizer.json, as the Rust library has them: functions from text to text.
-import { ReplaceNormalizer } from "../packages/huggingface_tokenizers.ts";
-import { type Component, type Fail, lookUp } from "./definition.ts";
+import { ReplaceNormalizer } from "../../packages/huggingface_tokenizers.ts";
+import { type Component, type Fail, lookUp } from "../files/definition.ts";
 import { compatible, composed, controls, inRust, marks, nonspacing } from "./_unicode_tables.ts";
 import { byteCharacters } from "./_byte_characters.ts";
-import { precompiled } from "./precompiled.ts";
+import { precompiled } from "./character_map.ts";
 
 /** Changes a text before it is cut into words. */
 export type Normalize = (text: string) => string;

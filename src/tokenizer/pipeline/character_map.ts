@@ -1,6 +1,6 @@
 // SentencePiece's precompiled character map as the Rust library applies it (crate spm_precompiled): a double-array trie
 // from UTF-8 bytes to replacements, tried on each grapheme first and then on each of its characters.
-import type { Fail } from "./definition.ts";
+import type { Fail } from "../files/definition.ts";
 
 const encoder = new TextEncoder();
 

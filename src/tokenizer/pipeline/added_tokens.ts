@@ -1,6 +1,6 @@
 // Tokens beside a model's vocabulary, as the Rust library holds them (AddedVocabulary): they get ids of their own and are
 // found in a text before all other rules, some in the text as it is, the others once it is normalised.
-import type { AddedToken } from "./definition.ts";
+import type { AddedToken } from "../files/definition.ts";
 import type { Normalize } from "./normalizers.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 

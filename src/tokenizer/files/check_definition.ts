@@ -1,6 +1,6 @@
 // What must hold of a tokenizer.json before the engine is given it: the engine believes what it is told.
-import { isRecord } from "../hub/read_json.ts";
-import { FormatError } from "../errors/mod.ts";
+import { isRecord } from "../../hub/read_json.ts";
+import { FormatError } from "../../errors/mod.ts";
 import { addedToken, type Component, type Fail, type TokenizerDefinition } from "./definition.ts";
 
 /**

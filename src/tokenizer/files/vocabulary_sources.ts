@@ -1,10 +1,10 @@
 // Where a class's vocabulary comes from: tokenizer.json, or the files that came before it.
-import { ConfigError, FormatError, HubError } from "../errors/mod.ts";
-import { whyMissing } from "../hub/network/absent_files.ts";
-import { parseJson } from "../hub/read_json.ts";
-import { readSentencePiece, type SentencePieceModel } from "./_sentence_piece.ts";
-import type { Json } from "./_settings.ts";
-import type { ClassOptions, Source, TokenizerClass } from "./classes.ts";
+import { ConfigError, FormatError, HubError } from "../../errors/mod.ts";
+import { whyMissing } from "../../hub/network/absent_files.ts";
+import { parseJson } from "../../hub/read_json.ts";
+import { readSentencePiece, type SentencePieceModel } from "./sentence_piece.ts";
+import type { Json } from "./tokenizer_settings.ts";
+import type { ClassOptions, Source, TokenizerClass } from "./tokenizer_classes.ts";
 import { type AddedToken, addedToken, type Component } from "./definition.ts";
 import type { TokenizerFiles } from "./tokenizer_files.ts";
 

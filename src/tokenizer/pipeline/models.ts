@@ -1,7 +1,7 @@
 // The models of a tokenizer.json: from a word to token ids. WordPiece is the engine's.
-import { WordPiece } from "../packages/huggingface_tokenizers.ts";
+import { WordPiece } from "../../packages/huggingface_tokenizers.ts";
 import { bytePairs } from "./byte_pairs.ts";
-import { type Component, type Fail, lookUp } from "./definition.ts";
+import { type Component, type Fail, lookUp } from "../files/definition.ts";
 import { unigram } from "./unigram.ts";
 import { unknown, Vocabulary } from "./vocabulary.ts";
 

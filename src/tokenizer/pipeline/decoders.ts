@@ -1,7 +1,7 @@
 // The decoders of a tokenizer.json, as the Rust library has them: functions from tokens to the texts that are joined.
-import { ReplaceNormalizer, StripDecoder } from "../packages/huggingface_tokenizers.ts";
+import { ReplaceNormalizer, StripDecoder } from "../../packages/huggingface_tokenizers.ts";
 import { textOfBytes } from "./_byte_characters.ts";
-import { type Component, type Fail, lookUp } from "./definition.ts";
+import { type Component, type Fail, lookUp } from "../files/definition.ts";
 
 /** Turns tokens into texts. */
 export type Decode = (tokens: readonly string[]) => string[];

@@ -1,7 +1,7 @@
 // tokenizer_config.json, special_tokens_map.json and added_tokens.json brought to one form, as Transformers 5 does it
 // (`PreTrainedTokenizerBase._from_pretrained` and `TokenizersBackend.__init__`).
-import { FormatError } from "../errors/mod.ts";
-import { isRecord } from "../hub/read_json.ts";
+import { FormatError } from "../../errors/mod.ts";
+import { isRecord } from "../../hub/read_json.ts";
 import { type AddedToken, addedToken } from "./definition.ts";
 
 /** The roles that a special token can have, as Transformers names them. */

@@ -1,6 +1,6 @@
 // Byte-pair encoding as the Rust library does it: neighbours are merged in the order of the merges, on ids. (The engine's
 // merges on spellings, which differs where a vocabulary lacks characters or has prefixes within words.)
-import type { Component, Fail } from "./definition.ts";
+import type { Component, Fail } from "../files/definition.ts";
 import { unknown, type Vocabulary } from "./vocabulary.ts";
 
 /**

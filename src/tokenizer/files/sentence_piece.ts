@@ -1,7 +1,7 @@
 // A SentencePiece model (sentencepiece.bpe.model) read with a small protobuf reader; the fields are those of
 // sentencepiece_model.proto.
-import { FormatError } from "../errors/mod.ts";
-import { refuseLfsPointer } from "../hub/lfs_pointer.ts";
+import { FormatError } from "../../errors/mod.ts";
+import { refuseLfsPointer } from "../../hub/lfs_pointer.ts";
 
 /** What is read of a SentencePiece model. */
 export interface SentencePieceModel {

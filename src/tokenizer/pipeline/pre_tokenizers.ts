@@ -1,9 +1,9 @@
 // The pre-tokenizers of a tokenizer.json, as the Rust library has them: functions that cut a text into words.
-import { SplitPreTokenizer } from "../packages/huggingface_tokenizers.ts";
+import { SplitPreTokenizer } from "../../packages/huggingface_tokenizers.ts";
 import { byteCharacters } from "./_byte_characters.ts";
 import { type SplitBehavior, splitText } from "./_split.ts";
 import { inRust, numbers, punctuation as differences } from "./_unicode_tables.ts";
-import { type Component, type Fail, lookUp } from "./definition.ts";
+import { type Component, type Fail, lookUp } from "../files/definition.ts";
 
 /**
  * Cuts a text into words, none of them empty.

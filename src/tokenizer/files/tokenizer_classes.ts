@@ -1,6 +1,6 @@
 // What Transformers' tokenizer classes make of their files. Version 5 takes of a tokenizer.json no more than the vocabulary,
 // the merges and the character map where the class is one of these; all else follows from the class and its options.
-import { contentOf, type Json, type Role, type SettingsDefaults, type SpecialToken } from "./_settings.ts";
+import { contentOf, type Json, type Role, type SettingsDefaults, type SpecialToken } from "./tokenizer_settings.ts";
 import { addedToken, type Component } from "./definition.ts";
 
 /** A vocabulary as a class takes it, from whichever files. */

@@ -1,5 +1,5 @@
 // The post-processors of a tokenizer.json: which tokens are put before and after those of a text.
-import { type Component, type Fail, lookUp } from "./definition.ts";
+import { type Component, type Fail, lookUp } from "../files/definition.ts";
 
 /** Ids around those of a text. */
 export interface Surroundings {

@@ -1,5 +1,5 @@
 // A model's vocabulary, and what is done with text that it does not cover.
-import { FormatError } from "../errors/mod.ts";
+import { FormatError } from "../../errors/mod.ts";
 
 /** The tokens of a model by their ids, and the other way round. */
 export class Vocabulary {

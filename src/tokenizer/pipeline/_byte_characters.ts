@@ -1,5 +1,5 @@
 // GPT-2's spelling of bytes: each of the 256 is a printable character, so that any text is made of known characters.
-import { ByteLevelPreTokenizer } from "../packages/huggingface_tokenizers.ts";
+import { ByteLevelPreTokenizer } from "../../packages/huggingface_tokenizers.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
