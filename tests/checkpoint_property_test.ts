@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { openWeightFile } from "../src/checkpoint/open_file.ts";
 import { writeSafetensors } from "../src/checkpoint/mod.ts";
 import { openSafetensors, safetensorsTypes } from "../src/checkpoint/safetensors.ts";
-import { gather } from "../src/checkpoint/strided.ts";
+import { gather } from "../src/checkpoint/torch/strided.ts";
 import { parseShardIndex } from "../src/checkpoint/shard_index.ts";
 import type { TensorTable } from "../src/checkpoint/tensor_table.ts";
 import type { StoredWeight } from "../src/weights/mod.ts";

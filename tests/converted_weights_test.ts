@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type LoadProgress, VisionEncoderDecoderModel } from "../mod.ts";
 import { MemorySource } from "../src/hub/mod.ts";
-import { ZipArchive } from "../src/checkpoint/zip.ts";
+import { ZipArchive } from "../src/checkpoint/torch/zip.ts";
 import { listConverted } from "../src/model/converted_weights.ts";
 import { caption } from "./caption_process.ts";
 import { folderOf, namesIn, withHub } from "./hub_place.ts";

@@ -18,8 +18,8 @@ export async function openWeightFile(source: ByteSource): Promise<TensorTable> {
   const text = String.fromCharCode(...beginning);
   if (source.name.endsWith(".safetensors")) return await openSafetensors(source);
   // Imported when needed: a model in safetensors starts without the pickle reader and zlib.
-  if (text.startsWith("PK")) return await (await import("./torch_zip.ts")).openTorchZip(source);
-  if (text.startsWith("\x80")) return await (await import("./torch_legacy.ts")).openTorchLegacy(source);
+  if (text.startsWith("PK")) return await (await import("./torch/torch_zip.ts")).openTorchZip(source);
+  if (text.startsWith("\x80")) return await (await import("./torch/torch_legacy.ts")).openTorchLegacy(source);
   if (text[8] === "{") return await openSafetensors(source);
   const reason = source.size === 0
     ? "it is empty"

@@ -1,9 +1,9 @@
 // A checkpoint that torch.save wrote before PyTorch 1.6: five pickles (magic number, version, system, value, storage keys),
 // then each storage as its number of elements (8 bytes) and its bytes.
-import { FormatError } from "../errors/mod.ts";
-import type { ByteSource } from "../hub/byte_source.ts";
-import { bytesPerElement } from "../tensor/mod.ts";
-import { maxPickleBytes } from "./limits.ts";
+import { FormatError } from "../../errors/mod.ts";
+import type { ByteSource } from "../../hub/byte_source.ts";
+import { bytesPerElement } from "../../tensor/mod.ts";
+import { maxPickleBytes } from "../limits.ts";
 import { readPickle } from "./pickle.ts";
 import {
   describeValue,
@@ -13,7 +13,7 @@ import {
   type PickleValue,
   type PickleWorld,
 } from "./pickle_values.ts";
-import type { TensorTable } from "./tensor_table.ts";
+import type { TensorTable } from "../tensor_table.ts";
 import { collectTensors, type StorageBytes, tableOfViews } from "./torch_table.ts";
 import { type StorageReference, type TensorView, torchWorld } from "./torch_world.ts";
 

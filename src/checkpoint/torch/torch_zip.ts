@@ -1,11 +1,11 @@
 // A checkpoint that torch.save wrote since PyTorch 1.6: a zip archive with ROOT/data.pkl, which describes the tensors, and
 // a file ROOT/data/KEY for each storage, stored flat and uncompressed.
-import { FormatError } from "../errors/mod.ts";
-import type { ByteSource } from "../hub/byte_source.ts";
-import { bytesPerElement } from "../tensor/mod.ts";
-import { maxPickleBytes } from "./limits.ts";
+import { FormatError } from "../../errors/mod.ts";
+import type { ByteSource } from "../../hub/byte_source.ts";
+import { bytesPerElement } from "../../tensor/mod.ts";
+import { maxPickleBytes } from "../limits.ts";
 import { readPickle } from "./pickle.ts";
-import type { TensorTable } from "./tensor_table.ts";
+import type { TensorTable } from "../tensor_table.ts";
 import { collectTensors, type StorageBytes, tableOfViews } from "./torch_table.ts";
 import { torchWorld } from "./torch_world.ts";
 import { ZipArchive, type ZipEntry } from "./zip.ts";

@@ -1,7 +1,7 @@
 // What a PyTorch checkpoint may name in its pickle: storages, the functions that make tensors of them, and little else.
 // They become descriptions (StorageReference, TensorView); nothing is read or run here.
-import type { DataType } from "../tensor/mod.ts";
-import { maxRank } from "./limits.ts";
+import type { DataType } from "../../tensor/mod.ts";
+import { maxRank } from "../limits.ts";
 import {
   describeValue,
   PickleDict,
@@ -12,7 +12,7 @@ import {
   type PickleValue,
   type PickleWorld,
 } from "./pickle_values.ts";
-import { sizeWithin } from "./tensor_table.ts";
+import { sizeWithin } from "../tensor_table.ts";
 
 /** A storage that a tensor refers to: elements of one type that lie outside of the pickle. */
 export class StorageReference extends PickleObject {

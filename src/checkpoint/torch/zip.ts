@@ -1,9 +1,9 @@
 // Reading a zip archive's directory, with ZIP64: where each entry lies, and its bytes if they are stored or deflated.
 // Format: PKWARE's APPNOTE.TXT, sections 4.3 and 4.4.
 import { crc32, inflateRawSync } from "node:zlib";
-import { FormatError } from "../errors/mod.ts";
-import type { ByteSource } from "../hub/byte_source.ts";
-import { maxDirectoryBytes, maxEntries, maxExpandedBytes, maxNameBytes } from "./limits.ts";
+import { FormatError } from "../../errors/mod.ts";
+import type { ByteSource } from "../../hub/byte_source.ts";
+import { maxDirectoryBytes, maxEntries, maxExpandedBytes, maxNameBytes } from "../limits.ts";
 
 /** A file in an archive. */
 export interface ZipEntry {

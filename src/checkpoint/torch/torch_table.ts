@@ -1,13 +1,13 @@
 // From a PyTorch checkpoint's unpickled value to a table of tensors: nested dictionaries become dotted names, and each
 // view of a storage becomes a region of the file or is gathered when it is loaded.
-import { FormatError } from "../errors/mod.ts";
-import type { ByteSource } from "../hub/byte_source.ts";
-import { bytesPerElement } from "../tensor/mod.ts";
-import { maxExpandedBytes, maxNameBytes, maxNamesBytes, maxNesting, maxPickleItems, maxTensors } from "./limits.ts";
+import { FormatError } from "../../errors/mod.ts";
+import type { ByteSource } from "../../hub/byte_source.ts";
+import { bytesPerElement } from "../../tensor/mod.ts";
+import { maxExpandedBytes, maxNameBytes, maxNamesBytes, maxNesting, maxPickleItems, maxTensors } from "../limits.ts";
 import { describeValue, PickleDict, PickleList, type PickleValue } from "./pickle_values.ts";
 import { gather, isContiguous } from "./strided.ts";
-import type { StoredWeight } from "../weights/mod.ts";
-import { placeOf, sizeWithin, tensorOf, TensorTable } from "./tensor_table.ts";
+import type { StoredWeight } from "../../weights/mod.ts";
+import { placeOf, sizeWithin, tensorOf, TensorTable } from "../tensor_table.ts";
 import { TensorView } from "./torch_world.ts";
 
 /** The bytes of one storage. */

@@ -1,8 +1,8 @@
 // A reader of Python pickles (protocols 0 to 5) that runs nothing: it builds plain data, and calls only functions of ours
 // that a whitelist gives for a name. Every other name, and every opcode that could do more, is refused by its name.
 // Opcodes: Python's pickletools.py.
-import { FormatError } from "../errors/mod.ts";
-import { maxPickleItems, maxPickleMemo, maxPickleObjects, maxPickleStack } from "./limits.ts";
+import { FormatError } from "../../errors/mod.ts";
+import { maxPickleItems, maxPickleMemo, maxPickleObjects, maxPickleStack } from "../limits.ts";
 import { PickleCursor } from "./pickle_cursor.ts";
 import {
   describeValue,
