@@ -1,6 +1,6 @@
 // What goes wrong on a device: when it is told of, and that nothing is left behind.
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { findAdapter, openDevice } from "../backends/webgpu/adapter.ts";
+import { findAdapter, openDevice } from "../backends/webgpu/device/adapter.ts";
 import { WebGpuBackend } from "../backends/webgpu/backend.ts";
 import { load, report } from "../backends/webgpu/mod.ts";
 import { Captioner } from "../src/captioner/captioner.ts";

@@ -17,16 +17,16 @@ import {
 import { prepare } from "../../src/passes/mod.ts";
 import type { DataType } from "../../src/tensor/mod.ts";
 import type { StoredWeights } from "../../src/weights/mod.ts";
-import type { Device } from "./device.ts";
-import { GpuTensor } from "./device_tensor.ts";
-import { type Layout, layoutKey } from "./layout.ts";
-import { isSupported, lower } from "./lowerings.ts";
-import { Planner, type Step } from "./planner.ts";
-import type { Profile } from "./profile.ts";
-import type { Pipeline } from "./pipelines.ts";
-import { GpuProgram } from "./program.ts";
-import { GpuStream } from "./stream.ts";
-import { GpuWeights } from "./weights.ts";
+import type { Device } from "./device/device.ts";
+import { GpuTensor } from "./device/device_tensor.ts";
+import { type Layout, layoutKey } from "./weights/layout.ts";
+import { isSupported, lower } from "./program/lowerings.ts";
+import { Planner, type Step } from "./program/planner.ts";
+import type { Profile } from "./device/profile.ts";
+import type { Pipeline } from "./device/pipelines.ts";
+import { GpuProgram } from "./program/program.ts";
+import { GpuStream } from "./device/stream.ts";
+import { GpuWeights } from "./weights/weights.ts";
 
 /** WGSL kernels on one WebGPU device. */
 export class WebGpuBackend implements Backend {

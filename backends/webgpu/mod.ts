@@ -1,11 +1,11 @@
 // The WebGPU backend: WGSL kernels on `navigator.gpu`, on a GPU or on a driver that computes on the CPU.
 import type { Backend, BackendDetails, BackendOptions, BackendReport } from "../../src/graph/mod.ts";
 import { BackendError } from "../../src/errors/mod.ts";
-import { detailsOf, findAdapter, isSoftware, nameOf, openDevice } from "./adapter.ts";
+import { detailsOf, findAdapter, isSoftware, nameOf, openDevice } from "./device/adapter.ts";
 import { WebGpuBackend } from "./backend.ts";
-import { type ProfileName, profiles } from "./profile.ts";
+import { type ProfileName, profiles } from "./device/profile.ts";
 
-export type { ProfileName } from "./profile.ts";
+export type { ProfileName } from "./device/profile.ts";
 
 /** What to do where no adapter is found. */
 const missing = "no GPU was found; on a machine without one a software driver serves " +

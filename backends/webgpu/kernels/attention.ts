@@ -1,7 +1,7 @@
 // Attention with the softmax computed as the keys pass by (Milakov and Gimelshein 2018): nothing of the size T · S is kept.
 // A workgroup a query, its lanes sharing the keys, for few queries; for many an invocation a query (or the broadcasting
 // kernel of attention_broadcast.ts).
-import type { Profile } from "../profile.ts";
+import type { Profile } from "../device/profile.ts";
 import { type AttentionOperands, lowest, prepareParts, upTo } from "./attention_parts.ts";
 import { type Dispatch, elementsOf } from "./shader.ts";
 

@@ -1,6 +1,6 @@
 // Attention of many queries where lanes can broadcast: keys are loaded once for a workgroup's queries.
 import { multiplyDimensions } from "../../../src/graph/mod.ts";
-import type { Resolve } from "../view.ts";
+import type { Resolve } from "../program/view.ts";
 import { type AttentionOperands, lowest, prepareParts, readsInFours, upTo } from "./attention_parts.ts";
 import type { Dispatch } from "./shader.ts";
 

@@ -1,7 +1,7 @@
 // What the kernels of attention share: where their operands' elements lie, which keys a query sees, and its scores.
 import type { Dimension } from "../../../src/graph/mod.ts";
 import { lowestScore } from "../../../src/operators/mod.ts";
-import { isMultiple, type View } from "../view.ts";
+import { isMultiple, type View } from "../program/view.ts";
 import { Shader } from "./shader.ts";
 
 /** The operands of an attention; the last axis of query, key, value and target is in a row. */

@@ -1,8 +1,8 @@
 // Elementwise kernels: one invocation an element, any broadcasting, and chains of operators in one kernel.
 import type { DataType } from "../../../src/tensor/mod.ts";
 import type { AttributesOf, elementwise } from "../../../src/operators/mod.ts";
-import type { Profile } from "../profile.ts";
-import { broadcastView, type View } from "../view.ts";
+import type { Profile } from "../device/profile.ts";
+import { broadcastView, type View } from "../program/view.ts";
 import { compare, isNotZero, toBfloat16, toFloat16 } from "./bits.ts";
 import { declareActivation, declareErf, sigmoid } from "./functions.ts";
 import { type Dispatch, elementsOf, elementType, Shader } from "./shader.ts";

@@ -1,7 +1,7 @@
 // What a matrix product does with its results before it writes them: bias, activation, residual.
 import type { Dimension } from "../../../src/graph/mod.ts";
 import type { Activation } from "../../../src/operators/mod.ts";
-import type { View } from "../view.ts";
+import type { View } from "../program/view.ts";
 import { declareActivation, type FloatType } from "./functions.ts";
 import type { Shader } from "./shader.ts";
 

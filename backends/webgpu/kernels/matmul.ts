@@ -1,8 +1,8 @@
 // The matrix product of any two views: strides, broadcast batches, any sizes. An invocation computes 4 × 4 results; where
 // lanes can broadcast, 8 of them compute 16 × 32, a number of a being loaded once for all.
 import type { Dimension, Shape } from "../../../src/graph/mod.ts";
-import type { Profile } from "../profile.ts";
-import { broadcastView, type Resolve, type View } from "../view.ts";
+import type { Profile } from "../device/profile.ts";
+import { broadcastView, type Resolve, type View } from "../program/view.ts";
 import { declareEpilogue, type Epilogue } from "./epilogue.ts";
 import { type Dispatch, elementsOf, Shader } from "./shader.ts";
 

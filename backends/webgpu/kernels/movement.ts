@@ -1,8 +1,8 @@
 // Kernels that move data: copies between strided views, filling, tables read at indices, counting.
 import { type Dimension, divideDimensions, multiplyDimensions } from "../../../src/graph/mod.ts";
 import type { AttributesOf } from "../../../src/operators/mod.ts";
-import type { Profile } from "../profile.ts";
-import { rowMajor, type View } from "../view.ts";
+import type { Profile } from "../device/profile.ts";
+import { rowMajor, type View } from "../program/view.ts";
 import { placeInPanels } from "./panels.ts";
 import { type Dispatch, elementsOf, elementType, Shader } from "./shader.ts";
 

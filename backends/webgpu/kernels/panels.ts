@@ -1,8 +1,8 @@
 // Products with packed weights: weights [N, K] lie in panels of 64 outputs, [ceil(N / 64)][K][64], padded with zeros, so
 // that the lanes of a workgroup read neighbours. One generator serves one row (a step of decoding) to many.
 import type { Dimension } from "../../../src/graph/mod.ts";
-import type { Profile } from "../profile.ts";
-import { isMultiple, type View } from "../view.ts";
+import type { Profile } from "../device/profile.ts";
+import { isMultiple, type View } from "../program/view.ts";
 import { declareEpilogue, type Epilogue, readsInFours } from "./epilogue.ts";
 import { type Dispatch, Shader } from "./shader.ts";
 

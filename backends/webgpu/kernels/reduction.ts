@@ -1,7 +1,7 @@
 // Reductions: an invocation for each result and chunk of what it reduces; running sums.
 import type { Dimension, Shape } from "../../../src/graph/mod.ts";
-import type { Profile } from "../profile.ts";
-import { rowMajor, type View } from "../view.ts";
+import type { Profile } from "../device/profile.ts";
+import { rowMajor, type View } from "../program/view.ts";
 import { rank } from "./bits.ts";
 import { type Dispatch, elementsOf, elementType, Shader } from "./shader.ts";
 

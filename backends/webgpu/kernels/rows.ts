@@ -1,7 +1,7 @@
 // Kernels in which a workgroup treats one line of a view together: normalisations and selections.
 import { type Dimension, multiplyDimensions, type Shape } from "../../../src/graph/mod.ts";
-import type { Profile } from "../profile.ts";
-import type { View } from "../view.ts";
+import type { Profile } from "../device/profile.ts";
+import type { View } from "../program/view.ts";
 import { type Dispatch, elementsOf, Shader } from "./shader.ts";
 
 /** Lines of a view along one axis (or the last axes, in a row). */

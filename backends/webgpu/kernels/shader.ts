@@ -3,7 +3,7 @@
 // of an invocation, after which the software adapter stops without an error.
 import { type Dimension, multiplyDimensions, type Shape } from "../../../src/graph/mod.ts";
 import type { DataType } from "../../../src/tensor/mod.ts";
-import { mergeAxes, type Resolve, type Resolved, type Storage, type View } from "../view.ts";
+import { mergeAxes, type Resolve, type Resolved, type Storage, type View } from "../program/view.ts";
 
 /** The iterations after which an invocation of the software adapter stops. */
 export const maxIterations = 65_535;

@@ -1,13 +1,13 @@
 // A use of a program. Binding fixes buffers and bind groups; a run only records dispatches.
-import { WebGpuError } from "../../src/errors/mod.ts";
-import { type Binding, type BoundPart, type Run, type Sizes, sizesOfRun } from "../../src/graph/mod.ts";
-import type { Tensor } from "../../src/tensor/mod.ts";
-import type { Lease } from "./buffers.ts";
-import type { GpuTensor } from "./device_tensor.ts";
-import type { Groups } from "./groups.ts";
-import { bindingOf, bytesOf, partsApart } from "./parts.ts";
+import { WebGpuError } from "../../../src/errors/mod.ts";
+import { type Binding, type BoundPart, type Run, type Sizes, sizesOfRun } from "../../../src/graph/mod.ts";
+import type { Tensor } from "../../../src/tensor/mod.ts";
+import type { Lease } from "../device/buffers.ts";
+import type { GpuTensor } from "../device/device_tensor.ts";
+import type { Groups } from "./bind_groups.ts";
+import { bindingOf, bytesOf, partsApart } from "./bound_memory.ts";
 import type { ProgramParts } from "./program.ts";
-import type { Recorder } from "./queue.ts";
+import type { Recorder } from "../device/submissions.ts";
 import { resolver, type Schedule } from "./schedule.ts";
 import type { Resolve, Storage } from "./view.ts";
 

@@ -2,7 +2,7 @@
 // spoils the letter it stands in and no other. A letter is posted when its stream reads, when a large write needs what was
 // recorded before it, or when the memory that all letters share runs out. There should be few: an encoder holds memory
 // until V8 collects it.
-import { WebGpuError } from "../../src/errors/mod.ts";
+import { WebGpuError } from "../../../src/errors/mod.ts";
 
 /** Bytes of parameters and of small writes that may be recorded and not yet submitted. */
 const ringBytes = 1 << 22;

@@ -1,8 +1,8 @@
 // Attention as one kernel: which of them serves the number of queries.
-import { divideDimensions, type Node, type Value } from "../../src/graph/mod.ts";
-import type { AttributesOf } from "../../src/operators/mod.ts";
-import { queryAttentionKernel, splitAttentionKernel } from "./kernels/attention.ts";
-import { broadcastAttentionKernel, canBroadcast } from "./kernels/attention_broadcast.ts";
+import { divideDimensions, type Node, type Value } from "../../../src/graph/mod.ts";
+import type { AttributesOf } from "../../../src/operators/mod.ts";
+import { queryAttentionKernel, splitAttentionKernel } from "../kernels/attention.ts";
+import { broadcastAttentionKernel, canBroadcast } from "../kernels/attention_broadcast.ts";
 import type { Planner } from "./planner.ts";
 import { broadcastView, transposeView, type View } from "./view.ts";
 

@@ -1,8 +1,8 @@
 // What a program does for given sizes: which dispatches, their parameters, and which temporaries share a buffer.
-import { WebGpuError } from "../../src/errors/mod.ts";
-import { type Binding, type Dimension, dimensionNames, resolveDimension, type Sizes } from "../../src/graph/mod.ts";
-import { type Dispatch, maxIterations } from "./kernels/shader.ts";
-import { type Memory, planMemory } from "./memory.ts";
+import { WebGpuError } from "../../../src/errors/mod.ts";
+import { type Binding, type Dimension, dimensionNames, resolveDimension, type Sizes } from "../../../src/graph/mod.ts";
+import { type Dispatch, maxIterations } from "../kernels/shader.ts";
+import { type Memory, planMemory } from "./temporaries.ts";
 import type { Step } from "./planner.ts";
 import type { Resolve } from "./view.ts";
 

@@ -1,6 +1,6 @@
 // Finding a device and the profile that suits it. Subgroups are tried, since adapters may have and hide them.
-import { BackendError } from "../../src/errors/mod.ts";
-import type { BackendDetails } from "../../src/graph/mod.ts";
+import { BackendError } from "../../../src/errors/mod.ts";
+import type { BackendDetails } from "../../../src/graph/mod.ts";
 import { Device } from "./device.ts";
 import { type Profile, profiles } from "./profile.ts";
 

@@ -1,9 +1,9 @@
 // The way of parameters to the device: read, converted and packed in pieces, in host memory that is used again, and no
 // more of them under way than a budget, since the queue keeps a copy of what it has not yet written.
-import { sizeOf } from "../../src/tensor/mod.ts";
-import { elementsOf, type StoredWeight } from "../../src/weights/mod.ts";
-import type { Device } from "./device.ts";
-import { toDevice } from "./device_tensor.ts";
+import { sizeOf } from "../../../src/tensor/mod.ts";
+import { elementsOf, type StoredWeight } from "../../../src/weights/mod.ts";
+import type { Device } from "../device/device.ts";
+import { toDevice } from "../device/device_tensor.ts";
 import type { PlainLayout } from "./layout.ts";
 import { piecesOf, runsOf } from "./packing.ts";
 

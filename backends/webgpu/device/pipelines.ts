@@ -1,6 +1,6 @@
 // Kernels as pipelines, each compiled once: equal code has equal bindings, as their access stands in it.
-import { WebGpuError } from "../../src/errors/mod.ts";
-import type { Dispatch } from "./kernels/shader.ts";
+import { WebGpuError } from "../../../src/errors/mod.ts";
+import type { Dispatch } from "../kernels/shader.ts";
 
 /** A compiled kernel. */
 export interface Pipeline {

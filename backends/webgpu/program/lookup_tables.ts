@@ -1,11 +1,11 @@
 // Tables read at indices, and entries added up or replaced at them. A table that a product reads too is read in that product's
 // layout, so that a tied embedding is held once.
-import { multiplyDimensions, type Node, parameterOperator, type Value } from "../../src/graph/mod.ts";
-import { normalizeAxis } from "../../src/operators/mod.ts";
-import { sizeOf } from "../../src/tensor/mod.ts";
-import { fillKernel, gatherKernel, scatterAddKernel, scatterKernel, type TablePart } from "./kernels/movement.ts";
-import { elementsOf } from "./kernels/shader.ts";
-import { paddedDepth, type PanelLayout, rawParts, type RowsLayout } from "./layout.ts";
+import { multiplyDimensions, type Node, parameterOperator, type Value } from "../../../src/graph/mod.ts";
+import { normalizeAxis } from "../../../src/operators/mod.ts";
+import { sizeOf } from "../../../src/tensor/mod.ts";
+import { fillKernel, gatherKernel, scatterAddKernel, scatterKernel, type TablePart } from "../kernels/movement.ts";
+import { elementsOf } from "../kernels/shader.ts";
+import { paddedDepth, type PanelLayout, rawParts, type RowsLayout } from "../weights/layout.ts";
 import { panelsOf } from "./linear.ts";
 import type { Planner } from "./planner.ts";
 import { type Storage, wholeView } from "./view.ts";

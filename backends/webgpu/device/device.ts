@@ -1,11 +1,11 @@
 // One GPU device: its queue, its buffers, its pipelines, and its errors, which a read reports.
-import { abortable } from "../../src/async/abortable.ts";
-import { DeviceLostError, LimnerError, WebGpuError } from "../../src/errors/mod.ts";
-import { newCounters } from "../../src/graph/mod.ts";
+import { abortable } from "../../../src/async/abortable.ts";
+import { DeviceLostError, LimnerError, WebGpuError } from "../../../src/errors/mod.ts";
+import { newCounters } from "../../../src/graph/mod.ts";
 import { Buffers } from "./buffers.ts";
-import type { Dispatch } from "./kernels/shader.ts";
+import type { Dispatch } from "../kernels/shader.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
-import { Queue, type Recorder } from "./queue.ts";
+import { Queue, type Recorder } from "./submissions.ts";
 import { Staging } from "./staging.ts";
 
 /** A device, its queue, its buffers, its pipelines and its errors. */

@@ -1,17 +1,17 @@
 // How a parameter that was trained comes into the layouts that other programs read: by copies on the device, from the
 // layout it is trained in.
-import { checkBinding, GraphBuilder } from "../../src/graph/mod.ts";
-import type { Device } from "./device.ts";
-import { Groups } from "./groups.ts";
-import type { Dispatch } from "./kernels/shader.ts";
-import { panelWidth } from "./kernels/panels.ts";
-import { copyKernel } from "./kernels/movement.ts";
+import { checkBinding, GraphBuilder } from "../../../src/graph/mod.ts";
+import type { Device } from "../device/device.ts";
+import { Groups } from "../program/bind_groups.ts";
+import type { Dispatch } from "../kernels/shader.ts";
+import { panelWidth } from "../kernels/panels.ts";
+import { copyKernel } from "../kernels/movement.ts";
 import { type JointMember, type Layout, paddedDepth, type PanelLayout } from "./layout.ts";
-import type { Pipeline } from "./pipelines.ts";
-import type { Profile } from "./profile.ts";
-import type { Recorder } from "./queue.ts";
-import { type Schedule, schedule } from "./schedule.ts";
-import { type Storage, type View, wholeView } from "./view.ts";
+import type { Pipeline } from "../device/pipelines.ts";
+import type { Profile } from "../device/profile.ts";
+import type { Recorder } from "../device/submissions.ts";
+import { type Schedule, schedule } from "../program/schedule.ts";
+import { type Storage, type View, wholeView } from "../program/view.ts";
 
 /** The layout that a parameter is trained in. */
 const raw: Layout = { kind: "raw" };

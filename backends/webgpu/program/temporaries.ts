@@ -1,5 +1,5 @@
 // Which of a run's temporaries share a buffer: one that is free again after its last use is taken over.
-import type { Dispatch } from "./kernels/shader.ts";
+import type { Dispatch } from "../kernels/shader.ts";
 import type { Resolve, Storage } from "./view.ts";
 
 /** The buffers that a run's temporaries need. */

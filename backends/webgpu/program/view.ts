@@ -6,9 +6,9 @@ import {
   divideDimensions,
   multiplyDimensions,
   type Shape,
-} from "../../src/graph/mod.ts";
-import type { DataType, Tensor } from "../../src/tensor/mod.ts";
-import type { Layout } from "./layout.ts";
+} from "../../../src/graph/mod.ts";
+import type { DataType, Tensor } from "../../../src/tensor/mod.ts";
+import type { Layout } from "../weights/layout.ts";
 
 /** The values of dimensions in one binding or run. */
 export type Resolve = (dimension: Dimension) => number;

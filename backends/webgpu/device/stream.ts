@@ -1,11 +1,19 @@
 // One caller's work on a GPU: its recording, its failure and its abort.
-import { ShapeError, WebGpuError } from "../../src/errors/mod.ts";
-import type { DeviceTensor, ReadOptions, RowCopies, Run, Sizes, Stream, StreamOptions } from "../../src/graph/mod.ts";
-import { sizeOf, type Tensor, type TypedArray } from "../../src/tensor/mod.ts";
+import { ShapeError, WebGpuError } from "../../../src/errors/mod.ts";
+import type {
+  DeviceTensor,
+  ReadOptions,
+  RowCopies,
+  Run,
+  Sizes,
+  Stream,
+  StreamOptions,
+} from "../../../src/graph/mod.ts";
+import { sizeOf, type Tensor, type TypedArray } from "../../../src/tensor/mod.ts";
 import type { Device } from "./device.ts";
 import { fromDevice, type GpuTensor, toDevice } from "./device_tensor.ts";
-import { Recorder } from "./queue.ts";
-import type { GpuRun } from "./run.ts";
+import { Recorder } from "./submissions.ts";
+import type { GpuRun } from "../program/run.ts";
 
 /** A stretch of a stream's work that ends with a failure, which its first read reports. */
 interface Stretch {

@@ -1,20 +1,20 @@
 // The fully connected layer: packed weights where they are a constant parameter, else the general product.
-import type { Dimension, NamedLeaf, Node, Value } from "../../src/graph/mod.ts";
-import type { AttributesOf } from "../../src/operators/mod.ts";
-import { sizeOf } from "../../src/tensor/mod.ts";
-import type { Epilogue } from "./kernels/epilogue.ts";
-import { broadcastMatmulKernel, matmulKernel } from "./kernels/matmul.ts";
+import type { Dimension, NamedLeaf, Node, Value } from "../../../src/graph/mod.ts";
+import type { AttributesOf } from "../../../src/operators/mod.ts";
+import { sizeOf } from "../../../src/tensor/mod.ts";
+import type { Epilogue } from "../kernels/epilogue.ts";
+import { broadcastMatmulKernel, matmulKernel } from "../kernels/matmul.ts";
 import {
   columnPanelKernel,
   panelKernel,
   type PanelProduct,
   sharedPanelKernel,
   type TileRows,
-} from "./kernels/panels.ts";
-import { elementsOf } from "./kernels/shader.ts";
-import { bytesIn, type JointMember, type PanelLayout, panelParts, type PlainLayout } from "./layout.ts";
+} from "../kernels/panels.ts";
+import { elementsOf } from "../kernels/shader.ts";
+import { bytesIn, type JointMember, type PanelLayout, panelParts, type PlainLayout } from "../weights/layout.ts";
 import type { Planner, Step } from "./planner.ts";
-import type { Profile } from "./profile.ts";
+import type { Profile } from "../device/profile.ts";
 import {
   isContiguous,
   mergeAxes,

@@ -1,7 +1,7 @@
 // A buffer with a type and a capacity, and how host arrays become device words: 64 bits as 32, narrow types as words,
 // half precision as single.
-import { ShapeError } from "../../src/errors/mod.ts";
-import type { DeviceTensor } from "../../src/graph/mod.ts";
+import { ShapeError } from "../../../src/errors/mod.ts";
+import type { DeviceTensor } from "../../../src/graph/mod.ts";
 import {
   allocateArray,
   copyArray,
@@ -10,10 +10,10 @@ import {
   Tensor,
   toFloat32,
   type TypedArray,
-} from "../../src/tensor/mod.ts";
-import { toBfloat16 } from "../../src/tensor/mod.ts";
+} from "../../../src/tensor/mod.ts";
+import { toBfloat16 } from "../../../src/tensor/mod.ts";
 import type { Buffers, Lease } from "./buffers.ts";
-import { elementType } from "./kernels/shader.ts";
+import { elementType } from "../kernels/shader.ts";
 
 /** A tensor on the GPU: one word an element. */
 export class GpuTensor implements DeviceTensor {

@@ -1,5 +1,5 @@
 // How weights lie in device memory: as stored (raw), as stored but cut into bindings (rows), or packed for products.
-import { panelDepth, panelWidth } from "./kernels/panels.ts";
+import { panelDepth, panelWidth } from "../kernels/panels.ts";
 
 /** Some of what is numbered: from the first to before the last. */
 export interface Part {

@@ -1,26 +1,26 @@
 // How each operator becomes views and kernels. Movements are views; the table must have every primitive.
-import { addDimensions, type Dimension, type Node } from "../../src/graph/mod.ts";
+import { addDimensions, type Dimension, type Node } from "../../../src/graph/mod.ts";
 import {
   type AttributesOf,
   type CompositeName,
   normalizeAxis,
   type PrimitiveName,
   type Reduction,
-} from "../../src/operators/mod.ts";
+} from "../../../src/operators/mod.ts";
 import { canAttend, lowerAttention } from "./attention.ts";
-import { copyKernel, fillKernel, rangeKernel, reorderKernel } from "./kernels/movement.ts";
+import { copyKernel, fillKernel, rangeKernel, reorderKernel } from "../kernels/movement.ts";
 import {
   type Combination,
   cumulativeSumKernel,
   reduceKernel,
   reducePartsKernel,
   reductionChunk,
-} from "./kernels/reduction.ts";
-import { layerNormalizationKernel, lineLength, linesAlong, softmaxKernel, topKernel } from "./kernels/rows.ts";
-import { elementsOf } from "./kernels/shader.ts";
+} from "../kernels/reduction.ts";
+import { layerNormalizationKernel, lineLength, linesAlong, softmaxKernel, topKernel } from "../kernels/rows.ts";
+import { elementsOf } from "../kernels/shader.ts";
 import { addProduct, lowerLinear } from "./linear.ts";
 import type { Planner } from "./planner.ts";
-import { lowerGather, lowerScatter, lowerScatterAdd } from "./tables.ts";
+import { lowerGather, lowerScatter, lowerScatterAdd } from "./lookup_tables.ts";
 import { broadcastView, mergeAxes, reshapeView, sliceView, transposeView, type View } from "./view.ts";
 
 /** Adds a node's steps to a plan and says where its outputs are. */

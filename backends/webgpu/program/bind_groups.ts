@@ -1,8 +1,8 @@
 // The bind groups of a program. Making one takes as long as recording ten dispatches, and what hangs on it is freed only
 // when V8 collects it; so those for the buffers of the last uses are kept, and a use with the same ones makes none.
-import { WebGpuError } from "../../src/errors/mod.ts";
-import type { Device } from "./device.ts";
-import type { Dispatch } from "./kernels/shader.ts";
+import { WebGpuError } from "../../../src/errors/mod.ts";
+import type { Device } from "../device/device.ts";
+import type { Dispatch } from "../kernels/shader.ts";
 
 /** Groups of one dispatch that are kept: a generation has a few, one for each number of rows it goes on with. */
 const kept = 16;

@@ -1,15 +1,15 @@
 // A model's parameters on the device, once for each name and layout, whatever the number of programs. Of a parameter that
 // is trained the layout as stored (raw) is the truth: programs write it, and what others read is a copy, which is given up
 // when a program writes the parameter, and made again on the device before a program reads it.
-import { ShapeError } from "../../src/errors/mod.ts";
-import type { OpenOptions, Weights } from "../../src/graph/mod.ts";
-import { isFloat, sizeOf, Tensor } from "../../src/tensor/mod.ts";
-import { type StoredWeight, type StoredWeights, weightOf } from "../../src/weights/mod.ts";
-import type { Device } from "./device.ts";
-import { fromDevice } from "./device_tensor.ts";
+import { ShapeError } from "../../../src/errors/mod.ts";
+import type { OpenOptions, Weights } from "../../../src/graph/mod.ts";
+import { isFloat, sizeOf, Tensor } from "../../../src/tensor/mod.ts";
+import { type StoredWeight, type StoredWeights, weightOf } from "../../../src/weights/mod.ts";
+import type { Device } from "../device/device.ts";
+import { fromDevice } from "../device/device_tensor.ts";
 import { bytesIn, type JointMember, type Layout, layoutKey } from "./layout.ts";
-import type { Profile } from "./profile.ts";
-import { Recorder } from "./queue.ts";
+import type { Profile } from "../device/profile.ts";
+import { Recorder } from "../device/submissions.ts";
 import { Renewal, renewalOf } from "./renewal.ts";
 import { Upload } from "./upload.ts";
 

@@ -1,9 +1,9 @@
 // Where kernels find what a run is bound to: in its tensor, or, where they cannot take it from there, in memory of the run's
 // own, which is filled before the run and copied back after it.
-import type { BoundPart } from "../../src/graph/mod.ts";
-import { sizeOf } from "../../src/tensor/mod.ts";
-import type { GpuTensor } from "./device_tensor.ts";
-import type { Dispatch } from "./kernels/shader.ts";
+import type { BoundPart } from "../../../src/graph/mod.ts";
+import { sizeOf } from "../../../src/tensor/mod.ts";
+import type { GpuTensor } from "../device/device_tensor.ts";
+import type { Dispatch } from "../kernels/shader.ts";
 
 /** What a run is bound to, by name. */
 export type Parts = Readonly<Record<string, BoundPart<GpuTensor>>>;

@@ -10,9 +10,9 @@ import {
   type Shape,
   type Value,
   writtenParameters,
-} from "../../src/graph/mod.ts";
-import { sameShape } from "../../src/operators/mod.ts";
-import type { DataType, Tensor } from "../../src/tensor/mod.ts";
+} from "../../../src/graph/mod.ts";
+import { sameShape } from "../../../src/operators/mod.ts";
+import type { DataType, Tensor } from "../../../src/tensor/mod.ts";
 import {
   countViews,
   elementwiseCode,
@@ -20,12 +20,12 @@ import {
   type Expression,
   isElementwise,
   type Operand,
-} from "./kernels/elementwise.ts";
-import { copyKernel } from "./kernels/movement.ts";
-import { type Dispatch, elementsOf } from "./kernels/shader.ts";
-import { Joins } from "./joins.ts";
-import type { Profile } from "./profile.ts";
-import { Uses } from "./uses.ts";
+} from "../kernels/elementwise.ts";
+import { copyKernel } from "../kernels/movement.ts";
+import { type Dispatch, elementsOf } from "../kernels/shader.ts";
+import { Joins } from "./fusion.ts";
+import type { Profile } from "../device/profile.ts";
+import { Uses } from "./value_uses.ts";
 import { isContiguous, type Resolve, type Storage, type View, wholeView } from "./view.ts";
 
 /** One thing to do: the first variant that serves the sizes it is bound for. */

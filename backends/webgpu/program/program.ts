@@ -1,5 +1,5 @@
 // A compiled plan: its steps, its constants, and the bind groups of its uses (run.ts).
-import { WebGpuError } from "../../src/errors/mod.ts";
+import { WebGpuError } from "../../../src/errors/mod.ts";
 import {
   type Binding,
   checkBinding,
@@ -9,16 +9,16 @@ import {
   type Run,
   type Sizes,
   type TensorPart,
-} from "../../src/graph/mod.ts";
-import type { Tensor } from "../../src/tensor/mod.ts";
-import type { Device } from "./device.ts";
-import { type GpuTensor, toDevice } from "./device_tensor.ts";
-import { Groups } from "./groups.ts";
-import type { Pipeline } from "./pipelines.ts";
+} from "../../../src/graph/mod.ts";
+import type { Tensor } from "../../../src/tensor/mod.ts";
+import type { Device } from "../device/device.ts";
+import { type GpuTensor, toDevice } from "../device/device_tensor.ts";
+import { Groups } from "./bind_groups.ts";
+import type { Pipeline } from "../device/pipelines.ts";
 import type { Step } from "./planner.ts";
 import { GpuRun } from "./run.ts";
 import { type Schedule, schedule } from "./schedule.ts";
-import type { GpuWeights, Wanted } from "./weights.ts";
+import type { GpuWeights, Wanted } from "../weights/weights.ts";
 
 /** Sizes for which is kept what a program does. */
 const kept = 16;

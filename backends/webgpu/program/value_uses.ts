@@ -1,6 +1,6 @@
 // Who reads the values of a graph, and until when.
-import type { Graph, Node, Value } from "../../src/graph/mod.ts";
-import { assignedInPlace } from "../../src/passes/mod.ts";
+import type { Graph, Node, Value } from "../../../src/graph/mod.ts";
+import { assignedInPlace } from "../../../src/passes/mod.ts";
 
 /** The uses of a graph's values. */
 export class Uses {
