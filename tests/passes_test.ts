@@ -4,7 +4,7 @@ import { LimnerError } from "../src/errors/mod.ts";
 import { type Graph, GraphBuilder } from "../src/graph/mod.ts";
 import { add, composites, gelu, mul, primitives, reshape, softmax, transpose } from "../src/operators/mod.ts";
 import { legalize, simplify } from "../src/passes/mod.ts";
-import { gradientRules } from "../src/gradient/rules.ts";
+import { gradientRules } from "../src/gradient/gradient_rules.ts";
 import { Tensor } from "../src/tensor/mod.ts";
 import { execute } from "./conformance/execute.ts";
 

@@ -2,7 +2,7 @@
 import { ShapeError } from "../errors/mod.ts";
 import type { Graph, GraphBuilder, Node, Value } from "../graph/mod.ts";
 import { legalize, rewrite } from "../passes/mod.ts";
-import { accumulate, type GradientRule, gradientRules } from "./rules.ts";
+import { accumulate, type GradientRule, gradientRules } from "./gradient_rules.ts";
 import type { PrimitiveName } from "../operators/mod.ts";
 import { isFloat } from "../tensor/mod.ts";
 
