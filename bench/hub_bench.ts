@@ -2,7 +2,7 @@
 // row is the median of turns taken with curl, and how much memory the process took on while it downloaded. The Hub is a
 // process of its own, and so is each download.
 import { HubRepository } from "../src/hub/hub_repository.ts";
-import { HubServer } from "../tests/hub_server.ts";
+import { HubServer } from "../tests/hub/hub_server.ts";
 
 const here = new URL(import.meta.url).pathname;
 const [command, ...rest] = Deno.args;

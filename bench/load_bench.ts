@@ -15,7 +15,7 @@ import {
 import { openCheckpoint, type TensorSource, writeCheckpoint } from "../src/checkpoint/mod.ts";
 import { openRepository } from "../src/hub/mod.ts";
 import { bytesPerElement, sizeOf } from "../src/tensor/mod.ts";
-import { type Bytes, op, pickle, torchLegacyPieces, zipPieces } from "../tests/torch_file.ts";
+import { type Bytes, op, pickle, torchLegacyPieces, zipPieces } from "../tests/checkpoint/torch_file.ts";
 
 interface Cost {
   /** To the model, and to its first token, in ms. */

@@ -1,6 +1,6 @@
 // The code in the documentation runs: README.md's, and the examples of what is exported.
 import { assert } from "@std/assert";
-import { root } from "./caption_process.ts";
+import { root } from "./cli/command_process.ts";
 
 Deno.test("the code in README.md and in docstrings runs", async () => {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

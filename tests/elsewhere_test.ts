@@ -1,7 +1,7 @@
 // Limner used from elsewhere, as whoever is not its author does: imported by a path or over http, and the command run over
 // http or installed. All is run in an empty folder, without any configuration.
 import { assertEquals } from "@std/assert";
-import { deno, type Ended, execute, root } from "./caption_process.ts";
+import { deno, type Ended, execute, root } from "./cli/command_process.ts";
 
 const picture = "assets/examples/line.png";
 const text = "ninth century Zen master\n";

@@ -4,9 +4,9 @@ import { assert, assertEquals } from "@std/assert";
 import { readCheckpoint, Tensor, VisionEncoderDecoderModel } from "../mod.ts";
 import { writeSafetensors } from "../src/checkpoint/mod.ts";
 import { describeLoading } from "../src/cli/describe_loading.ts";
-import { caption as command } from "./caption_process.ts";
+import { caption as command } from "./cli/command_process.ts";
 import { assertClose } from "./conformance/closeness.ts";
-import { testedBackends } from "./tested_backends.ts";
+import { testedBackends } from "./backends/tested_backends.ts";
 
 const field = new URL("fixtures/field/", import.meta.url);
 const backend = testedBackends.includes("ffi") ? "ffi" : "reference";

@@ -1,9 +1,9 @@
 // The twins of docs/from-transformers.md run: with small checkpoints under the names they use, and a picture from here.
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { deno, root } from "./caption_process.ts";
+import { deno, root } from "./cli/command_process.ts";
 import { isLong } from "./effort.ts";
-import { namesIn, withHub } from "./hub_place.ts";
-import type { HubServer } from "./hub_server.ts";
+import { namesIn, withHub } from "./hub/hub_place.ts";
+import type { HubServer } from "./hub/hub_server.ts";
 
 const text = await Deno.readTextFile(`${root}docs/from-transformers.md`);
 const twins = [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);

@@ -1,4 +1,4 @@
-"""Computes with Transformers what tests/hub_cases.ts expects of the embedded model, which stands in for published ones.
+"""Computes with Transformers what tests/hub/hub_cases.ts expects of the embedded model, which stands in for published ones.
 
     python3 tests/scripts/make_hub_standins.py
 """

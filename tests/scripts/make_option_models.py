@@ -1,6 +1,6 @@
 """Makes tests/fixtures/options: every encoder with every decoder, of random sizes and options, as Transformers computes.
 
-Parameters and pictures are not stored: both sides make them of their names (`value`, and tests/models_options_test.ts).
+Parameters and pictures are not stored: both sides make them of their names (`value`, and tests/models/options_test.ts).
 
     python tests/scripts/make_option_models.py
 """
@@ -230,7 +230,7 @@ def compute(model, inputs):
 
 
 def inputs_of(case, config):
-    """Pictures, ids, mask and labels of a case, as tests/models_options_test.ts makes them."""
+    """Pictures, ids, mask and labels of a case, as tests/models/options_test.ts makes them."""
     pair = lambda field: field if isinstance(field, (list, tuple)) else (field, field)
     (height, width), (down, across) = pair(config.encoder.image_size), pair(config.encoder.patch_size)
     picture = lambda name, *size: torch.from_numpy(

@@ -1,6 +1,6 @@
 // The tests' Hub as a process for check_hub.py: prints its address, and serves until it is ended.
-import { noise } from "../hub_place.ts";
-import { HubServer } from "../hub_server.ts";
+import { noise } from "../hub/hub_place.ts";
+import { HubServer } from "../hub/hub_server.ts";
 
 await using server = new HubServer();
 server.rate = 100e6;

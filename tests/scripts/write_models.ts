@@ -3,7 +3,13 @@
 //   deno run -A tests/scripts/write_models.ts FOLDER
 import { Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
 import { writeSafetensors } from "../../src/checkpoint/mod.ts";
-import { decoderConfigs, encoderConfigs, familyConfig, familyInputs, familyParameters } from "../family_models.ts";
+import {
+  decoderConfigs,
+  encoderConfigs,
+  familyConfig,
+  familyInputs,
+  familyParameters,
+} from "../models/family_models.ts";
 
 const [folder] = Deno.args;
 

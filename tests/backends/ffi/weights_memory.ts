@@ -1,0 +1,31 @@
+// Run by ffi_weights_test.ts in a process of its own: one program, then two, on the same weights in a file. Prints by how
+// many bytes the process grew with each, as JSON.
+import { load } from "../../../backends/ffi/mod.ts";
+import { assertClose } from "../../conformance/closeness.ts";
+import { memorySource } from "../../conformance/execute.ts";
+import { numbers } from "../../conformance/numbers.ts";
+import { Files, runner } from "./weight_files.ts";
+
+const width = 4096;
+const bytes = 4 * width * width;
+const x = numbers(6, 1, width);
+await using files = new Files();
+await files.put("large", numbers(5, width, width), `${await files.folder()}/model.safetensors`, 1024);
+await using backend = await load();
+using weights = await backend.open(files);
+// The rest of ONNX Runtime is in memory before the first measurement.
+{
+  const source = memorySource({ small: numbers(7, 8, 8) });
+  using other = await backend.open(source);
+  using warm = await runner(backend, other, source, ["small"], numbers(8, 1, 8));
+  await warm();
+}
+const before = Deno.memoryUsage().rss;
+using one = await runner(backend, weights, files, ["large"], x);
+const expected = await one();
+const packed = Deno.memoryUsage().rss - before;
+using two = await runner(backend, weights, files, ["large"], x);
+assertClose(await two(), expected, 1e-6, "the second program");
+assertClose(await one(), expected, 1e-6, "the first program, compiled anew");
+const shared = Deno.memoryUsage().rss - before;
+console.log(JSON.stringify({ packed, shared, weightBytes: backend.counters.weightBytes, bytes }));

@@ -1,0 +1,109 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { load } from "../../../backends/ffi/mod.ts";
+import { HubError, ShapeError } from "../../../src/errors/mod.ts";
+import { type DataType, Tensor } from "../../../src/tensor/mod.ts";
+import { deno } from "../../cli/command_process.ts";
+import { assertClose } from "../../conformance/closeness.ts";
+import { memorySource } from "../../conformance/execute.ts";
+import { costFlags } from "../../cost.ts";
+import { numbers } from "../../conformance/numbers.ts";
+import { Files, multiply, runner } from "./weight_files.ts";
+
+Deno.test("ffi reads weights from several files, in several folders, at any offset", async () => {
+  await using files = new Files();
+  const [here, there] = [await files.folder(), await files.folder()];
+  const matrices = { a: numbers(1, 24, 16), b: numbers(2, 40, 24), c: numbers(3, 8, 40) };
+  await files.put("a", matrices.a, `${here}/one.safetensors`, 64);
+  await files.put("b", matrices.b, `${here}/two.bin`, 13);
+  await files.put("c", matrices.c, `${there}/three.safetensors`, 8);
+  const x = numbers(4, 1, 16);
+  await using backend = await load();
+  {
+    using weights = await backend.open(files);
+    using run = await runner(backend, weights, files, ["a", "b", "c"], x);
+    assertClose(await run(), multiply(x, matrices.a, matrices.b, matrices.c), 1e-5, "y");
+    assertEquals(backend.counters.weightBytes, 4 * (24 * 16 + 40 * 24 + 8 * 40));
+  }
+  assertEquals(backend.counters.liveHandles, 0);
+  assertEquals(backend.counters.weightBytes, 0);
+});
+
+Deno.test("ffi keeps one copy of weights that two programs read from a file", async () => {
+  // In a process of its own, as what the library holds is seen from outside only. A second copy would be twice as much.
+  const script = new URL("ffi_weights_memory.ts", import.meta.url).href;
+  const { code, stdout, stderr } = await deno([costFlags, script]);
+  assertEquals(code, 0, stderr);
+  const { packed, shared, weightBytes, bytes } = JSON.parse(stdout);
+  assertEquals(weightBytes, bytes);
+  const limit = 1.5 * bytes;
+  assert(packed > bytes / 2 && packed < limit, `${packed} bytes for a packed copy of ${bytes} bytes of weights`);
+  assert(shared < limit, `${shared} bytes for two programs on ${bytes} bytes of weights`);
+});
+
+Deno.test("ffi widens half-precision weights exactly, whatever their place", async () => {
+  const half = { float16: new Float16Array(48), bfloat16: new Uint16Array(48) };
+  const values = Array.from({ length: 48 }, (_, i) => (i - 20) / 16);
+  half.float16.set(values);
+  const bits = new Uint32Array(Float32Array.from(values).buffer);
+  half.bfloat16.set(Array.from(bits, (word) => word >>> 16));
+  const x = numbers(9, 1, 8);
+  const expected = multiply(x, new Tensor("float32", [6, 8], Float32Array.from(values)));
+  await using backend = await load();
+  for (const dataType of ["float16", "bfloat16"] as const satisfies DataType[]) {
+    const source = memorySource({ weight: new Tensor(dataType, [6, 8], half[dataType]) });
+    using weights = await backend.open(source);
+    using run = await runner(backend, weights, source, ["weight"], x);
+    assertClose(await run(), expected, 1e-6, dataType);
+    assertEquals(backend.counters.weightBytes, 4 * 48);
+    assertEquals((await weights.read("weight")).dataType, "float32");
+  }
+});
+
+Deno.test("ffi takes a parameter's new value, also where programs read the old one from a file", async () => {
+  await using files = new Files();
+  const [a, b] = [numbers(10, 8, 8), numbers(11, 8, 8)];
+  const folder = await files.folder();
+  await files.put("a", a, `${folder}/a.bin`, 0);
+  await files.put("b", b, `${folder}/b.bin`, 0);
+  const x = numbers(12, 1, 8);
+  await using backend = await load();
+  {
+    using weights = await backend.open(files);
+    using both = await runner(backend, weights, files, ["a", "b"], x);
+    using first = await runner(backend, weights, files, ["a"], x);
+    assertClose(await both(), multiply(x, a, b), 1e-5, "as stored");
+    const fresh = numbers(13, 8, 8);
+    await weights.write("a", fresh);
+    assertClose(await both(), multiply(x, fresh, b), 1e-5, "with a new value");
+    assertClose(await first(), multiply(x, fresh), 1e-5, "in the other program");
+    assertClose(await weights.read("a"), fresh, 0, "the parameter");
+    await weights.write("a", a);
+    assertClose(await both(), multiply(x, a, b), 1e-5, "as before");
+    assertEquals(backend.counters.weightBytes, 2 * 256);
+    await assertRejects(() => weights.write("a", numbers(1, 4, 8)), ShapeError, '"a"');
+  }
+  assertEquals(backend.counters.liveHandles, 0);
+});
+
+Deno.test("ffi reads weights from the file that replaced theirs once it is told so, and refuses to before", async () => {
+  await using files = new Files();
+  const [a, b] = [numbers(14, 8, 8), numbers(15, 8, 8)];
+  const path = `${await files.folder()}/model.safetensors`;
+  await files.put("a", a, path, 8);
+  const x = numbers(16, 1, 8);
+  await using backend = await load();
+  {
+    using weights = await backend.open(files);
+    using first = await runner(backend, weights, files, ["a"], x);
+    using second = await runner(backend, weights, files, ["a"], x); // reads it mapped, as the first does now
+    const old = files.get("a")!;
+    await files.put("b", b, path, 40);
+    files.set("a", old);
+    await assertRejects(() => runner(backend, weights, files, ["a"], x), HubError, "changed or replaced");
+    using third = await runner(backend, weights, files, ["b"], x);
+    using fourth = await runner(backend, weights, files, ["b"], x);
+    for (const run of [first, second]) assertClose(await run(), multiply(x, a), 1e-5, "of the old file");
+    for (const run of [third, fourth]) assertClose(await run(), multiply(x, b), 1e-5, "of the new file");
+  }
+  assertEquals(backend.counters.liveHandles, 0);
+});

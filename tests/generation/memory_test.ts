@@ -1,0 +1,22 @@
+// Resident memory stays where it was after many generations, some of them stopped, and no collection is asked for. In a
+// process of its own: the others' memory would show. V8's young generation keeps one size: V8 doubles it a few times in a
+// process's life, by 6 MB the first time, sooner or later, which says nothing about generations.
+import { assert, assertEquals } from "@std/assert";
+import { costFlags } from "../cost.ts";
+import { testedBackends } from "../backends/tested_backends.ts";
+
+const script = new URL("generation_memory.ts", import.meta.url);
+
+for (const backend of testedBackends.filter((name) => name !== "reference")) {
+  Deno.test(`200 generations on ${backend}, some aborted, hold what 20 held`, async () => {
+    const { stdout, success } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--quiet", costFlags, "--v8-flags=--max-semi-space-size=2", script.href, backend],
+      stderr: "inherit",
+    }).output();
+    assert(success);
+    const [early, late] = JSON.parse(new TextDecoder().decode(stdout));
+    assertEquals(late.counted, early.counted);
+    const grown = (late.resident - early.resident) / 2 ** 20;
+    assert(grown < 10, `${grown.toFixed(1)} MB more`);
+  });
+}
