@@ -132,7 +132,7 @@ export interface Family<M> {
   /** @throws {ConfigError} If a field cannot work. */
   build(config: ConfigReader): M;
   /**
-   * How a new parameter is filled where its name does not say it (see `initial.ts`).
+   * How a new parameter is filled where its name does not say it (see `initial_values.ts`).
    *
    * @param name The name below `encoder.` or `decoder.`.
    */

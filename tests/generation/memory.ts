@@ -1,4 +1,4 @@
-// Run by generation_memory_test.ts in a process of its own: many generations, every third of them aborted. Prints what
+// Run by memory_test.ts in a process of its own: many generations, every third of them aborted. Prints what
 // the process held after 20 of them and after 200, as JSON.
 import { type BackendName, loadBackend, type Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
 import { readTensors } from "../conformance/golden.ts";

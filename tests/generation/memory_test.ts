@@ -5,7 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import { costFlags } from "../cost.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
-const script = new URL("generation_memory.ts", import.meta.url);
+const script = new URL("memory.ts", import.meta.url);
 
 for (const backend of testedBackends.filter((name) => name !== "reference")) {
   Deno.test(`200 generations on ${backend}, some aborted, hold what 20 held`, async () => {

@@ -1,6 +1,6 @@
 // The buffers that come and go with generations. What hangs on a WebGPU object is freed when V8 collects the object, and V8,
 // which does not know how much that is, has no reason to do so soon: so buffers that are given back are handed out again,
-// the same ones for the same wishes, and with them the bind groups that name them (groups.ts).
+// the same ones for the same wishes, and with them the bind groups that name them (bind_groups.ts).
 import { WebGpuError } from "../../../src/errors/mod.ts";
 import type { Device } from "./device.ts";
 

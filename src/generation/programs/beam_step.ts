@@ -1,5 +1,5 @@
 // A step of beam search in a program: the best continuations of a picture's beams become its beams, whose rows are in
-// their order, the best first. It does what `Picture` (hypotheses.ts) and `HostRanker` (rankers.ts) do on the host, in the
+// their order, the best first. It does what `Picture` (beam_hypotheses.ts) and `HostRanker` (beam_scorers.ts) do on the host, in the
 // same order and with the same float32 sums; the host reads the continuations of several steps at once, and keeps the books.
 import type { Graph, Value } from "../../graph/mod.ts";
 import {

@@ -1,5 +1,5 @@
 // The rules that change a row of scores before a token is taken from it, in the order of Transformers'
-// `_get_logits_processor`. Each works in place on one row; those of sampling are in warpers.ts.
+// `_get_logits_processor`. Each works in place on one row; those of sampling are in sampling_warpers.ts.
 import { isEnd } from "../request/conflicts.ts";
 import type { GenerationSettings } from "../request/settings.ts";
 import { warpersOf } from "./sampling_warpers.ts";
@@ -149,7 +149,7 @@ function badWordsOf({ badWordsIds, eosTokenIds }: GenerationSettings): (readonly
   return badWordsIds.filter((word) => !isEnd(word, eosTokenIds));
 }
 
-/** Whether a rule is none that programs have (select.ts), so that rows are read from the device. */
+/** Whether a rule is none that programs have (selection_program.ts), so that rows are read from the device. */
 export function needsRows(settings: GenerationSettings): boolean {
   return settings.sequenceBias.length > 0 || settings.badWordsIds.some(({ length }) => length > 1) ||
     settings.exponentialDecayLengthPenalty !== undefined || settings.removeInvalidValues ||

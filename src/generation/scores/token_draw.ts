@@ -1,4 +1,4 @@
-// Taking a token from a row of scores on the host, as the programs of select.ts do it on the device.
+// Taking a token from a row of scores on the host, as the programs of selection_program.ts do it on the device.
 import { OptionError } from "../../errors/mod.ts";
 import { blocksOf } from "../programs/selection_program.ts";
 

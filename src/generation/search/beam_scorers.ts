@@ -31,7 +31,7 @@ export interface Ranker {
 
 const scoreOf = (given: number): number => given <= forbidden ? -Infinity : given;
 
-/** The device ranks, and its rows follow by themselves (advance_beams.ts). */
+/** The device ranks, and its rows follow by themselves (beam_step.ts). */
 export class DeviceRanker implements Ranker {
   readonly scores: Tensor[] = [];
   readonly #rules: RuleInputs;

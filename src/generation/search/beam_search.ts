@@ -1,4 +1,4 @@
-// Beam search and beam sampling: steps are taken until the books (hypotheses.ts) say that nothing can change any more.
+// Beam search and beam sampling: steps are taken until the books (beam_hypotheses.ts) say that nothing can change any more.
 // Those that were taken beyond, because the device is looked at now and then only, count for nothing.
 import { compaction } from "./row_compaction.ts";
 import { type Beam, Picture } from "./beam_hypotheses.ts";

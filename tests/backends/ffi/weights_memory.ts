@@ -1,4 +1,4 @@
-// Run by ffi_weights_test.ts in a process of its own: one program, then two, on the same weights in a file. Prints by how
+// Run by weights_test.ts in a process of its own: one program, then two, on the same weights in a file. Prints by how
 // many bytes the process grew with each, as JSON.
 import { load } from "../../../backends/ffi/mod.ts";
 import { assertClose } from "../../conformance/closeness.ts";

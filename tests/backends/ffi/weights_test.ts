@@ -30,7 +30,7 @@ Deno.test("ffi reads weights from several files, in several folders, at any offs
 
 Deno.test("ffi keeps one copy of weights that two programs read from a file", async () => {
   // In a process of its own, as what the library holds is seen from outside only. A second copy would be twice as much.
-  const script = new URL("ffi_weights_memory.ts", import.meta.url).href;
+  const script = new URL("weights_memory.ts", import.meta.url).href;
   const { code, stdout, stderr } = await deno([costFlags, script]);
   assertEquals(code, 0, stderr);
   const { packed, shared, weightBytes, bytes } = JSON.parse(stdout);
