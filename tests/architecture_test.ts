@@ -67,12 +67,12 @@ const broken: readonly { name: string; files: Record<string, string>; message: s
   },
   {
     name: "a model that knows generation",
-    files: { "src/models/encoders/vit.ts": `import { generate } from "../generation/mod.ts";` },
+    files: { "src/models/vit.ts": `import { generate } from "../generation/mod.ts";` },
     message: "src/models may not import src/generation",
   },
   {
     name: "a model that names a backend",
-    files: { "src/models/encoders/vit.ts": `const { load } = await import("../../backends/ffi/mod.ts");` },
+    files: { "src/models/vit.ts": `const { load } = await import("../../backends/ffi/mod.ts");` },
     message: "sees backends",
   },
   {

@@ -4,7 +4,7 @@ import { LimnerError, loadBackend, type Tensor, VisionEncoderDecoderModel } from
 import { readTensors } from "../conformance/golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
-const folder = new URL("fixtures/models/vit_bert/", import.meta.url);
+const folder = new URL("../fixtures/models/vit_bert/", import.meta.url);
 const pixels: Tensor = (await readTensors(new URL("golden.safetensors", folder))).get("pixel_values")!;
 const long = { maxNewTokens: 20, eosTokenId: null, padTokenId: 0 };
 const load = (backend: "reference" = "reference") => VisionEncoderDecoderModel.fromPretrained(folder, { backend });

@@ -5,7 +5,7 @@ import { readTensors } from "../conformance/golden.ts";
 import { effort } from "../effort.ts";
 import { testedBackends } from "./tested_backends.ts";
 
-const folder = new URL("fixtures/models/vit_bert/", import.meta.url);
+const folder = new URL("../fixtures/models/vit_bert/", import.meta.url);
 const pixels: Tensor = (await readTensors(new URL("golden.safetensors", folder))).get("pixel_values")!;
 const settings = { maxNewTokens: 20, eosTokenId: null, padTokenId: 0 };
 

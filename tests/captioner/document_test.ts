@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Captioner, ConfigError, OptionError, token2json } from "../../mod.ts";
 import { caption as command } from "../cli/command_process.ts";
 
-const folder = new URL("fixtures/field/donut/", import.meta.url);
+const folder = new URL("../fixtures/field/donut/", import.meta.url);
 const white = new URL("white.png", folder);
 const goldenOf = async (name: string) => JSON.parse(await Deno.readTextFile(new URL(`${name}/golden.json`, folder)));
 const load = (name: string) => Captioner.load(new URL(`${name}/`, folder), { backend: "reference" });

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Captioner, loadBackend, readCheckpoint } from "../../mod.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
-const lines = [0, 1, 2].map((n) => new URL(`fixtures/lines/00${n}.png`, import.meta.url));
+const lines = [0, 1, 2].map((n) => new URL(`../fixtures/lines/00${n}.png`, import.meta.url));
 
 Deno.test("Captioner.savePretrained() writes a folder that reads as the model did", async () => {
   const folder = await Deno.makeTempDir();

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { AutoTokenizer, TextStreamer, type TextStreamerOptions } from "../../mod.ts";
 
-const tokenizers = new URL("fixtures/tokenizers/", import.meta.url);
+const tokenizers = new URL("../fixtures/tokenizers/", import.meta.url);
 
 /** The pieces of tokens that come one at a time. */
 async function piecesOf(

@@ -19,7 +19,7 @@ for (const [text, expected] of cases) {
 }
 
 Deno.test("token2json() gives what DonutProcessor gives, for malformed text too", async () => {
-  const file = new URL("fixtures/token2json.json", import.meta.url);
+  const file = new URL("../fixtures/token2json.json", import.meta.url);
   const { added, cases } = JSON.parse(await Deno.readTextFile(file));
   for (const [text, expected] of cases) assertEquals<unknown>(token2json(text, { addedTokens: added }), expected, text);
   assert(cases.length >= 400);

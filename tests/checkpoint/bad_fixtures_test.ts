@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { costFlags } from "../cost.ts";
 
-const bad = new URL("fixtures/bad/", import.meta.url).pathname;
+const bad = new URL("../fixtures/bad/", import.meta.url).pathname;
 const allowance = 64e6;
 
 /** Reads each input given as [kind, path]; prints what came of it, and its cost. */
@@ -90,16 +90,16 @@ Deno.test("each malformed input costs no more than its size and 64 MB and 2 s of
       if (!name) continue;
       const model = `${folder}/${i}`;
       await Deno.mkdir(model);
-      await Deno.copyFile(new URL("fixtures/models/vit_bert/config.json", import.meta.url), `${model}/config.json`);
+      await Deno.copyFile(new URL("../fixtures/models/vit_bert/config.json", import.meta.url), `${model}/config.json`);
       await Deno.copyFile(path, `${model}/${name}`);
       cases.push({ kind: "model", path: model, expect: "error" });
     }
     const warm: [string, string][] = [
       ["torch_bin", `${bad}torch_bin/ok_zip.bin`],
-      ["model", new URL("fixtures/models/vit_bert/", import.meta.url).pathname],
+      ["model", new URL("../fixtures/models/vit_bert/", import.meta.url).pathname],
       ["images", `${bad}images/ok.png`],
       ["images", `${bad}images/ok.jpg`],
-      ["tokenizers", new URL("fixtures/models/vit_bert/", import.meta.url).pathname],
+      ["tokenizers", new URL("../fixtures/models/vit_bert/", import.meta.url).pathname],
     ];
     const found = await outcomes(folder, cases.map(({ kind, path }) => [kind, path]), warm);
     assertEquals(found.length, cases.length);

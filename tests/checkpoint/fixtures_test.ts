@@ -9,7 +9,7 @@ import type { Tensor } from "../../src/tensor/mod.ts";
 /** The number of a file's tensors, and the SHA-256 of what they are. */
 type Golden = Record<string, [tensors: number, digest: string]>;
 
-const fixtures = new URL("fixtures/", import.meta.url).pathname;
+const fixtures = new URL("../fixtures/", import.meta.url).pathname;
 const golden: Golden = JSON.parse(await Deno.readTextFile(`${fixtures}checkpoints/golden.json`));
 
 function bytesOf({ data }: Tensor): Uint8Array<ArrayBuffer> {

@@ -6,7 +6,7 @@ import { Tensor } from "../../src/tensor/mod.ts";
 import { costFlags, readsMemory } from "../cost.ts";
 import { type Bytes, bytes, concat, little, op, pickle, type TestEntry, torchZip, zip } from "./torch_file.ts";
 
-const fixtures = new URL("fixtures/", import.meta.url).pathname;
+const fixtures = new URL("../fixtures/", import.meta.url).pathname;
 const allowance = 64e6;
 
 /** Reads the files given, one after the other; prints what came of each and by how much the peak memory grew. */

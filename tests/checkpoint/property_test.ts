@@ -14,7 +14,7 @@ import { type ByteSource, FileSource, MemorySource } from "../../src/hub/mod.ts"
 import { bytesPerElement, sizeOf, Tensor, viewArray } from "../../src/tensor/mod.ts";
 import { processorTime } from "../cost.ts";
 
-const fixtures = new URL("fixtures/", import.meta.url).pathname;
+const fixtures = new URL("../fixtures/", import.meta.url).pathname;
 const seed = 20_260_101; // fixed, so that a failure can be repeated
 
 const anyTensor = fc.record({

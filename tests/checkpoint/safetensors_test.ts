@@ -6,7 +6,7 @@ import { FormatError, HubError } from "../../src/errors/mod.ts";
 import { MemorySource, openRepository, type Repository } from "../../src/hub/mod.ts";
 import type { Tensor } from "../../src/tensor/mod.ts";
 
-const fixtures = new URL("fixtures/", import.meta.url);
+const fixtures = new URL("../fixtures/", import.meta.url);
 
 /** A safetensors file in memory. */
 function file(header: unknown, data: ArrayLike<number> = [], declared?: bigint): MemorySource {

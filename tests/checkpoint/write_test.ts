@@ -11,7 +11,7 @@ import { FormatError, OptionError } from "../../src/errors/mod.ts";
 import { openRepository, writeFileAtomically } from "../../src/hub/mod.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
 
-const fixtures = new URL("fixtures/", import.meta.url).pathname;
+const fixtures = new URL("../fixtures/", import.meta.url).pathname;
 
 async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "limner save " });

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Captioner, LimnerError } from "../../mod.ts";
 
-const folder = new URL("fixtures/bad/repositories/", import.meta.url);
+const folder = new URL("../fixtures/bad/repositories/", import.meta.url);
 const repositories = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 
 Deno.test("there are bad repositories to load", () => assertEquals(repositories.length, 21));

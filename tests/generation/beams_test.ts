@@ -4,7 +4,7 @@ import { type Backend, type GenerateOptions, loadBackend, Tensor, VisionEncoderD
 import { readTensors } from "../conformance/golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
-const folder = new URL("fixtures/models/vit_gpt2_captioning/", import.meta.url);
+const folder = new URL("../fixtures/models/vit_gpt2_captioning/", import.meta.url);
 
 /** A backend that is looked at every so many steps, and the rows of all states of tokens that it has held. */
 function lookedAt(real: Backend, stepsPerRead: number): { backend: Backend; rows: number[] } {

@@ -5,7 +5,7 @@ import { processorsOf } from "../../src/generation/scores/logits_processors.ts";
 import { readTensors } from "../conformance/golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
-const fixtures = new URL("fixtures/", import.meta.url);
+const fixtures = new URL("../fixtures/", import.meta.url);
 const { searches, distributions } = JSON.parse(await Deno.readTextFile(new URL("generation.json", fixtures)));
 
 const camel = (kwargs: Record<string, unknown>) =>

@@ -5,7 +5,7 @@ import { logSoftmax, processorsOf } from "../../src/generation/scores/logits_pro
 import { readTensors } from "../conformance/golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
-const models = new URL("fixtures/models/", import.meta.url);
+const models = new URL("../fixtures/models/", import.meta.url);
 const names = [...Deno.readDirSync(models)].map(({ name }) => name).sort();
 const read = async (path: string) => JSON.parse(await Deno.readTextFile(new URL(path, import.meta.url)));
 
@@ -27,7 +27,7 @@ for (const backendName of testedBackends) {
     const tolerance = backendName === "webgpu" ? 2e-4 : 1e-4;
     let cases = 0;
     for (const name of names) {
-      const golden = await read(`fixtures/models/${name}/golden.json`);
+      const golden = await read(`../fixtures/models/${name}/golden.json`);
       const tensors = await readTensors(new URL(`${name}/golden.safetensors`, models));
       await using model = await VisionEncoderDecoderModel.fromPretrained(new URL(`${name}/`, models), { backend });
       const pixels = tensors.get("pixel_values")!;
@@ -74,11 +74,11 @@ for (const backendName of testedBackends) {
 Deno.test("the rules make Transformers' distributions of its own logits", async () => {
   let cases = 0;
   for (const name of names) {
-    const { sampling } = await read(`fixtures/models/${name}/golden.json`);
+    const { sampling } = await read(`../fixtures/models/${name}/golden.json`);
     if (!sampling) continue;
     const tensors = await readTensors(new URL(`${name}/golden.safetensors`, models));
     const logits = tensors.get("sampling.raw_logits")!.toList() as number[][];
-    const model = await read(`fixtures/models/${name}/generation_config.json`);
+    const model = await read(`../fixtures/models/${name}/generation_config.json`);
     for (const [kind, { kwargs }] of Object.entries<{ kwargs: object }>(sampling.variants)) {
       const expected = tensors.get(`sampling.${kind}.logprobs`)!.toList() as number[][];
       for (const [i, { decoder_input_ids: prompt }] of sampling.prefixes.entries()) {
@@ -102,7 +102,7 @@ Deno.test("the rules make Transformers' distributions of its own logits", async 
 });
 
 Deno.test("generation settings are inherited as Transformers does", async () => {
-  const { scenarios } = await read("fixtures/configs/generation_config_inheritance.json");
+  const { scenarios } = await read("../fixtures/configs/generation_config_inheritance.json");
   for (const { scenario, config, generation_config_json, loaded_generation_config } of scenarios) {
     if (generation_config_json) continue;
     const { _from_model_config: _, ...expected } = loaded_generation_config;

@@ -3,7 +3,7 @@
 import { type BackendName, loadBackend, type Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
 import { readTensors } from "../conformance/golden.ts";
 
-const folder = new URL("fixtures/models/vit_gpt2_captioning/", import.meta.url);
+const folder = new URL("../fixtures/models/vit_gpt2_captioning/", import.meta.url);
 const pixels: Tensor = (await readTensors(new URL("golden.safetensors", folder))).get("pixel_values")!;
 /** Ten generations of each in turn. */
 const methods = [{}, { numBeams: 3, minNewTokens: 3 }];

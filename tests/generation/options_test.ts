@@ -88,7 +88,7 @@ Deno.test("generate() refuses by name what does not exist, contradicts, does not
 });
 
 Deno.test("generate() throws what is wrong with its options before anything runs", async () => {
-  const folder = new URL("fixtures/models/vit_bert/", import.meta.url);
+  const folder = new URL("../fixtures/models/vit_bert/", import.meta.url);
   await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend: "reference" });
   const white = new Tensor("float32", [1, 3, 32, 32], new Float32Array(3 * 32 * 32).fill(1));
   const runs = model.backend.counters.runs;
@@ -97,7 +97,7 @@ Deno.test("generate() throws what is wrong with its options before anything runs
 });
 
 Deno.test("a draw where rules forbid every token is an error", async () => {
-  const folder = new URL("fixtures/models/vit_bert/", import.meta.url);
+  const folder = new URL("../fixtures/models/vit_bert/", import.meta.url);
   await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend: "reference" });
   const white = new Tensor("float32", [1, 3, 32, 32], new Float32Array(3 * 32 * 32).fill(1));
   const forbidAll = (_: readonly number[], scores: Float32Array) => void scores.fill(-Infinity);
@@ -169,7 +169,7 @@ Deno.test("prompts begin with the start token, but where the model is Donut or a
 });
 
 Deno.test("badWordsIds of end tokens only is passed over, as Transformers does", async () => {
-  const folder = new URL("fixtures/field/foreign_names/plain/", import.meta.url);
+  const folder = new URL("../fixtures/field/foreign_names/plain/", import.meta.url);
   const { shape, pixels } = JSON.parse(await Deno.readTextFile(new URL("case.json", folder)));
   const pixelValues = new Tensor("float32", shape, Float32Array.from(pixels));
   await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend: "reference" });

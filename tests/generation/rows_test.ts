@@ -4,7 +4,7 @@ import { type Backend, loadBackend, Tensor, VisionEncoderDecoderModel } from "..
 import { readTensors } from "../conformance/golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
-const folder = new URL("fixtures/models/vit_gpt2_captioning/", import.meta.url);
+const folder = new URL("../fixtures/models/vit_gpt2_captioning/", import.meta.url);
 
 /** A backend, and the rows of all caches that were allocated on it. */
 function watched(backend: Backend): { backend: Backend; rows: number[] } {

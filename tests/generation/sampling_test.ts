@@ -6,7 +6,7 @@ import { blocksOf } from "../../src/generation/programs/selection_program.ts";
 import { readTensors } from "../conformance/golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
-const models = new URL("fixtures/models/", import.meta.url);
+const models = new URL("../fixtures/models/", import.meta.url);
 
 /** The value that chi-square with so many degrees of freedom passes in 1 % of cases (Wilson and Hilferty 1931). */
 function critical(freedom: number): number {

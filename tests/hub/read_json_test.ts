@@ -40,7 +40,7 @@ Deno.test("parseJson() refuses what Python's json refuses, by the text as it sta
 });
 
 Deno.test("a model whose JSON files hold NaN and Infinity is read, and saved with them", async () => {
-  const plain = new URL("fixtures/field/foreign_names/plain/", import.meta.url);
+  const plain = new URL("../fixtures/field/foreign_names/plain/", import.meta.url);
   const folder = await Deno.makeTempDir();
   try {
     await Deno.copyFile(new URL("model.safetensors", plain), `${folder}/model.safetensors`);

@@ -178,7 +178,7 @@ Deno.test("request() connects to the address that was checked, and to no other",
 });
 
 Deno.test("request() holds a checked address to the certificate of its name", async () => {
-  const file = (name: string) => new URL(`fixtures/tls/${name}`, import.meta.url);
+  const file = (name: string) => new URL(`../fixtures/tls/${name}`, import.meta.url);
   const [cert, key] = await Promise.all(["server.pem", "server_key.pem"].map((name) => Deno.readTextFile(file(name))));
   const listen = { port: 0, hostname: "127.0.0.1", cert, key, onListen() {} };
   await using server = Deno.serve(listen, (request) => new Response(request.headers.get("host")));

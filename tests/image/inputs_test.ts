@@ -35,7 +35,7 @@ const inputs: Readonly<Record<string, () => ImageSource | Promise<ImageSource>>>
   "a data URL": () => `data:image/png;base64,${bytes.toBase64()}`,
   "a data URL in capitals, as a URL": () => new URL(`DATA:image/png;base64,${bytes.toBase64()}`),
   "JPEG in base64, which begins as a path does": async () =>
-    (await Deno.readFile(new URL("fixtures/field/orientation/exif_signed.jpg", import.meta.url))).toBase64(),
+    (await Deno.readFile(new URL("../fixtures/field/orientation/exif_signed.jpg", import.meta.url))).toBase64(),
 };
 for (const [name, input] of Object.entries(inputs)) {
   Deno.test(`readImage() reads ${name}, and leaves it whole`, async () => {

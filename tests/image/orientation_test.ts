@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Captioner, readImage } from "../../mod.ts";
 
-const folder = new URL("fixtures/field/orientation/", import.meta.url);
+const folder = new URL("../fixtures/field/orientation/", import.meta.url);
 const golden: Record<string, { size: number[]; rgb: number[] }> = JSON.parse(
   await Deno.readTextFile(new URL("golden.json", folder)),
 );

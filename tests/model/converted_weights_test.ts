@@ -9,7 +9,7 @@ import { folderOf, namesIn, withHub } from "../hub/hub_place.ts";
 import type { HubServer } from "../hub/hub_server.ts";
 import { zip } from "../checkpoint/torch_file.ts";
 
-const fixture = new URL("fixtures/models/vit_gpt2_captioning/", import.meta.url);
+const fixture = new URL("../fixtures/models/vit_gpt2_captioning/", import.meta.url);
 
 /** A torch.save's file with its storages compressed, which cannot be mapped into memory. */
 async function compressed(file: URL): Promise<Uint8Array> {

@@ -7,7 +7,7 @@ import { execute } from "../conformance/execute.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
 const { x, values } = JSON.parse(
-  await Deno.readTextFile(new URL("fixtures/activations.json", import.meta.url)),
+  await Deno.readTextFile(new URL("../fixtures/activations.json", import.meta.url)),
 ) as { x: number[]; values: Record<string, number[]> };
 
 Deno.test("there is a golden for every activation", () => {

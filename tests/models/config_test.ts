@@ -3,8 +3,8 @@ import { ConfigError, defaultConfig, VisionEncoderDecoderConfig } from "../../mo
 import { generationConfigOf } from "../../src/generation/mod.ts";
 import { architectureOf, declaredParameters } from "../../src/models/mod.ts";
 
-const configs = new URL("fixtures/configs/", import.meta.url);
-const models = new URL("fixtures/models/", import.meta.url);
+const configs = new URL("../fixtures/configs/", import.meta.url);
+const models = new URL("../fixtures/models/", import.meta.url);
 
 async function readJson(file: string, folder: URL = configs) {
   return JSON.parse(await Deno.readTextFile(new URL(file, folder)));

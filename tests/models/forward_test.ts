@@ -14,9 +14,9 @@ import { assertClose } from "../conformance/closeness.ts";
 import { readTensors } from "../conformance/golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
-const models = new URL("fixtures/models/", import.meta.url);
+const models = new URL("../fixtures/models/", import.meta.url);
 const { shift_tokens_right: shifts } = JSON.parse(
-  await Deno.readTextFile(new URL("fixtures/training/shift_and_errors.json", import.meta.url)),
+  await Deno.readTextFile(new URL("../fixtures/training/shift_and_errors.json", import.meta.url)),
 );
 const white = new Tensor("float32", [1, 3, 32, 32], new Float32Array(3 * 32 * 32).fill(1));
 

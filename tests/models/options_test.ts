@@ -26,7 +26,7 @@ interface Case {
   readonly parameters: number;
 }
 
-const folder = new URL("fixtures/options/", import.meta.url);
+const folder = new URL("../fixtures/options/", import.meta.url);
 const cases: Case[] = JSON.parse(await Deno.readTextFile(new URL("cases.json", folder)));
 const golden = await readTensors(new URL("golden.safetensors", folder));
 const tokens = 5;

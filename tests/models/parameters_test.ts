@@ -13,7 +13,7 @@ import {
 import { modelNames } from "../conformance/families.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
-const models = new URL("fixtures/models/", import.meta.url);
+const models = new URL("../fixtures/models/", import.meta.url);
 const white = new Tensor("float32", [1, 3, 32, 32], new Float32Array(3 * 32 * 32).fill(1));
 
 function open(name: string, backend: BackendName = "reference"): Promise<VisionEncoderDecoderModel> {

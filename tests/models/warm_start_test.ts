@@ -4,8 +4,8 @@ import { assertClose } from "../conformance/closeness.ts";
 import { readTensors } from "../conformance/golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
-const folder = new URL("fixtures/warmstart/", import.meta.url);
-const models = new URL("fixtures/models/", import.meta.url);
+const folder = new URL("../fixtures/warmstart/", import.meta.url);
+const models = new URL("../fixtures/models/", import.meta.url);
 const cases = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.includes("__")).sort();
 const backend = testedBackends.includes("ffi") ? "ffi" : "reference";
 

@@ -58,7 +58,7 @@ const square = (n: number, from: number) =>
   Float32Array.from({ length: n * n }, (_, i) => 2 * (from + (i % n) * n + Math.floor(i / n)) ** 2);
 
 Deno.test("webgpu: generations like those before make no buffers and no bind groups, aborted ones neither", async () => {
-  const folder = new URL("fixtures/models/vit_gpt2_captioning/", import.meta.url);
+  const folder = new URL("../../fixtures/models/vit_gpt2_captioning/", import.meta.url);
   const pixels: Tensor = (await readTensors(new URL("golden.safetensors", folder))).get("pixel_values")!;
   await using backend = await load();
   await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend });
