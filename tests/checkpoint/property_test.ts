@@ -212,7 +212,7 @@ Deno.test("any JSON is an index of plain file names or an error", () => {
       try {
         for (const file of parseShardIndex(text, "index").values()) {
           assertEquals(new URL(encodeURIComponent(file), "http://x/folder/").pathname.split("/").length, 3);
-          assert(!/[/\\:\0]/.test(file) && file !== "../.." && file !== "." && file !== "", file);
+          assert(!/[/\\:\0]/.test(file) && file !== ".." && file !== "." && file !== "", file);
         }
       } catch (error) {
         if (!(error instanceof FormatError)) throw error;

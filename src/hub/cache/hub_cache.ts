@@ -126,7 +126,7 @@ export class HubCache {
    */
   async link(etag: string, commit: string, file: string, isNew: boolean): Promise<string> {
     const path = `${this.folder}/snapshots/${commit}/${file}`;
-    const target = `${"../../".repeat(file.split("/").length + 1)}blobs/${etag}`;
+    const target = `${"../".repeat(file.split("/").length + 1)}blobs/${etag}`;
     return await this.#writing(path, async () => {
       await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
       if (await exists(path)) return path;
