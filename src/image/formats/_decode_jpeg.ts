@@ -1,6 +1,7 @@
 // JPEG pixels by libjpeg-turbo, which Pillow decodes with too, in @cwasm/jpeg-turbo's WebAssembly. That has no SIMD and takes
 // 2 to 3 times Pillow's time for the same pixels; image_workers.ts makes up for it.
 import { loadJpegModule } from "../../packages/cwasm_jpeg_turbo.ts";
+import { inksToRgb } from "./_inks.ts";
 import { type DecoderInstance, instantiate, onInstances } from "./_wasm_decoder.ts";
 import type { Decoder, ImageHeader } from "./image_header.ts";
 import { RawImage } from "../raw_image.ts";
@@ -50,20 +51,9 @@ function start(module: WebAssembly.Module): DecoderInstance {
     turbo.tjDestroy(handle);
     turbo.free(file);
     const data = new Uint8Array(turbo.memory.buffer, pixels >>> 0, size);
-    return samples === 4 ? new RawImage(inksToRgb(data), width, height, 3) : new RawImage(data, width, height, samples);
+    return samples === 4
+      ? new RawImage(inksToRgb(data, true), width, height, 3)
+      : new RawImage(data, width, height, samples);
   };
   return { memory: turbo.memory, decode };
-}
-
-/** Cyan, magenta, yellow and black, inverted as Adobe writes them, to RGB by Pillow's arithmetic. */
-function inksToRgb(inks: Uint8Array): Uint8Array {
-  const rgb = new Uint8Array(inks.length / 4 * 3);
-  for (let from = 0, to = 0; from < inks.length; from += 4) {
-    const light = inks[from + 3];
-    for (let c = 0; c < 3; c++) {
-      const product = (255 - inks[from + c]) * light + 128;
-      rgb[to++] = light - ((product >> 8) + product >> 8);
-    }
-  }
-  return rgb;
 }

@@ -1,10 +1,16 @@
 // WebP pixels (of an animation, its first frame), by libwebp in WebAssembly.
 import { loadWebpModule, startWebp } from "../../packages/jsquash_webp.ts";
 import { pickChannels } from "./_pick_channels.ts";
-import { type DecoderInstance, onInstances } from "./_wasm_decoder.ts";
+import { type DecoderInstance, onInstances, startEmscripten } from "./_wasm_decoder.ts";
 import { firstFrame } from "./_webp_frame.ts";
 import type { Decoder } from "./image_header.ts";
 import { crop } from "../processor/transforms.ts";
+
+/** What libwebp is asked for. */
+interface WebpLibrary {
+  /** RGBA; null if there is none. */
+  decode(bytes: Uint8Array): { readonly data: ImageDataArray; readonly width: number; readonly height: number } | null;
+}
 
 /** Load the decoder; it gives RGB, or RGB and alpha. */
 export async function load(): Promise<Decoder> {
@@ -13,22 +19,12 @@ export async function load(): Promise<Decoder> {
 }
 
 async function start(module: WebAssembly.Module): Promise<DecoderInstance> {
-  let memory: WebAssembly.Memory | undefined;
-  const library = await startWebp({
-    printErr: () => {},
-    // Emscripten's JavaScript would read the module from a file by itself.
-    instantiateWasm: (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
-      const instance = new WebAssembly.Instance(module, imports);
-      memory = Object.values(instance.exports).find((value) => value instanceof WebAssembly.Memory);
-      done(instance);
-      return instance.exports;
-    },
-  });
+  const { library, memory } = await startEmscripten<WebpLibrary>(startWebp, module);
   return {
-    memory: memory!,
+    memory,
     decode: (bytes, header) => {
       const frame = firstFrame(bytes, header);
-      const pixels = library.decode((frame?.bytes ?? bytes) as Uint8Array & ArrayBuffer);
+      const pixels = library.decode(frame?.bytes ?? bytes);
       if (!pixels) throw new Error("the library gave no picture");
       const image = pickChannels(pixels.data, pixels.width, pixels.height, header.alpha ? 4 : 3);
       return frame ? crop(image, -frame.left, -frame.top, header.width, header.height) : image;

@@ -5,7 +5,7 @@ import { RawImage } from "../raw_image.ts";
 
 /** One instance of a decoder. */
 export interface DecoderInstance {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: Pick<WebAssembly.Memory, "buffer">;
   /** The picture may lie in the memory, where it stays until the next one is decoded. */
   decode(bytes: Uint8Array, header: ImageHeader): RawImage;
 }
@@ -53,6 +53,37 @@ export function instantiate<Exports>(
     };
   }
   return new WebAssembly.Instance(module, imports).exports as unknown as Exports;
+}
+
+/** Starts a library by the JavaScript that Emscripten made to go with it. */
+type EmscriptenStart<Library> = (options: {
+  printErr: () => void;
+  instantiateWasm: (
+    imports: WebAssembly.Imports,
+    done: (instance: WebAssembly.Instance) => void,
+  ) => WebAssembly.Exports;
+}) => Promise<Library>;
+
+/**
+ * Start a library of Emscripten's on a new instance; its JavaScript would read the module from a file by itself.
+ *
+ * @returns What the library's JavaScript gives, and the instance's memory.
+ */
+export async function startEmscripten<Library>(
+  start: EmscriptenStart<Library>,
+  module: WebAssembly.Module,
+): Promise<{ library: Library; memory: WebAssembly.Memory }> {
+  let memory: WebAssembly.Memory | undefined;
+  const library = await start({
+    printErr: () => {},
+    instantiateWasm: (imports, done) => {
+      const instance = new WebAssembly.Instance(module, imports);
+      memory = Object.values(instance.exports).find((value) => value instanceof WebAssembly.Memory);
+      done(instance);
+      return instance.exports;
+    },
+  });
+  return { library, memory: memory! };
 }
 
 /** What modules that wasm-bindgen made from Rust export. */
