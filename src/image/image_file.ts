@@ -12,6 +12,11 @@ export interface ReadImageOptions extends SourceOptions {
    * @default 64e6
    */
   maxPixels?: number;
+  /**
+   * Which page of a TIFF is read, from 1 on.
+   * @default 1
+   */
+  page?: number;
   /** The name used in messages where the source has none. */
   name?: string;
 }
@@ -40,9 +45,13 @@ export async function readImageFile(source: ImageSource, options: ReadImageOptio
       `Could not read a picture: option maxPixels is ${maxPixels}, and a positive number was expected`,
     );
   }
+  const page = options.page ?? 1;
+  if (!(Number.isSafeInteger(page) && page > 0)) {
+    throw new OptionError(`Cannot read a picture: option page is ${page}, expected a whole number from 1`);
+  }
   const name = options.name ?? nameOfSource(source);
   const bytes = await readSource(source, name, options);
-  const header = await readHeader(bytes, name);
+  const header = await readHeader(bytes, name, page);
   const pixels = header.width * header.height;
   if (pixels > maxPixels) {
     throw new FormatError(

@@ -53,7 +53,7 @@ Deno.test("readImage() judges what comes by its content, and follows redirects o
   await serving((request) => answers[new URL(request.url).pathname](), async (host) => {
     const read = (path: string) => readImage(`http://${host}${path}`, { allowPrivateAddresses: true });
     assertEquals([(await read("/a")).height, (await read("/c.png")).height], [20, 20]);
-    await assertRejects(() => read("/b.png"), FormatError, "PNG, JPEG, GIF, WebP or BMP was expected");
+    await assertRejects(() => read("/b.png"), FormatError, "PNG, JPEG, GIF, WebP, BMP, TIFF, AVIF or PNM");
     await assertRejects(() => read("/d.png"), HubError, "redirects more than 10 times");
     await assertRejects(() => read("/e.png"), HubError, "it redirects to");
   });

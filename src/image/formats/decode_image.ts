@@ -1,7 +1,7 @@
 // From a picture's file to upright pixels, by the library for its format.
-import { FormatError } from "../../errors/mod.ts";
+import { FormatError, LimnerError } from "../../errors/mod.ts";
 import type { ImageFile } from "../image_file.ts";
-import type { Decoder, ImageHeader, ImageUse } from "./image_header.ts";
+import type { Decoder, ImageFormat, ImageUse } from "./image_header.ts";
 import type { RawImage } from "../raw_image.ts";
 import { orient } from "../processor/transforms.ts";
 
@@ -18,7 +18,7 @@ export async function decodeImage({ bytes, header, name }: ImageFile, use?: Imag
     const message = `Could not decode ${header.format.toUpperCase()} ${name}: ${what}, and ${expected}`;
     throw new FormatError(message, { file: name }, { cause });
   };
-  const decoder = await decoderOf(header);
+  const decoder = await decoderOf(header.format, name);
   let size: { readonly width: number; readonly height: number } = header;
   const fits = () => size.width === header.width && size.height === header.height;
   let image: RawImage;
@@ -40,12 +40,26 @@ const loaders = {
   png: async () => await (await import("./_decode_png.ts")).load(),
   jpeg: async () => await (await import("./_decode_jpeg.ts")).load(),
   webp: async () => await (await import("./_decode_webp.ts")).load(),
+  avif: async () => await (await import("./_decode_avif.ts")).load(),
+  tiff: async () => await (await import("./tiff/decode_tiff.ts")).load(),
+  pnm: async () => (await import("./_pnm.ts")).decodePnm,
   other: async () => await (await import("./_decode_other.ts")).load(),
 } satisfies Record<string, () => Promise<Decoder>>;
 const loaded: Partial<Record<keyof typeof loaders, Promise<Decoder>>> = {};
 
-/** A decoder is loaded when the first picture for it comes: start-up stays short. */
-function decoderOf({ format }: ImageHeader): Promise<Decoder> {
-  const name = format === "gif" || format === "bmp" ? "other" : format;
-  return loaded[name] ??= loaders[name]();
+/** A decoder is loaded when the first picture for it comes: start-up stays short, and what nobody needs is not fetched. */
+async function decoderOf(format: ImageFormat, name: string): Promise<Decoder> {
+  const kind = format === "gif" || format === "bmp" ? "other" : format;
+  try {
+    return await (loaded[kind] ??= loaders[kind]());
+  } catch (error) {
+    delete loaded[kind]; // A network that failed may work the next time.
+    const [reason] = String((error as Error)?.message ?? error).split("\n");
+    throw new LimnerError(
+      `Cannot decode picture ${name}: the library for ${format.toUpperCase()} does not load: ${reason}`,
+      {
+        cause: error,
+      },
+    );
+  }
 }

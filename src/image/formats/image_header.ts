@@ -1,8 +1,9 @@
 // What is known of a picture before it is decoded, and what decodes it.
 import type { RawImage } from "../raw_image.ts";
+import type { TiffPage } from "./tiff/tiff_page.ts";
 
 /** The picture formats that are read. */
-export type ImageFormat = "png" | "jpeg" | "gif" | "webp" | "bmp";
+export type ImageFormat = "png" | "jpeg" | "gif" | "webp" | "bmp" | "tiff" | "avif" | "pnm";
 
 /** What a picture's header says. */
 export interface ImageHeader {
@@ -21,6 +22,20 @@ export interface ImageHeader {
   readonly bits: number;
   /** The highest values that red, green and blue are stored with in a BMP of 16 bits. */
   readonly levels?: readonly [red: number, green: number, blue: number];
+  /** Of a TIFF, the page. */
+  readonly tiff?: TiffPage;
+  /** Of a PNM, where its samples are and what they mean. */
+  readonly pnm?: PnmSamples;
+}
+
+/** What a PNM's samples are, beside its size. */
+export interface PnmSamples {
+  /** Whether they are written in digits. */
+  readonly text: boolean;
+  /** The level of white; of bits, which say black, undefined. */
+  readonly most?: number;
+  /** Where they begin in the file. */
+  readonly start: number;
 }
 
 /** What is made of a picture whose pixels are there only until it returns. */

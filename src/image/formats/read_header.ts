@@ -2,18 +2,19 @@
 // picture that is too large, cut short or no picture at all is refused before memory is taken.
 import { FormatError } from "../../errors/mod.ts";
 import { refuseLfsPointer } from "../../hub/lfs_pointer.ts";
+import { readAvifHeader } from "./_avif_header.ts";
 import { readBmpHeader } from "./_bmp_header.ts";
 import { readGifHeader } from "./_gif_header.ts";
 import { readJpegHeader } from "./_jpeg_header.ts";
 import { readPngHeader } from "./_png_header.ts";
+import { readPnmHeader } from "./_pnm.ts";
 import { readWebpHeader } from "./_webp_header.ts";
 import type { ImageFormat, ImageHeader } from "./image_header.ts";
 import { sniff } from "./signatures.ts";
+import { readTiffHeader } from "./tiff/tiff_header.ts";
 
 /** How files of other kinds begin, as text, so that a refusal can call them by their name. */
 const others: readonly (readonly [name: string, beginning: RegExp])[] = [
-  ["TIFF", /^(II\*\0|MM\0\*|II\+\0|MM\0\+)/],
-  ["AVIF", /^....ftypavi[fs]/s],
   ["HEIC", /^....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)/s],
   ["JPEG XL", /^(\xff\n|\0{3}.JXL )/],
   ["JPEG 2000", /^(\xffO\xffQ|\0{3}.jP {2})/],
@@ -21,41 +22,55 @@ const others: readonly (readonly [name: string, beginning: RegExp])[] = [
   ["SVG", /^[^<]*<(\?xml[^>]*>[^<]*<)?(!--.*?-->\s*<|!DOCTYPE svg[^>]*>\s*<)*svg[\s>]/s],
   ["PDF", /^%PDF-/],
   ["PSD", /^8BPS/],
-  ["PNM", /^P[1-7]\s/],
+  ["PAM", /^P7\s/],
+  ["PFM", /^P[Ff]4?\s/],
 ];
 
-const readers: Readonly<Record<ImageFormat, (bytes: Uint8Array, name: string) => ImageHeader | Promise<ImageHeader>>> =
-  {
-    png: readPngHeader,
-    jpeg: readJpegHeader,
-    gif: readGifHeader,
-    webp: readWebpHeader,
-    bmp: readBmpHeader,
-  };
+type HeaderReader = (bytes: Uint8Array, name: string, page: number) => ImageHeader | Promise<ImageHeader>;
+
+const readers: Readonly<Record<ImageFormat, HeaderReader>> = {
+  png: readPngHeader,
+  jpeg: readJpegHeader,
+  gif: readGifHeader,
+  webp: readWebpHeader,
+  bmp: readBmpHeader,
+  tiff: readTiffHeader,
+  avif: readAvifHeader,
+  pnm: readPnmHeader,
+};
 
 /**
  * Read a picture's header and check that the file is complete.
  *
  * @param bytes The whole file.
  * @param name The file's name, for messages.
- * @throws {FormatError} If it is no picture of a format that is read, or is cut short or malformed.
+ * @param page Which picture of a file with several, from 1 on.
+ * @throws {FormatError} If it is no picture of a format that is read, is cut short or malformed, or has no such page.
  */
-export async function readHeader(bytes: Uint8Array, name: string): Promise<ImageHeader> {
+export async function readHeader(bytes: Uint8Array, name: string, page = 1): Promise<ImageHeader> {
   if (bytes.length === 0) {
-    throw new FormatError(`Could not read picture ${name}: it is empty, and a picture was expected`, { file: name });
+    throw new FormatError(`Cannot read picture ${name}: it is empty, expected a picture`, { file: name });
   }
   refuseLfsPointer(bytes, name);
   const format = sniff(bytes);
   if (!format) {
     const what = describe(bytes);
-    throw new FormatError(`Could not read picture ${name}: ${what}, and a PNG, JPEG, GIF, WebP or BMP was expected`, {
-      file: name,
-    });
+    throw new FormatError(
+      `Cannot read picture ${name}: ${what}, expected a PNG, JPEG, GIF, WebP, BMP, TIFF, AVIF or PNM`,
+      { file: name },
+    );
   }
-  const header = await readers[format](bytes, name);
+  if (page > 1 && format !== "tiff") {
+    throw new FormatError(
+      `Cannot read page ${page} of picture ${name}: it is a ${format.toUpperCase()}, of which the first picture is read; ` +
+        "expected a TIFF",
+      { file: name },
+    );
+  }
+  const header = await readers[format](bytes, name, page);
   if (header.width === 0 || header.height === 0) {
     throw new FormatError(
-      `Could not read picture ${name}: its header says ${header.width} x ${header.height}, and both sides must be positive`,
+      `Cannot read picture ${name}: its header says ${header.width} x ${header.height}, and both sides must be positive`,
       { file: name },
     );
   }
