@@ -23,7 +23,7 @@ export interface Caption {
 }
 
 /** How a text is begun, generated and decoded. */
-export interface CaptionOptions extends GenerateOptions, PromptOptions {
+export interface CaptionOptions extends GenerateOptions, PromptOptions, Pick<ReadImageOptions, "page"> {
   /** Whether special tokens, such as the tags of a document, are left out of the text; the end token always is. @default true */
   readonly skipSpecialTokens?: boolean;
 }

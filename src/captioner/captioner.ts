@@ -121,6 +121,7 @@ export class Captioner implements AsyncDisposable {
    * Write the text of a picture.
    *
    * @param options.prompt What the text begins with, in words; it is not repeated.
+   * @param options.page Which page of a TIFF is read, from 1 on.
    * @param options.decoderInputIds A prompt for each picture, or one for all, as tokens.
    * @throws {LimnerError} If the picture cannot be read, or as `generate` does.
    */
@@ -227,7 +228,7 @@ export class Captioner implements AsyncDisposable {
   }
 
   /** Reads pictures, a batch ahead. Where the model looked is drawn on the whole picture; else only its shape is kept. */
-  #reader(images: readonly ImageInput[], { signal, outputAttentions }: GenerateOptions): PictureReader {
+  #reader(images: readonly ImageInput[], { signal, outputAttentions, page }: CaptionOptions): PictureReader {
     const settings = outputAttentions ? undefined : this.processor.settings;
     return new PictureReader(picturesOf(images), this.#workers, {
       ...this.#reading,
@@ -235,6 +236,7 @@ export class Captioner implements AsyncDisposable {
       settings,
       signal,
       maxPixels: this.maxPixels,
+      page,
     });
   }
 
@@ -246,7 +248,7 @@ export class Captioner implements AsyncDisposable {
   /** Options whose prompt, if it is a text, is made tokens. */
   #prompted(options: CaptionOptions): GenerateOptions & Pick<PromptedOptions, "skipSpecialTokens" | "worded"> {
     checkStart(this.model.generationConfig, this.tokenizer, options);
-    const { prompt, skipSpecialTokens = true, ...rest } = options;
+    const { prompt, skipSpecialTokens = true, page: _, ...rest } = options;
     if (prompt === undefined || prompt === null) return { ...rest, skipSpecialTokens, worded: false };
     const decoderInputIds = [encodePrompt(this.tokenizer, prompt, options)];
     return { ...rest, decoderInputIds, skipSpecialTokens, worded: true };

@@ -1,6 +1,7 @@
 // The pictures of a call in their order, read and decoded ahead of those that are being written about.
 import { abortable } from "../async/abortable.ts";
 import { readImageFile } from "../image/image_file.ts";
+import { OptionError } from "../errors/mod.ts";
 import type { ImageWorkers } from "../image/image_workers.ts";
 import { type ImageSource, type ProcessorSettings, RawImage, type ReadImageOptions } from "../image/mod.ts";
 
@@ -13,7 +14,7 @@ export interface Picture {
 
 /** How pictures are read. */
 export interface PictureReaderOptions
-  extends Pick<ReadImageOptions, "allowPrivateAddresses" | "timeouts" | "maxPixels"> {
+  extends Pick<ReadImageOptions, "allowPrivateAddresses" | "timeouts" | "maxPixels" | "page"> {
   /** How many are read before they are asked for; more are never in memory. */
   readonly ahead: number;
   /** What they are shaped by, where that costs no time of this thread. @default undefined they are left whole */
@@ -79,7 +80,12 @@ export class PictureReader {
   }
 
   async #read({ source, name }: Picture, expected: number): Promise<RawImage> {
-    if (source instanceof RawImage) return source;
+    if (source instanceof RawImage) {
+      if (this.#reading.page === undefined) return source;
+      throw new OptionError(
+        `Cannot read page ${this.#reading.page} of ${name ?? "a picture"}: it is a RawImage, expected a TIFF's file`,
+      );
+    }
     const signal = this.#signal;
     const file = await readImageFile(source, { ...this.#reading, name, signal });
     return await this.#workers.decode(file, { settings: this.#settings, expected, signal });

@@ -21,6 +21,8 @@ export interface CommandOptions {
   readonly processor: string | undefined;
   /** The most pixels a picture may have; undefined leaves it to the library. */
   readonly maxPixels: number | undefined;
+  /** The page of a TIFF, from 1 on. */
+  readonly page: number | undefined;
   readonly backend: typeof backendNames[number];
   /** The most tokens a text may have; undefined leaves it to the model. */
   readonly maxNewTokens: number | undefined;
@@ -76,6 +78,7 @@ const valued = {
   processor: { form: /./, expected: "the folder, address or name on the Hub of an image processor" },
   backend: { form: new RegExp(`^(?:${backendNames.join("|")})$`), expected: `one of ${backendNames.join(", ")}` },
   "max-new-tokens": { form: /^[1-9]\d{0,8}$/, expected: "a whole number from 1" },
+  page: { form: /^[1-9]\d{0,5}$/, expected: "a whole number from 1" },
   "max-pixels": { form: /^[1-9]\d{0,11}$/, expected: "a whole number from 1" },
   beams: { form: /^[1-9]\d{0,3}$/, expected: "a whole number from 1 to 9999" },
   seed: { form: /^\d{1,9}$/, expected: "a whole number from 0" },
@@ -102,6 +105,7 @@ export function parseOptions(args: readonly string[]): { options: CommandOptions
     tokenizer: values.tokenizer,
     processor: values.processor,
     maxPixels: number("max-pixels"),
+    page: number("page"),
     backend: (values.backend ?? "auto") as CommandOptions["backend"],
     maxNewTokens: number("max-new-tokens"),
     beams: number("beams"),

@@ -36,6 +36,7 @@ export async function readPictures(options: CommandOptions, console: Console): P
   const reader = new PictureReader(pictures.map(pictureOf), workers, {
     ahead: 1,
     maxPixels: options.maxPixels,
+    page: options.page,
     allowPrivateAddresses: options.allowPrivate,
   });
   try {

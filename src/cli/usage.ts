@@ -2,7 +2,7 @@
 import { backendNames } from "./options.ts";
 
 /** The text of `--help`. */
-export const help = `Read the text in pictures (PNG, JPEG, GIF, WebP, BMP).
+export const help = `Read the text in pictures (PNG, JPEG, GIF, WebP, BMP, TIFF, AVIF, PNM).
 
 usage: deno run -A caption.ts [options] PICTURE...
        deno run -A caption.ts pull NAME     fetch a model from Hugging Face's Hub
@@ -23,6 +23,7 @@ options:
   --offline             make no request for the model: what the cache has must do
   --tokenizer FOLDER    where the tokenizer is [default: with the model]
   --processor FOLDER    where the image processor is [default: with the model]
+  --page N              read page N of a TIFF [default: 1]
   --max-pixels N        refuse pictures of more pixels [default: 64000000]
   --backend NAME        ${backendNames.join(", ")} [default: auto, which is ffi, else webgpu]
   --max-new-tokens N    stop a text after N tokens [default: the model's own limit]

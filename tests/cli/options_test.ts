@@ -8,7 +8,7 @@ const problemsOf = (...args: string[]) => parseOptions(args).problems;
 
 Deno.test("parseOptions() reads every option", () => {
   const { options, problems } = parseOptions([
-    ..."--model folder --revision v1 --token-file token --tokenizer words --processor shape --max-pixels 9 --backend=webgpu --max-new-tokens 12 --beams 3 --sample --seed 5 --task docvqa --question why? --attention out.png --json --verbose a.png - 7"
+    ..."--model folder --revision v1 --token-file token --tokenizer words --processor shape --max-pixels 9 --page 3 --backend=webgpu --max-new-tokens 12 --beams 3 --sample --seed 5 --task docvqa --question why? --attention out.png --json --verbose a.png - 7"
       .split(" "),
   ]);
   assertEquals(problems, []);
@@ -22,6 +22,7 @@ Deno.test("parseOptions() reads every option", () => {
     tokenizer: "words",
     processor: "shape",
     maxPixels: 9,
+    page: 3,
     backend: "webgpu",
     maxNewTokens: 12,
     beams: 3,
@@ -132,6 +133,7 @@ Deno.test("--help lists exactly the options that parseOptions() takes", () => {
     "--max-pixels",
     "--model",
     "--offline",
+    "--page",
     "--processor",
     "--prompt",
     "--question",
