@@ -20,8 +20,8 @@ export interface Pixels {
   readonly channels: Channels;
 }
 
-/** What a worker says: that it listens; then for each file what came of it. */
-export type ImageAnswer = "ready" | { readonly pixels: Pixels; readonly shaped: boolean } | {
+/** What came of a file. */
+export type ImageAnswer = { readonly pixels: Pixels; readonly shaped: boolean } | {
   /** The error's name and message. */
   readonly fault: readonly [name: string, message: string];
 };
@@ -53,11 +53,11 @@ function fieldsOf({ data, width, height, channels }: RawImage): Pixels {
 /** What is used of a worker's global object, for which the project's other files have no types. */
 interface WorkerScope {
   onmessage: (event: MessageEvent<ImageTask>) => void;
-  postMessage(answer: ImageAnswer, transfer?: Transferable[]): void;
+  postMessage(answer: ImageAnswer | "ready", transfer?: Transferable[]): void;
 }
 const scope = globalThis as unknown as WorkerScope;
 scope.onmessage = async ({ data: task }) => {
   const given = await answer(task);
-  scope.postMessage(given, given !== "ready" && "pixels" in given ? [given.pixels.data.buffer] : []);
+  scope.postMessage(given, "pixels" in given ? [given.pixels.data.buffer] : []);
 };
 scope.postMessage("ready");

@@ -1,0 +1,155 @@
+// Workers beside this thread, for one kind of task. Think of a counter with a queue: whoever is free takes the next task,
+// more open as tasks wait, and all close when none has come for a while, for an open one keeps the process alive. Where no
+// worker can run, this thread does the work.
+
+/** One kind of task: the module that does it in a worker, and how this thread deals with it. */
+export interface WorkerRole<Task, Answer, Result> {
+  /** The worker's module. It posts `"ready"` once it listens, and then an answer a task, in order. */
+  readonly script: URL;
+  /** What of a task is moved to the worker, and is gone here. */
+  transfer(task: Task): Transferable[];
+  /** What an answer means to whoever gave the task. @throws What the task failed with. */
+  receive(task: Task, answer: Answer): Result;
+  /** Do the task on this thread. */
+  here(task: Task): Result | Promise<Result>;
+  /** What a task fails with whose worker failed, or that was given up as the workers were released. */
+  lost(task: Task, why: string): Error;
+}
+
+interface Waiting<Task, Result> {
+  readonly task: Task;
+  readonly signal?: AbortSignal;
+  resolve(result: Result | Promise<Result>): void;
+  reject(error: unknown): void;
+}
+
+/** More than these would rather wait for memory than compute, and each may hold what it works on. */
+const mostWorkers = 8;
+
+/** How long workers wait for another task, in milliseconds. */
+const patience = 500;
+
+/** Runs tasks of one kind in workers, which it starts as it is asked to. */
+export class WorkerPool<Task, Answer, Result> implements Disposable {
+  #most: number;
+  /** Workers that start or work, with what they work on. */
+  readonly #busy: Map<Worker, Waiting<Task, Result> | undefined> = new Map();
+  readonly #free: Worker[] = [];
+  #waiting: Waiting<Task, Result>[] = [];
+  #closing: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * @param role The tasks.
+   * @param most How many workers run at a time.
+   * @default most one for each core of the machine up to 8; none where there is one core, or where a worker cannot run
+   */
+  constructor(private readonly role: WorkerRole<Task, Answer, Result>, most: number = mostHere(role.script)) {
+    this.#most = most;
+  }
+
+  /** How many tasks run at a time; 0 where this thread does them. */
+  get most(): number {
+    return this.#most;
+  }
+
+  /** How many workers run. */
+  get running(): number {
+    return this.#busy.size + this.#free.length;
+  }
+
+  /**
+   * Do a task, in a worker if one runs or is started for it.
+   *
+   * @param options.another Whether the task is worth starting one more worker for, if all that run are busy.
+   * @param options.signal A task that is still in the queue when it comes is not done.
+   */
+  run(task: Task, { another, signal }: { another: boolean; signal?: AbortSignal }): Promise<Result> {
+    const more = another && this.running < this.#most;
+    if (this.running === 0 && !more) return Promise.resolve(this.role.here(task));
+    clearTimeout(this.#closing);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ task, signal, resolve, reject });
+      const worker = this.#free.pop();
+      if (worker) this.#next(worker);
+      else if (more) this.#start();
+    });
+  }
+
+  #start(): void {
+    const worker = new Worker(this.role.script, { type: "module" });
+    this.#busy.set(worker, undefined);
+    worker.onmessage = ({ data }: MessageEvent<Answer | "ready">) => {
+      const waiting = this.#busy.get(worker);
+      if (waiting && data !== "ready") {
+        try {
+          waiting.resolve(this.role.receive(waiting.task, data as Answer));
+        } catch (error) {
+          waiting.reject(error);
+        }
+      }
+      this.#next(worker);
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#lose(worker, event.message);
+    };
+  }
+
+  /** Give a worker the next task of the queue. */
+  #next(worker: Worker): void {
+    const waiting = this.#waiting.shift();
+    if (waiting?.signal?.aborted) {
+      waiting.reject(waiting.signal.reason);
+      return this.#next(worker);
+    }
+    if (waiting) {
+      this.#busy.set(worker, waiting);
+      worker.postMessage(waiting.task, this.role.transfer(waiting.task));
+      return;
+    }
+    this.#busy.delete(worker);
+    this.#free.push(worker);
+    this.#rest();
+  }
+
+  #rest(): void {
+    if (this.#busy.size === 0) this.#closing = setTimeout(() => this.#close(), patience);
+  }
+
+  /** A worker has failed: one that had not begun will not begin another time either. */
+  #lose(worker: Worker, message: string): void {
+    const waiting = this.#busy.get(worker);
+    worker.terminate();
+    this.#busy.delete(worker);
+    if (waiting) waiting.reject(this.role.lost(waiting.task, `its worker failed: ${message}`));
+    else this.#most = 0;
+    if (this.running > 0) return this.#rest();
+    for (const { task, resolve } of this.#waiting.splice(0)) resolve(this.#here(task));
+  }
+
+  async #here(task: Task): Promise<Result> {
+    return await this.role.here(task);
+  }
+
+  #close(): void {
+    clearTimeout(this.#closing);
+    for (const worker of [...this.#free.splice(0), ...this.#busy.keys()]) worker.terminate();
+    this.#busy.clear();
+  }
+
+  /** End the workers; tasks that are not done yet are given up. */
+  [Symbol.dispose](): void {
+    const given = [...this.#busy.values(), ...this.#waiting.splice(0)];
+    this.#close();
+    for (const waiting of given) waiting?.reject(this.role.lost(waiting.task, "what would take it has been released"));
+  }
+}
+
+/** A worker's module is read as any file is, if it is one. */
+function mostHere(script: URL): number {
+  const cores = navigator.hardwareConcurrency;
+  if (typeof Worker === "undefined" || cores < 2) return 0;
+  const refused = script.protocol === "file:" &&
+    Deno.permissions.querySync({ name: "read", path: script }).state !== "granted";
+  return refused ? 0 : Math.min(mostWorkers, cores);
+}
