@@ -15,7 +15,7 @@ import {
 import { openCheckpoint, type TensorSource, writeCheckpoint } from "../src/checkpoint/mod.ts";
 import { openRepository } from "../src/hub/mod.ts";
 import { bytesPerElement, sizeOf } from "../src/tensor/mod.ts";
-import { type Bytes, op, pickle, torchLegacyPieces, zipPieces } from "../tests/checkpoint/torch_file.ts";
+import { writeBin } from "../tests/checkpoint/weight_files.ts";
 
 interface Cost {
   /** To the model, and to its first token, in ms. */
@@ -86,28 +86,13 @@ async function writeFormats(folder: string): Promise<{ formats: Map<string, stri
   await using checkpoint = await openCheckpoint(await openRepository(formats.get("safetensors")!));
   await writeCheckpoint(formats.get("sharded")!, checkpoint, { maxShardSize: "200MB" });
   await writeCheckpoint(formats.get("float16")!, halved(checkpoint));
-  const names = [...checkpoint.parameters.keys()];
-  const data = await Promise.all(names.map((name) => checkpoint.read(name)));
-  const storages = data.map(({ data }) => new Uint8Array(data.buffer));
-  // In the legacy form a reference to a storage also says of which part.
-  const value = (view: Bytes) =>
-    op.dict(...data.map(({ shape, size }, i): [Bytes, Bytes] => {
-      const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
-      const [key, elements] = [op.string(String(i)), op.int(size)];
-      const [sizes, steps] = [op.tuple(...shape.map(op.int)), op.tuple(...strides.map(op.int))];
-      return [op.string(names[i]), op.tensor({ key, size: elements, view, shape: sizes, strides: steps })];
-    }));
-  const entries = [
-    { name: "archive/data.pkl", data: pickle(value([])) },
-    ...storages.map((data, i) => ({ name: `archive/data/${i}`, data, align: 64 })),
-    { name: "archive/version", data: new TextEncoder().encode("3\n") },
-  ];
-  await writePieces(
-    formats.get("bin_zip")!,
-    zipPieces(entries),
-  );
-  const legacy = storages.map((bytes, i): [string, number, Uint8Array] => [String(i), data[i].size, bytes]);
-  await writePieces(formats.get("bin_legacy")!, torchLegacyPieces(value("N"), legacy));
+  const tensors = new Map<string, Tensor>();
+  for (const name of checkpoint.parameters.keys()) tensors.set(name, await checkpoint.read(name));
+  for (const kind of ["zip", "legacy"] as const) {
+    const target = formats.get(`bin_${kind}`)!;
+    await Deno.mkdir(target);
+    await writeBin(`${target}/pytorch_model.bin`, kind, tensors);
+  }
   for (const target of formats.values()) {
     await Deno.copyFile(`${formats.get("safetensors")!}/config.json`, `${target}/config.json`).catch(() => {});
   }
@@ -122,14 +107,6 @@ function halved(source: TensorSource): TensorSource {
       return new Tensor("float16", shape, Float16Array.from(data as Float32Array));
     },
   };
-}
-
-async function writePieces(folder: string, pieces: Uint8Array[]): Promise<void> {
-  await Deno.mkdir(folder);
-  using file = await Deno.create(`${folder}/pytorch_model.bin`);
-  for (const piece of pieces) {
-    for (let at = 0; at < piece.length;) at += await file.write(piece.subarray(at));
-  }
 }
 
 async function readAll(folder: string): Promise<void> {

@@ -40,6 +40,7 @@ type Found = Pick<Compiled, "parameters" | "fromFile" | "fromMemory" | "views"> 
 class FfiBackend implements Backend {
   readonly name = "ffi";
   readonly stepsPerRead = 1;
+  readonly mapsFiles = true;
 
   constructor(readonly runtime: Runtime, readonly device: string) {}
 

@@ -4,7 +4,7 @@
 import { BackendError, ShapeError } from "../../src/errors/mod.ts";
 import type { OpenOptions, Weights } from "../../src/graph/mod.ts";
 import { isFloat, Tensor, toFloat32 } from "../../src/tensor/mod.ts";
-import type { FileRegion, StoredWeights } from "../../src/weights/mod.ts";
+import { type FileRegion, float32Region, type StoredWeights } from "../../src/weights/mod.ts";
 import type { Runtime } from "./runtime.ts";
 import { FileMapping } from "./mapping.ts";
 import type { Compiled } from "./program.ts";
@@ -63,7 +63,8 @@ export class FfiWeights implements Weights {
   #disposed = false;
 
   constructor(readonly runtime: Runtime, readonly source: StoredWeights, readonly options: OpenOptions) {
-    for (const { region } of source.values()) {
+    for (const weight of source.values()) {
+      const region = float32Region(weight);
       if (region) this.#folder ??= folderOf(region.path);
     }
     for (const name of source.keys()) if (options.trainable?.(name)) this.#trained.add(name);
@@ -110,14 +111,15 @@ export class FfiWeights implements Weights {
   }
 
   #regionOf(name: string): FileRegion | undefined {
-    const { region, dataType } = this.source.get(name)!;
-    return region && dataType === "float32" && folderOf(region.path) === this.#folder ? region : undefined;
+    const region = float32Region(this.source.get(name)!);
+    return region && folderOf(region.path) === this.#folder ? region : undefined;
   }
 
   /** A parameter as it lies in its file; undefined where files cannot be mapped. */
   mapped(name: string): OrtView | undefined {
     const known = this.#mapped.get(name);
-    const { region, dataType, shape } = this.source.get(name)!;
+    const weight = this.source.get(name)!;
+    const region = float32Region(weight);
     if (known || !region) return known;
     const mappings = this.#mappings.get(region.path) ?? [];
     this.#mappings.set(region.path, mappings);
@@ -125,7 +127,7 @@ export class FfiWeights implements Weights {
     if (mappings.at(-1)?.isCurrent !== true) mappings.push(FileMapping.open(region.path));
     const file = mappings.at(-1);
     if (!file) return;
-    const view = new OrtView(this.runtime, dataType, shape, file.at(region.offset));
+    const view = new OrtView(this.runtime, "float32", weight.shape, file.at(region.offset));
     this.#mapped.set(name, view);
     return view;
   }
@@ -174,7 +176,8 @@ export class FfiWeights implements Weights {
   checkFiles(names: Iterable<string>): void {
     const checked = new Set<string>();
     for (const name of names) {
-      const region = this.source.get(name)?.region;
+      const weight = this.source.get(name);
+      const region = weight && (float32Region(weight) ?? weight.region);
       if (!region || checked.has(region.path)) continue;
       checked.add(region.path);
       region.check?.();

@@ -37,8 +37,14 @@ export class Checkpoint implements AsyncDisposable {
    * @param name What messages call it.
    * @param table The tensors by parameter name.
    * @param fileNames What the file calls those that it calls otherwise.
+   * @param files The repository's files that hold the tensors.
    */
-  constructor(readonly name: string, table: TensorTable, fileNames: ReadonlyMap<string, string> = new Map()) {
+  constructor(
+    readonly name: string,
+    table: TensorTable,
+    fileNames: ReadonlyMap<string, string> = new Map(),
+    readonly files: readonly string[] = [],
+  ) {
     this.#table = table;
     this.#fileNames = fileNames;
   }
@@ -93,6 +99,19 @@ export class Checkpoint implements AsyncDisposable {
     return await stored.load();
   }
 
+  /** The same parameters, each as `replace` gives it; those under several names are replaced once. */
+  replaced(replace: (stored: StoredWeight) => StoredWeight): Checkpoint {
+    const table = new TensorTable();
+    const known = new Map<StoredWeight, StoredWeight>();
+    for (const [name, refusal] of this.#table.refused) table.refused.set(name, refusal);
+    for (const [name, stored] of this.#table) {
+      const other = known.get(stored) ?? replace(stored);
+      known.set(stored, other);
+      table.set(name, other);
+    }
+    return new Checkpoint(this.name, table, this.#fileNames, this.files);
+  }
+
   /** Forget the table; no file is held open between reads. */
   close(): void {
     this.#table = new TensorTable();
@@ -115,7 +134,7 @@ export class Checkpoint implements AsyncDisposable {
  * @throws {FormatError} If a file is malformed.
  */
 export async function openCheckpoint(repository: Repository): Promise<Checkpoint> {
-  const stored = await openRepositoryTable(repository);
+  const { table: stored, files } = await openWeightFiles(repository);
   const table = new TensorTable();
   const fileNames = new Map<string, string>();
   const nameOf = (name: string): string => {
@@ -131,15 +150,22 @@ export async function openCheckpoint(repository: Repository): Promise<Checkpoint
   };
   for (const [name, refusal] of stored.refused) table.refused.set(nameOf(name), refusal);
   for (const [name, tensor] of stored) table.set(nameOf(name), tensor);
-  return new Checkpoint(repository.name, table, fileNames);
+  return new Checkpoint(repository.name, table, fileNames, files);
+}
+
+/** Tensors, and the files that they lie in. */
+interface OpenedFiles {
+  readonly table: TensorTable;
+  readonly files: readonly string[];
 }
 
 /** The tensors of a repository under the names of its files. */
-export async function openRepositoryTable(repository: Repository): Promise<TensorTable> {
+export async function openWeightFiles(repository: Repository): Promise<OpenedFiles> {
   for (const file of [...weightFiles, ...variantFiles]) {
     const source = await repository.open(file);
     if (!source) continue;
-    return file.endsWith(".json") ? await openShards(repository, source) : await openWeightFile(source);
+    if (file.endsWith(".json")) return await openShards(repository, source);
+    return { table: await openWeightFile(source), files: [file] };
   }
   const instead = await describeInstead(repository);
   const none = `it has none of ${weightFiles.join(", ")}${whyMissing(repository, weightFiles)}`;
@@ -147,7 +173,7 @@ export async function openRepositoryTable(repository: Repository): Promise<Tenso
 }
 
 /** The tensors of all shards that an index names. */
-export async function openShards(repository: Repository, index: ByteSource): Promise<TensorTable> {
+export async function openShards(repository: Repository, index: ByteSource): Promise<OpenedFiles> {
   if (index.size > maxIndexBytes) {
     throw new FormatError(
       `Cannot read ${index.name}: it has ${index.size} bytes, at most ${maxIndexBytes} are allowed`,
@@ -159,7 +185,8 @@ export async function openShards(repository: Repository, index: ByteSource): Pro
   const text = new TextDecoder().decode(await index.read(0, index.size));
   const shardOf = parseShardIndex(text, index.name);
   const table = new TensorTable();
-  for (const shard of new Set(shardOf.values())) {
+  const files = [...new Set(shardOf.values())];
+  for (const shard of files) {
     const source = await repository.open(shard);
     if (!source) {
       throw new FormatError(`Cannot read ${index.name}: it names the file ${shard}, which is not there`, {
@@ -188,5 +215,5 @@ export async function openShards(repository: Repository, index: ByteSource): Pro
       tensor: name,
     });
   }
-  return table;
+  return { table, files };
 }

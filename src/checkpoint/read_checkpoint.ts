@@ -2,7 +2,7 @@
 import { FormatError, HubError } from "../errors/mod.ts";
 import { FileSource, openRepository, toPath } from "../hub/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
-import { openRepositoryTable, openShards } from "./checkpoint.ts";
+import { openShards, openWeightFiles } from "./checkpoint.ts";
 import { openWeightFile } from "./open_file.ts";
 import type { StoredWeight } from "../weights/mod.ts";
 import type { TensorTable } from "./tensor_table.ts";
@@ -43,13 +43,14 @@ async function loadNamed(name: string, load: () => Promise<Tensor>): Promise<Ten
 async function openTable(path: string | URL): Promise<TensorTable> {
   const remote = /^https?:\/\//i.test(String(path));
   const place = remote ? new URL(path) : toPath(path);
-  if (await isFolder(place)) return await openRepositoryTable(await openRepository(place));
+  if (await isFolder(place)) return (await openWeightFiles(await openRepository(place))).table;
 
   const [folder, file] = splitPath(place);
   // A local file is opened by itself: reading its folder may not be allowed.
   const source = place instanceof URL ? await (await openRepository(folder)).open(file) : await FileSource.open(place);
   if (!source) throw new HubError(`Cannot read ${path}: there is no such file`);
-  return file.endsWith(".json") ? await openShards(await openRepository(folder), source) : await openWeightFile(source);
+  if (!file.endsWith(".json")) return await openWeightFile(source);
+  return (await openShards(await openRepository(folder), source)).table;
 }
 
 /** Of an address, the name tells; of a path, the disk. */

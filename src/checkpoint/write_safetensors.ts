@@ -21,8 +21,8 @@ export interface WriteOptions {
    * @default {{ format: "pt" }}
    */
   metadata?: Readonly<Record<string, string>>;
-  /** Read the next tensor while one is written, which takes the memory of both. @default false */
-  readAhead?: boolean;
+  /** The most bytes of tensors in memory, so that the next ones are read while one is written. @default 0 one tensor */
+  readAhead?: number;
   /** Stops the writing; the target stays as it was. */
   signal?: AbortSignal;
 }
@@ -74,16 +74,22 @@ export async function writeTensors(
 ): Promise<void> {
   const layout = layOut(source);
   await pending.write(headerOf(layout, options.metadata ?? { format: "pt" }, file));
-  const read = (place: Placed | undefined) => {
-    const reading = place && source.read(place.name);
-    reading?.catch(() => {}); // It is awaited in its turn.
-    return reading;
+  const reading: Promise<Tensor>[] = [];
+  let next = 0, held = 0;
+  const readAhead = () => {
+    for (; next < layout.length; next++) {
+      const { name, begin, end } = layout[next];
+      if (held > 0 && held + end - begin > (options.readAhead ?? 0)) return;
+      held += Math.max(1, end - begin);
+      const tensor = source.read(name);
+      tensor.catch(() => {}); // It is awaited in its turn.
+      reading.push(tensor);
+    }
   };
-  let ahead = options.readAhead ? read(layout[0]) : undefined;
-  for (const [i, { name, dataType, shape }] of layout.entries()) {
+  for (const { name, dataType, shape, begin, end } of layout) {
     options.signal?.throwIfAborted();
-    const tensor = await (ahead ?? source.read(name));
-    ahead = options.readAhead ? read(layout[i + 1]) : undefined;
+    readAhead();
+    const tensor = await reading.shift()!;
     if (tensor.dataType !== dataType || tensor.shape.join() !== shape.join()) {
       throw new FormatError(
         `Cannot write ${file}: the tensor ${JSON.stringify(name)} is ${tensor.dataType} [${tensor.shape}], ` +
@@ -92,6 +98,7 @@ export async function writeTensors(
       );
     }
     await pending.write(new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength));
+    held -= Math.max(1, end - begin);
   }
 }
 

@@ -133,6 +133,8 @@ export interface Backend extends AsyncDisposable {
   readonly device: string;
   /** Steps worth queueing before a read: 1 where a read is free, more where it costs a fence. */
   readonly stepsPerRead: number;
+  /** Whether float32 weights are used as they lie in their file, and only others are read. @default false */
+  readonly mapsFiles?: boolean;
   readonly counters: Counters;
   /**
    * Whether `compile` takes a node as it is, with weights held as these are; it looks at shapes and attributes too.

@@ -1,12 +1,12 @@
 // Workers that decode and shape pictures beside this thread, started when pictures come that are worth it.
 import { WorkerPool } from "../async/worker_pool.ts";
-import { FormatError, LimnerError } from "../errors.ts";
-import { decodeImage } from "./decode_image.ts";
+import { FormatError, LimnerError } from "../errors/mod.ts";
+import { decodeImage } from "./formats/decode_image.ts";
 import type { ImageFile } from "./image_file.ts";
 import type { ImageAnswer, ImageTask } from "./image_worker.ts";
-import type { ProcessorSettings } from "./processor_config.ts";
+import type { ProcessorSettings } from "./processor/processor_config.ts";
 import { RawImage } from "./raw_image.ts";
-import { ShapedImage } from "./shape_image.ts";
+import { ShapedImage } from "./processor/shape_image.ts";
 
 /** How a file is decoded. */
 export interface ImageTaskOptions {

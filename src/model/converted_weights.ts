@@ -1,10 +1,12 @@
-// Weights of the Hub that cannot be used as they lie in its cache, compressed or strided ones, written once as safetensors
-// into a cache of Limner's own. Think of it as what a compiler keeps of sources: named by their content, and no loss if it
-// is gone.
+// Weights of the Hub's .bin files that cannot be used as they lie in its cache (compressed or strided ones, and ones of half
+// precision where a backend maps float32), written once as safetensors into a cache of Limner's own. Think of it as what a
+// compiler keeps of sources: named by their content, and no loss if it is gone.
 import { type Checkpoint, openCheckpoint, type TensorSource, writeCheckpoint } from "../checkpoint/mod.ts";
+import { FormatError } from "../errors/mod.ts";
+import type { Backend } from "../graph/mod.ts";
 import { limnerCacheFolder, lockFile, openRepository, type Repository } from "../hub/mod.ts";
 import type { LoadOptions } from "./load_options.ts";
-import { bytesPerElement } from "../tensor/mod.ts";
+import { bytesPerElement, type DataType, Tensor, toFloat32 } from "../tensor/mod.ts";
 import type { StoredWeight } from "../weights/mod.ts";
 
 /** The weights of a repository, and how to have better ones from now on where that is worth it. */
@@ -25,75 +27,143 @@ export interface ConvertedWeights {
 const weightsFile = "model.safetensors";
 const sourceFile = "source.json";
 
-/** Open a repository's weights: the converted ones where there are any. */
-export async function openWeights(repository: Repository, options: LoadOptions): Promise<OpenedWeights> {
-  const place = options.convertWeights === false ? undefined : await placeOf(repository);
-  const converted = place && await openConverted(place);
-  if (converted) return { checkpoint: converted };
+/** Weights are read ahead while others are written, so many bytes of them. */
+const readAhead = 256 << 20;
+
+/** How a backend has a weight that was converted. */
+interface Form {
+  readonly dataType: DataType;
+  readonly shape: readonly number[];
+  /** What the converted file calls it. */
+  readonly name: string;
+}
+
+/**
+ * Open a repository's weights: the converted ones where there are any.
+ *
+ * @param backend What the weights are for.
+ */
+export async function openWeights(
+  repository: Repository,
+  backend: Promise<Pick<Backend, "mapsFiles">>,
+  options: LoadOptions,
+): Promise<OpenedWeights> {
   const checkpoint = await openCheckpoint(repository);
-  if (!place || !isWorthIt(checkpoint)) return { checkpoint };
-  return { checkpoint, convert: () => convert(checkpoint, repository.name, place, options) };
+  const folder = options.convertWeights === false ? undefined : convertedFolder();
+  if (!folder || !repository.blobOf || !checkpoint.files.every((file) => file.endsWith(".bin"))) return { checkpoint };
+  const mapsFiles = (await backend).mapsFiles ?? false;
+  if (!isWorthIt(checkpoint, mapsFiles)) return { checkpoint };
+  const forms = formsOf(checkpoint, mapsFiles);
+  const key = await keyOf(repository, checkpoint, forms);
+  if (!key) return { checkpoint };
+  const place = `${folder}/${key}`;
+  const converted = await openConverted(place, checkpoint, forms);
+  if (converted) return { checkpoint: converted };
+  return { checkpoint, convert: () => convert(checkpoint, forms, place, options) };
 }
 
-/** The folder that converted weights of a repository have; undefined where they are used as they are. */
-async function placeOf(repository: Repository): Promise<string | undefined> {
-  const folder = repository.blobOf && convertedFolder();
-  if (!folder || await repository.open(weightsFile) || await repository.open(`${weightsFile}.index.json`)) {
-    return undefined;
+/** Whether a backend can use a weight as it lies in its file. */
+function liesReady({ region, dataType }: StoredWeight, mapsFiles: boolean): boolean {
+  return region !== undefined && !(mapsFiles && isHalf(dataType));
+}
+
+function isHalf(dataType: DataType): boolean {
+  return dataType === "float16" || dataType === "bfloat16";
+}
+
+/** Whether a good part of the bytes lies nowhere in a file as a backend needs them. */
+function isWorthIt({ parameters }: Checkpoint, mapsFiles: boolean): boolean {
+  let all = 0, ready = 0;
+  for (const weight of parameters.values()) {
+    all += bytesOf(weight);
+    if (liesReady(weight, mapsFiles)) ready += bytesOf(weight);
   }
-  const blob = await repository.blobOf!("pytorch_model.bin");
-  return blob && `${folder}/${blob}`;
+  return all - ready > all / 10;
 }
 
-async function openConverted(place: string): Promise<Checkpoint | undefined> {
+/** What is written of each weight: those of several names once, those of half precision as float32 if that is mapped. */
+function formsOf({ parameters }: Checkpoint, mapsFiles: boolean): Map<StoredWeight, Form> {
+  const forms = new Map<StoredWeight, Form>();
+  for (const [name, weight] of parameters) {
+    const { dataType, shape } = weight;
+    const form = { name, shape, dataType: mapsFiles && isHalf(dataType) ? "float32" as const : dataType };
+    if (!forms.has(weight)) forms.set(weight, form);
+  }
+  return forms;
+}
+
+/** What converted weights are called: by the content of the files that they are of, and by the type that they have. */
+async function keyOf(
+  repository: Repository,
+  checkpoint: Checkpoint,
+  forms: ReadonlyMap<StoredWeight, Form>,
+): Promise<string | undefined> {
+  const blobs = await Promise.all(checkpoint.files.map((file) => repository.blobOf!(file)));
+  if (blobs.some((blob) => blob === undefined)) return undefined;
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(blobs.join()));
+  const key = blobs.length === 1 ? blobs[0]! : new Uint8Array(hash).toHex();
+  return [...forms].some(([weight, { dataType }]) => weight.dataType !== dataType) ? `${key}-float32` : key;
+}
+
+/** The weights as they lie converted; what was widened is still read in its own type from where it was published. */
+async function openConverted(
+  place: string,
+  checkpoint: Checkpoint,
+  forms: ReadonlyMap<StoredWeight, Form>,
+): Promise<Checkpoint | undefined> {
   try {
     await Deno.stat(`${place}/${weightsFile}`);
-    return await openCheckpoint(await openRepository(place));
+    const converted = await openCheckpoint(await openRepository(place));
+    return checkpoint.replaced((weight) => {
+      const { name, dataType } = forms.get(weight)!;
+      const found = converted.find(name);
+      if (!found) throw new FormatError(`Cannot find ${name} in ${place}`);
+      return dataType === weight.dataType ? found : { ...weight, widened: found.region! };
+    });
   } catch {
     return undefined; // it is not there, or damaged: then it is written anew
   }
 }
 
-/** Whether a good part of the bytes lies nowhere in a file as a tensor needs them. */
-function isWorthIt({ parameters }: Checkpoint): boolean {
-  let all = 0, lying = 0;
-  for (const weight of parameters.values()) {
-    all += bytesOf(weight);
-    if (weight.region) lying += bytesOf(weight);
-  }
-  return all - lying > all / 10;
-}
-
 async function convert(
   checkpoint: Checkpoint,
-  name: string,
+  forms: ReadonlyMap<StoredWeight, Form>,
   place: string,
   { signal, onProgress }: LoadOptions,
 ): Promise<Checkpoint | undefined> {
-  const total = [...checkpoint.parameters.values()].reduce((sum, weight) => sum + bytesOf(weight), 0);
+  const byName = new Map([...forms].map(([weight, form]) => [form.name, { weight, form }]));
+  const total = [...forms.values()].reduce((sum, form) => sum + bytesOf(form), 0);
   let done = 0;
   const source: TensorSource = {
-    parameters: checkpoint.parameters,
+    parameters: new Map([...forms.values()].map((form) => [form.name, form])),
     async read(name) {
-      const tensor = await checkpoint.read(name);
+      const { weight, form } = byName.get(name)!;
+      const tensor = inForm(await weight.load(), form);
       onProgress?.({ stage: "converting", done: done += tensor.data.byteLength, total });
       return tensor;
     },
   };
+  const open = () => openConverted(place, checkpoint, forms);
   try {
     await Deno.mkdir(place, { recursive: true });
     using _lock = await lockFile(`${place}/.lock`, signal);
     // Another process may have been as fast.
-    const files = { [sourceFile]: `${JSON.stringify({ name })}\n` };
-    return await openConverted(place) ??
-      (await writeCheckpoint(place, source, { signal, files, readAhead: true }), await openConverted(place));
+    const known = await open();
+    if (known) return known;
+    const files = { [sourceFile]: `${JSON.stringify({ name: checkpoint.name })}\n` };
+    await writeCheckpoint(place, source, { signal, files, readAhead });
+    return await open();
   } catch (error) {
     if (signal?.aborted) throw error;
     return undefined; // a full disk, or one that may not be written: the weights serve as they are
   }
 }
 
-function bytesOf({ dataType, shape }: StoredWeight): number {
+function inForm(tensor: Tensor, { dataType, shape }: Form): Tensor {
+  return dataType === tensor.dataType ? tensor : new Tensor(dataType, shape, toFloat32(tensor.dataType, tensor.data));
+}
+
+function bytesOf({ dataType, shape }: Pick<StoredWeight, "dataType" | "shape">): number {
   return bytesPerElement(dataType) * shape.reduce((product, length) => product * length, 1);
 }
 

@@ -24,8 +24,9 @@ export interface LoadOptions extends BackendOptions, HubOptions {
   /** Prefer less memory to speed. @default false */
   readonly lowMemory?: boolean;
   /**
-   * Write weights of the Hub that cannot be used as they lie in its cache, compressed or strided ones, once as safetensors
-   * into a cache of Limner's own (LIMNER_CACHE, or ~/.cache/limner). @default true
+   * Write weights of a .bin of the Hub that cannot be used as they lie in its cache (compressed or strided ones, and on ffi
+   * those of half precision, as float32) once as safetensors into a cache of Limner's own (LIMNER_CACHE, or
+   * ~/.cache/limner). @default true
    */
   readonly convertWeights?: boolean;
   /** Limits of time for whatever is fetched. */

@@ -2,6 +2,7 @@
 import type { Checkpoint } from "../checkpoint/mod.ts";
 import { openWeights } from "./converted_weights.ts";
 import { type GenerationConfig, generationConfigOf } from "../generation/mod.ts";
+import type { Backend } from "../graph/mod.ts";
 import { openRepository, readJson, type Repository } from "../hub/mod.ts";
 import type { LoadOptions } from "./load_options.ts";
 import {
@@ -27,13 +28,21 @@ export interface Blueprint {
   readonly folders: readonly string[];
 }
 
-/** Read a published model's files; weights are read when a program needs them. */
-export async function readBlueprint(source: string | URL | Repository, options: LoadOptions): Promise<Blueprint> {
+/**
+ * Read a published model's files; weights are read when a program needs them.
+ *
+ * @param backend What the model will run on.
+ */
+export async function readBlueprint(
+  source: string | URL | Repository,
+  backend: Promise<Backend>,
+  options: LoadOptions,
+): Promise<Blueprint> {
   const repository = await openRepository(source, options);
   const config = new VisionEncoderDecoderConfig(await readConfig(repository, "the model"));
   architectureOf(config); // What is wrong with the configuration is said before the weights are looked for.
   const settings = await readJson(repository, "generation_config.json") ?? generationConfigOf(config);
-  const { checkpoint, convert } = await openWeights(repository, options);
+  const { checkpoint, convert } = await openWeights(repository, backend, options);
   const read = (checkpoint: Checkpoint) =>
     readParameters(config, { fresh: "unused" }, (names) => [matchWhole(config, checkpoint, names)]);
   let parts = await read(checkpoint);

@@ -98,7 +98,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     source: string | URL | Repository,
     options: LoadOptions = {},
   ): Promise<VisionEncoderDecoderModel> {
-    return VisionEncoderDecoderModel.#load(options, [], () => readBlueprint(source, options));
+    return VisionEncoderDecoderModel.#load(options, [], (backend) => readBlueprint(source, backend, options));
   }
 
   /**
@@ -147,7 +147,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
   static async #load(
     options: LoadOptions,
     own: readonly string[],
-    read: () => Promise<Blueprint>,
+    read: (backend: Promise<Backend>) => Promise<Blueprint>,
   ): Promise<VisionEncoderDecoderModel> {
     checkLoadOptions(options, own);
     options.signal?.throwIfAborted();
@@ -156,7 +156,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     loading.catch(() => {});
     let backend: Backend | undefined;
     try {
-      const { config, settings, architecture, parameters, folders } = await read();
+      const { config, settings, architecture, parameters, folders } = await read(loading);
       backend = await loading;
       options.signal?.throwIfAborted();
       const finish = watchReading(parameters, options.onProgress);

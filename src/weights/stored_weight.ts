@@ -38,6 +38,8 @@ export interface StoredWeight {
   readonly encoding?: Encoding;
   /** Where the bytes can be taken from without reading them first; undefined if they lie nowhere in that form. */
   readonly region?: FileRegion;
+  /** Where a copy of the elements as float32 lies, of a narrower type that was converted once. */
+  readonly widened?: FileRegion;
   /** Read the elements, in their own data type. */
   load(): Promise<Tensor>;
   /**
@@ -51,6 +53,11 @@ export interface StoredWeight {
 
 /** The weights of a model by checkpoint name. What stands under a name may change, and is read when it is needed. */
 export type StoredWeights = ReadonlyMap<string, StoredWeight>;
+
+/** Where a weight's elements lie as float32. */
+export function float32Region({ dataType, region, widened }: StoredWeight): FileRegion | undefined {
+  return dataType === "float32" ? region : widened;
+}
 
 /** A weight that is in memory. */
 export function weightOf(tensor: Tensor): StoredWeight {

@@ -276,6 +276,27 @@ Deno.test("names: nested dictionaries are joined, the last of equal keys counts,
   await refused(torchZip(op.dict([s("n".repeat(5000)), t(0)]), { 0: four }), "a name is longer than 4096");
 });
 
+Deno.test("large compressed storages are inflated beside this thread, and a damaged one is named", async () => {
+  const noise = crypto.getRandomValues(new Uint8Array(1 << 16)); // longer than what deflate looks back on
+  const large = new Uint8Array(9 << 20).map((_, i) => noise[i & 0xffff]);
+  const view = op.tensor({ size: op.int(large.length / 4), shape: op.tuple(op.int(large.length / 4)) });
+  const entries = [{ name: "a/data.pkl", data: pickle(w(view)) }, { name: "a/data/0", data: large, deflate: true }];
+  const load = async (crc?: number) => {
+    const table = await openWeightFile(file(zip([entries[0], { ...entries[1], crc }])));
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    try {
+      return { ...(await table.get("w")!.load()), ticks };
+    } finally {
+      clearInterval(timer);
+    }
+  };
+  const { data, ticks } = await load();
+  assertEquals(new Uint8Array(data.buffer), large);
+  assert(ticks > 0, "this thread was free meanwhile");
+  await assertRejects(() => load(1), FormatError, `"a/data/0" has bytes of the CRC-32`);
+});
+
 Deno.test("a zip file whose directory lies is refused", async () => {
   const data = pickle(w(op.tensor({})));
   const entries = [{ name: "a/data.pkl", data }, { name: "a/data/0", data: four }];

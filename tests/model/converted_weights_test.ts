@@ -1,13 +1,15 @@
 // Weights of the Hub that cannot be used as they lie in its cache are converted once, into a cache of Limner's own.
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { type LoadProgress, VisionEncoderDecoderModel } from "../../mod.ts";
+import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
+import { type LoadProgress, readCheckpoint, Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
 import { MemorySource } from "../../src/hub/mod.ts";
 import { ZipArchive } from "../../src/checkpoint/torch/zip.ts";
 import { listConverted } from "../../src/model/converted_weights.ts";
 import { caption } from "../cli/command_process.ts";
 import { folderOf, namesIn, withHub } from "../hub/hub_place.ts";
 import type { HubServer } from "../hub/hub_server.ts";
-import { zip } from "../checkpoint/torch_file.ts";
+import { concat, zip } from "../checkpoint/torch_file.ts";
+import { binPieces } from "../checkpoint/weight_files.ts";
+import { testedBackends } from "../backends/tested_backends.ts";
 
 const fixture = new URL("../fixtures/models/vit_gpt2_captioning/", import.meta.url);
 
@@ -76,6 +78,68 @@ Deno.test("compressed weights are converted once, and load as the same parameter
     await Deno.remove(own, { recursive: true });
     await Deno.writeTextFile(own, "a file");
     assertEquals((await load()).parameters, plain.parameters);
+  });
+});
+
+Deno.test("compressed shards are converted together", async () => {
+  await withCompressed(async ({ server, cacheDir }) => {
+    const tensors = [...await readCheckpoint(new URL("pytorch_model.bin", fixture))]
+      .filter(([, { dataType }]) => dataType === "float32"); // GPT-2's older files hold masks too
+    const [half, files] = [tensors.length >> 1, {} as Record<string, Uint8Array>];
+    for (const [i, shard] of [tensors.slice(0, half), tensors.slice(half)].entries()) {
+      files[`pytorch_model-${i}.bin`] = concat(binPieces("compressed", new Map(shard)));
+    }
+    const index = tensors.map(([name], i) => [name, `pytorch_model-${i < half ? 0 : 1}.bin`]);
+    server.publish("org/shards", {
+      "config.json": await Deno.readTextFile(new URL("config.json", fixture)),
+      "pytorch_model.bin.index.json": JSON.stringify({ weight_map: Object.fromEntries(index) }),
+      ...files,
+    });
+    const options = { endpoint: server.url, cacheDir, backend: "reference" } as const;
+    await using plain = await VisionEncoderDecoderModel.fromPretrained(fixture, { backend: "reference" });
+    for (const expected of [true, false]) {
+      let converted = false;
+      const onProgress = ({ stage }: LoadProgress) => converted ||= stage === "converting";
+      await using model = await VisionEncoderDecoderModel.fromPretrained("org/shards", { ...options, onProgress });
+      assertEquals(converted, expected);
+      for (const name of plain.namedParameters().keys()) {
+        assertEquals(await model.parameter(name), await plain.parameter(name));
+      }
+    }
+  });
+});
+
+Deno.test("weights of half precision are widened once for a backend that maps files, and stay what they are", async () => {
+  await withCompressed(async ({ server, cacheDir, own }) => {
+    const tensors = await readCheckpoint(new URL("pytorch_model.bin", fixture));
+    for (const [name, { dataType }] of tensors) if (dataType !== "float32") tensors.delete(name); // masks, that GPT-2 had
+    server.publish("org/half", {
+      "config.json": await Deno.readTextFile(new URL("config.json", fixture)),
+      "pytorch_model.bin": concat(binPieces("half", tensors)),
+    });
+    const options = { endpoint: server.url, cacheDir } as const;
+    const picture = new Tensor("float32", [1, 3, 32, 32], new Float32Array(3 * 32 * 32).fill(0.5));
+    const load = async (backend: "reference" | "ffi", convertWeights: boolean) => {
+      const stages = new Set<LoadProgress["stage"]>();
+      const onProgress = ({ stage }: LoadProgress) => void stages.add(stage);
+      const loading = { ...options, backend, convertWeights, onProgress };
+      await using model = await VisionEncoderDecoderModel.fromPretrained("org/half", loading);
+      const { data } = (await model.forward({ pixelValues: picture, decoderInputIds: [[1, 2]] })).logits;
+      const types = new Set([...model.namedParameters().values()].map(({ dataType }) => dataType));
+      return { converted: stages.has("converting"), data, types };
+    };
+    const reference = await load("reference", true);
+    assertEquals([reference.converted, await namesIn(own)], [false, []], "it reads them as they lie there");
+    if (!testedBackends.includes("ffi")) return;
+    const plain = await load("ffi", false);
+    for (const expected of [true, false]) {
+      const { converted, data, types } = await load("ffi", true);
+      assertEquals([converted, types.has("float16")], [expected, true]);
+      // The session packs what it maps, and adds in another order.
+      for (const [i, value] of plain.data.entries()) assertAlmostEquals(data[i] as number, value as number, 1e-4);
+    }
+    const [folder] = await namesIn(`${own}/converted`);
+    assertStringIncludes(folder, "-float32");
   });
 });
 

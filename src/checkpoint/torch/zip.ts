@@ -1,8 +1,9 @@
 // Reading a zip archive's directory, with ZIP64: where each entry lies, and its bytes if they are stored or deflated.
 // Format: PKWARE's APPNOTE.TXT, sections 4.3 and 4.4.
-import { crc32, inflateRawSync } from "node:zlib";
-import { FormatError } from "../../errors/mod.ts";
+import { WorkerPool } from "../../async/worker_pool.ts";
+import { FormatError, LimnerError } from "../../errors/mod.ts";
 import type { ByteSource } from "../../hub/byte_source.ts";
+import { crcFault, inflate, type Inflated, type Packed } from "./inflate.ts";
 import { maxDirectoryBytes, maxEntries, maxExpandedBytes, maxNameBytes } from "../limits.ts";
 
 /** A file in an archive. */
@@ -18,10 +19,20 @@ export interface ZipEntry {
 }
 
 const stored = 0, deflated = 8;
-const pieceBytes = 1 << 28;
+
+/** Entries of at least so many bytes are worth starting a worker for; several are inflated at a time then. */
+const worthStarting = 8 << 20;
 
 /** A zip archive whose directory has been read and checked. */
 export class ZipArchive {
+  readonly #workers = new WorkerPool<Packed, Inflated, Inflated>({
+    script: new URL("./inflate_worker.ts", import.meta.url),
+    transfer: ({ bytes }) => [bytes.buffer],
+    receive: (_task, inflated) => inflated,
+    here: inflate,
+    lost: (_task, why) => new LimnerError(`Cannot read ${this.source.name}: ${why}`),
+  });
+
   private constructor(
     readonly source: ByteSource,
     readonly entries: ReadonlyMap<string, ZipEntry>,
@@ -75,47 +86,27 @@ export class ZipArchive {
   }
 
   /**
-   * Read an entry as a whole.
+   * Read an entry as a whole. Large ones that are deflated are inflated beside this thread, several at a time.
    *
    * @throws {FormatError} If its bytes cannot be inflated, or their length or CRC-32 is not what the directory says.
    */
   async read(entry: ZipEntry): Promise<Uint8Array<ArrayBuffer>> {
     const offset = await this.dataOffset(entry);
     const bytes = await this.source.read(offset, entry.compressedSize);
-    const whole = entry.deflated ? this.#inflate(entry, bytes, offset) : bytes;
-    this.check(entry, whole, offset);
-    return whole;
+    if (!entry.deflated) {
+      this.check(entry, bytes, offset);
+      return bytes;
+    }
+    const { size, crc } = entry;
+    const inflated = await this.#workers.run({ bytes, size, crc }, { another: size >= worthStarting });
+    if ("bytes" in inflated) return inflated.bytes;
+    fail(this.source, `${JSON.stringify(entry.name)} ${inflated.fault}`, offset);
   }
 
   /** Check the CRC-32 of an entry's bytes, if the archive has one. */
   check(entry: ZipEntry, bytes: Uint8Array, offset: number): void {
-    if (entry.crc === 0) return;
-    let crc = 0;
-    // In pieces, since the function takes lengths of 32 bits.
-    for (let at = 0; at < bytes.length; at += pieceBytes) crc = crc32(bytes.subarray(at, at + pieceBytes), crc);
-    if (crc === entry.crc) return;
-    const hex = (value: number) => value.toString(16).padStart(8, "0");
-    fail(
-      this.source,
-      `the bytes of ${JSON.stringify(entry.name)} have the CRC-32 ${hex(crc)}, expected ${hex(entry.crc)}`,
-      offset,
-    );
-  }
-
-  #inflate(entry: ZipEntry, bytes: Uint8Array, offset: number): Uint8Array<ArrayBuffer> {
-    let whole: Uint8Array;
-    try {
-      whole = inflateRawSync(bytes, { maxOutputLength: entry.size + 1 });
-    } catch (error) {
-      fail(this.source, `${JSON.stringify(entry.name)} cannot be inflated: ${(error as Error).message}`, offset);
-    }
-    if (whole.length === entry.size) {
-      const { buffer } = whole; // a small result may lie in a buffer that Node's zlib shares
-      return buffer instanceof ArrayBuffer && buffer.byteLength === whole.length
-        ? new Uint8Array(buffer)
-        : whole.slice();
-    }
-    fail(this.source, `${JSON.stringify(entry.name)} does not inflate to ${entry.size} bytes`, offset);
+    const fault = crcFault(bytes, entry.crc);
+    if (fault) fail(this.source, `${JSON.stringify(entry.name)} ${fault}`, offset);
   }
 }
 
