@@ -60,7 +60,7 @@ for (const backendName of testedBackends) {
     await using host = await VisionEncoderDecoderModel.fromPretrained(folder, { backend: byHost });
     await using program = await VisionEncoderDecoderModel.fromPretrained(folder, { backend: byProgram.backend });
     for (const search of searches) {
-      const options = { maxNewTokens: 17, padTokenId: 1, ...search };
+      const options = { maxNewTokens: 17, padTokenId: 1, outputConfidences: true, ...search };
       const expected = await host.generate(pixels, options);
       const waits = backend.counters.waits;
       const actual = await program.generate(pixels, options);

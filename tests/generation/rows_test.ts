@@ -116,13 +116,22 @@ for (const backendName of testedBackends) {
     for (const own of rules) {
       const options = { ...asked, ...own, eosTokenId: 2, maxNewTokens: 24, decoderInputIds: prompts.slice(0, 4) };
       // With scores the host applies the rules, to rows that it reads.
-      const { scores: _, ...byHost } = await model.generate(pixels, { ...options, outputScores: true });
+      const asHost = { ...options, outputScores: true, outputConfidences: true };
+      const { scores: _, confidences, ...byHost } = await model.generate(pixels, asHost);
       assertEquals(await model.generate(pixels, options), byHost);
-      const before = { ...backend.counters };
-      const { sequences, truncated } = await model.generate(pixels, options);
-      const steps = sequences[0].length - 2;
-      assert(backend.counters.waits - before.waits <= Math.ceil(steps / backend.stepsPerRead));
-      assert(backend.counters.bytesRead - before.bytesRead <= steps * 4 * 64 * 8, "only tokens are read");
+      for (const outputConfidences of [false, true]) {
+        const { confidences: given, ...rest } = await model.generate(pixels, { ...options, outputConfidences });
+        assertEquals(rest, byHost);
+        const off = given?.flatMap((row, r) => row.map((confidence, t) => Math.abs(confidence - confidences![r][t])));
+        assert(outputConfidences ? Math.max(...off!) < 1e-5 : !given, `${off}`);
+        const before = { ...backend.counters };
+        await model.generate(pixels, { ...options, outputConfidences });
+        const { waits, bytesRead } = backend.counters;
+        const steps = byHost.sequences[0].length - 2;
+        assert(waits - before.waits <= Math.ceil(steps / backend.stepsPerRead));
+        assert(bytesRead - before.bytesRead <= steps * 4 * 64 * 8, "only tokens are read, and how sure they are");
+      }
+      const { sequences, truncated } = byHost;
       for (const [row, tokens] of sequences.entries()) {
         assert(tokens.indexOf(2) >= 22, `${tokens}`);
         assert(!tokens.includes(3) && !tokens.slice(2).includes(9) && tokens[2] !== 7);

@@ -56,8 +56,8 @@ const rules = { penalised: true, ngrams: 3, ruled: true };
 const { vocabularySize: vocabulary } = architecture.decoder;
 const { states: caches } = buildDecode(architecture);
 const selections: readonly Selection[] = [
-  { kind: "greedy", rules },
-  { kind: "sample", rules, topK: 50 },
+  { kind: "greedy", rules, confident: true },
+  { kind: "sample", rules, confident: true, topK: 50 },
   { kind: "candidates", rules, count: 8 },
   { kind: "beams", rules, beams: 4, kept: 12, each: 12, ends: [2, 3] },
   { kind: "logProbabilities" },

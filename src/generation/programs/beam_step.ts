@@ -45,8 +45,9 @@ function pick(table: Value, at: Value, picture: Value): Value {
 /**
  * Let beams go on by a token.
  *
- * States `running` [rows, 1], the beams' scores; `ring` [batch, stepsHeld, 3 · kept], for each step the continuations,
- * best first: scores, which of the `beams · each` candidates they are, tokens; `tokens` and the caches.
+ * States `running` [rows, 1], the beams' scores; `ring` [batch, stepsHeld, 4 · kept], for each step the continuations,
+ * best first: scores, which of the `beams · each` candidates they are, tokens, the log-probabilities of these; `tokens`
+ * and the caches.
  *
  * @param scores Log-probabilities after all rules, [rows, V]; rows = batch · beams.
  * @param each Candidates of each beam.
@@ -81,9 +82,9 @@ export function advanceBeams(
     cacheAppend(moved, reshape(pick(tokens, order, picture), { shape: [rows, 1] }), { axis, at: "length" });
   }
   assign(running, reshape(next, { shape: [rows, 1] }));
-  const told = concat([best, cast(places, { dataType: "float32" }), cast(tokens, { dataType: "float32" })], {
-    axis: 1,
-  });
-  const ring = builder.state("ring", "float32", ["batch", stepsHeld, 3 * kept]);
-  cacheAppend(ring, reshape(told, { shape: ["batch", 1, 3 * kept] }), { axis: 1, at: "at" });
+  const own = pick(reshape(values, { shape: ["batch", beams * each] }), places, picture);
+  const float = (x: Value) => cast(x, { dataType: "float32" });
+  const told = concat([best, float(places), float(tokens), own], { axis: 1 });
+  const ring = builder.state("ring", "float32", ["batch", stepsHeld, 4 * kept]);
+  cacheAppend(ring, reshape(told, { shape: ["batch", 1, 4 * kept] }), { axis: 1, at: "at" });
 }

@@ -55,7 +55,7 @@ export class ModelRunner implements AsyncDisposable {
         runner.decodeProgram(options.signal),
         runner.encodeProgram(imageSize, { signal: options.signal }),
         runner.crossProgram(options.signal),
-        runner.selectProgram({ kind: "greedy", rules: noRules }, options.signal),
+        runner.selectProgram({ kind: "greedy", rules: noRules, confident: false }, options.signal),
       ]);
     } catch (error) {
       await runner[Symbol.asyncDispose]();

@@ -1,6 +1,7 @@
 // What is done with a step's logits on the device: small programs without weights, so that every method of generation
 // shares one decode program. Each takes `logits` [rows, 1, V] and what its rules need.
 import { type Graph, GraphBuilder, type Value } from "../../graph/mod.ts";
+import { Tensor } from "../../tensor/mod.ts";
 import {
   add,
   argMax,
@@ -10,6 +11,8 @@ import {
   div,
   equal,
   exp,
+  expand,
+  gather,
   greaterOrEqual,
   log,
   logSoftmax,
@@ -25,14 +28,24 @@ import {
   where,
 } from "../../operators/mod.ts";
 import { advanceBeams, type Beams, stepsHeld } from "./beam_step.ts";
-import { forbidden, type ProgramRules, underHistory, underLength, underRules } from "../scores/device_processors.ts";
+import {
+  forbidden,
+  placesOf,
+  type ProgramRules,
+  underHistory,
+  underLength,
+  underRules,
+} from "../scores/device_processors.ts";
 
-/** How the next tokens are found. */
+/**
+ * How the next tokens are found. Where the device takes a row's token, `confident` asks for its confidence too: the host
+ * then reads both in `ring`, and no `tokens`.
+ */
 export type Selection =
   /** The best token of each row is appended to `tokens`. */
-  | { readonly kind: "greedy"; readonly rules: ProgramRules }
+  | { readonly kind: "greedy"; readonly rules: ProgramRules; readonly confident: boolean }
   /** A token of each row is drawn from the `topK` likeliest (0: from all) and appended to `tokens`. */
-  | { readonly kind: "sample"; readonly rules: ProgramRules; readonly topK: number }
+  | { readonly kind: "sample"; readonly rules: ProgramRules; readonly confident: boolean; readonly topK: number }
   /** The `count` best tokens of each row are found, for the host to read. */
   | { readonly kind: "candidates"; readonly rules: ProgramRules; readonly count: number }
   /** The best continuations of each picture's beams, of the `each` best tokens of each, become its beams. */
@@ -53,10 +66,33 @@ export function blocksOf(vocabulary: number): { blocks: number; width: number } 
   return { blocks: Math.ceil(vocabulary / width), width };
 }
 
-/** Append a token a row, [rows], to `tokens`. */
-function append(chosen: Value): void {
-  const tokens = chosen.builder.state("tokens", "int64", [rows, "capacity"]);
-  cacheAppend(tokens, reshape(chosen, { shape: [rows, 1] }), { axis: 1, at: "length" });
+/** Whether an entry is the first of a pair. */
+const isFirst = new Tensor("bool", [2], Uint8Array.of(1, 0));
+
+/**
+ * Take a token of each row: append it to `tokens` and, where it is asked for, tell the host how sure the model is of it,
+ * which is its share of softmax(scores). State `ring` [rows, stepsHeld, 2] then holds both for each step.
+ *
+ * @param ids The tokens, [rows, 1].
+ * @param scores What they were taken from, [rows, V].
+ * @param own The tokens' scores, [rows, 1].
+ */
+function take(ids: Value, { scores, own, confident }: { scores: Value; own: () => Value; confident: boolean }): void {
+  const { builder } = ids;
+  const tokens = builder.state("tokens", "int64", [rows, "capacity"]);
+  cacheAppend(tokens, ids, { axis: 1, at: "length" });
+  if (!confident) return;
+  // In relation to the token's own score, which is the largest or near it: no power overflows.
+  const sum = reduceSum(exp(sub(scores, own())), { axes: [1], keepDimensions: true });
+  // One read gets both: ids as float32 are exact below 2^24. Of one shape, so that a device can compute it in one go.
+  const twice = (x: Value) => expand(x, { shape: [rows, 2] });
+  const pair = where(
+    builder.constant(isFirst),
+    cast(twice(ids), { dataType: "float32" }),
+    div(builder.scalar(1), twice(sum)),
+  );
+  const ring = builder.state("ring", "float32", [rows, stepsHeld, 2]);
+  cacheAppend(ring, reshape(pair, { shape: [rows, 1, 2] }), { axis: 1, at: "at" });
 }
 
 /** The best candidates of each row: output `candidates` [rows, 2, k], log-probabilities, largest first, and ids. */
@@ -118,13 +154,19 @@ export function buildSelect(
   const logits = builder.input("logits", "float32", [count, 1, vocabulary]);
   const scores = reshape(logits, { shape: [count, vocabulary] });
   switch (selection.kind) {
-    case "greedy":
-      append(argMax(underRules(scores, selection.rules), { axis: 1 }));
+    case "greedy": {
+      const ruled = underRules(scores, selection.rules);
+      const [best, ids] = topK(ruled, { k: 1, axis: -1 });
+      take(ids, { scores: ruled, own: () => best, confident: selection.confident });
       break;
+    }
     case "sample": {
       const temperature = builder.input("temperature", "float32", [1, 1]);
       const allowed = underLength(div(underHistory(scores, selection.rules), temperature), selection.rules);
-      append(drawn(selection.topK > 0 ? likeliest(allowed, selection.topK) : allowed, vocabulary));
+      const offered = selection.topK > 0 ? likeliest(allowed, selection.topK) : allowed;
+      const ids = drawn(offered, vocabulary);
+      const own = () => gather(reshape(offered, { shape: [-1] }), placesOf(ids, vocabulary), { axis: 0 });
+      take(ids, { scores: offered, own, confident: selection.confident });
       break;
     }
     case "candidates":

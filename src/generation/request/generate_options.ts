@@ -108,6 +108,12 @@ export interface GenerateOptions {
   readonly seed?: number | null;
   /** Whether the scores of each step are wanted, as they are after all rules. Rows are read from the device. @default false */
   readonly outputScores?: boolean;
+  /**
+   * Whether it is wanted how sure the model was of each new token. It is computed where the token is chosen.
+   *
+   * @default false
+   */
+  readonly outputConfidences?: boolean;
   /** Whether the attentions to the picture are wanted. @default false */
   readonly outputAttentions?: boolean;
   /** Receives tokens as they are decided; not with more than one beam or text. */

@@ -74,6 +74,7 @@ const callRules = {
     (value) => Number.isSafeInteger(value) && (value as number) >= 0,
   ),
   outputScores: values.flag,
+  outputConfidences: values.flag,
   outputAttentions: values.flag,
   streamer: any<Streamer>("an object with the functions put and end", ({ put, end }) => {
     return typeof put === "function" && typeof end === "function";

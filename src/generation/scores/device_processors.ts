@@ -38,7 +38,7 @@ export const own = 1;
 export const forbidden = lowestScore;
 
 /** Where the entries [rows, V] of tokens `ids` [rows, n] are in a row of them all. */
-function placesOf(ids: Value, vocabulary: number): Value {
+export function placesOf(ids: Value, vocabulary: number): Value {
   const { builder, shape: [rows] } = ids;
   const row = reshape(range(builder, { size: rows }), { shape: [rows, 1] });
   return add(ids, mul(row, builder.scalar(vocabulary, "int64")));

@@ -10,6 +10,18 @@ export function best(scores: Float32Array): number {
 }
 
 /**
+ * The share of a token in softmax(scores): how sure the model is of it. Where no token is allowed all have the same.
+ *
+ * @param scores A score for each token; −∞ for those that are not allowed.
+ */
+export function shareOf(scores: Float32Array, token: number): number {
+  const own = scores[token];
+  let sum = 0;
+  for (let id = 0; id < scores.length; id++) sum += scores[id] === own ? 1 : Math.exp(scores[id] - own);
+  return 1 / sum;
+}
+
+/**
  * A draw from softmax(scores): a block of tokens by the largest sum of its logarithm and noise, then a token of it.
  *
  * @param scores A score for each token; −∞ for those that may not be drawn.

@@ -5,6 +5,8 @@ import type { Generation } from "../request/generate_options.ts";
 /** A text under way, or a finished one. */
 export interface Beam {
   readonly tokens: readonly number[];
+  /** The log-probability of each new token, after all rules. */
+  readonly logProbabilities: readonly number[];
   readonly score: number;
   readonly finished: boolean;
   /** Which of the beams before it continues. */
@@ -16,7 +18,9 @@ export interface Continuation {
   /** Which of the running beams it continues. */
   readonly parent: number;
   readonly id: number;
-  /** The sum of its log-probabilities. */
+  /** The token's log-probability, after all rules. */
+  readonly logProbability: number;
+  /** The sum of the beam's. */
   readonly score: number;
 }
 
@@ -38,8 +42,9 @@ export class Picture {
   /** @param index Its place among all pictures, which stays. */
   constructor(prompt: readonly number[], readonly index: number, readonly generation: Generation) {
     const beams = Array.from({ length: generation.numBeams }, (_, parent) => parent);
-    this.running = beams.map((parent) => ({ tokens: prompt, score: parent ? lowest : 0, finished: false, parent }));
-    this.#finished = beams.map((parent) => ({ tokens: prompt, score: lowest, finished: false, parent }));
+    const begun = { tokens: prompt, logProbabilities: [], finished: false };
+    this.running = beams.map((parent) => ({ ...begun, score: parent ? lowest : 0, parent }));
+    this.#finished = beams.map((parent) => ({ ...begun, score: lowest, parent }));
   }
 
   get #full(): boolean {
@@ -64,11 +69,12 @@ export class Picture {
   advance(continuations: readonly Continuation[]): boolean {
     const { numBeams, eosTokenIds, lengthPenalty, maxLength, prompts, stoppingCriteria } = this.generation;
     const promptLength = prompts[0].length;
-    const next = continuations.map(({ parent, id, score }): Beam => {
+    const next = continuations.map(({ parent, id, logProbability, score }): Beam => {
       const tokens = [...this.running[parent].tokens, id];
+      const logProbabilities = [...this.running[parent].logProbabilities, logProbability];
       const finished = tokens.length >= maxLength || eosTokenIds.includes(id) ||
         stoppingCriteria.some((stops) => stops(tokens));
-      return { tokens, score, finished, parent };
+      return { tokens, logProbabilities, score, finished, parent };
     });
     const length = next[0].tokens.length - promptLength;
     const blocked = this.#full || !this.#improvable;

@@ -66,10 +66,11 @@ export class DeviceRanker implements Ranker {
   /** The continuations at a place of the ring. */
   #told(ring: Float32Array, place: number): Continuation[] {
     const { kept, each } = this.shape;
-    const of = (part: number, k: number) => ring[(place * 3 + part) * kept + k];
+    const of = (part: number, k: number) => ring[(place * 4 + part) * kept + k];
     return Array.from({ length: kept }, (_, k) => ({
       parent: Math.floor(of(1, k) / each),
       id: of(2, k),
+      logProbability: scoreOf(of(3, k)),
       score: scoreOf(of(0, k)),
     }));
   }
@@ -148,6 +149,7 @@ export class HostRanker implements Ranker {
       return candidates.map(({ id, score, rank }) => ({
         parent,
         id,
+        logProbability: score,
         score: float(score + sum),
         rank: float(rank + sum),
       }));

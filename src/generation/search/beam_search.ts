@@ -32,7 +32,8 @@ function advance(pictures: readonly Picture[], step: Awaited<ReturnType<Ranker["
 }
 
 /** The texts found, padded to the longest. */
-function decoded(best: readonly Beam[], { maxLength, padTokenId, eosTokenIds }: Generation): Decoded {
+function decoded(best: readonly Beam[], generation: Generation): Decoded {
+  const { maxLength, padTokenId, eosTokenIds, outputConfidences } = generation;
   const longest = Math.max(...best.map(({ tokens }) => tokens.length));
   // Transformers takes a pad token of 0 for none here.
   const fill = eosTokenIds.length ? padTokenId || eosTokenIds[0] : padTokenId;
@@ -40,6 +41,7 @@ function decoded(best: readonly Beam[], { maxLength, padTokenId, eosTokenIds }: 
     sequences: best.map(({ tokens }) => [...tokens, ...Array(longest - tokens.length).fill(fill)]),
     truncated: best.map(({ tokens }) => tokens.length >= maxLength && !eosTokenIds.includes(tokens[tokens.length - 1])),
     sequencesScores: best.map(({ score }) => score),
+    ...(outputConfidences && { confidences: best.map(({ logProbabilities }) => logProbabilities.map(Math.exp)) }),
   };
 }
 

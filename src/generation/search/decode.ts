@@ -13,7 +13,7 @@ import { needsDistribution } from "../scores/sampling_warpers.ts";
 /** How the next tokens of a generation are found: on the device where its rules allow it. */
 function selectionOf(generation: Generation, { architecture, backend }: ModelRunner): Selection {
   const { vocabularySize: vocabulary } = architecture.decoder;
-  const { numBeams, doSample, outputScores, topK, stoppingCriteria, eosTokenIds } = generation;
+  const { numBeams, doSample, outputScores, outputConfidences, topK, stoppingCriteria, eosTokenIds } = generation;
   const reads = outputScores || needsRows(generation);
   const rules = programRulesOf(generation);
   if (numBeams > 1) {
@@ -27,7 +27,8 @@ function selectionOf(generation: Generation, { architecture, backend }: ModelRun
   }
   // Where n-grams leave no token to draw the host says so.
   if (reads || (doSample && (needsDistribution(generation) || rules.ngrams > 0))) return { kind: "logits" };
-  return doSample ? { kind: "sample", rules, topK: topK < vocabulary ? topK : 0 } : { kind: "greedy", rules };
+  const device = { rules, confident: outputConfidences };
+  return doSample ? { kind: "sample", ...device, topK: topK < vocabulary ? topK : 0 } : { kind: "greedy", ...device };
 }
 
 /**

@@ -1,6 +1,6 @@
 // Decoding without beams, greedily or by sampling: each row goes on by itself until it ends or is full.
 import type { Tensor } from "../../tensor/mod.ts";
-import { type Chooser, DeviceChooser, HostChooser, type Row } from "./token_selectors.ts";
+import { type Choice, type Chooser, DeviceChooser, HostChooser, type Row } from "./token_selectors.ts";
 import { compaction } from "./row_compaction.ts";
 import type { Generation, Streamer } from "../request/generate_options.ts";
 import type { Session } from "../programs/session.ts";
@@ -11,6 +11,8 @@ export interface Decoded {
   readonly truncated: boolean[];
   /** The scores of beams. */
   readonly sequencesScores?: number[];
+  /** How sure the model was of each new token of a row, up to its end, if asked for. */
+  readonly confidences?: number[][];
   /** Each step's scores after all rules, [rows, V], if asked for. */
   readonly scores?: Tensor[];
   /** What the decoder saw of the pictures, [batch, S, C], if asked for. */
@@ -18,11 +20,12 @@ export interface Decoded {
 }
 
 /** Add tokens to a row up to its end; what is behind it is not its own. @returns Those added. */
-function extend(row: Row, decided: ArrayLike<number | bigint>, generation: Generation): number[] {
+function extend(row: Row, decided: readonly Choice[], generation: Generation): number[] {
   const fresh: number[] = [];
   for (let i = 0; i < decided.length && !row.ended; i++) {
-    const token = Number(decided[i]);
+    const { token, confidence } = decided[i];
     row.tokens.push(token);
+    if (confidence !== undefined) row.confidences.push(confidence);
     fresh.push(token);
     row.ended = generation.eosTokenIds.includes(token) ||
       generation.stoppingCriteria.some((stops) => stops(row.tokens));
@@ -58,10 +61,10 @@ export async function decodeRows(
   generation: Generation,
   { streamer, signal }: { streamer?: Streamer; signal?: AbortSignal } = {},
 ): Promise<Decoded> {
-  const { prompts, maxLength, padTokenId, numReturnSequences, outputScores } = generation;
+  const { prompts, maxLength, padTokenId, numReturnSequences, outputScores, outputConfidences } = generation;
   const rows = prompts
     .flatMap((prompt) => Array<readonly number[]>(numReturnSequences).fill(prompt))
-    .map((prompt, index): Row => ({ index, tokens: [...prompt], ended: false }));
+    .map((prompt, index): Row => ({ index, tokens: [...prompt], confidences: [], ended: false }));
   const chooser = chooserOf(session, generation, streamer !== undefined);
   session.writeTokens(rows.map(({ tokens }) => tokens));
   let slots: (Row | undefined)[] = rows;
@@ -82,6 +85,7 @@ export async function decodeRows(
   return {
     sequences: rows.map(({ tokens }) => [...tokens, ...Array(longest - tokens.length).fill(padTokenId)]),
     truncated: rows.map(({ ended }) => !ended),
+    ...(outputConfidences && { confidences: rows.map(({ confidences }) => confidences) }),
     ...(outputScores && { scores: chooser.scores }),
   };
 }

@@ -1,7 +1,7 @@
 // Who decides the next tokens of rows: the device, which is looked at now and then, or the host, which reads whole rows
 // of scores at each step because a rule or a draw needs them. Both decide alike.
 import { Tensor, type TypedArray } from "../../tensor/mod.ts";
-import { best, draw } from "../scores/token_draw.ts";
+import { best, draw, shareOf } from "../scores/token_draw.ts";
 import type { Generation } from "../request/generate_options.ts";
 import { processorsOf } from "../scores/logits_processors.ts";
 import { Noise } from "../scores/gumbel_noise.ts";
@@ -16,7 +16,16 @@ export interface Row {
   readonly index: number;
   /** The prompt and what was decided. */
   readonly tokens: number[];
+  /** How sure the model was of each token that was decided, if that is asked for. */
+  readonly confidences: number[];
   ended: boolean;
+}
+
+/** A token that follows. */
+export interface Choice {
+  readonly token: number;
+  /** Its share of softmax(scores), if that is asked for. */
+  readonly confidence?: number;
 }
 
 /** Decides tokens. */
@@ -28,7 +37,7 @@ export interface Chooser {
    * @param length The tokens of each row so far.
    * @returns The tokens that follow, by slot, as many for each.
    */
-  next(slots: readonly (Row | undefined)[], length: number): Promise<readonly ArrayLike<number | bigint>[]>;
+  next(slots: readonly (Row | undefined)[], length: number): Promise<readonly (readonly Choice[])[]>;
   /** Each step's scores after all rules, [rows, V], if they are asked for. */
   readonly scores: Tensor[];
 }
@@ -66,7 +75,7 @@ export class DeviceChooser implements Chooser {
     session.write("temperature", Float32Array.of(generation.temperature));
   }
 
-  async next(slots: readonly (Row | undefined)[], length: number): Promise<BigInt64Array[]> {
+  async next(slots: readonly (Row | undefined)[], length: number): Promise<Choice[][]> {
     const { session, generation } = this;
     const count = Math.min(this.steps, stepsHeld, generation.maxLength - length);
     if (this.#noise) session.write("noise", this.#noiseOf(slots, length, count, this.#noise));
@@ -74,9 +83,19 @@ export class DeviceChooser implements Chooser {
       this.#rules.write(length + at);
       queueStep(session, generation, length + at, at);
     }
-    const data = (await session.readTokens()).data as BigInt64Array;
-    const { capacity } = session.sizes;
-    return slots.map((_, slot) => data.subarray(slot * capacity + length, slot * capacity + length + count));
+    const steps = [...Array(count).keys()];
+    if (!generation.outputConfidences) {
+      const data = (await session.readTokens()).data as BigInt64Array;
+      const { capacity } = session.sizes;
+      return slots.map((_, slot) => steps.map((at) => ({ token: Number(data[slot * capacity + length + at]) })));
+    }
+    const data = (await session.read("ring")).data as Float32Array;
+    return slots.map((_, slot) =>
+      steps.map((at) => {
+        const place = 2 * (slot * stepsHeld + at);
+        return { token: data[place], confidence: data[place + 1] };
+      })
+    );
   }
 
   /** The noise of the next steps, [steps, rows, numbers]. */
@@ -131,23 +150,25 @@ export class HostChooser implements Chooser {
     this.#reader = new RowReader(session, "logits", generation);
   }
 
-  async next(slots: readonly (Row | undefined)[], length: number): Promise<number[][]> {
-    const { session, generation: { outputScores, padTokenId } } = this;
+  async next(slots: readonly (Row | undefined)[], length: number): Promise<Choice[][]> {
+    const { session, generation: { outputScores, outputConfidences, padTokenId } } = this;
     queueStep(session, this.generation, length);
     const read = await this.#reader.read();
-    const tokens = slots.map((row, slot) => {
-      if (!row || (row.ended && !outputScores)) return padTokenId;
+    const choices = slots.map((row, slot): Choice => {
+      if (!row || (row.ended && !outputScores)) return { token: padTokenId };
       const { tokens } = row;
       const history = row.ended ? [...tokens, ...Array(length - tokens.length).fill(padTokenId)] : tokens;
       for (const process of this.#processors) process(history, read[slot]);
-      return row.ended ? padTokenId : this.#take(read[slot], row.index, length);
+      if (row.ended) return { token: padTokenId };
+      const token = this.#take(read[slot], row.index, length);
+      return { token, ...(outputConfidences && { confidence: shareOf(read[slot], token) }) };
     });
     if (outputScores) {
       const [{ buffer, length: width }] = read;
       this.scores.push(new Tensor("float32", [read.length, width], new Float32Array(buffer as ArrayBuffer)));
     }
-    session.writeTokens(tokens.map((token) => [token]), length);
-    return tokens.map((token) => [token]);
+    session.writeTokens(choices.map(({ token }) => [token]), length);
+    return choices.map((choice) => [choice]);
   }
 
   #take(scores: Float32Array, row: number, step: number): number {
