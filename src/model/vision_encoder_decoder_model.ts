@@ -7,7 +7,13 @@ import { checkPictures, type ForwardInputs } from "./forward_inputs.ts";
 import { openRepository, type Repository, toPath } from "../hub/mod.ts";
 import type { Backend, BackendName } from "../graph/mod.ts";
 import { loadBackend } from "../../backends/load_backend.ts";
-import { decode, type GenerateOptions, type GenerationConfig, ModelRunner, settle } from "../generation/mod.ts";
+import {
+  decode,
+  type GenerateOptions,
+  type GenerationConfig,
+  ModelRunner,
+  resolveGeneration,
+} from "../generation/mod.ts";
 import { checkLoadOptions, type LoadOptions } from "./load_options.ts";
 import { watchReading } from "./load_progress.ts";
 import {
@@ -301,18 +307,18 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
   async generate(pixelValues: Tensor, options: GenerateOptions = {}): Promise<GenerateOutput> {
     const { decoder } = this.#runner.architecture;
     const [batch] = checkPictures(pixelValues, this.#runner.architecture).shape;
-    const generation = settle(this.generationConfig, options, {
+    const generation = resolveGeneration(this.generationConfig, options, {
       batch,
       vocabularySize: decoder.vocabularySize,
       maxPositions: decoder.maxPositions,
       prependsStart: !this.config.encoder.model_type.includes("donut"),
     });
-    const { signal } = options;
+    const { streamer, signal } = generation;
     return await this.#turns.take(async (wanted) => {
-      const streamer = options.streamer && yieldingStreamer(options.streamer, wanted, signal);
-      const { encoderStates, ...output } = await decode(this.#runner, pixelValues, generation, {
-        ...options,
-        streamer,
+      const yielding = streamer && yieldingStreamer(streamer, wanted, signal);
+      const { encoderStates, ...output } = await decode(this.#runner, pixelValues, {
+        ...generation,
+        streamer: yielding,
       });
       return encoderStates ? { ...output, ...await this.#attend(encoderStates, output.sequences) } : output;
     }, signal);

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { loadBackend, Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
-import { settle } from "../../src/generation/mod.ts";
-import { processorsOf } from "../../src/generation/scores/logits_processors.ts";
+import { resolveGeneration } from "../../src/generation/mod.ts";
+import { processorsOf } from "../../src/generation/scores/processor_list.ts";
 import { readTensors } from "../conformance/golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
@@ -49,9 +49,9 @@ Deno.test("rules and those of sampling, combined, make Transformers' distributio
   for (const { kwargs, tokens, given, after } of distributions) {
     const model = { decoder_start_token_id: 1, eos_token_id: 2, pad_token_id: 0 };
     const subject = { batch: 1, vocabularySize: given.length, prependsStart: true };
-    const generation = settle(model, camel(kwargs), subject);
+    const generation = resolveGeneration(model, camel(kwargs), subject);
     const scores = scoresOf(given);
-    const place = { promptLength: generation.prompts[0].length, maxLength: generation.maxLength };
+    const place = generation;
     for (const process of processorsOf(generation, place)) process(tokens, scores);
     scoresOf(after).forEach((expected, id) => {
       const close = scores[id] === expected ||

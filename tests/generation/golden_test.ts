@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { loadBackend, Tensor, VisionEncoderDecoderConfig, VisionEncoderDecoderModel } from "../../mod.ts";
-import { generationConfigOf, settle } from "../../src/generation/mod.ts";
-import { logSoftmax, processorsOf } from "../../src/generation/scores/logits_processors.ts";
+import { generationConfigOf, resolveGeneration } from "../../src/generation/mod.ts";
+import { logSoftmax } from "../../src/generation/scores/normalization.ts";
+import { processorsOf } from "../../src/generation/scores/processor_list.ts";
 import { readTensors } from "../conformance/golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
@@ -84,7 +85,7 @@ Deno.test("the rules make Transformers' distributions of its own logits", async 
       for (const [i, { decoder_input_ids: prompt }] of sampling.prefixes.entries()) {
         const options = { ...camel({ ...kwargs }), doSample: true, maxNewTokens: 2, decoderInputIds: [prompt] };
         const subject = { batch: 1, vocabularySize: logits[i].length, prependsStart: false };
-        const generation = settle(model, options, subject);
+        const generation = resolveGeneration(model, options, subject);
         const scores = Float32Array.from(logits[i]);
         if (generation.numBeams > 1) logSoftmax(scores);
         const place = { promptLength: prompt.length, maxLength: generation.maxLength };

@@ -1,10 +1,10 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type GenerateOptions, OptionError, Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
-import { type GenerationConfig, settle } from "../../src/generation/mod.ts";
+import { type GenerationConfig, resolveGeneration } from "../../src/generation/mod.ts";
 
 const subject = { batch: 2, vocabularySize: 100, maxPositions: 32, prependsStart: true };
 const ids: GenerationConfig = { decoder_start_token_id: 1, eos_token_id: 2, pad_token_id: 0 };
-const settled = (options: GenerateOptions, model: GenerationConfig = ids) => settle(model, options, subject);
+const settled = (options: GenerateOptions, model: GenerationConfig = ids) => resolveGeneration(model, options, subject);
 /** Options that TypeScript would refuse. */
 const hostile = (options: Record<string, unknown>) => options as GenerateOptions;
 
@@ -163,7 +163,9 @@ Deno.test("prompts begin with the start token, but where the model is Donut or a
   assertEquals(prompts([[5], [6]]), [[1, 5], [1, 6]]);
   assertEquals(prompts([[5], [1]]), [[5], [1]]);
   assertEquals(prompts([[5], [6]], { decoderStartTokenId: [8, 9] }), [[8, 5], [9, 6]]);
-  assertEquals(settle(ids, { decoderInputIds: [[5], [6]] }, { ...subject, prependsStart: false }).prompts, [[5], [6]]);
+  assertEquals(resolveGeneration(ids, { decoderInputIds: [[5], [6]] }, { ...subject, prependsStart: false }).prompts, [[
+    5,
+  ], [6]]);
   const tensor = new Tensor("int64", [2, 1], BigInt64Array.of(5n, 6n));
   assertEquals(settled({ decoderInputIds: tensor }).prompts, [[1, 5], [1, 6]]);
 });

@@ -1,8 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
 import { Noise } from "../../src/generation/scores/gumbel_noise.ts";
-import { draw } from "../../src/generation/scores/token_draw.ts";
-import { blocksOf } from "../../src/generation/programs/selection_program.ts";
+import { blocksOf, draw } from "../../src/generation/scores/token_draw.ts";
 import { readTensors } from "../conformance/golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 

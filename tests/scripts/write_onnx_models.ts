@@ -52,14 +52,14 @@ for (const external of [false, true]) {
   write(`decode_${tag}`, buildDecode(architecture), external);
 }
 
-const rules = { penalised: true, ngrams: 3, ruled: true };
+const processors = { repetitionPenalty: true, noRepeatNgramSize: 3, tokenMask: true };
 const { vocabularySize: vocabulary } = architecture.decoder;
 const { states: caches } = buildDecode(architecture);
 const selections: readonly Selection[] = [
-  { kind: "greedy", rules, confident: true },
-  { kind: "sample", rules, confident: true, topK: 50 },
-  { kind: "candidates", rules, count: 8 },
-  { kind: "beams", rules, beams: 4, kept: 12, each: 12, ends: [2, 3] },
+  { kind: "greedy", processors, confident: true },
+  { kind: "sample", processors, confident: true, topK: 50 },
+  { kind: "candidates", processors, count: 8 },
+  { kind: "beams", processors, beams: 4, kept: 12, each: 12, ends: [2, 3] },
   { kind: "logProbabilities" },
 ];
 for (const selection of selections) {

@@ -20,7 +20,8 @@ import {
   where,
 } from "../../operators/mod.ts";
 import { lowest } from "../search/beam_hypotheses.ts";
-import { forbidden } from "../scores/device_processors.ts";
+import { forbidden } from "../scores/forbidden.ts";
+import { stepsHeld } from "./steps_held.ts";
 
 /** How beams go on in a program. */
 export interface Beams {
@@ -31,9 +32,6 @@ export interface Beams {
   /** The tokens that end a text. */
   readonly ends: readonly number[];
 }
-
-/** Steps whose results, or random numbers, the device holds at once. */
-export const stepsHeld = 8;
 
 /** Entries [batch, m] of tables [batch, n]: `at` [batch, m] says which of a picture's own. */
 function pick(table: Value, at: Value, picture: Value): Value {

@@ -9,7 +9,7 @@ import {
 } from "../../graph/mod.ts";
 import type { StoredWeights } from "../../weights/mod.ts";
 import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode } from "../../models/mod.ts";
-import { noRules } from "../scores/device_processors.ts";
+import { noProcessors } from "../scores/processor_list.ts";
 import { buildSelect, type Selection } from "./selection_program.ts";
 import { Session, type SessionShape } from "./session.ts";
 
@@ -55,7 +55,7 @@ export class ModelRunner implements AsyncDisposable {
         runner.decodeProgram(options.signal),
         runner.encodeProgram(imageSize, { signal: options.signal }),
         runner.crossProgram(options.signal),
-        runner.selectProgram({ kind: "greedy", rules: noRules, confident: false }, options.signal),
+        runner.selectProgram({ kind: "greedy", processors: noProcessors, confident: false }, options.signal),
       ]);
     } catch (error) {
       await runner[Symbol.asyncDispose]();

@@ -1,41 +1,15 @@
 // What is done with a step's logits on the device: small programs without weights, so that every method of generation
 // shares one decode program. Each takes `logits` [rows, 1, V] and what its rules need.
 import { type Graph, GraphBuilder, type Value } from "../../graph/mod.ts";
+import { cacheAppend, cast, concat, expand, logSoftmax, reshape, topK, where } from "../../operators/mod.ts";
 import { Tensor } from "../../tensor/mod.ts";
-import {
-  add,
-  argMax,
-  cacheAppend,
-  cast,
-  concat,
-  div,
-  equal,
-  exp,
-  expand,
-  gather,
-  greaterOrEqual,
-  log,
-  logSoftmax,
-  mul,
-  pad,
-  range,
-  reduceMax,
-  reduceSum,
-  reshape,
-  slice,
-  sub,
-  topK,
-  where,
-} from "../../operators/mod.ts";
-import { advanceBeams, type Beams, stepsHeld } from "./beam_step.ts";
-import {
-  forbidden,
-  placesOf,
-  type ProgramRules,
-  underHistory,
-  underLength,
-  underRules,
-} from "../scores/device_processors.ts";
+import { processScores, type ProgramProcessors } from "../scores/processor_list.ts";
+import { confidences } from "../scores/token_confidence.ts";
+import { divideByTemperature } from "../scores/temperature.ts";
+import { drawTokens } from "../scores/token_draw.ts";
+import { keepTopK } from "../scores/top_k.ts";
+import { advanceBeams, type Beams } from "./beam_step.ts";
+import { stepsHeld } from "./steps_held.ts";
 
 /**
  * How the next tokens are found. Where the device takes a row's token, `confident` asks for its confidence too: the host
@@ -43,13 +17,18 @@ import {
  */
 export type Selection =
   /** The best token of each row is appended to `tokens`. */
-  | { readonly kind: "greedy"; readonly rules: ProgramRules; readonly confident: boolean }
+  | { readonly kind: "greedy"; readonly processors: ProgramProcessors; readonly confident: boolean }
   /** A token of each row is drawn from the `topK` likeliest (0: from all) and appended to `tokens`. */
-  | { readonly kind: "sample"; readonly rules: ProgramRules; readonly confident: boolean; readonly topK: number }
+  | {
+    readonly kind: "sample";
+    readonly processors: ProgramProcessors;
+    readonly confident: boolean;
+    readonly topK: number;
+  }
   /** The `count` best tokens of each row are found, for the host to read. */
-  | { readonly kind: "candidates"; readonly rules: ProgramRules; readonly count: number }
+  | { readonly kind: "candidates"; readonly processors: ProgramProcessors; readonly count: number }
   /** The best continuations of each picture's beams, of the `each` best tokens of each, become its beams. */
-  | ({ readonly kind: "beams"; readonly rules: ProgramRules; readonly each: number } & Beams)
+  | ({ readonly kind: "beams"; readonly processors: ProgramProcessors; readonly each: number } & Beams)
   /** The host reads log-probabilities of all tokens. */
   | { readonly kind: "logProbabilities" }
   /** The host reads the logits. */
@@ -57,40 +36,21 @@ export type Selection =
 
 const rows = "batch*beams";
 
-/**
- * How a vocabulary is cut to draw from it: `blocks` of `width` tokens, the last one with fewer. A block is drawn and
- * then a token of it, which takes blocks + width random numbers instead of V.
- */
-export function blocksOf(vocabulary: number): { blocks: number; width: number } {
-  const width = Math.ceil(Math.sqrt(vocabulary));
-  return { blocks: Math.ceil(vocabulary / width), width };
+/** Append tokens, [rows, 1], to `tokens`. */
+function append(ids: Value): void {
+  const tokens = ids.builder.state("tokens", "int64", [rows, "capacity"]);
+  cacheAppend(tokens, ids, { axis: 1, at: "length" });
 }
 
 /** Whether an entry is the first of a pair. */
 const isFirst = new Tensor("bool", [2], Uint8Array.of(1, 0));
 
-/**
- * Take a token of each row: append it to `tokens` and, where it is asked for, tell the host how sure the model is of it,
- * which is its share of softmax(scores). State `ring` [rows, stepsHeld, 2] then holds both for each step.
- *
- * @param ids The tokens, [rows, 1].
- * @param scores What they were taken from, [rows, V].
- * @param own The tokens' scores, [rows, 1].
- */
-function take(ids: Value, { scores, own, confident }: { scores: Value; own: () => Value; confident: boolean }): void {
+/** Let the host read tokens and how sure the model is of them, [rows, 1] each: state `ring` [rows, stepsHeld, 2]. */
+function report(ids: Value, shares: Value): void {
   const { builder } = ids;
-  const tokens = builder.state("tokens", "int64", [rows, "capacity"]);
-  cacheAppend(tokens, ids, { axis: 1, at: "length" });
-  if (!confident) return;
-  // In relation to the token's own score, which is the largest or near it: no power overflows.
-  const sum = reduceSum(exp(sub(scores, own())), { axes: [1], keepDimensions: true });
   // One read gets both: ids as float32 are exact below 2^24. Of one shape, so that a device can compute it in one go.
   const twice = (x: Value) => expand(x, { shape: [rows, 2] });
-  const pair = where(
-    builder.constant(isFirst),
-    cast(twice(ids), { dataType: "float32" }),
-    div(builder.scalar(1), twice(sum)),
-  );
+  const pair = where(builder.constant(isFirst), cast(twice(ids), { dataType: "float32" }), twice(shares));
   const ring = builder.state("ring", "float32", [rows, stepsHeld, 2]);
   cacheAppend(ring, reshape(pair, { shape: [rows, 1, 2] }), { axis: 1, at: "at" });
 }
@@ -101,40 +61,6 @@ function offer(scores: Value, count: number): void {
   // Ids as float32, which are exact below 2^24, so that one read gets both.
   const both = concat([values, cast(ids, { dataType: "float32" })], { axis: 1 });
   scores.builder.output("candidates", reshape(both, { shape: [rows, 2, count] }));
-}
-
-/**
- * A draw of a token of each row from softmax(scores), by largest score plus Gumbel noise; the same as `draw` on the host.
- * Near ties aside, rounding does not change which token is drawn, as it would if a sum of probabilities were compared.
- *
- * Input `noise` [stepsHeld, rows, blocks + width]; a run reads that of step `at`.
- */
-function drawn(scores: Value, vocabulary: number): Value {
-  const { builder } = scores;
-  const { blocks, width } = blocksOf(vocabulary);
-  const noise = builder.input("noise", "float32", [stepsHeld, rows, blocks + width]);
-  const noiseOf = (from: number, size: number) =>
-    reshape(slice(noise, { starts: ["at", 0, from], sizes: [1, rows, size] }), { shape: [rows, size] });
-  const missing = blocks * width - vocabulary;
-  const whole = pad(scores, { beginning: [0, 0], ending: [0, missing], value: forbidden });
-  const cut = reshape(whole, { shape: [rows, blocks, width] });
-  const highest = reduceMax(cut, { axes: [2], keepDimensions: true });
-  const total = add(log(reduceSum(exp(sub(cut, highest)), { axes: [2] })), reshape(highest, { shape: [rows, blocks] }));
-  const block = argMax(add(total, noiseOf(0, blocks)), { axis: 1, keepDimensions: true });
-  const isChosen = equal(
-    reshape(block, { shape: [rows, 1, 1] }),
-    reshape(range(builder, { size: blocks }), { shape: [blocks, 1] }),
-  );
-  const chosen = reduceMax(where(isChosen, cut, builder.scalar(forbidden)), { axes: [1] });
-  const place = argMax(add(chosen, noiseOf(blocks, width)), { axis: 1, keepDimensions: true });
-  return add(mul(block, builder.scalar(width, "int64")), place);
-}
-
-/** The likeliest k of each row, and those as likely as the last of them; the others are forbidden. */
-function likeliest(scores: Value, k: number): Value {
-  const [values] = topK(scores, { k, axis: -1 });
-  const least = slice(values, { starts: [0, k - 1], sizes: [rows, 1] });
-  return where(greaterOrEqual(scores, least), scores, scores.builder.scalar(forbidden));
 }
 
 /**
@@ -155,25 +81,25 @@ export function buildSelect(
   const scores = reshape(logits, { shape: [count, vocabulary] });
   switch (selection.kind) {
     case "greedy": {
-      const ruled = underRules(scores, selection.rules);
-      const [best, ids] = topK(ruled, { k: 1, axis: -1 });
-      take(ids, { scores: ruled, own: () => best, confident: selection.confident });
+      const allowed = processScores(scores, selection.processors);
+      const [best, ids] = topK(allowed, { k: 1, axis: -1 });
+      append(ids);
+      if (selection.confident) report(ids, confidences(allowed, ids, best));
       break;
     }
     case "sample": {
-      const temperature = builder.input("temperature", "float32", [1, 1]);
-      const allowed = underLength(div(underHistory(scores, selection.rules), temperature), selection.rules);
-      const offered = selection.topK > 0 ? likeliest(allowed, selection.topK) : allowed;
-      const ids = drawn(offered, vocabulary);
-      const own = () => gather(reshape(offered, { shape: [-1] }), placesOf(ids, vocabulary), { axis: 0 });
-      take(ids, { scores: offered, own, confident: selection.confident });
+      const allowed = processScores(scores, selection.processors, divideByTemperature);
+      const offered = selection.topK > 0 ? keepTopK(allowed, selection.topK) : allowed;
+      const ids = drawTokens(offered);
+      append(ids);
+      if (selection.confident) report(ids, confidences(offered, ids));
       break;
     }
     case "candidates":
-      offer(underRules(logSoftmax(scores, { axis: -1 }), selection.rules), selection.count);
+      offer(processScores(logSoftmax(scores, { axis: -1 }), selection.processors), selection.count);
       break;
     case "beams": {
-      const ranked = underRules(logSoftmax(scores, { axis: -1 }), selection.rules);
+      const ranked = processScores(logSoftmax(scores, { axis: -1 }), selection.processors);
       advanceBeams(ranked, selection, { each: selection.each, caches: caches! });
       break;
     }

@@ -12,7 +12,7 @@ import {
 } from "../../graph/mod.ts";
 import type { DataType, Tensor, TypedArray } from "../../tensor/mod.ts";
 import type { ModelRunner } from "./model_runner.ts";
-import { stepsHeld } from "./beam_step.ts";
+import { stepsHeld } from "./steps_held.ts";
 import type { Selection } from "./selection_program.ts";
 
 /** What a session has room for. */

@@ -3,6 +3,7 @@
 import { OptionError } from "../../errors/mod.ts";
 import type { GenerationConfig } from "./generation_config.ts";
 import type { GenerateOptions } from "./generate_options.ts";
+import type { Generation } from "./generation.ts";
 import { type GenerationSettings, ofBeams, ofSampling } from "./settings.ts";
 import { show } from "./option_values.ts";
 
@@ -81,10 +82,6 @@ function checkTokens({ eosTokenIds, ...settings }: GenerationSettings, vocabular
   }
 }
 
-/** Whether a bad word is an end token, which none can be. */
-export const isEnd = (word: readonly number[], ends: readonly number[]): boolean =>
-  word.length === 1 && ends.includes(word[0]);
-
 /**
  * Check that settings do not contradict one another.
  *
@@ -92,13 +89,13 @@ export const isEnd = (word: readonly number[], ends: readonly number[]): boolean
  * @throws {OptionError} If they do.
  */
 export function checkConflicts(
-  settings: GenerationSettings & { readonly maxLength: number },
+  settings: Generation,
   options: GenerateOptions,
-  { promptLength, vocabularySize }: { promptLength: number; vocabularySize: number },
+  vocabularySize: number,
 ): void {
   checkMethod(settings, options);
   checkTokens(settings, vocabularySize);
-  const { minNewTokens, minLength, maxLength } = settings;
+  const { minNewTokens, minLength, maxLength, promptLength } = settings;
   const least = minNewTokens === undefined ? minLength : promptLength + minNewTokens;
   const option = minNewTokens === undefined ? "minLength" : "minNewTokens";
   if (least > maxLength && (options[option] ?? null) !== null) {

@@ -1,8 +1,7 @@
 // What a person may ask of generate(). Nothing is silently ignored: an option that does not exist, contradicts another,
 // has no effect or cannot be honoured is an error (settings.ts, conflicts.ts).
 import type { Tensor } from "../../tensor/mod.ts";
-import type { LogitsProcessor } from "../scores/logits_processors.ts";
-import type { GenerationSettings } from "./settings.ts";
+import type { LogitsProcessor } from "../scores/logits_processor.ts";
 
 /** Receives tokens as they are decided. */
 export interface Streamer {
@@ -130,12 +129,3 @@ export interface GenerateOptions {
 
 /** Whether a row of tokens, the prompt first, is complete. */
 export type StoppingCriterion = (tokens: readonly number[]) => boolean;
-
-/** A generation settled: what is known of it before it begins. */
-export interface Generation extends GenerationSettings {
-  /** The prompt of each picture, the start token first. */
-  readonly prompts: readonly (readonly number[])[];
-  /** The most tokens of a row, the prompt included. */
-  readonly maxLength: number;
-  readonly padTokenId: number;
-}

@@ -9,7 +9,7 @@ export interface Context {
 }
 
 /** What a setting may be. */
-export interface Rule<T> {
+export interface ValueType<T> {
   /** What it is where nothing says, or null does. */
   readonly unset: T;
   /** Gives a value its type; undefined refuses it. */
@@ -19,15 +19,18 @@ export interface Rule<T> {
 }
 
 /** What is neither set nor needed. */
-type Optional<T> = Rule<T | undefined>;
+type Optional<T> = ValueType<T | undefined>;
 
-/** A rule of what passes a test. */
-export function any<T>(expected: Rule<T>["expected"], valid: (value: T, context: Context) => boolean): Optional<T> {
+/** What passes a test. */
+export function any<T>(
+  expected: ValueType<T>["expected"],
+  valid: (value: T, context: Context) => boolean,
+): Optional<T> {
   return { unset: undefined, read: (value, context) => valid(value as T, context) ? value as T : undefined, expected };
 }
 
 /** The same with a value where nothing is said. */
-export const or = <T>(unset: T, { read, expected }: Optional<T>): Rule<T> => ({ unset, read, expected });
+export const or = <T>(unset: T, { read, expected }: Optional<T>): ValueType<T> => ({ unset, read, expected });
 
 const number = (expected: string, valid: (n: number) => boolean): Optional<number> =>
   any<number>(expected, (value) => Number.isFinite(value) && valid(value));
@@ -41,13 +44,13 @@ export const temperature: Optional<number> = number("a number above 0, at least 
 export const share: Optional<number> = number("a number from 0 to 1", (n) => n >= 0 && n <= 1);
 export const positiveShare: Optional<number> = number("a number above 0, at most 1", (n) => n > 0 && n <= 1);
 export const cutoff: Optional<number> = number("a number from 0, below 1", (n) => n >= 0 && n < 1);
-export const flag: Rule<boolean> = or(false, any("true or false", (value) => typeof value === "boolean"));
+export const flag: ValueType<boolean> = or(false, any("true or false", (value) => typeof value === "boolean"));
 
 const isFunction = (value: unknown): boolean => typeof value === "function";
 /** A function. */
 export const callable = <T>(): Optional<T> => any<T>("a function", isFunction);
 /** A list of functions. */
-export function callables<T>(): Rule<readonly T[]> {
+export function callables<T>(): ValueType<readonly T[]> {
   return or<readonly T[]>([], any("a list of functions", (value) => Array.isArray(value) && value.every(isFunction)));
 }
 
@@ -70,7 +73,7 @@ export const token = ({ lenient = false }: Lenient = {}): Optional<number> =>
   );
 
 /** A token's id, or several. */
-export function tokens(options: Lenient = {}): Rule<readonly number[]> {
+export function tokens(options: Lenient = {}): ValueType<readonly number[]> {
   const { read } = token(options);
   return {
     unset: [],

@@ -1,8 +1,9 @@
-// A generation settled: its settings, and the prompts, the lengths and the padding that follow from several of them.
+// A generation resolved: its settings, and the prompts, the lengths and the padding that follow from several of them.
 import { ConfigError, OptionError } from "../../errors/mod.ts";
 import { checkConflicts, checkSupported } from "./conflicts.ts";
 import type { GenerationConfig } from "./generation_config.ts";
-import type { GenerateOptions, Generation } from "./generate_options.ts";
+import type { GenerateOptions } from "./generate_options.ts";
+import type { Generation } from "./generation.ts";
 import { type GenerationSettings, readSettings } from "./settings.ts";
 
 /** What a generation depends on besides its settings. */
@@ -23,22 +24,22 @@ const defaultNewTokens = 20;
 const mostPositions = 2 ** 20;
 
 /**
- * Settle a generation.
+ * Resolve a generation: read its settings, and find what follows from them.
  *
  * @param model The model's generation settings.
  * @param options A person's options.
  * @throws {OptionError} If an option does not exist or cannot be honoured.
  * @throws {ConfigError} If no start token is known.
  */
-export function settle(model: GenerationConfig, options: GenerateOptions, subject: Subject): Generation {
+export function resolveGeneration(model: GenerationConfig, options: GenerateOptions, subject: Subject): Generation {
   const settings = readSettings(model, options, subject.vocabularySize);
   const prompts = promptsOf(settings, subject);
   const promptLength = prompts[0].length;
   const maxLength = maxLengthOf(settings, options, subject, promptLength);
-  const generation = { ...settings, prompts, maxLength, padTokenId: paddingOf(settings, subject) };
+  const generation = { ...settings, prompts, promptLength, maxLength, padTokenId: paddingOf(settings, subject) };
   checkSize(generation, subject);
   checkSupported(model, generation);
-  checkConflicts(generation, options, { promptLength, vocabularySize: subject.vocabularySize });
+  checkConflicts(generation, options, subject.vocabularySize);
   return generation;
 }
 

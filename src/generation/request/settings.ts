@@ -5,13 +5,13 @@ import { isRecord } from "../../hub/mod.ts";
 import { Tensor } from "../../tensor/mod.ts";
 import type { GenerationConfig } from "./generation_config.ts";
 import type { GenerateOptions, StoppingCriterion, Streamer, Timings } from "./generate_options.ts";
-import type { LogitsProcessor } from "../scores/logits_processors.ts";
+import type { LogitsProcessor } from "../scores/logits_processor.ts";
 import * as values from "./option_values.ts";
 
 const { any, or, whole } = values;
 
-/** Settings that a model's files may have; an empty list is no rule. */
-const modelRules = {
+/** Settings that a model's files may have; an empty list asks for nothing. */
+const modelSettings = {
   maxNewTokens: whole(1),
   maxLength: whole(1),
   minNewTokens: whole(0),
@@ -53,7 +53,7 @@ const modelRules = {
 };
 
 /** A prompt for each picture, all of one length. */
-const prompts: values.Rule<readonly (readonly number[])[] | undefined> = {
+const prompts: values.ValueType<readonly (readonly number[])[] | undefined> = {
   unset: undefined,
   read: (value, context) => {
     const rows = value instanceof Tensor ? value.toList() : value;
@@ -64,7 +64,7 @@ const prompts: values.Rule<readonly (readonly number[])[] | undefined> = {
 };
 
 /** What a call says, and no file. */
-const callRules = {
+const callSettings = {
   decoderInputIds: prompts,
   assistantModel: any<null>("nothing: assisted generation is not supported", () => false),
   interpolatePosEncoding: values.flag,
@@ -85,11 +85,11 @@ const callRules = {
   onTimings: values.callable<(timings: Timings) => void>(),
 };
 
-/** What the rules of a table read, with every default filled in. */
-type ReadBy<Rules> = { readonly [K in keyof Rules]: Rules[K] extends values.Rule<infer T> ? T : never };
+/** What a table's types read, with every default filled in. */
+type ReadBy<Types> = { readonly [K in keyof Types]: Types[K] extends values.ValueType<infer T> ? T : never };
 
 /** The settings of one generation. */
-export interface GenerationSettings extends ReadBy<typeof modelRules>, ReadBy<typeof callRules> {}
+export interface GenerationSettings extends ReadBy<typeof modelSettings>, ReadBy<typeof callSettings> {}
 
 /** Options that only sampling heeds, with the values that change nothing. */
 export const ofSampling = {
@@ -118,9 +118,9 @@ const optionOf = (setting: string): string => optionNames[setting] ?? setting;
 const fileKeyOf = (option: string): string => option.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** The keys of generation_config.json that are heeded. */
-export const settingKeys: readonly string[] = Object.keys(modelRules).map((name) => fileKeyOf(optionOf(name)));
+export const settingKeys: readonly string[] = Object.keys(modelSettings).map((name) => fileKeyOf(optionOf(name)));
 
-const optionsKnown = new Set([...Object.keys(modelRules), ...Object.keys(callRules)].map(optionOf));
+const optionsKnown = new Set([...Object.keys(modelSettings), ...Object.keys(callSettings)].map(optionOf));
 
 function checkKnown(options: GenerateOptions): void {
   if (!isRecord(options)) throw new OptionError(`Cannot generate with ${values.show(options)}: expected options`);
@@ -145,7 +145,7 @@ export function readSettings(
 ): GenerationSettings {
   checkKnown(options);
   const given = options as Readonly<Record<string, unknown>>;
-  const read = <T>(setting: string, { unset, read, expected }: values.Rule<T>, ofModel: boolean): T => {
+  const read = <T>(setting: string, { unset, read, expected }: values.ValueType<T>, ofModel: boolean): T => {
     const option = optionOf(setting);
     const key = fileKeyOf(option);
     const own = given[option] !== undefined;
@@ -158,12 +158,12 @@ export function readSettings(
     throw new OptionError(`Cannot generate with ${name} = ${values.show(value)}: expected ${what}`);
   };
   // What a model says of methods that are not asked for is not looked at, whatever it is.
-  const samples = read("doSample", modelRules.doSample, true);
-  const beams = read("numBeams", modelRules.numBeams, true) > 1;
+  const samples = read("doSample", modelSettings.doSample, true);
+  const beams = read("numBeams", modelSettings.numBeams, true) > 1;
   const heeded = (setting: string) => (samples || !(setting in ofSampling)) && (beams || !(setting in ofBeams));
   const settings = Object.fromEntries([
-    ...Object.entries(modelRules).map(([name, rule]) => [name, read<unknown>(name, rule, heeded(name))]),
-    ...Object.entries(callRules).map(([name, rule]) => [name, read<unknown>(name, rule, false)]),
+    ...Object.entries(modelSettings).map(([name, type]) => [name, read<unknown>(name, type, heeded(name))]),
+    ...Object.entries(callSettings).map(([name, type]) => [name, read<unknown>(name, type, false)]),
   ]);
   // Sampling draws from the 50 likeliest unless a person unsets that.
   return options.topK === null ? { ...settings, topK: 0 } : settings;

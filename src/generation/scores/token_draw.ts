@@ -1,6 +1,35 @@
-// Taking a token from a row of scores on the host, as the programs of selection_program.ts do it on the device.
+// Taking a token from a row of scores: the best one, or a draw by the largest sum of a score and Gumbel noise. Near ties
+// aside, rounding does not change which token is drawn, as it would if a sum of probabilities were compared, so that host
+// and device draw the same.
 import { OptionError } from "../../errors/mod.ts";
-import { blocksOf } from "../programs/selection_program.ts";
+import type { Value } from "../../graph/mod.ts";
+import {
+  add,
+  argMax,
+  equal,
+  exp,
+  log,
+  mul,
+  pad,
+  range,
+  reduceMax,
+  reduceSum,
+  reshape,
+  slice,
+  sub,
+  where,
+} from "../../operators/mod.ts";
+import { stepsHeld } from "../programs/steps_held.ts";
+import { forbidden } from "./forbidden.ts";
+
+/**
+ * How a vocabulary is cut to draw from it: `blocks` of `width` tokens, the last one with fewer. A block is drawn and
+ * then a token of it, which takes blocks + width random numbers instead of V.
+ */
+export function blocksOf(vocabulary: number): { blocks: number; width: number } {
+  const width = Math.ceil(Math.sqrt(vocabulary));
+  return { blocks: Math.ceil(vocabulary / width), width };
+}
 
 /** The first of the largest scores. */
 export function best(scores: Float32Array): number {
@@ -10,19 +39,7 @@ export function best(scores: Float32Array): number {
 }
 
 /**
- * The share of a token in softmax(scores): how sure the model is of it. Where no token is allowed all have the same.
- *
- * @param scores A score for each token; −∞ for those that are not allowed.
- */
-export function shareOf(scores: Float32Array, token: number): number {
-  const own = scores[token];
-  let sum = 0;
-  for (let id = 0; id < scores.length; id++) sum += scores[id] === own ? 1 : Math.exp(scores[id] - own);
-  return 1 / sum;
-}
-
-/**
- * A draw from softmax(scores): a block of tokens by the largest sum of its logarithm and noise, then a token of it.
+ * Draw from softmax(scores) on the host: a block of tokens by the largest sum of its logarithm and noise, then a token of it.
  *
  * @param scores A score for each token; −∞ for those that may not be drawn.
  * @param noise Gumbel noise: of each block, and behind them of each place in a block.
@@ -48,4 +65,34 @@ export function draw(scores: Float32Array, noise: Float32Array): number {
     if (value > largest) [token, largest] = [id, value];
   }
   return token;
+}
+
+/**
+ * Draw a token of each row from softmax(scores) in a program.
+ *
+ * Input `noise` [stepsHeld, rows, blocks + width], float32; a run reads that of step `at`.
+ *
+ * @param scores Shape [rows, V].
+ * @returns The tokens, [rows, 1], int64.
+ */
+export function drawTokens(scores: Value): Value {
+  const { builder, shape: [rows] } = scores;
+  const vocabulary = scores.shape[1] as number;
+  const { blocks, width } = blocksOf(vocabulary);
+  const noise = builder.input("noise", "float32", [stepsHeld, rows, blocks + width]);
+  const noiseOf = (from: number, size: number) =>
+    reshape(slice(noise, { starts: ["at", 0, from], sizes: [1, rows, size] }), { shape: [rows, size] });
+  const missing = blocks * width - vocabulary;
+  const whole = pad(scores, { beginning: [0, 0], ending: [0, missing], value: forbidden });
+  const cut = reshape(whole, { shape: [rows, blocks, width] });
+  const highest = reduceMax(cut, { axes: [2], keepDimensions: true });
+  const total = add(log(reduceSum(exp(sub(cut, highest)), { axes: [2] })), reshape(highest, { shape: [rows, blocks] }));
+  const block = argMax(add(total, noiseOf(0, blocks)), { axis: 1, keepDimensions: true });
+  const isChosen = equal(
+    reshape(block, { shape: [rows, 1, 1] }),
+    reshape(range(builder, { size: blocks }), { shape: [blocks, 1] }),
+  );
+  const chosen = reduceMax(where(isChosen, cut, builder.scalar(forbidden)), { axes: [1] });
+  const place = argMax(add(chosen, noiseOf(blocks, width)), { axis: 1, keepDimensions: true });
+  return add(mul(block, builder.scalar(width, "int64")), place);
 }

@@ -1,11 +1,11 @@
 // The books of beam search, as transformers.GenerationMixin._beam_search keeps them: which texts of a picture go on, which
 // are finished, and when nothing can change any more.
-import type { Generation } from "../request/generate_options.ts";
+import type { Generation } from "../request/generation.ts";
 
 /** A text under way, or a finished one. */
 export interface Beam {
   readonly tokens: readonly number[];
-  /** The log-probability of each new token, after all rules. */
+  /** The log-probability of each new token, after all processors. */
   readonly logProbabilities: readonly number[];
   readonly score: number;
   readonly finished: boolean;
@@ -18,7 +18,7 @@ export interface Continuation {
   /** Which of the running beams it continues. */
   readonly parent: number;
   readonly id: number;
-  /** The token's log-probability, after all rules. */
+  /** The token's log-probability, after all processors. */
   readonly logProbability: number;
   /** The sum of the beam's. */
   readonly score: number;
@@ -67,8 +67,7 @@ export class Picture {
    * @returns Whether a beam can still go on.
    */
   advance(continuations: readonly Continuation[]): boolean {
-    const { numBeams, eosTokenIds, lengthPenalty, maxLength, prompts, stoppingCriteria } = this.generation;
-    const promptLength = prompts[0].length;
+    const { numBeams, eosTokenIds, lengthPenalty, maxLength, promptLength, stoppingCriteria } = this.generation;
     const next = continuations.map(({ parent, id, logProbability, score }): Beam => {
       const tokens = [...this.running[parent].tokens, id];
       const logProbabilities = [...this.running[parent].logProbabilities, logProbability];
@@ -86,12 +85,12 @@ export class Picture {
     const byScore = (beams: readonly Beam[]) => [...beams].sort((a, b) => b.score - a.score).slice(0, numBeams);
     this.running = byScore(next.map((beam) => ({ ...beam, score: float(beam.score + (beam.finished ? lowest : 0)) })));
     this.#finished = byScore([...this.#finished, ...best]);
-    this.#improvable &&= this.#canImprove(length, promptLength);
+    this.#improvable &&= this.#canImprove(length);
     return next.some(({ finished }) => !finished);
   }
 
-  #canImprove(length: number, promptLength: number): boolean {
-    const { earlyStopping, lengthPenalty, maxLength } = this.generation;
+  #canImprove(length: number): boolean {
+    const { earlyStopping, lengthPenalty, maxLength, promptLength } = this.generation;
     const assumed = earlyStopping === "never" && lengthPenalty > 0 ? maxLength - promptLength : length;
     const possible = this.running[0].score / assumed ** lengthPenalty;
     const least = Math.min(...this.#finished.map(({ score }) => score));

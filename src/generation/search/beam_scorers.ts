@@ -2,15 +2,16 @@
 // rule, a draw or a criterion needs it, or because a look costs nothing. Both rank alike: a beam's candidates by their
 // log-probabilities, then all of a picture's by their sums in float32; of equals the first.
 import { Tensor } from "../../tensor/mod.ts";
-import { type Beams, stepsHeld } from "../programs/beam_step.ts";
+import type { Beams } from "../programs/beam_step.ts";
+import { stepsHeld } from "../programs/steps_held.ts";
 import { queueStep, RowReader } from "./token_selectors.ts";
 import { type Continuation, continuationsKept, type Picture } from "./beam_hypotheses.ts";
 import { largest } from "../scores/largest_entries.ts";
-import type { Generation } from "../request/generate_options.ts";
-import { processorsOf } from "../scores/logits_processors.ts";
-import { forbidden } from "../scores/device_processors.ts";
+import type { Generation } from "../request/generation.ts";
+import { processorsOf } from "../scores/processor_list.ts";
+import { forbidden, scoreOf } from "../scores/forbidden.ts";
 import { Noise } from "../scores/gumbel_noise.ts";
-import { RuleInputs } from "../scores/processor_inputs.ts";
+import { ProcessorInputs } from "../scores/processor_inputs.ts";
 import type { Move, Session } from "../programs/session.ts";
 
 /** Ranks continuations. */
@@ -29,12 +30,10 @@ export interface Ranker {
   readonly scores: Tensor[];
 }
 
-const scoreOf = (given: number): number => given <= forbidden ? -Infinity : given;
-
 /** The device ranks, and its rows follow by themselves (beam_step.ts). */
 export class DeviceRanker implements Ranker {
   readonly scores: Tensor[] = [];
-  readonly #rules: RuleInputs;
+  readonly #inputs: ProcessorInputs;
   /** The pictures whose beams' scores the device has. */
   #known: readonly Picture[] = [];
 
@@ -44,7 +43,7 @@ export class DeviceRanker implements Ranker {
     readonly generation: Generation,
     readonly shape: Beams & { readonly each: number },
   ) {
-    this.#rules = new RuleInputs(session, generation);
+    this.#inputs = new ProcessorInputs(session, generation, session.runner.architecture.decoder.vocabularySize);
   }
 
   async next(pictures: readonly Picture[], length: number): Promise<Continuation[][][]> {
@@ -56,7 +55,7 @@ export class DeviceRanker implements Ranker {
     }
     const count = Math.min(session.runner.backend.stepsPerRead, stepsHeld, generation.maxLength - length);
     for (let at = 0; at < count; at++) {
-      this.#rules.write(length + at);
+      this.#inputs.write(length + at);
       queueStep(session, generation, length + at, at);
     }
     const data = (await session.read("ring")).data as Float32Array;
@@ -122,7 +121,7 @@ export class HostRanker implements Ranker {
   }
 
   follow(pictures: readonly Picture[], length: number): void {
-    const { session, generation: { numBeams, padTokenId, prompts } } = this;
+    const { session, generation: { numBeams, padTokenId, promptLength } } = this;
     const moves: Move[] = [];
     const tokens = Array<readonly number[]>(pictures.length * numBeams).fill([padTokenId]);
     pictures.forEach((picture, p) => {
@@ -134,7 +133,7 @@ export class HostRanker implements Ranker {
       this.#rows.set(picture, placed.rows);
     });
     // After the prompt all beams of a picture have the same caches.
-    if (length > prompts[0].length + 1 && moves.length > 0) session.moveRows(moves, length - 1);
+    if (length > promptLength + 1 && moves.length > 0) session.moveRows(moves, length - 1);
     session.writeTokens(tokens, length - 1);
   }
 
@@ -161,9 +160,9 @@ export class HostRanker implements Ranker {
   /** Candidates that the device found: only they are read. */
   #fromCandidates(count: number): Offer {
     const { session, generation } = this;
-    const rules = new RuleInputs(session, generation);
+    const inputs = new ProcessorInputs(session, generation, session.runner.architecture.decoder.vocabularySize);
     return async (pictures, length) => {
-      rules.write(length);
+      inputs.write(length);
       queueStep(session, generation, length);
       const data = (await session.read("candidates")).data as Float32Array;
       return pictures.map((picture, p) =>
@@ -181,8 +180,8 @@ export class HostRanker implements Ranker {
   /** Candidates found on the host, in whole rows, because rules or draws need them. */
   #fromRows(): Offer {
     const { session, generation } = this;
-    const { prompts, maxLength, numBeams, doSample, outputScores } = generation;
-    const processors = processorsOf(generation, { promptLength: prompts[0].length, maxLength });
+    const { numBeams, doSample, outputScores } = generation;
+    const processors = processorsOf(generation, generation);
     const noise = doSample ? new Noise(generation.seed) : undefined;
     const reader = new RowReader(session, "logProbabilities", generation);
     return async (pictures, length) => {

@@ -2,7 +2,7 @@
 // Those that were taken beyond, because the device is looked at now and then only, count for nothing.
 import { compaction } from "./row_compaction.ts";
 import { type Beam, Picture } from "./beam_hypotheses.ts";
-import type { Generation } from "../request/generate_options.ts";
+import type { Generation } from "../request/generation.ts";
 import { DeviceRanker, HostRanker, type Ranker } from "./beam_scorers.ts";
 import type { Decoded } from "./sampling.ts";
 import type { Session } from "../programs/session.ts";
@@ -46,17 +46,13 @@ function decoded(best: readonly Beam[], generation: Generation): Decoded {
 }
 
 /** Decode with beams; the encoder's programs are queued before. */
-export async function decodeBeams(
-  session: Session,
-  generation: Generation,
-  { signal }: { signal?: AbortSignal } = {},
-): Promise<Decoded> {
-  const { prompts, numBeams, numReturnSequences, outputScores } = generation;
+export async function decodeBeams(session: Session, generation: Generation): Promise<Decoded> {
+  const { prompts, promptLength, numBeams, numReturnSequences, outputScores, signal } = generation;
   const pictures = prompts.map((prompt, index) => new Picture(prompt, index, generation));
   const ranker = rankerOf(session, generation);
   session.writeTokens(prompts.flatMap((prompt) => Array(numBeams).fill(prompt)));
   let active: readonly Picture[] = pictures;
-  for (let length = prompts[0].length;;) {
+  for (let length = promptLength;;) {
     const steps = await ranker.next(active, length);
     signal?.throwIfAborted();
     if (!steps.every((step) => advance(active, step))) break;

@@ -2,32 +2,34 @@
 import type { Tensor } from "../../tensor/mod.ts";
 import { decodeBeams } from "./beam_search.ts";
 import { continuationsKept } from "./beam_hypotheses.ts";
-import type { GenerateOptions, Generation } from "../request/generate_options.ts";
-import { needsRows } from "../scores/logits_processors.ts";
+import type { Generation } from "../request/generation.ts";
+import { needsDistribution, needsRows, programProcessorsOf } from "../scores/processor_list.ts";
 import { type Decoded, decodeRows } from "./sampling.ts";
-import { programRulesOf } from "../scores/processor_inputs.ts";
 import type { ModelRunner } from "../programs/model_runner.ts";
 import type { Selection } from "../programs/selection_program.ts";
-import { needsDistribution } from "../scores/sampling_warpers.ts";
 
 /** How the next tokens of a generation are found: on the device where its rules allow it. */
 function selectionOf(generation: Generation, { architecture, backend }: ModelRunner): Selection {
   const { vocabularySize: vocabulary } = architecture.decoder;
   const { numBeams, doSample, outputScores, outputConfidences, topK, stoppingCriteria, eosTokenIds } = generation;
   const reads = outputScores || needsRows(generation);
-  const rules = programRulesOf(generation);
+  const processors = programProcessorsOf(generation, generation);
   if (numBeams > 1) {
     if (reads || doSample) return { kind: "logProbabilities" };
     const kept = continuationsKept(generation);
     const each = Math.min(kept, vocabulary);
     // Where a look costs nothing the host ranks as fast, and copies less.
-    if (backend.stepsPerRead === 1 || stoppingCriteria.length > 0) return { kind: "candidates", rules, count: each };
+    if (backend.stepsPerRead === 1 || stoppingCriteria.length > 0) {
+      return { kind: "candidates", processors, count: each };
+    }
     const ends = eosTokenIds.filter((id) => id >= 0 && id < vocabulary);
-    return { kind: "beams", rules, beams: numBeams, kept: Math.min(kept, numBeams * each), each, ends };
+    return { kind: "beams", processors, beams: numBeams, kept: Math.min(kept, numBeams * each), each, ends };
   }
   // Where n-grams leave no token to draw the host says so.
-  if (reads || (doSample && (needsDistribution(generation) || rules.ngrams > 0))) return { kind: "logits" };
-  const device = { rules, confident: outputConfidences };
+  if (reads || (doSample && (needsDistribution(generation) || processors.noRepeatNgramSize > 0))) {
+    return { kind: "logits" };
+  }
+  const device = { processors, confident: outputConfidences };
   return doSample ? { kind: "sample", ...device, topK: topK < vocabulary ? topK : 0 } : { kind: "greedy", ...device };
 }
 
@@ -41,10 +43,9 @@ export async function decode(
   runner: ModelRunner,
   pixelValues: Tensor,
   generation: Generation,
-  options: GenerateOptions,
 ): Promise<Decoded> {
-  const { numBeams, numReturnSequences, prompts, maxLength } = generation;
-  using stream = runner.backend.stream({ signal: options.signal });
+  const { numBeams, numReturnSequences, promptLength, maxLength, signal, onTimings, outputAttentions } = generation;
+  using stream = runner.backend.stream({ signal });
   const [batch, , height, width] = pixelValues.shape;
   const shape = {
     batch,
@@ -52,18 +53,18 @@ export async function decode(
     size: [height, width] as const,
     positions: maxLength,
     selection: selectionOf(generation, runner),
-    interpolate: options.interpolatePosEncoding ?? false,
+    interpolate: generation.interpolatePosEncoding,
   };
   const session = await runner.session(shape, stream);
   try {
     const start = performance.now();
     session.encode(pixelValues);
-    if (options.onTimings) await session.readStates({ shape: [1] });
+    if (onTimings) await session.readStates({ shape: [1] });
     const encoded = performance.now();
-    const output = await (numBeams > 1 ? decodeBeams : decodeRows)(session, generation, options);
-    const tokens = output.sequences.flat().length - output.sequences.length * prompts[0].length;
-    options.onTimings?.({ encode: encoded - start, decode: performance.now() - encoded, tokens });
-    return options.outputAttentions ? { ...output, encoderStates: await session.readStates() } : output;
+    const output = await (numBeams > 1 ? decodeBeams : decodeRows)(session, generation);
+    const tokens = output.sequences.flat().length - output.sequences.length * promptLength;
+    onTimings?.({ encode: encoded - start, decode: performance.now() - encoded, tokens });
+    return outputAttentions ? { ...output, encoderStates: await session.readStates() } : output;
   } catch (error) {
     runner.releaseSession();
     throw error;

@@ -2,7 +2,7 @@
 import type { Tensor } from "../../tensor/mod.ts";
 import { type Choice, type Chooser, DeviceChooser, HostChooser, type Row } from "./token_selectors.ts";
 import { compaction } from "./row_compaction.ts";
-import type { Generation, Streamer } from "../request/generate_options.ts";
+import type { Generation } from "../request/generation.ts";
 import type { Session } from "../programs/session.ts";
 
 /** What a method of decoding gives. */
@@ -43,32 +43,29 @@ function compact(session: Session, slots: readonly (Row | undefined)[], length: 
   return moved;
 }
 
-function chooserOf(session: Session, generation: Generation, streams: boolean): Chooser {
+function chooserOf(session: Session, generation: Generation): Chooser {
   const { kind } = session.shape.selection;
   if (kind === "logits") return new HostChooser(session, generation);
-  return new DeviceChooser(session, generation, streams ? 1 : session.runner.backend.stepsPerRead);
+  return new DeviceChooser(session, generation, generation.streamer ? 1 : session.runner.backend.stepsPerRead);
 }
 
 /**
  * Decode rows, the encoder's programs being queued before.
  *
  * @param session The buffers, with room for `maxLength` positions.
- * @param options.streamer Is given each token as it is decided: one wait a token.
+ * @param generation Its streamer is given each token as it is decided: one wait a token.
  * @returns The rows with their prompts, padded to the longest; whether each was cut by the length.
  */
-export async function decodeRows(
-  session: Session,
-  generation: Generation,
-  { streamer, signal }: { streamer?: Streamer; signal?: AbortSignal } = {},
-): Promise<Decoded> {
-  const { prompts, maxLength, padTokenId, numReturnSequences, outputScores, outputConfidences } = generation;
+export async function decodeRows(session: Session, generation: Generation): Promise<Decoded> {
+  const { prompts, promptLength, maxLength, padTokenId, numReturnSequences } = generation;
+  const { outputScores, outputConfidences, streamer, signal } = generation;
   const rows = prompts
     .flatMap((prompt) => Array<readonly number[]>(numReturnSequences).fill(prompt))
     .map((prompt, index): Row => ({ index, tokens: [...prompt], confidences: [], ended: false }));
-  const chooser = chooserOf(session, generation, streamer !== undefined);
+  const chooser = chooserOf(session, generation);
   session.writeTokens(rows.map(({ tokens }) => tokens));
   let slots: (Row | undefined)[] = rows;
-  for (let length = prompts[0].length; length < maxLength && rows.some(({ ended }) => !ended);) {
+  for (let length = promptLength; length < maxLength && rows.some(({ ended }) => !ended);) {
     const decided = await chooser.next(slots, length);
     const fresh = rows.map((): number[] => []);
     slots.forEach((row, slot) => {

@@ -1,13 +1,13 @@
 // Who decides the next tokens of rows: the device, which is looked at now and then, or the host, which reads whole rows
 // of scores at each step because a rule or a draw needs them. Both decide alike.
 import { Tensor, type TypedArray } from "../../tensor/mod.ts";
-import { best, draw, shareOf } from "../scores/token_draw.ts";
-import type { Generation } from "../request/generate_options.ts";
-import { processorsOf } from "../scores/logits_processors.ts";
+import { confidenceOf } from "../scores/token_confidence.ts";
+import { best, blocksOf, draw } from "../scores/token_draw.ts";
+import type { Generation } from "../request/generation.ts";
+import { processorsOf } from "../scores/processor_list.ts";
 import { Noise } from "../scores/gumbel_noise.ts";
-import { RuleInputs } from "../scores/processor_inputs.ts";
-import { stepsHeld } from "../programs/beam_step.ts";
-import { blocksOf } from "../programs/selection_program.ts";
+import { ProcessorInputs } from "../scores/processor_inputs.ts";
+import { stepsHeld } from "../programs/steps_held.ts";
 import type { Session } from "../programs/session.ts";
 
 /** A text under way. */
@@ -45,18 +45,18 @@ export interface Chooser {
 /** Queue the decoder for the token behind the first `length`, whose last one, or whole prompt, is not in the caches. */
 export function queueStep(
   session: Session,
-  { prompts: [{ length: prompt }] }: Generation,
+  { promptLength }: Generation,
   length: number,
   at = 0,
 ): void {
-  const past = length === prompt ? 0 : length - 1;
+  const past = length === promptLength ? 0 : length - 1;
   session.decode(past, length - past, at);
 }
 
 /** The device decides; the host waits for it every so many steps. */
 export class DeviceChooser implements Chooser {
   readonly scores: Tensor[] = [];
-  readonly #rules: RuleInputs;
+  readonly #inputs: ProcessorInputs;
   readonly #noise: Noise | undefined;
   readonly #numbers: number;
 
@@ -69,7 +69,7 @@ export class DeviceChooser implements Chooser {
     const { vocabularySize } = session.runner.architecture.decoder;
     const { blocks, width } = blocksOf(vocabularySize);
     this.#numbers = blocks + width;
-    this.#rules = new RuleInputs(session, generation);
+    this.#inputs = new ProcessorInputs(session, generation, vocabularySize);
     if (!generation.doSample) return;
     this.#noise = new Noise(generation.seed);
     session.write("temperature", Float32Array.of(generation.temperature));
@@ -80,7 +80,7 @@ export class DeviceChooser implements Chooser {
     const count = Math.min(this.steps, stepsHeld, generation.maxLength - length);
     if (this.#noise) session.write("noise", this.#noiseOf(slots, length, count, this.#noise));
     for (let at = 0; at < count; at++) {
-      this.#rules.write(length + at);
+      this.#inputs.write(length + at);
       queueStep(session, generation, length + at, at);
     }
     const steps = [...Array(count).keys()];
@@ -142,9 +142,9 @@ export class HostChooser implements Chooser {
   readonly #reader: RowReader;
 
   constructor(readonly session: Session, readonly generation: Generation) {
-    const { prompts, maxLength, doSample, seed } = generation;
+    const { doSample, seed } = generation;
     const { blocks, width } = blocksOf(session.runner.architecture.decoder.vocabularySize);
-    this.#processors = processorsOf(generation, { promptLength: prompts[0].length, maxLength });
+    this.#processors = processorsOf(generation, generation);
     this.#noise = doSample ? new Noise(seed) : undefined;
     this.#numbers = new Float32Array(blocks + width);
     this.#reader = new RowReader(session, "logits", generation);
@@ -161,7 +161,7 @@ export class HostChooser implements Chooser {
       for (const process of this.#processors) process(history, read[slot]);
       if (row.ended) return { token: padTokenId };
       const token = this.#take(read[slot], row.index, length);
-      return { token, ...(outputConfidences && { confidence: shareOf(read[slot], token) }) };
+      return { token, ...(outputConfidences && { confidence: confidenceOf(read[slot], token) }) };
     });
     if (outputScores) {
       const [{ buffer, length: width }] = read;

@@ -1,0 +1,114 @@
+// The processors of a generation, in the order of Transformers' `_get_logits_processor`: on the host, where rows of scores
+// are read, and in programs, where all that are asked for have a form there.
+import type { Value } from "../../graph/mod.ts";
+import type { GenerationSettings } from "../request/settings.ts";
+import { exponentialDecay } from "./exponential_decay.ts";
+import type { LogitsProcessor } from "./logits_processor.ts";
+import { forbidRepeatedNgrams, noRepeatNgrams } from "./no_repeat_ngrams.ts";
+import { logSoftmax, removeInvalidValues } from "./normalization.ts";
+import { epsilonCutoff, etaCutoff, minP } from "./probability_cutoffs.ts";
+import { penalizeRepetition, repetitionPenalty } from "./repetition_penalty.ts";
+import { badWordsOf, sequenceBias } from "./sequence_bias.ts";
+import { temperature } from "./temperature.ts";
+import { tokenHistory } from "./token_history.ts";
+import {
+  lengthProcessors,
+  onRows,
+  type RowLengths,
+  suppressionProcessors,
+  underMask,
+  wordAndLengthProcessors,
+} from "./token_mask.ts";
+import { topH } from "./top_h.ts";
+import { topK } from "./top_k.ts";
+import { topP } from "./top_p.ts";
+import { typicalP } from "./typical_p.ts";
+
+/** Whether a processor is asked for that programs do not have, so that rows of scores are read from the device. */
+export function needsRows(settings: GenerationSettings): boolean {
+  return settings.sequenceBias.length > 0 || settings.badWordsIds.some(({ length }) => length > 1) ||
+    settings.exponentialDecayLengthPenalty !== undefined || settings.removeInvalidValues ||
+    settings.renormalizeLogits || settings.logitsProcessors.length > 0;
+}
+
+/** Whether sampling needs the whole distribution, beyond temperature and the k likeliest, which programs have. */
+export function needsDistribution(settings: GenerationSettings): boolean {
+  const { topH, topP, minP, typicalP, epsilonCutoff, etaCutoff } = settings;
+  return topH !== undefined || topP < 1 || minP !== undefined || typicalP < 1 || epsilonCutoff > 0 || etaCutoff > 0;
+}
+
+/** All processors of a generation, with those of sampling. */
+export function processorsOf(settings: GenerationSettings, lengths: RowLengths): LogitsProcessor[] {
+  const { eosTokenIds, exponentialDecayLengthPenalty: decay } = settings;
+  const processors: LogitsProcessor[] = [];
+  if (settings.sequenceBias.length > 0) processors.push(sequenceBias(settings.sequenceBias));
+  if (settings.repetitionPenalty !== 1) processors.push(repetitionPenalty(settings.repetitionPenalty));
+  if (settings.noRepeatNgramSize > 0) processors.push(noRepeatNgrams(settings.noRepeatNgramSize));
+  const words = badWordsOf(settings).filter(({ length }) => length > 1);
+  if (words.length > 0) processors.push(sequenceBias(words.map((word) => [word, -Infinity] as const)));
+  processors.push(...wordAndLengthProcessors(settings, lengths).map(onRows));
+  if (settings.removeInvalidValues) processors.push(removeInvalidValues);
+  if (decay) processors.push(exponentialDecay(decay, eosTokenIds, lengths.promptLength));
+  processors.push(...suppressionProcessors(settings, lengths).map(onRows));
+  processors.push(...settings.logitsProcessors, ...warpersOf(settings));
+  if (settings.renormalizeLogits) processors.push((_, scores) => logSoftmax(scores));
+  return processors;
+}
+
+/** The processors of sampling, which say what may be drawn at all; none if the generation does not sample. */
+function warpersOf(settings: GenerationSettings): LogitsProcessor[] {
+  if (!settings.doSample) return [];
+  const kept = settings.numBeams > 1 ? Math.max(1, settings.eosTokenIds.length) + 1 : 1;
+  const warpers: LogitsProcessor[] = [];
+  if (settings.temperature !== 1) warpers.push(temperature(settings.temperature));
+  if (settings.topH !== undefined) warpers.push(topH(settings.topH));
+  if (settings.topK !== 0) warpers.push(topK(settings.topK, kept));
+  if (settings.topP < 1) warpers.push(topP(settings.topP, kept));
+  if (settings.minP !== undefined) warpers.push(minP(settings.minP, kept));
+  if (settings.typicalP < 1) warpers.push(typicalP(settings.typicalP, kept));
+  if (settings.epsilonCutoff > 0) warpers.push(epsilonCutoff(settings.epsilonCutoff, kept));
+  if (settings.etaCutoff > 0) warpers.push(etaCutoff(settings.etaCutoff, kept));
+  return warpers;
+}
+
+/** Which processors a program applies. */
+export interface ProgramProcessors {
+  /** Whether tokens that a row has are penalised. */
+  readonly repetitionPenalty: boolean;
+  /** Sequences of so many tokens do not come again; 0: they may. */
+  readonly noRepeatNgramSize: number;
+  /** Whether tokens are forbidden or forced at certain lengths. */
+  readonly tokenMask: boolean;
+}
+
+/** None of them. */
+export const noProcessors: ProgramProcessors = { repetitionPenalty: false, noRepeatNgramSize: 0, tokenMask: false };
+
+/** The processors of a generation in its programs, if none needs rows to be read. */
+export function programProcessorsOf(settings: GenerationSettings, lengths: RowLengths): ProgramProcessors {
+  return {
+    repetitionPenalty: settings.repetitionPenalty !== 1,
+    noRepeatNgramSize: settings.noRepeatNgramSize,
+    tokenMask: lengthProcessors(settings, lengths).length > 0,
+  };
+}
+
+/**
+ * Process scores in a program.
+ *
+ * @param scores Shape [rows, V].
+ * @param processors Which of them; of sampling, temperature comes after those that look back.
+ */
+export function processScores(
+  scores: Value,
+  { repetitionPenalty, noRepeatNgramSize, tokenMask }: ProgramProcessors,
+  warp: (scores: Value) => Value = (scores) => scores,
+): Value {
+  if (repetitionPenalty || noRepeatNgramSize > 0) {
+    const history = tokenHistory(scores);
+    if (repetitionPenalty) scores = penalizeRepetition(scores, history);
+    if (noRepeatNgramSize > 0) scores = forbidRepeatedNgrams(scores, history, noRepeatNgramSize);
+  }
+  scores = warp(scores);
+  return tokenMask ? underMask(scores) : scores;
+}

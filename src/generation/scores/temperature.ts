@@ -1,0 +1,16 @@
+// TemperatureLogitsWarper: scores are divided, so that a draw is bolder or more careful.
+import type { Value } from "../../graph/mod.ts";
+import { div } from "../../operators/mod.ts";
+import type { LogitsProcessor } from "./logits_processor.ts";
+
+/** On the host. */
+export function temperature(divisor: number): LogitsProcessor {
+  return (_, scores) => {
+    for (let id = 0; id < scores.length; id++) scores[id] /= divisor;
+  };
+}
+
+/** In a program, on scores [rows, V]: input `temperature` [1, 1], float32. */
+export function divideByTemperature(scores: Value): Value {
+  return div(scores, scores.builder.input("temperature", "float32", [1, 1]));
+}

@@ -1,0 +1,31 @@
+// The tokens that rows have so far, in programs: what processors that look back are made of.
+import type { Value } from "../../graph/mod.ts";
+import { add, gather, mul, range, reshape, scatter, slice } from "../../operators/mod.ts";
+
+/** What rows of scores [rows, V] have behind them. */
+export interface TokenHistory {
+  /** The tokens before `length`, the prompt first, [rows, length], int64. */
+  readonly ids: Value;
+  /** Where their scores are, counted through all rows, [rows, length], int64. */
+  readonly places: Value;
+}
+
+/** The history of rows, read from the state `tokens` [rows, capacity]. */
+export function tokenHistory(scores: Value): TokenHistory {
+  const { builder, shape: [rows] } = scores;
+  const tokens = builder.state("tokens", "int64", [rows, "capacity"]);
+  const ids = slice(tokens, { starts: [0, 0], sizes: [rows, "length"] });
+  return { ids, places: placesOf(ids, scores) };
+}
+
+/** Where the scores [rows, V] of tokens `ids` [rows, n] are, counted through all rows. */
+export function placesOf(ids: Value, { builder, shape: [rows, vocabulary] }: Value): Value {
+  const row = reshape(range(builder, { size: rows }), { shape: [rows, 1] });
+  return add(ids, mul(row, builder.scalar(vocabulary as number, "int64")));
+}
+
+/** Scores [rows, V] with those at `places` replaced by what `change` makes of them, of any shape. */
+export function replaceScores(scores: Value, places: Value, change: (scores: Value) => Value): Value {
+  const all = reshape(scores, { shape: [-1] });
+  return reshape(scatter(all, places, change(gather(all, places, { axis: 0 }))), { shape: scores.shape });
+}
