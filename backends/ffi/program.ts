@@ -14,22 +14,10 @@ import {
   type TensorPart,
   writtenParameters,
 } from "../../src/graph/mod.ts";
-import type { OnnxModel } from "../onnx/mod.ts";
+import type { Compiled } from "./compiled.ts";
 import { cString, type Runtime } from "./runtime.ts";
 import { type OrtTensor, OrtValue, OrtView } from "./value.ts";
 import type { FfiWeights, Reader } from "./weights.ts";
-
-/** A session, the parameters that are its inputs, and those it reads from their file. */
-export interface Compiled {
-  readonly model: OnnxModel;
-  readonly session: Deno.PointerObject;
-  readonly parameters: ReadonlyMap<string, OrtTensor>;
-  readonly fromFile: ReadonlySet<string>;
-  readonly fromMemory: ReadonlySet<string>;
-  /** What the session knows of memory, and the version of the weights that it was there in. */
-  readonly views: readonly OrtView[];
-  readonly version: number;
-}
 
 /** A tensor bound to a name: as long as the value stays, the binding does. */
 interface Bound {

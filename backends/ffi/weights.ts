@@ -7,7 +7,7 @@ import { isFloat, Tensor, toFloat32 } from "../../src/tensor/mod.ts";
 import { type FileRegion, float32Region, type StoredWeights } from "../../src/weights/mod.ts";
 import type { Runtime } from "./runtime.ts";
 import { FileMapping } from "./mapping.ts";
-import type { Compiled } from "./program.ts";
+import type { Compiled } from "./compiled.ts";
 import { OrtTensor, OrtView } from "./value.ts";
 
 /** A program as its weights see it. */

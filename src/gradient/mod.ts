@@ -1,6 +1,6 @@
 // Reverse-mode differentiation: the gradient of a program is a program of the same operators, so every backend trains.
 import { ShapeError } from "../errors/mod.ts";
-import type { Graph, GraphBuilder, Node, Value } from "../graph/mod.ts";
+import type { Builder, Graph, Node, Value } from "../graph/mod.ts";
 import { legalize, rewrite } from "../passes/mod.ts";
 import { accumulate, type GradientRule, gradientRules } from "./gradient_rules.ts";
 import type { PrimitiveName } from "../operators/mod.ts";
@@ -34,8 +34,8 @@ export function differentiate(
   graph: Graph,
   output: string,
   wrt: readonly Value[],
-  extend: (builder: GraphBuilder, wrt: readonly Value[], gradients: readonly (Value | undefined)[]) => void,
-  cotangent?: (builder: GraphBuilder) => Value,
+  extend: (builder: Builder, wrt: readonly Value[], gradients: readonly (Value | undefined)[]) => void,
+  cotangent?: (builder: Builder) => Value,
 ): Graph {
   const names = wrt.map(({ node }) => [node.operator.name, (node.attributes as { name: string }).name] as const);
   const forward = legalize(graph, (node) => !node.operator.decompose || ruleOf(node) !== undefined);

@@ -2,7 +2,8 @@
 import type { DataType, Tensor, TypedArray } from "../tensor/mod.ts";
 import type { StoredWeights } from "../weights/mod.ts";
 import type { Sizes } from "./dimension.ts";
-import type { Graph, Node } from "./graph.ts";
+import type { Graph } from "./graph.ts";
+import type { Node } from "./value.ts";
 
 /** A backend's name. `reference` is the oracle: plain TypeScript, never chosen by "auto". */
 export type BackendName = "webgpu" | "ffi" | "wasm" | "reference";

@@ -11,9 +11,10 @@ import {
   resolveShape,
   type Sizes,
 } from "./dimension.ts";
-import type { Graph, Node } from "./graph.ts";
+import type { Graph } from "./graph.ts";
+import type { Node } from "./value.ts";
 import { type NamedLeaf, parameterOperator, stateOperator } from "./leaf.ts";
-import type { Operator, TensorType } from "./operator.ts";
+import type { Operator, TensorType } from "./value.ts";
 
 /**
  * Check that a source has every parameter of a graph, in its shape and in an encoding that is read.

@@ -5,41 +5,7 @@ import { type DataType, Tensor } from "../tensor/mod.ts";
 import { attributeKey } from "./attribute_key.ts";
 import { dimension, formatShape, type Shape } from "./dimension.ts";
 import { constantOperator, inputOperator, parameterOperator, stateOperator } from "./leaf.ts";
-import { OperandError, type Operator, type TensorType } from "./operator.ts";
-
-/** One operation of a graph. */
-export interface Node<A extends object = object> {
-  /** The node's position in the graph. */
-  readonly id: number;
-  readonly operator: Operator<A>;
-  readonly inputs: readonly Value[];
-  readonly attributes: A;
-  readonly outputs: readonly Value[];
-  /** Where in the model the node was built, for messages: `decoder.layers.0.self_attn`. */
-  readonly label: string;
-}
-
-/** A tensor of a graph: an output of one node. Operators are functions of values. */
-export class Value implements TensorType {
-  readonly dataType: DataType;
-  readonly shape: Shape;
-
-  /**
-   * @param builder The graph under construction.
-   * @param node The node that computes the value.
-   * @param index Which of the node's outputs it is.
-   * @param type Its data type and shape.
-   */
-  constructor(readonly builder: GraphBuilder, readonly node: Node, readonly index: number, type: TensorType) {
-    this.dataType = type.dataType;
-    this.shape = type.shape;
-  }
-
-  /** The number of axes. */
-  get rank(): number {
-    return this.shape.length;
-  }
-}
+import { type Builder, type Node, OperandError, type Operator, type TensorType, Value } from "./value.ts";
 
 /** A finished program: immutable, and independent of any backend. */
 export interface Graph {
@@ -53,7 +19,7 @@ export interface Graph {
 }
 
 /** Builds a graph, checking every node as it is added. */
-export class GraphBuilder {
+export class GraphBuilder implements Builder {
   readonly #nodes: Node[] = [];
   readonly #leaves = { input: new Map(), parameter: new Map(), state: new Map() } as Record<
     "input" | "parameter" | "state",
@@ -69,22 +35,18 @@ export class GraphBuilder {
   /** @param name The program's name, for messages and profiles. */
   constructor(readonly name: string) {}
 
-  /** A tensor given at each run. A second call with the same name returns the same value. */
   input(name: string, dataType: DataType, shape: Shape): Value {
     return this.#leaf("input", inputOperator, name, dataType, shape);
   }
 
-  /** A parameter of the model by its checkpoint name: a constant for inference, a state when trainable. */
   parameter(name: string, shape: readonly number[], dataType: DataType = "float32"): Value {
     return this.#leaf("parameter", parameterOperator, name, dataType, shape);
   }
 
-  /** A tensor that outlives a run and is read and written in place, such as a cache. */
   state(name: string, dataType: DataType, shape: Shape): Value {
     return this.#leaf("state", stateOperator, name, dataType, shape);
   }
 
-  /** A tensor that is part of the program. A second call with the same tensor returns the same value. */
   constant(tensor: Tensor): Value {
     let constant = this.#constants.get(tensor);
     if (!constant) {
@@ -94,7 +56,6 @@ export class GraphBuilder {
     return constant;
   }
 
-  /** A constant without axes; equal ones are one value. */
   scalar(value: number, dataType: DataType = "float32"): Value {
     const key = `${dataType} ${attributeKey(value)}`;
     let scalar = this.#scalars.get(key);
@@ -112,14 +73,12 @@ export class GraphBuilder {
     return scalar;
   }
 
-  /** Name a value as a result of the program. */
   output(name: string, value: Value): void {
     this.#own(value, "output");
     if (this.#outputs.has(name)) throw new ShapeError(`Cannot name the output "${name}" twice in ${this.name}`);
     this.#outputs.set(name, value);
   }
 
-  /** Build with `label` put before the labels of the nodes added by `build`. */
   scope<T>(label: string, build: () => T): T {
     this.#labels.push(label);
     try {
@@ -129,11 +88,6 @@ export class GraphBuilder {
     }
   }
 
-  /**
-   * Add one operation.
-   *
-   * @throws {ShapeError} If the operands do not fit, come from another graph, or are a state that was overwritten.
-   */
   add<A extends object>(operator: Operator<A>, inputs: readonly Value[], attributes: A): readonly Value[] {
     const label = this.#labels.join(".");
     inputs.forEach((value) => this.#own(value, operator.name));

@@ -1,6 +1,6 @@
 // The nodes without operands: what a program is given (inputs, parameters, states) and what it contains (constants).
 import type { Tensor } from "../tensor/mod.ts";
-import type { Operator, TensorType } from "./operator.ts";
+import type { Operator, TensorType } from "./value.ts";
 
 /** The attributes of an input, a parameter or a state. */
 export type NamedLeaf = TensorType & { readonly name: string };

@@ -5,5 +5,5 @@ export * from "./binding.ts";
 export * from "./dimension.ts";
 export * from "./graph.ts";
 export * from "./leaf.ts";
-export * from "./operator.ts";
+export * from "./value.ts";
 export * from "./programs.ts";

@@ -1,5 +1,5 @@
 // Where a model's parameters are named: a prefix in the checkpoint, and the layers that every family is made of.
-import type { GraphBuilder, Value } from "../graph/mod.ts";
+import type { Builder, Value } from "../graph/mod.ts";
 import { layerNormalization, linear, type LinearAttributes } from "../operators/mod.ts";
 import { applyActivation, type NamedActivation } from "./activations.ts";
 
@@ -11,7 +11,7 @@ export class Scope {
    * @param ties The parameters that are read under another's name, which they share: each name by its own.
    */
   constructor(
-    readonly builder: GraphBuilder,
+    readonly builder: Builder,
     readonly prefix: string,
     readonly ties: ReadonlyMap<string, string> = new Map(),
   ) {}

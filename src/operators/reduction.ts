@@ -1,7 +1,7 @@
 // Sums, maxima and selections along axes, and counting.
 import {
+  type Builder,
   type Dimension,
-  type GraphBuilder,
   OperandError,
   type Operator,
   type TensorType,
@@ -110,7 +110,7 @@ export function topK(x: Value, attributes: { k: number; axis: number }): [values
 
 /** The numbers start, start + 1, … (`size` of them), [size]; with size 1 it makes a named size a value. */
 export function range(
-  builder: GraphBuilder,
+  builder: Builder,
   attributes: { size: Dimension; start?: Dimension; dataType?: DataType },
 ): Value {
   return builder.add(reductions.range, [], attributes)[0];

@@ -1,5 +1,6 @@
 // The base of all passes: a new graph from an old one, node by node, each copied or replaced.
 import {
+  type Builder,
   constantOperator,
   type Graph,
   GraphBuilder,
@@ -12,10 +13,10 @@ import {
 } from "../graph/mod.ts";
 
 /** What stands for a node in the new graph: its outputs there, or undefined to copy the node. */
-export type Visitor = (node: Node, inputs: readonly Value[], builder: GraphBuilder) => readonly Value[] | undefined;
+export type Visitor = (node: Node, inputs: readonly Value[], builder: Builder) => readonly Value[] | undefined;
 
 /** Copy a node to another graph. */
-export function copyNode(node: Node, inputs: readonly Value[], builder: GraphBuilder): readonly Value[] {
+export function copyNode(node: Node, inputs: readonly Value[], builder: Builder): readonly Value[] {
   const { operator, attributes } = node;
   if (operator === constantOperator) return builder.add(operator, [], attributes);
   const { name, dataType, shape } = attributes as NamedLeaf;
@@ -35,7 +36,7 @@ export function copyNode(node: Node, inputs: readonly Value[], builder: GraphBui
 export function rewrite(
   graph: Graph,
   visit: Visitor,
-  extend?: (builder: GraphBuilder, moved: (value: Value) => Value) => void,
+  extend?: (builder: Builder, moved: (value: Value) => Value) => void,
 ): Graph {
   const builder = new GraphBuilder(graph.name);
   const values = new Map<Value, Value>();

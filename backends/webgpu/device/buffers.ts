@@ -2,7 +2,7 @@
 // which does not know how much that is, has no reason to do so soon: so buffers that are given back are handed out again,
 // the same ones for the same wishes, and with them the bind groups that name them (bind_groups.ts).
 import { WebGpuError } from "../../../src/errors/mod.ts";
-import type { Device } from "./device.ts";
+import type { Queue } from "./submissions.ts";
 
 /** Bytes of buffers without users that are kept at most. */
 const mostIdleBytes = 128 << 20;
@@ -22,6 +22,15 @@ export interface Lease extends Disposable {
   readonly buffer: GPUBuffer;
 }
 
+/** Where buffers are made: a device. */
+export interface BufferDevice {
+  readonly gpu: GPUDevice;
+  readonly counters: { deviceBytes: number; liveHandles: number };
+  readonly queue: Queue;
+  /** Make something that work will use; where that fails the work does. */
+  making<T>(make: () => T): T;
+}
+
 /** A device's buffers. */
 export class Buffers {
   readonly #tensors: Shelf = new Map();
@@ -31,7 +40,7 @@ export class Buffers {
   #idleBytes = 0;
   #keepers = 0;
 
-  constructor(readonly device: Device) {}
+  constructor(readonly device: BufferDevice) {}
 
   /** A zeroed buffer outside of the pool. */
   create(bytes: number): GPUBuffer {

@@ -2,14 +2,14 @@
 import { abortable } from "../../../src/async/abortable.ts";
 import { DeviceLostError, LimnerError, WebGpuError } from "../../../src/errors/mod.ts";
 import { newCounters } from "../../../src/graph/mod.ts";
-import { Buffers } from "./buffers.ts";
+import { type BufferDevice, Buffers } from "./buffers.ts";
 import type { Dispatch } from "../kernels/shader.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
 import { Queue, type Recorder } from "./submissions.ts";
 import { Staging } from "./staging.ts";
 
 /** A device, its queue, its buffers, its pipelines and its errors. */
-export class Device {
+export class Device implements BufferDevice {
   /** `uploadPeak` is the most bytes of parameters that were under way to the device. */
   readonly counters = { ...newCounters(), uploadPeak: 0 };
   readonly queue: Queue;

@@ -3,13 +3,9 @@
 import type { Dimension } from "../../../src/graph/mod.ts";
 import type { Profile } from "../device/profile.ts";
 import { isMultiple, type View } from "../program/view.ts";
+import { paddedDepth, panelDepth, panelWidth } from "../weights/layout.ts";
 import { declareEpilogue, type Epilogue, readsInFours } from "./epilogue.ts";
 import { type Dispatch, Shader } from "./shader.ts";
-
-/** The outputs of a panel. */
-export const panelWidth = 64;
-/** The inputs of a panel are padded to a multiple of this. */
-export const panelDepth = 8;
 
 /** Operands of a product with packed weights. */
 export interface PanelProduct {
@@ -112,7 +108,7 @@ export function panelKernel(product: PanelProduct, tile: TileRows, profile: Prof
     weights: shader.read(weights.storage, "vec4f"),
     rows: shader.parameter(rows),
     inputs: shader.parameter(inputs),
-    depth: shader.parameter(Math.ceil(inputs / panelDepth) * panelDepth),
+    depth: shader.parameter(paddedDepth(inputs)),
     width: shader.parameter(outputs),
     last: shader.parameter(to),
     row: (r: number) => `row${r}`,
@@ -143,7 +139,7 @@ export function sharedPanelKernel(product: PanelProduct): Dispatch {
     weights: shader.read(weights.storage, "vec4f"),
     rows: shader.parameter(rows),
     inputs: shader.parameter(inputs),
-    depth: shader.parameter(Math.ceil(inputs / panelDepth) * panelDepth),
+    depth: shader.parameter(paddedDepth(inputs)),
     width: shader.parameter(outputs),
     last: shader.parameter(to),
   };
@@ -192,7 +188,7 @@ export function columnPanelKernel(product: PanelProduct): Dispatch {
   const shader = new Shader("linear columns");
   const source = shader.read(x.storage, "f32");
   const packed = shader.read(weights.storage, "f32");
-  const [count, width, last, depth, end] = [rows, outputs, to, Math.ceil(inputs / panelDepth) * panelDepth, inputs]
+  const [count, width, last, depth, end] = [rows, outputs, to, paddedDepth(inputs), inputs]
     .map((d) => shader.parameter(d));
   const [step, offset, first] = [stride, x.offset, from].map((d) => shader.parameter(d));
   declareEpilogue(shader, epilogue, "f32");

@@ -1,7 +1,7 @@
 // Which nodes one kernel does: a product and the sum that completes it, or several products of one value.
 import { attributeKey, type NamedLeaf, type Node, parameterOperator, type Value } from "../../../src/graph/mod.ts";
 import { sameShape } from "../../../src/operators/mod.ts";
-import { panelWidth } from "../kernels/panels.ts";
+import { panelWidth } from "../weights/layout.ts";
 import { panelBytes } from "../weights/layout.ts";
 import type { Uses } from "./value_uses.ts";
 

@@ -4,36 +4,20 @@ import {
   type Binding,
   checkBinding,
   type DeviceTensor,
-  type Graph,
   type Program,
   type Run,
   type Sizes,
   type TensorPart,
 } from "../../../src/graph/mod.ts";
 import type { Tensor } from "../../../src/tensor/mod.ts";
-import type { Device } from "../device/device.ts";
 import { type GpuTensor, toDevice } from "../device/device_tensor.ts";
 import { Groups } from "./bind_groups.ts";
-import type { Pipeline } from "../device/pipelines.ts";
-import type { Step } from "./planner.ts";
+import type { ProgramParts } from "./program_parts.ts";
 import { GpuRun } from "./run.ts";
 import { type Schedule, schedule } from "./schedule.ts";
-import type { GpuWeights, Wanted } from "../weights/weights.ts";
 
 /** Sizes for which is kept what a program does. */
 const kept = 16;
-
-/** What a program is made of. */
-export interface ProgramParts {
-  readonly graph: Graph;
-  readonly device: Device;
-  readonly weights: GpuWeights;
-  /** The parameters that it reads, in their layouts, and those that it writes. */
-  readonly wanted: Wanted;
-  readonly writes: ReadonlySet<string>;
-  readonly steps: readonly Step[];
-  readonly pipelines: ReadonlyMap<string, Pipeline>;
-}
 
 /** A compiled graph on the GPU. */
 export class GpuProgram implements Program {

@@ -6,7 +6,7 @@ import type { Lease } from "../device/buffers.ts";
 import type { GpuTensor } from "../device/device_tensor.ts";
 import type { Groups } from "./bind_groups.ts";
 import { bindingOf, bytesOf, partsApart } from "./bound_memory.ts";
-import type { ProgramParts } from "./program.ts";
+import type { ProgramParts } from "./program_parts.ts";
 import type { Recorder } from "../device/submissions.ts";
 import { resolver, type Schedule } from "./schedule.ts";
 import type { Resolve, Storage } from "./view.ts";

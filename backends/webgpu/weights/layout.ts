@@ -1,5 +1,9 @@
 // How weights lie in device memory: as stored (raw), as stored but cut into bindings (rows), or packed for products.
-import { panelDepth, panelWidth } from "../kernels/panels.ts";
+
+/** The outputs of a panel. */
+export const panelWidth = 64;
+/** The inputs of a panel are padded to a multiple of this. */
+export const panelDepth = 8;
 
 /** Some of what is numbered: from the first to before the last. */
 export interface Part {

@@ -1,6 +1,5 @@
 // How a parameter's elements, a piece of them at a time, come to lie in a layout: no array is as long as the parameter.
-import { panelWidth } from "../kernels/panels.ts";
-import { cut, paddedDepth, type PanelLayout, type Part, type PlainLayout } from "./layout.ts";
+import { cut, paddedDepth, type PanelLayout, panelWidth, type Part, type PlainLayout } from "./layout.ts";
 
 /** Words and where they lie in their buffer, in words from its beginning. */
 export interface Run {
