@@ -103,7 +103,13 @@ export class ModelRunner implements AsyncDisposable {
       return this.#session;
     }
     this.releaseSession();
-    return this.#session = await Session.create(this, shape, stream);
+    const programs = {
+      encode: await this.encodeProgram(shape.size, { interpolate: shape.interpolate }),
+      cross: await this.crossProgram(),
+      decode: await this.decodeProgram(),
+      select: await this.selectProgram(shape.selection),
+    };
+    return this.#session = new Session(this.backend, shape, programs, stream);
   }
 
   /** Release the buffers of the last generation. */

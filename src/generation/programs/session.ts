@@ -1,6 +1,7 @@
 // The buffers of one generation: pictures, the encoder's keys and values, the caches and the tokens, all on the device.
 // A generation begins with all rows; when some have ended the others can be moved together, and it goes on with fewer.
 import {
+  type Backend,
   type Compiled,
   type DeviceTensor,
   type ReadOptions,
@@ -11,7 +12,6 @@ import {
   type Stream,
 } from "../../graph/mod.ts";
 import type { DataType, Tensor, TypedArray } from "../../tensor/mod.ts";
-import type { ModelRunner } from "./model_runner.ts";
 import { stepsHeld } from "./steps_held.ts";
 import type { Selection } from "./selection_program.ts";
 
@@ -36,7 +36,7 @@ export type Move = readonly [from: number, to: number];
 const capacityStep = 64;
 
 /** The programs of a session. */
-interface Programs {
+export interface SessionPrograms {
   readonly encode: Compiled;
   readonly cross: Compiled;
   readonly decode: Compiled;
@@ -82,10 +82,11 @@ export class Session implements Disposable {
   readonly #whole: Stage;
   #stage: Stage;
 
-  private constructor(
-    readonly runner: ModelRunner,
+  /** Buffers are allocated when they are first needed. */
+  constructor(
+    readonly backend: Backend,
     readonly shape: SessionShape,
-    readonly programs: Programs,
+    readonly programs: SessionPrograms,
     /** Where the work of the generation under way is queued. */
     public stream: Stream,
   ) {
@@ -95,15 +96,9 @@ export class Session implements Disposable {
     this.#stage = this.#whole = new Stage({ batch, beams, sources, capacity, L: 1 });
   }
 
-  /** Find or compile the programs; buffers are allocated when they are first needed. */
-  static async create(runner: ModelRunner, shape: SessionShape, stream: Stream): Promise<Session> {
-    const programs = {
-      encode: await runner.encodeProgram(shape.size, { interpolate: shape.interpolate }),
-      cross: await runner.crossProgram(),
-      decode: await runner.decodeProgram(),
-      select: await runner.selectProgram(shape.selection),
-    };
-    return new Session(runner, shape, programs, stream);
+  /** The number V of tokens. */
+  get vocabularySize(): number {
+    return this.#typeOf("logits").shape[2] as number;
   }
 
   /** The sizes now: `batch` pictures of `beams` rows, `capacity` positions. */
@@ -164,14 +159,13 @@ export class Session implements Disposable {
     moves: { pictures: readonly Move[]; rows: readonly Move[] },
     positions: number,
   ): void {
-    const { backend } = this.runner;
     const before = this.#stage;
     const smaller = new Stage({ ...before.sizes, ...to });
     for (const [name, { dataType, capacity: [, ...rest] }] of Object.entries(before.states)) {
       const axis = this.#axisOf(name, "capacity");
       // What has no positions is of no use to other rows.
       if (axis < 0) continue;
-      smaller.states[name] = backend.allocate(dataType, [smaller.rows, ...rest]);
+      smaller.states[name] = this.backend.allocate(dataType, [smaller.rows, ...rest]);
       this.stream.copyRows(before.states[name], smaller.states[name], { rows: moves.rows, axis, length: positions });
     }
     for (const [name, buffer] of Object.entries(this.#buffers)) {
@@ -230,11 +224,11 @@ export class Session implements Disposable {
     if (known) return known;
     const { dataType, shape, isState } = this.#typeOf(name);
     const place = isState ? this.#stage : this.#whole;
-    const buffer = this.runner.backend.allocate(dataType, resolveShape(shape, { ...place.sizes, T: 1 }));
+    const buffer = this.backend.allocate(dataType, resolveShape(shape, { ...place.sizes, T: 1 }));
     return (isState ? this.#stage.states : this.#buffers)[name] = buffer;
   }
 
-  #run(name: keyof Programs, T = 1): Run {
+  #run(name: keyof SessionPrograms, T = 1): Run {
     return this.#stage.run(`${name} ${T}`, () => {
       const { graph, program } = this.programs[name]!;
       const names = [...graph.inputs.keys(), ...graph.states.keys(), ...graph.outputs.keys()];

@@ -4,6 +4,8 @@ import { lengthProcessors, TokenMask } from "./token_mask.ts";
 
 /** Takes the inputs of programs. */
 export interface InputWriter {
+  /** The number V of tokens. */
+  readonly vocabularySize: number;
   /** Queue a write of an input; none where no program has it. */
   write(name: string, data: Float32Array): void;
 }
@@ -12,10 +14,9 @@ export interface InputWriter {
 export class ProcessorInputs {
   readonly #mask: TokenMask;
 
-  /** @param vocabulary The number V of tokens. */
-  constructor(readonly inputs: InputWriter, generation: Generation, vocabulary: number) {
+  constructor(readonly inputs: InputWriter, generation: Generation) {
     const { repetitionPenalty } = generation;
-    this.#mask = new TokenMask(lengthProcessors(generation, generation), vocabulary);
+    this.#mask = new TokenMask(lengthProcessors(generation, generation), inputs.vocabularySize);
     if (repetitionPenalty !== 1) inputs.write("penalty", Float32Array.of(repetitionPenalty));
   }
 

@@ -43,7 +43,7 @@ export class DeviceRanker implements Ranker {
     readonly generation: Generation,
     readonly shape: Beams & { readonly each: number },
   ) {
-    this.#inputs = new ProcessorInputs(session, generation, session.runner.architecture.decoder.vocabularySize);
+    this.#inputs = new ProcessorInputs(session, generation);
   }
 
   async next(pictures: readonly Picture[], length: number): Promise<Continuation[][][]> {
@@ -53,7 +53,7 @@ export class DeviceRanker implements Ranker {
       session.write("running", Float32Array.from(scores));
       this.#known = pictures;
     }
-    const count = Math.min(session.runner.backend.stepsPerRead, stepsHeld, generation.maxLength - length);
+    const count = Math.min(session.backend.stepsPerRead, stepsHeld, generation.maxLength - length);
     for (let at = 0; at < count; at++) {
       this.#inputs.write(length + at);
       queueStep(session, generation, length + at, at);
@@ -160,7 +160,7 @@ export class HostRanker implements Ranker {
   /** Candidates that the device found: only they are read. */
   #fromCandidates(count: number): Offer {
     const { session, generation } = this;
-    const inputs = new ProcessorInputs(session, generation, session.runner.architecture.decoder.vocabularySize);
+    const inputs = new ProcessorInputs(session, generation);
     return async (pictures, length) => {
       inputs.write(length);
       queueStep(session, generation, length);

@@ -46,7 +46,7 @@ function compact(session: Session, slots: readonly (Row | undefined)[], length: 
 function chooserOf(session: Session, generation: Generation): Chooser {
   const { kind } = session.shape.selection;
   if (kind === "logits") return new HostChooser(session, generation);
-  return new DeviceChooser(session, generation, generation.streamer ? 1 : session.runner.backend.stepsPerRead);
+  return new DeviceChooser(session, generation, generation.streamer ? 1 : session.backend.stepsPerRead);
 }
 
 /**

@@ -66,10 +66,10 @@ export class DeviceChooser implements Chooser {
     readonly generation: Generation,
     readonly steps: number,
   ) {
-    const { vocabularySize } = session.runner.architecture.decoder;
+    const { vocabularySize } = session;
     const { blocks, width } = blocksOf(vocabularySize);
     this.#numbers = blocks + width;
-    this.#inputs = new ProcessorInputs(session, generation, vocabularySize);
+    this.#inputs = new ProcessorInputs(session, generation);
     if (!generation.doSample) return;
     this.#noise = new Noise(generation.seed);
     session.write("temperature", Float32Array.of(generation.temperature));
@@ -143,7 +143,7 @@ export class HostChooser implements Chooser {
 
   constructor(readonly session: Session, readonly generation: Generation) {
     const { doSample, seed } = generation;
-    const { blocks, width } = blocksOf(session.runner.architecture.decoder.vocabularySize);
+    const { blocks, width } = blocksOf(session.vocabularySize);
     this.#processors = processorsOf(generation, generation);
     this.#noise = doSample ? new Noise(seed) : undefined;
     this.#numbers = new Float32Array(blocks + width);
