@@ -1,5 +1,5 @@
-// The project's imports as rules: which folder may import which, no cycles, who names packages, and who may touch a native
-// library or a GPU. It reads sources as text, so that a test can hand it sources that break a rule.
+// The project's imports as rules: which folder may import which, no cycles, types included, who names packages, and who may
+// touch a native library or a GPU. It reads sources as text, so that a test can hand it sources that break a rule.
 
 /** What each part may import, besides itself; `…` before a name also stands for what that part may import. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
@@ -80,7 +80,7 @@ export function importsOf(source: string): Import[] {
  */
 export function violations(sources: ReadonlyMap<string, string>): string[] {
   const found: string[] = [];
-  const valueImports = new Map<string, string[]>();
+  const edges = new Map<string, string[]>();
   for (const [file, source] of sources) {
     const part = partOf(file);
     if (!(part in allowed)) found.push(`${file}: no rule says what ${part} may import`);
@@ -93,11 +93,13 @@ export function violations(sources: ReadonlyMap<string, string>): string[] {
         continue;
       }
       const target = resolve(file, specifier);
-      if (kind === "value") targets.push(target);
+      if (kind !== "lazy") targets.push(target);
+      const privacy = privacyProblem(file, target);
+      if (privacy) found.push(privacy);
       const problem = edgeProblem(part, partOf(target), kind);
       if (problem) found.push(`${file} imports ${target}: ${problem}`);
     }
-    valueImports.set(file, targets);
+    edges.set(file, targets);
     for (const { pattern, what, parts } of confined) {
       if (!parts.includes(part) && pattern.test(withoutComments(source))) {
         found.push(`${file}: ${what} stands only in ${parts.join(" and ")}`);
@@ -105,7 +107,7 @@ export function violations(sources: ReadonlyMap<string, string>): string[] {
     }
   }
   found.push(...packageProblems(sources));
-  return [...found, ...cycles(valueImports).map((cycle) => `cycle: ${cycle.join(" → ")}`)];
+  return [...found, ...cycles(edges).map((cycle) => `cycle: ${cycle.join(" → ")}`)];
 }
 
 function packageProblems(sources: ReadonlyMap<string, string>): string[] {
@@ -134,6 +136,13 @@ function edgeProblem(from: string, to: string, kind: Import["kind"]): string | u
     return kind === "value" ? "backends are imported lazily" : undefined;
   }
   if (from in allowed && !closure(from).has(to)) return `${from} may not import ${to}`;
+}
+
+/** A file whose name begins with "_" is its folder's own. */
+function privacyProblem(file: string, target: string): string | undefined {
+  const [folder, name] = [target.slice(0, target.lastIndexOf("/") + 1), target.slice(target.lastIndexOf("/") + 1)];
+  if (!name.startsWith("_") || file.startsWith(folder)) return undefined;
+  return `${file} imports ${target}, which is private to ${folder}`;
 }
 
 function closure(part: string): Set<string> {

@@ -4,7 +4,7 @@ import { ConfigError } from "../errors/mod.ts";
 import { readJson } from "../hub/read_json.ts";
 import { openRepository, type RepositoryOptions } from "../hub/open_repository.ts";
 import { checkDefinition } from "./files/check_definition.ts";
-import { bertJapanese } from "./files/_japanese.ts";
+import { bertJapanese } from "./files/bert_japanese.ts";
 import { contentOf, type Json, readSettings, type Role, type SettingsFiles } from "./files/tokenizer_settings.ts";
 import { olderVocabulary, tokenizerJsonFile } from "./files/vocabulary_sources.ts";
 import { classOfModel, type TokenizerClass, tokenizerClasses } from "./files/tokenizer_classes.ts";
