@@ -71,12 +71,7 @@ export function prepareParts(operands: AttentionOperands, label: string): Attent
     value: place(value, "batch"),
     target: place(target, "row"),
   };
-  const masks = mask && {
-    buffer: shader.read(mask.view.storage, "f32"),
-    strides: mask.view.strides.map((d) => shader.parameter(d)),
-    offset: shader.parameter(mask.view.offset),
-    first: mask.shared ? "batch" : "row",
-  };
+  const masks = mask && maskPlaces(shader, mask);
   return {
     shader,
     wide,
@@ -90,25 +85,48 @@ export function prepareParts(operands: AttentionOperands, label: string): Attent
   let used = ${used};
   let key_at = ${places.key()};
   let value_at = ${places.value()};`,
-    ofQuery: (n) => {
-      const lines = [`let query_at${n} = ${places.query(`t${n}`)};`, `let target_at${n} = ${places.target(`t${n}`)};`];
-      // A query before all keys sees none: all are hidden alike.
-      if (causal) {
-        lines.push(`let seen${n} = i32(used) - i32(${T}) + i32(t${n}) + 1;`, `let blind${n} = seen${n} <= 0;`);
-        lines.push(`let limit${n} = select(u32(max(seen${n}, 0)), used, blind${n});`);
-      } else lines.push(`let limit${n} = used;`);
-      if (masks) {
-        const { offset, first, strides: [row, head, query] } = masks;
-        lines.push(`let mask_at${n} = ${offset} + ${first} * ${row} + head * ${head} + t${n} * ${query};`);
-      }
-      return lines.join("\n  ");
-    },
+    ofQuery: (n) =>
+      [
+        `let query_at${n} = ${places.query(`t${n}`)};`,
+        `let target_at${n} = ${places.target(`t${n}`)};`,
+        ...limitsOf(n, T, causal),
+        ...(masks ? [masks.placeOf(n)] : []),
+      ].join("\n  "),
     steps: [key, value].map(({ strides }) => `(${shader.parameter(strides[2])}${divided})`),
     score: (product, s, n) => {
       const own = `${product} * ${factor}`;
-      const masked = masks ? `(${own} + ${masks.buffer}[mask_at${n} + ${s} * ${masks.strides[3]}])` : own;
+      const masked = masks ? `(${own} + ${masks.entry(n, s)})` : own;
       return causal ? `select(${masked}, ${lowestScore}, blind${n})` : masked;
     },
+  };
+}
+
+/** Statements that declare which keys query `t` sees: those before `limit`; one before all keys, all alike (`blind`). */
+function limitsOf(n: string, T: string, causal: boolean): string[] {
+  if (!causal) return [`let limit${n} = used;`];
+  return [
+    `let seen${n} = i32(used) - i32(${T}) + i32(t${n}) + 1;`,
+    `let blind${n} = seen${n} <= 0;`,
+    `let limit${n} = select(u32(max(seen${n}, 0)), used, blind${n});`,
+  ];
+}
+
+/** Where a mask is read. */
+interface MaskPlaces {
+  /** A statement that declares where the mask of query `t` begins. */
+  readonly placeOf: (n: string) => string;
+  /** Its entry for key `s`. */
+  readonly entry: (n: string, s: string) => string;
+}
+
+function maskPlaces(shader: Shader, { view, shared }: NonNullable<AttentionOperands["mask"]>): MaskPlaces {
+  const buffer = shader.read(view.storage, "f32");
+  const [row, head, query, key] = view.strides.map((d) => shader.parameter(d));
+  const offset = shader.parameter(view.offset);
+  const first = shared ? "batch" : "row";
+  return {
+    placeOf: (n) => `let mask_at${n} = ${offset} + ${first} * ${row} + head * ${head} + t${n} * ${query};`,
+    entry: (n, s) => `${buffer}[mask_at${n} + ${s} * ${key}]`,
   };
 }
 

@@ -88,48 +88,10 @@ class PickleReader {
         return;
       case "2": // DUP
         return this.#push(this.#peek());
-      case "N":
-        return this.#push(null);
-      case "\x88":
-        return this.#push(true);
-      case "\x89":
-        return this.#push(false);
-      case "K":
-        return this.#push(this.#cursor.byte());
-      case "M":
-        return this.#push(this.#cursor.uint16());
-      case "J":
-        return this.#push(this.#cursor.int32());
-      case "\x8a": // LONG1
-        return this.#push(this.#cursor.long(this.#cursor.byte()));
-      case "\x8b": // LONG4
-        return this.#push(this.#cursor.long(this.#cursor.uint32()));
-      case "I":
-      case "L":
-        return this.#push(this.#cursor.decimal());
-      case "G":
-        return this.#push(this.#cursor.float64());
-      case "F":
-        return this.#push(Number(this.#cursor.line()));
-      case "X":
-      case "T": // BINSTRING of Python 2
-        return this.#push(this.#cursor.string(this.#cursor.uint32()));
-      case "\x8c": // SHORT_BINUNICODE
-      case "U": // SHORT_BINSTRING of Python 2
-        return this.#push(this.#cursor.string(this.#cursor.byte()));
-      case "\x8d": // BINUNICODE8
-        return this.#push(this.#cursor.string(this.#cursor.length8()));
-      case "V":
-        return this.#push(this.#cursor.line());
-      case "B":
-        return this.#push(this.#cursor.blob(this.#cursor.uint32()));
-      case "C":
-        return this.#push(this.#cursor.blob(this.#cursor.byte()));
-      case "\x8e": // BINBYTES8
-      case "\x96": // BYTEARRAY8
-        return this.#push(this.#cursor.blob(this.#cursor.length8()));
-      default:
-        return this.#runContainer(opcode);
+      default: {
+        const literal = this.#cursor.literal(opcode);
+        return literal === undefined ? this.#runContainer(opcode) : this.#push(literal);
+      }
     }
   }
 

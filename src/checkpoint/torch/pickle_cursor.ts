@@ -97,6 +97,52 @@ export class PickleCursor {
     for (const byte of this.blob(length).toReversed()) value = (value << 8n) | BigInt(byte);
     return fromBigInt(BigInt.asIntN(8 * length, value));
   }
+
+  /** The plain value that an opcode is followed by, or is; undefined where it is of another kind. */
+  literal(opcode: number): PickleValue | undefined {
+    switch (String.fromCharCode(opcode)) {
+      case "N":
+        return null;
+      case "\x88":
+        return true;
+      case "\x89":
+        return false;
+      case "K":
+        return this.byte();
+      case "M":
+        return this.uint16();
+      case "J":
+        return this.int32();
+      case "\x8a": // LONG1
+        return this.long(this.byte());
+      case "\x8b": // LONG4
+        return this.long(this.uint32());
+      case "I":
+      case "L":
+        return this.decimal();
+      case "G":
+        return this.float64();
+      case "F":
+        return Number(this.line());
+      case "X":
+      case "T": // BINSTRING of Python 2
+        return this.string(this.uint32());
+      case "\x8c": // SHORT_BINUNICODE
+      case "U": // SHORT_BINSTRING of Python 2
+        return this.string(this.byte());
+      case "\x8d": // BINUNICODE8
+        return this.string(this.length8());
+      case "V":
+        return this.line();
+      case "B":
+        return this.blob(this.uint32());
+      case "C":
+        return this.blob(this.byte());
+      case "\x8e": // BINBYTES8
+      case "\x96": // BYTEARRAY8
+        return this.blob(this.length8());
+    }
+  }
 }
 
 function fromBigInt(value: bigint): number | bigint {
