@@ -7,9 +7,11 @@ import { checkDefinition } from "./files/check_definition.ts";
 import { bertJapanese } from "./files/bert_japanese.ts";
 import { contentOf, type Json, readSettings, type Role, type SettingsFiles } from "./files/tokenizer_settings.ts";
 import { olderVocabulary, tokenizerJsonFile } from "./files/vocabulary_sources.ts";
-import { classOfModel, type TokenizerClass, tokenizerClasses } from "./files/tokenizer_classes.ts";
+import type { TokenizerClass } from "./files/tokenizer_class.ts";
+import { classOfModel, tokenizerClasses } from "./files/tokenizer_classes.ts";
 import { createTokenizer } from "./create_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import type { TokenizerDefinition } from "./files/definition.ts";
 import type { TokenizerFiles } from "./files/tokenizer_files.ts";
 
 const classes: Readonly<Record<string, TokenizerClass>> = { ...tokenizerClasses, BertJapaneseTokenizer: bertJapanese };
@@ -39,7 +41,8 @@ export class AutoTokenizer {
     const name = `${files.name}/tokenizer.json`;
     const definition = tokenizer && checkDefinition(tokenizer, name);
     const vocabulary = definition ? tokenizerJsonFile(definition, name) : await olderVocabulary(files);
-    const className = nameOfClass(config, modelConfig, files.name) ?? vocabulary.fallbackClass;
+    const named = nameOfClass(config, modelConfig, files.name) ?? vocabulary.fallbackClass;
+    const className = named === "LlamaTokenizer" && definition && hasBytes(definition) ? "TokenizersBackend" : named;
     const settingsFiles: SettingsFiles = {
       config,
       specialTokensMap,
@@ -52,12 +55,14 @@ export class AutoTokenizer {
       return createTokenizer(definition, { className, name, settings: readSettings(settingsFiles, {}, files.name) });
     }
     const tokenizerClass = classes[className];
-    const settings = readSettings(settingsFiles, tokenizerClass, files.name);
-    const token = (role: Role): string => contentOf(settings.special.get(`${role}_token`) ?? "None");
+    const read = readSettings(settingsFiles, tokenizerClass, files.name);
+    const token = (role: Role): string => contentOf(read.special.get(`${role}_token`) ?? "None");
+    const from = vocabulary.source(tokenizerClass, className, { options: read.options, token });
+    const { unkId } = from;
+    const settings = unkId === undefined ? read : { ...read, options: { ...read.options, unk_id: unkId } };
     const given = { options: settings.options, token };
-    const from = vocabulary.source(tokenizerClass, className, given);
     const parts = tokenizerClass.parts(from, given);
-    const built = checkDefinition({
+    const built = tokenizerClass.takesWholeFile && definition ? definition : checkDefinition({
       version: "1.0",
       added_tokens: [],
       post_processor: from.postProcessor ?? null,
@@ -76,6 +81,11 @@ function nameOfClass(config: Json | undefined, model: Json | undefined, reposito
   if (/^naver-clova-ix\/donut-/i.test(repository)) return "TokenizersBackend";
   const named = config?.tokenizer_class ?? model?.tokenizer_class ?? classOfModel[String(model?.model_type)];
   return typeof named === "string" ? named.replace(/Fast$/, "") : undefined;
+}
+
+/** Whether a tokenizer.json is of bytes: so are those of later Llamas, whose files name the class of the first. */
+function hasBytes({ normalizer, pre_tokenizer, post_processor, decoder }: TokenizerDefinition): boolean {
+  return JSON.stringify([normalizer, pre_tokenizer, post_processor, decoder]).includes('"ByteLevel"');
 }
 
 function unknownClass(className: string, file: string): ConfigError {

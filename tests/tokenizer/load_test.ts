@@ -115,6 +115,11 @@ for (
     "xlmr_spm_model_only",
     "bertja_char_mecab",
     "donut_added",
+    "xlnet_bare",
+    "llama_bare",
+    "deberta_v2_words_bare",
+    "barthez_bare",
+    "herbert_bare",
   ]
 ) {
   Deno.test(`savePretrained() keeps all of ${name}`, async () => {
@@ -140,6 +145,31 @@ Deno.test("a BertJapaneseTokenizer that needs a dictionary is refused by its set
   const config = { tokenizer_class: "BertJapaneseTokenizer", word_tokenizer_type: "mecab" };
   const files = repository({ "vocab.txt": vocabulary, "tokenizer_config.json": config });
   await assertRejects(() => AutoTokenizer.fromPretrained(files), ConfigError, "word_tokenizer_type");
+});
+
+Deno.test("a LlamaTokenizer whose tokenizer.json is of bytes is built as the file says", async () => {
+  const content = JSON.parse(Deno.readTextFileSync(new URL("gpt2_bpe/tokenizer.json", fixtures)));
+  const config = { tokenizer_class: "LlamaTokenizer" };
+  const tokenizer = await AutoTokenizer.fromPretrained(
+    repository({ "tokenizer.json": content, "tokenizer_config.json": config }),
+  );
+  const gpt2 = await AutoTokenizer.fromPretrained(new URL("gpt2_bpe/", fixtures));
+  assertEquals(tokenizer.encode("Hello world").inputIds, gpt2.encode("Hello world").inputIds);
+});
+
+Deno.test("a SentencePiece model is told by its name where nothing names a class", async () => {
+  for (const [name, file] of [["llama_bare", "tokenizer.model"], ["deberta_v2_bare", "spm.model"]] as const) {
+    const bytes = Deno.readFileSync(new URL(`${name}/${file}`, fixtures));
+    const tokenizer = await AutoTokenizer.fromPretrained({
+      name: "memory",
+      readText: () => Promise.resolve(undefined),
+      readBytes: (asked: string) => Promise.resolve(asked === file ? bytes : undefined),
+    });
+    const golden = JSON.parse(Deno.readTextFileSync(new URL(`${name}/golden.json`, fixtures)));
+    for (const { text, ids_no_special } of golden.encode.slice(0, 20)) {
+      assertEquals(tokenizer.encode(text, { addSpecialTokens: false }).inputIds, ids_no_special, text);
+    }
+  }
 });
 
 Deno.test("a byte-level vocabulary without a config is told from GPT-2's by its tokens", async () => {

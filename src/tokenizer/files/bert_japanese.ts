@@ -2,7 +2,7 @@
 // characters do not: the class is put in terms of a tokenizer.json here, which Transformers has none of.
 import { ConfigError } from "../../errors/mod.ts";
 import type { Json } from "./tokenizer_settings.ts";
-import type { ClassOptions, TokenizerClass } from "./tokenizer_classes.ts";
+import type { ClassOptions, TokenizerClass } from "./tokenizer_class.ts";
 import type { Component } from "./definition.ts";
 
 /** The class, which is Python's own, not built on the Rust library. */

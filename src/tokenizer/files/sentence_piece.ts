@@ -1,4 +1,4 @@
-// A SentencePiece model (sentencepiece.bpe.model) read with a small protobuf reader; the fields are those of
+// A SentencePiece model (sentencepiece.bpe.model, spiece.model, tokenizer.model, spm.model) read with a small protobuf reader; the fields are those of
 // sentencepiece_model.proto.
 import { FormatError } from "../../errors/mod.ts";
 import { refuseLfsPointer } from "../../hub/lfs_pointer.ts";
@@ -8,6 +8,8 @@ export interface SentencePieceModel {
   /** Pieces with their scores and kinds (1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte). */
   readonly pieces: readonly { readonly text: string; readonly score: number; readonly kind: number }[];
   readonly characterMap: Uint8Array;
+  /** The id of the unknown piece, as its training was told. */
+  readonly unkId: number;
 }
 
 /** Calls `visit` with each field of a protobuf message: a number for varints and 32 bits, bytes for strings and messages. */
@@ -60,6 +62,7 @@ export function readSentencePiece(bytes: Uint8Array, name: string): SentencePiec
   const utf8 = new TextDecoder("utf-8", { fatal: true });
   const pieces: SentencePieceModel["pieces"][number][] = [];
   let characterMap: Uint8Array = new Uint8Array();
+  let unkId = 0;
   const message = (value: Uint8Array | number, visit: (field: number, value: Uint8Array | number) => void): void =>
     value instanceof Uint8Array ? readFields(value, fail, visit) : fail("a message is stored as a number");
   readFields(bytes, fail, (field, value) => {
@@ -75,6 +78,10 @@ export function readSentencePiece(bytes: Uint8Array, name: string): SentencePiec
         if (inner === 3) piece.kind = part as number;
       });
       pieces.push(piece);
+    } else if (field === 2) {
+      message(value, (inner, part) => {
+        if (inner === 40 && typeof part === "number") unkId = part;
+      });
     } else if (field === 3) {
       message(value, (inner, part) => {
         if (inner === 2 && part instanceof Uint8Array) characterMap = part;
@@ -82,5 +89,5 @@ export function readSentencePiece(bytes: Uint8Array, name: string): SentencePiec
     }
   });
   if (pieces.length < 3) fail(`it has ${pieces.length} pieces, and at least 3 were expected`);
-  return { pieces, characterMap };
+  return { pieces, characterMap, unkId };
 }

@@ -42,6 +42,8 @@ export interface SettingsDefaults {
   }) => readonly SpecialToken[];
   /** Tokens of the vocabulary that count as special without being added. */
   readonly listed?: readonly string[];
+  /** Where texts are padded. @default "right" */
+  readonly paddingSide?: "left" | "right";
 }
 
 /** How a tokenizer is to be used. */
@@ -110,8 +112,8 @@ export function readSettings(files: SettingsFiles, defaults: SettingsDefaults, w
     given: files.pieces ?? list("additional_special_tokens"),
     options,
   };
-  const side = (key: string, stored: Record<string, string> | null | undefined) =>
-    (options[key] ?? stored?.direction?.toLowerCase()) === "left" ? "left" : "right";
+  const side = (key: string, stored: Record<string, string> | null | undefined, otherwise?: string) =>
+    (options[key] ?? stored?.direction?.toLowerCase() ?? otherwise) === "left" ? "left" : "right";
   const maxLength = options.model_max_length ?? options.max_len;
   return {
     options,
@@ -121,7 +123,7 @@ export function readSettings(files: SettingsFiles, defaults: SettingsDefaults, w
     numbered,
     // Transformers writes 1e30 for "no limit".
     maxLength: typeof maxLength === "number" && maxLength <= 1e20 ? maxLength : Infinity,
-    paddingSide: side("padding_side", padding),
+    paddingSide: side("padding_side", padding, defaults.paddingSide),
     truncationSide: side("truncation_side", truncation),
     cleanUpTokenizationSpaces: options.clean_up_tokenization_spaces === true,
   };

@@ -4,7 +4,7 @@ import { whyMissing } from "../../hub/network/absent_files.ts";
 import { parseJson } from "../../hub/read_json.ts";
 import { readSentencePiece, type SentencePieceModel } from "./sentence_piece.ts";
 import type { Json } from "./tokenizer_settings.ts";
-import type { ClassOptions, Source, TokenizerClass } from "./tokenizer_classes.ts";
+import type { ClassOptions, Source, TokenizerClass } from "./tokenizer_class.ts";
 import { type AddedToken, addedToken, type Component } from "./definition.ts";
 import type { TokenizerFiles } from "./tokenizer_files.ts";
 
@@ -20,6 +20,15 @@ export interface VocabularyFile {
   source(tokenizerClass: TokenizerClass, className: string, given: ClassOptions): Source;
 }
 
+/** What SentencePiece models are called, and the class that writes one of that name. */
+const sentencePieceFiles = [
+  ["sentencepiece.bpe.model", "XLMRobertaTokenizer"],
+  ["sentencepiece.model", "XLMRobertaTokenizer"],
+  ["spiece.model", "XLMRobertaTokenizer"],
+  ["tokenizer.model", "LlamaTokenizer"],
+  ["spm.model", "DebertaV2Tokenizer"],
+] as const;
+
 /**
  * Find the vocabulary of a repository that has no tokenizer.json.
  *
@@ -28,9 +37,10 @@ export interface VocabularyFile {
  * @throws {FormatError} If a file is malformed.
  */
 export async function olderVocabulary(files: TokenizerFiles): Promise<VocabularyFile> {
-  for (const file of ["sentencepiece.bpe.model", "sentencepiece.model", "spiece.model"]) {
+  for (const [file, fallbackClass] of sentencePieceFiles) {
     const bytes = await files.readBytes?.(file);
-    if (bytes) return sentencePieceFile(readSentencePiece(bytes, `${files.name}/${file}`), `${files.name}/${file}`);
+    const name = `${files.name}/${file}`;
+    if (bytes) return sentencePieceFile(readSentencePiece(bytes, name), name, fallbackClass);
   }
   const [vocab, merges, words] = await Promise.all(
     ["vocab.json", "merges.txt", "vocab.txt"].map((file) => files.readText(file)),
@@ -39,7 +49,9 @@ export async function olderVocabulary(files: TokenizerFiles): Promise<Vocabulary
   if (words !== undefined) return wordsFile(words, `${files.name}/vocab.txt`);
   throw new HubError(
     `Could not load a tokenizer from ${files.name}: it has no tokenizer.json, and none of vocab.json with merges.txt, ` +
-      `vocab.txt and sentencepiece.bpe.model either${whyMissing(files, ["tokenizer.json"])}`,
+      `vocab.txt, ${sentencePieceFiles.map(([file]) => file).join(", ")} either${
+        whyMissing(files, ["tokenizer.json"])
+      }`,
   );
 }
 
@@ -104,15 +116,15 @@ function only(type: TokenizerClass["model"], source: Source, name: string): Voca
   };
 }
 
-function sentencePieceFile(model: SentencePieceModel, name: string): VocabularyFile {
+function sentencePieceFile(model: SentencePieceModel, name: string, fallbackClass: string): VocabularyFile {
   const [control, userDefined] = [3, 4]; // kinds in sentencepiece_model.proto
   const added = model.pieces.filter(({ kind }) => kind === control || kind === userDefined);
   const pieces = model.pieces.map(({ text, score }) => [text, score] as const);
   return {
     name,
-    fallbackClass: "XLMRobertaTokenizer",
+    fallbackClass,
     pieces: added.map(({ text, kind }) => addedToken({ content: text, normalized: false, special: kind === control })),
-    source({ fromPieces }, className, { token, options }) {
+    source({ fromPieces, model: type }, className, { token, options }) {
       // As in Transformers, a Unigram class takes the pieces and scores of a BPE model too.
       if (!fromPieces) {
         throw new ConfigError(
@@ -120,9 +132,27 @@ function sentencePieceFile(model: SentencePieceModel, name: string): VocabularyF
           "tokenizer_class",
         );
       }
-      return { vocab: fromPieces(pieces, token, options), characterMap: base64(model.characterMap) };
+      const vocab = fromPieces(pieces, token, options);
+      if (type === "BPE") return bytePairsOf(vocab);
+      return { vocab, characterMap: base64(model.characterMap), unkId: model.unkId };
     },
   };
+}
+
+/** A BPE vocabulary of pieces in the order of their ids: whatever two pieces join to a third merge, the earlier first. */
+function bytePairsOf(pieces: readonly (readonly [string, number])[]): Source {
+  const ids = new Map(pieces.map(([piece], id) => [piece, id]));
+  const merges: { readonly pair: readonly [string, string]; readonly order: readonly number[] }[] = [];
+  for (const [piece, id] of ids) {
+    const characters = [...piece];
+    for (let at = 1; at < characters.length; at++) {
+      const pair = [characters.slice(0, at).join(""), characters.slice(at).join("")] as const;
+      if (pair.every((part) => ids.has(part))) merges.push({ pair, order: [id, at, characters.length - at] });
+    }
+  }
+  const earlier = (a: readonly number[], b: readonly number[]) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2];
+  merges.sort((a, b) => earlier(a.order, b.order));
+  return { vocab: Object.fromEntries(ids), merges: merges.map(({ pair }) => pair) };
 }
 
 function base64(bytes: Uint8Array): string {

@@ -79,10 +79,15 @@ export class AddedTokens {
     const [plain, normalized] = this.#finders ??= this.#makeFinders();
     return plain.cut({ text, first: true }).flatMap((stretch) => {
       if (stretch.id !== undefined) return stretch;
-      // Where the first character goes, what is left is not the text's beginning any more.
-      const first = stretch.first && this.#normalize(String.fromCodePoint(stretch.text.codePointAt(0)!)) !== "";
-      return normalized.cut({ text: this.#normalize(stretch.text), first });
+      const text = this.#normalize(stretch.text);
+      return normalized.cut({ text, first: stretch.first && !this.#losesFirst(stretch.text, text) });
     });
+  }
+
+  /** Whether normalising takes a text's first character away: what is left is not the text's beginning any more. */
+  #losesFirst(text: string, normalized: string): boolean {
+    const first = String.fromCodePoint(text.codePointAt(0)!);
+    return this.#normalize(first) === "" && this.#normalize(text.slice(first.length)) === normalized;
   }
 
   #makeFinders(): [Finder, Finder] {

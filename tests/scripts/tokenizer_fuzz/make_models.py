@@ -11,6 +11,7 @@ for rule in ["nmt_nfkc", "nmt_nfkc_cf", "nfkc", "nfkc_cf", "identity"]:
         ("unigram", {}),
         ("unigram", {"byte_fallback": True}),
         ("bpe", {}),
+        ("bpe", {"byte_fallback": True}),
         ("unigram", {"user_defined_symbols": ["<uds>", "foo"], "control_symbols": ["<ctl>"]}),
         ("unigram", {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1}),
         ("unigram", {"remove_extra_whitespaces": False, "add_dummy_prefix": False}),

@@ -49,6 +49,18 @@ def bpe(r, sp):
     return t
 
 
+def words_bpe(r, sp):
+    t = Tokenizer(models.BPE(unk_token="<unk>", end_of_word_suffix="</w>"))
+    t.pre_tokenizer = P.BertPreTokenizer()
+    t.train_from_iterator(
+        corpus(r),
+        T.BpeTrainer(
+            vocab_size=r.choice([330, 450]), special_tokens=sp, end_of_word_suffix="</w>", show_progress=False
+        ),
+    )
+    return t
+
+
 def wp(r, sp):
     t = Tokenizer(models.WordPiece(unk_token=sp[1]))
     t.normalizer = N.BertNormalizer(lowercase=r.random() < 0.5)
@@ -145,12 +157,17 @@ def case(r, d):
             "nougat",
             "t5",
             "camembert",
+            "barthez",
+            "deberta",
+            "herbert",
+            "llama",
+            "xlnet",
             "unknown",
         ]
     )
     cfg = {}
     names = {
-        "bert": ["BertTokenizer", "BertTokenizerFast", "ElectraTokenizer"],
+        "bert": ["BertTokenizer", "BertTokenizerFast", "ElectraTokenizer", "ConvBertTokenizer"],
         "distil": ["DistilBertTokenizer"],
         "gpt2": ["GPT2Tokenizer", "GPT2TokenizerFast"],
         "roberta": ["RobertaTokenizer", "RobertaTokenizerFast"],
@@ -161,6 +178,11 @@ def case(r, d):
         "nougat": ["NougatTokenizer", "NougatTokenizerFast"],
         "t5": ["T5Tokenizer"],
         "camembert": ["CamembertTokenizer"],
+        "barthez": ["BarthezTokenizer"],
+        "deberta": ["DebertaV2Tokenizer", "DebertaV2TokenizerFast"],
+        "herbert": ["HerbertTokenizer"],
+        "llama": ["LlamaTokenizer", "LlamaTokenizerFast"],
+        "xlnet": ["XLNetTokenizer"],
         "unknown": ["FooTokenizer", "PreTrainedTokenizerFast", "TokenizersBackend"],
     }
     cfg["tokenizer_class"] = r.choice(names[kind])
@@ -176,6 +198,10 @@ def case(r, d):
         "nougat": "nougat",
         "t5": "t5",
         "camembert": "camembert",
+        "barthez": "barthez",
+        "deberta": "deberta-v2",
+        "herbert": "herbert",
+        "xlnet": "xlnet",
     }.get(kind)
     sentence = dict(bos="<s>", eos="</s>", unk="<unk>", pad="<pad>", cls="<s>", sep="</s>", mask="<mask>")
     bert = dict(pad="[PAD]", unk="[UNK]", cls="[CLS]", sep="[SEP]", mask="[MASK]")
@@ -201,7 +227,7 @@ def case(r, d):
             if r.random() < 0.7:
                 t.add_special_tokens(sp)
             t.save(d + "/tokenizer.json")
-    elif kind in ("gpt2", "roberta", "bart", "nougat", "unknown"):
+    elif kind in ("gpt2", "roberta", "bart", "nougat", "herbert", "unknown"):
         if kind == "gpt2":
             sp = ["<|endoftext|>"]
             base = dict(bos=sp[0], eos=sp[0], unk=sp[0])
@@ -210,7 +236,7 @@ def case(r, d):
             base = sentence
         if kind == "nougat":
             base = {k: sentence[k] for k in ("bos", "eos", "unk", "pad")}
-        t = bpe(r, sp)
+        t = words_bpe(r, sp) if kind == "herbert" else bpe(r, sp)
         if r.random() < 0.4:
             cfg["add_prefix_space"] = r.random() < 0.6
         if kind != "gpt2" and r.random() < 0.2:
@@ -222,7 +248,7 @@ def case(r, d):
             dump(d, "vocab.json", t.get_vocab() if r.random() < 0.8 else dict(sorted(t.get_vocab().items())))
             open(d + "/merges.txt", "w").write("\n".join(merges_of(t)) + "\n")
         if how != "slow":
-            t.decoder = D.ByteLevel()
+            t.decoder = D.BPEDecoder() if kind == "herbert" else D.ByteLevel()
             i = t.token_to_id
             if kind in ("roberta", "bart"):
                 t.post_processor = X.RobertaProcessing(("</s>", 2), ("<s>", 0))
@@ -248,9 +274,18 @@ def case(r, d):
                 dump(d, "tokenizer.json", j)
     else:
         base = {k: sentence[k] for k in ("eos", "unk", "pad")} if kind == "t5" else sentence
-        spm = r.choice([s for s in SPMS if r.random() < 0.1 or "bpe" not in s] or SPMS)
-        f = "spiece.model" if kind == "t5" else "sentencepiece.bpe.model"
-        if r.random() < 0.3 and kind in ("xlmr", "camembert"):
+        if kind == "deberta":
+            base = bert
+        if kind == "llama":
+            base = {k: sentence[k] for k in ("bos", "eos", "unk")}
+            cfg.update({k: r.random() < 0.5 for k in ("add_prefix_space", "legacy") if r.random() < 0.4})
+        if kind in ("deberta", "xlnet"):
+            cfg.update({k: r.random() < 0.5 for k in ("do_lower_case", "split_by_punct") if r.random() < 0.4})
+        likes_bpe = 0.7 if kind == "llama" else 0 if kind == "barthez" else 0.1
+        spm = r.choice([s for s in SPMS if r.random() < likes_bpe or "bpe" not in s] or SPMS)
+        names_of_files = {"t5": "spiece.model", "xlnet": "spiece.model", "llama": "tokenizer.model", "deberta": "spm.model"}
+        f = names_of_files.get(kind, "sentencepiece.bpe.model")
+        if r.random() < 0.3 and kind in ("xlmr", "camembert", "barthez", "deberta"):
             cfg["add_prefix_space"] = r.random() < 0.5
         if kind.startswith("mbart") and r.random() < 0.4:
             cfg["src_lang"] = r.choice(["ar_AR", "zh_CN", "ru_RU"])
