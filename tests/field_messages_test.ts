@@ -114,7 +114,7 @@ const names: readonly [what: string, rename: (name: string) => string | undefine
         "decoder.output_projection.",
         "decoder.lm_head.",
       ),
-    ["config.json's decoder is trocr", "names of roberta such as decoder.roberta."],
+    ["config.json's decoder is trocr", "names of roberta or xlm-roberta or camembert such as decoder.roberta."],
   ],
   [
     "with an encoder of another make",

@@ -19,7 +19,7 @@ interface Case {
   readonly states?: number[];
   /** What generate gives with the options `gen`. */
   readonly seq?: number[][];
-  readonly gen?: { readonly max_new_tokens: number; readonly num_beams?: number };
+  readonly gen?: Readonly<Record<string, number>>;
   readonly unexpected?: string[];
 }
 
@@ -40,15 +40,17 @@ async function check(folder: URL): Promise<VisionEncoderDecoderModel> {
   const model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend });
   await checkLogits(model, expected);
   if (expected.seq) {
-    const { max_new_tokens: maxNewTokens, num_beams: numBeams } = expected.gen!;
-    const { sequences } = await model.generate(pixelsOf(expected), { maxNewTokens, numBeams });
+    const options = Object.entries(expected.gen!).map(([key, value]) =>
+      [key.replace(/_(.)/g, (_, letter) => letter.toUpperCase()), value] as const
+    );
+    const { sequences } = await model.generate(pixelsOf(expected), Object.fromEntries(options));
     assertEquals(sequences, expected.seq);
   }
   assertEquals([...model.unusedTensors].sort(), expected.unexpected ?? []);
   return model;
 }
 
-const folders = ["head_replaced", "names_in_memory", "foreign_names", "made"].flatMap((kind) =>
+const folders = ["head_replaced", "names_in_memory", "foreign_names", "families", "made"].flatMap((kind) =>
   [...Deno.readDirSync(new URL(`${kind}/`, field))].map(({ name }) => `${kind}/${name}`)
 ).filter((name) => !name.includes("/source_")).sort();
 

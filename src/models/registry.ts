@@ -6,11 +6,12 @@ import type { Family, TextDecoder, VisionEncoder } from "./family.ts";
 import { joinedModelType, joinSections } from "./config/join_sections.ts";
 import { bart, mbart } from "./decoders/bart.ts";
 import { beit } from "./encoders/beit.ts";
-import { bert } from "./decoders/bert.ts";
+import { bert, bertGeneration } from "./decoders/bert.ts";
 import { deit } from "./encoders/deit.ts";
 import { distilbert } from "./decoders/distilbert.ts";
+import { electra } from "./decoders/electra.ts";
 import { gpt2 } from "./decoders/gpt2.ts";
-import { roberta } from "./decoders/roberta.ts";
+import { camembert, roberta, robertaPreLayerNorm, xlmRoberta } from "./decoders/roberta.ts";
 import { donutSwin, swin } from "./encoders/swin.ts";
 import { trocr } from "./decoders/trocr.ts";
 import { vit } from "./encoders/vit.ts";
@@ -29,6 +30,11 @@ export const decoders: Readonly<Record<string, Family<TextDecoder>>> = {
   gpt2,
   bert,
   roberta,
+  "xlm-roberta": xlmRoberta,
+  camembert,
+  "roberta-prelayernorm": robertaPreLayerNorm,
+  electra,
+  "bert-generation": bertGeneration,
   distilbert,
   bart,
   mbart,

@@ -64,6 +64,11 @@ export function decoderConfigs(headWidth: number): Readonly<Record<string, Recor
     },
     bert,
     roberta: { ...bert, hidden_act: "silu", tie_word_embeddings: false },
+    "xlm-roberta": { ...bert, type_vocab_size: 1 },
+    camembert: { ...bert, hidden_act: "relu", tie_word_embeddings: false },
+    "roberta-prelayernorm": { ...bert, layer_norm_eps: 1e-5, tie_word_embeddings: headWidth === 64 },
+    electra: { ...bert, embedding_size: headWidth === 64 ? 24 : hidden_size, tie_word_embeddings: headWidth === 64 },
+    "bert-generation": { ...bert, hidden_act: "gelu_new" },
     distilbert: {
       dim: hidden_size,
       n_layers: 2,
@@ -90,7 +95,7 @@ export function familyConfig(encoder: string, decoder: string, headWidth: number
 /** Random values for every parameter of a configuration, those that initialisation would leave constant too. */
 export function* familyParameters(config: VisionEncoderDecoderConfig): Iterable<[name: string, value: Tensor]> {
   for (const [name, { shape }] of declaredParameters(architectureOf(config))) {
-    const norm = /(norm|ln_\w+)\.weight$/i.test(name) && shape.length === 1;
+    const norm = /(norm\d?|ln_\w+)\.weight$/i.test(name) && shape.length === 1;
     const width = shape.length > 1 ? shape.slice(1).reduce((a, b) => a * b) : 1;
     const deviation = /embed|wte|wpe|token/.test(name) ? 0.5 : shape.length > 1 ? 1.2 / Math.sqrt(width) : 0.2;
     const value = fill({ kind: "normal", deviation }, name, shape, 1);

@@ -41,7 +41,7 @@ def value(name, shape):
     """A parameter's values, by its name and shape."""
     x = uniform(name, math.prod(shape))
     if len(shape) == 1:
-        x = 1 + 0.3 * x if re.search(r"(norm|ln_\w+)\.weight$|lambda_", name, re.IGNORECASE) else 0.3 * x
+        x = 1 + 0.3 * x if re.search(r"(norm\d?|ln_\w+)\.weight$|lambda_?\d", name, re.IGNORECASE) else 0.3 * x
     elif re.search(r"embed|wte|wpe|token|bias_table", name):
         x = 0.8 * x
     else:
@@ -118,6 +118,15 @@ def bert(r):
     )
 
 
+def electra(r):
+    config = bert(r)
+    return dict(config, embedding_size=r.choice([config["hidden_size"], 9, 20]))
+
+
+def bert_generation(r):
+    return {key: field for key, field in bert(r).items() if key != "type_vocab_size"}
+
+
 def distilbert(r):
     heads, width = layers(r)
     return dict(
@@ -148,6 +157,8 @@ ENCODERS = {
 }
 DECODERS = {
     "gpt2": gpt2, "bert": bert, "roberta": bert, "distilbert": distilbert, "bart": bart, "mbart": bart, "trocr": trocr,
+    "xlm-roberta": bert, "camembert": bert, "electra": electra, "bert-generation": bert_generation,
+    "roberta-prelayernorm": bert,
 }
 
 # DistilBERT's names for those of the BERT that stands in for it, the longer first.

@@ -1,12 +1,16 @@
-// BERT as a decoder (Devlin et al. 2018), as transformers.BertLMHeadModel.
+// BERT as a decoder (Devlin et al. 2018), as transformers.BertLMHeadModel; and BERT for generation (Rothe et al. 2019), as
+// transformers.BertGenerationDecoder: BERT without token types, whose head does not transform.
 import { bertLayerNames, type BertVariant, buildBertDecoder, initialBert } from "./bert_layers.ts";
 import { commonDefaults, type ConfigReader } from "../config/config_reader.ts";
 import type { Family, TextDecoder } from "../family.ts";
 import { activationNames } from "../activations.ts";
 import { countedPositions } from "./token_positions.ts";
 
-/** The sizes that BERT and RoBERTa read alike. @throws {ConfigError} If they cannot work. */
-export function readBertSizes(config: ConfigReader): Omit<BertVariant, "maxPositions" | "positions" | "names"> {
+/** The sizes of a BERT, which others read alike. */
+export type BertSizes = Omit<BertVariant, "maxPositions" | "positions" | "names" | "tokenTypes">;
+
+/** Read the sizes of a BERT. @throws {ConfigError} If they cannot work. */
+export function readBertSizes(config: ConfigReader): BertSizes {
   const hiddenSize = config.whole("hidden_size");
   const heads = config.whole("num_attention_heads");
   config.headWidth(hiddenSize, heads, "num_attention_heads");
@@ -18,11 +22,10 @@ export function readBertSizes(config: ConfigReader): Omit<BertVariant, "maxPosit
     activation: config.choice("hidden_act", activationNames),
     epsilon: config.number("layer_norm_eps"),
     positionRows: config.whole("max_position_embeddings"),
-    tokenTypes: config.whole("type_vocab_size"),
   };
 }
 
-/** The defaults that BERT and RoBERTa share. */
+/** The defaults that BERT and those like it share. */
 export const bertDefaults = {
   ...commonDefaults,
   hidden_size: 768,
@@ -58,16 +61,46 @@ export const bert: Family<TextDecoder> = {
     const sizes = readBertSizes(config);
     return buildBertDecoder(config, {
       ...sizes,
+      tokenTypes: config.whole("type_vocab_size"),
       maxPositions: sizes.positionRows,
       positions: countedPositions,
       names: {
         ...bertLayerNames,
         base: "bert",
-        transform: "cls.predictions.transform.dense",
-        transformNorm: "cls.predictions.transform.LayerNorm",
+        transform: { dense: "cls.predictions.transform.dense", norm: "cls.predictions.transform.LayerNorm" },
         headBias: "cls.predictions.bias",
         projection: "cls.predictions.decoder",
       },
+    });
+  },
+  initial: initialBert,
+};
+
+const { type_vocab_size: _types, classifier_dropout: _dropout, ...generationDefaults } = bertDefaults;
+
+/** BERT for generation. */
+export const bertGeneration: Family<TextDecoder> = {
+  defaults: {
+    ...generationDefaults,
+    model_type: "bert-generation",
+    vocab_size: 50358,
+    hidden_size: 1024,
+    num_hidden_layers: 24,
+    num_attention_heads: 16,
+    intermediate_size: 4096,
+    pad_token_id: 0,
+    bos_token_id: 2,
+    eos_token_id: 1,
+  },
+  basePrefix: "bert",
+  build: (config) => {
+    const sizes = readBertSizes(config);
+    return buildBertDecoder(config, {
+      ...sizes,
+      tokenTypes: 0,
+      maxPositions: sizes.positionRows,
+      positions: countedPositions,
+      names: { ...bertLayerNames, base: "bert", headBias: "lm_head.bias", projection: "lm_head.decoder" },
     });
   },
   initial: initialBert,

@@ -1,5 +1,6 @@
-// The decoder that BERT, RoBERTa and DistilBERT share: post-norm layers, and a head that transforms before it predicts.
-// Only names differ, and a few parts; the cross-attention has BERT's names in all three.
+// The decoder that BERT, RoBERTa, ELECTRA, DistilBERT and others share: attention to itself, to the picture, and a
+// feed-forward part, post-norm or pre-norm, and a head that may transform before it predicts. Only names differ, and a few
+// parts; the cross-attention has BERT's names in all of them.
 import type { Value } from "../../graph/mod.ts";
 import { add, gather, reshape, slice } from "../../operators/mod.ts";
 import { applyActivation, type NamedActivation } from "../activations.ts";
@@ -22,6 +23,8 @@ export interface BertVariant {
   readonly maxPositions: number;
   /** The rows of `token_type_embeddings`, or 0 where there are none. */
   readonly tokenTypes: number;
+  /** The width of embeddings, projected to the states where that is another. @default hiddenSize */
+  readonly embeddingSize?: number;
   /** The positions' rows of their table, [rows or 1, T, C]. */
   readonly positions: (table: Value, inputs: DecoderInputs) => Value;
   readonly names: BertNames;
@@ -33,25 +36,34 @@ export interface BertNames {
   readonly base: string;
   /** Layer n is `${layers}.n` below the base. */
   readonly layers: string;
-  /** Of a layer: attention to itself, and the feed-forward part. */
+  /** Of a layer: attention to itself, to the picture, and the feed-forward part. */
   readonly query: string;
   readonly key: string;
   readonly value: string;
   readonly attended: string;
   readonly attendedNorm: string;
+  readonly crossNorm: string;
   readonly inner: string;
   readonly outer: string;
   readonly outerNorm: string;
-  /** Of the head. */
-  readonly transform: string;
-  readonly transformNorm: string;
-  readonly transformActivation?: NamedActivation;
+  /** The normalisation after all layers; where there is one, each part of a layer is pre-norm. @default post-norm */
+  readonly finalNorm?: string;
+  /** What the head does before it predicts. @default nothing */
+  readonly transform?: HeadTransform;
   /** The head's bias, which `projection.bias` is tied to. */
   readonly headBias: string;
   readonly projection: string;
 }
 
-/** The names of BERT's layers, which RoBERTa has too. */
+/** A dense layer, an activation and a normalisation, which states pass before a head predicts. */
+export interface HeadTransform {
+  readonly dense: string;
+  readonly norm: string;
+  /** @default the layers' */
+  readonly activation?: NamedActivation;
+}
+
+/** The names of BERT's layers, which others have too. */
 export const bertLayerNames = {
   layers: "encoder.layer",
   query: "attention.self.query",
@@ -59,6 +71,7 @@ export const bertLayerNames = {
   value: "attention.self.value",
   attended: "attention.output.dense",
   attendedNorm: "attention.output.LayerNorm",
+  crossNorm: "crossattention.output.LayerNorm",
   inner: "intermediate.dense",
   outer: "output.dense",
   outerNorm: "output.LayerNorm",
@@ -67,30 +80,42 @@ export const bertLayerNames = {
 /** Build a decoder of this kind. */
 export function buildBertDecoder(config: ConfigReader, variant: BertVariant): TextDecoder {
   const { hiddenSize, layers, heads, intermediate, activation, epsilon, names } = variant;
+  const embeddingSize = variant.embeddingSize ?? hiddenSize;
   const vocabularySize = config.whole("vocab_size");
   const headWidth = hiddenSize / heads;
 
   function embed(scope: Scope, inputs: DecoderInputs): Value {
-    let x = gather(scope.parameter("word_embeddings.weight", [vocabularySize, hiddenSize]), inputs.ids, { axis: 0 });
+    let x = gather(scope.parameter("word_embeddings.weight", [vocabularySize, embeddingSize]), inputs.ids, { axis: 0 });
     if (variant.tokenTypes) {
-      const types = scope.parameter("token_type_embeddings.weight", [variant.tokenTypes, hiddenSize]);
-      const first = slice(types, { starts: [0, 0], sizes: [1, hiddenSize] });
-      x = add(x, reshape(first, { shape: [1, 1, hiddenSize] }));
+      const types = scope.parameter("token_type_embeddings.weight", [variant.tokenTypes, embeddingSize]);
+      const first = slice(types, { starts: [0, 0], sizes: [1, embeddingSize] });
+      x = add(x, reshape(first, { shape: [1, 1, embeddingSize] }));
     }
-    const table = scope.parameter("position_embeddings.weight", [variant.positionRows, hiddenSize]);
+    const table = scope.parameter("position_embeddings.weight", [variant.positionRows, embeddingSize]);
     return scope.layerNorm("LayerNorm", add(x, variant.positions(table, inputs)), epsilon);
   }
 
   function layer(scope: Scope, x: Value, n: number, inputs: DecoderInputs): Value {
-    const project = (name: string) => splitHeads(scope.linear(name, x, hiddenSize), heads);
-    const after = (norm: string, dense: string, y: Value) =>
-      scope.layerNorm(norm, add(x, scope.linear(dense, y, hiddenSize)), epsilon);
-    const current = { keys: project(names.key), values: project(names.value) };
-    const self = inputs.selfAttention(n, project(names.query), current);
-    x = after(names.attendedNorm, names.attended, joinHeads(self));
-    const cross = inputs.crossAttention(n, project("crossattention.self.query"));
-    x = after("crossattention.output.LayerNorm", "crossattention.output.dense", joinHeads(cross));
-    return after(names.outerNorm, names.outer, scope.linear(names.inner, x, intermediate, { activation }));
+    /** x plus what a part makes of it. */
+    const residual = (norm: string, x: Value, part: (x: Value) => Value) =>
+      names.finalNorm
+        ? add(x, part(scope.layerNorm(norm, x, epsilon)))
+        : scope.layerNorm(norm, add(x, part(x)), epsilon);
+    x = residual(names.attendedNorm, x, (x) => {
+      const project = (name: string) => splitHeads(scope.linear(name, x, hiddenSize), heads);
+      const current = { keys: project(names.key), values: project(names.value) };
+      const self = inputs.selfAttention(n, project(names.query), current);
+      return scope.linear(names.attended, joinHeads(self), hiddenSize);
+    });
+    x = residual(names.crossNorm, x, (x) => {
+      const query = splitHeads(scope.linear("crossattention.self.query", x, hiddenSize), heads);
+      return scope.linear("crossattention.output.dense", joinHeads(inputs.crossAttention(n, query)), hiddenSize);
+    });
+    return residual(
+      names.outerNorm,
+      x,
+      (x) => scope.linear(names.outer, scope.linear(names.inner, x, intermediate, { activation }), hiddenSize),
+    );
   }
 
   return {
@@ -114,14 +139,17 @@ export function buildBertDecoder(config: ConfigReader, variant: BertVariant): Te
     decode(scope, inputs) {
       const base = scope.at(names.base);
       let x = embed(base.at("embeddings"), inputs);
+      if (embeddingSize !== hiddenSize) x = base.linear("embeddings_project", x, hiddenSize);
       const hiddenStates = [x];
       for (let n = 0; n < layers; n++) hiddenStates.push(x = layer(base.at(`${names.layers}.${n}`), x, n, inputs));
+      if (names.finalNorm) hiddenStates[layers] = x = base.layerNorm(names.finalNorm, x, epsilon);
       return { lastHiddenState: x, hiddenStates };
     },
     logits(scope, states) {
-      const dense = scope.linear(names.transform, states, hiddenSize);
-      const transformed = applyActivation(dense, names.transformActivation ?? activation);
-      return scope.linear(names.projection, scope.layerNorm(names.transformNorm, transformed, epsilon), vocabularySize);
+      if (!names.transform) return scope.linear(names.projection, states, vocabularySize);
+      const { dense, norm, activation: own = activation } = names.transform;
+      const transformed = applyActivation(scope.linear(dense, states, embeddingSize), own);
+      return scope.linear(names.projection, scope.layerNorm(norm, transformed, epsilon), vocabularySize);
     },
     declareUnused(scope) {
       // An untied head has a bias of its own beside the one that a tied head uses.
