@@ -4,7 +4,7 @@ import { abortable } from "./abortable.ts";
 import { LimnerError } from "../errors/mod.ts";
 
 /** A queue of calls. */
-export class Turns {
+export class CallQueue {
   /** The last call; the next one waits for it. */
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;

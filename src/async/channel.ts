@@ -1,7 +1,7 @@
 // Values handed from one side to another, which the first side is held back for: at most one is on its way.
 
 /** An async iterator whose values are put from outside. */
-export class Handoff<T> implements AsyncIterable<T> {
+export class Channel<T> implements AsyncIterable<T> {
   #values: { value: T; taken: () => void }[] = [];
   #ended = false;
   #failure: unknown;

@@ -12,7 +12,7 @@ import type {
 import { HubError, OptionError } from "../errors/mod.ts";
 import { type Document, documentOf } from "./document.ts";
 import type { GenerateOptions, Streamer } from "../generation/mod.ts";
-import { Handoff } from "../async/channel.ts";
+import { Channel } from "../async/channel.ts";
 import { openRepository } from "../hub/mod.ts";
 import { ImageWorkers } from "../image/image_workers.ts";
 import { AutoImageProcessor, type ImageProcessor, type RawImage } from "../image/mod.ts";
@@ -186,7 +186,7 @@ export class Captioner implements AsyncDisposable {
     const stop = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
     const images = await this.#reader([image], { ...options, signal }).take(1);
-    const pieces = new Handoff<string>();
+    const pieces = new Channel<string>();
     const text = new TextStreamer(this.tokenizer, (piece) => pieces.put(piece), {
       wholeWords,
       prompt: rest.worded || !skipSpecialTokens ? [] : prompt.decoderInputIds?.[0],

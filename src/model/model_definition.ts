@@ -18,7 +18,7 @@ import {
 } from "../models/mod.ts";
 
 /** A model that is known but not yet on a backend. */
-export interface Blueprint {
+export interface ModelDefinition {
   readonly config: VisionEncoderDecoderConfig;
   /** generation_config.json, or what the configuration holds where there is none. */
   readonly settings: GenerationConfig;
@@ -33,11 +33,11 @@ export interface Blueprint {
  *
  * @param backend What the model will run on.
  */
-export async function readBlueprint(
+export async function readDefinition(
   source: string | URL | Repository,
   backend: Promise<Backend>,
   options: LoadOptions,
-): Promise<Blueprint> {
+): Promise<ModelDefinition> {
   const repository = await openRepository(source, options);
   const config = new VisionEncoderDecoderConfig(await readConfig(repository, "the model"));
   architectureOf(config); // What is wrong with the configuration is said before the weights are looked for.
@@ -54,10 +54,10 @@ export async function readBlueprint(
 
 /** A model whose parameters are all new. */
 // deno-lint-ignore require-await
-export async function newBlueprint(
+export async function newDefinition(
   values: VisionEncoderDecoderConfig | Readonly<Record<string, unknown>>,
   seed?: number,
-): Promise<Blueprint> {
+): Promise<ModelDefinition> {
   const config = new VisionEncoderDecoderConfig(values);
   const architecture = architectureOf(config);
   const parameters = ModelParameters.gather(config, architecture, () => undefined, { fresh: "all", seed });
@@ -65,11 +65,11 @@ export async function newBlueprint(
 }
 
 /** A model of two checkpoints. */
-export async function joinedBlueprint(
+export async function joinedDefinition(
   encoder: string | URL,
   decoder: string | URL,
   options: WarmStartOptions,
-): Promise<Blueprint> {
+): Promise<ModelDefinition> {
   const joined = await warmStart(encoder, decoder, options);
   return { ...joined, settings: generationConfigOf(joined.config, { complete: true }) };
 }

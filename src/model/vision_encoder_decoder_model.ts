@@ -1,6 +1,6 @@
 // The model a user holds: a configuration, weights on a backend, and what can be done with them.
 // Calls are queued and run one after another, so several may be under way at once.
-import { type Blueprint, joinedBlueprint, newBlueprint, readBlueprint } from "./model_definition.ts";
+import { joinedDefinition, type ModelDefinition, newDefinition, readDefinition } from "./model_definition.ts";
 import { openCheckpoint } from "../checkpoint/mod.ts";
 import { type ForwardOutput, ForwardRunner } from "./forward.ts";
 import { checkPictures, type ForwardInputs } from "./forward_inputs.ts";
@@ -25,13 +25,17 @@ import {
 import { pushModel, type SaveAndPushOptions } from "./push_model.ts";
 import { saveModel, type SaveOptions } from "./save.ts";
 import { type DataType, Tensor } from "../tensor/mod.ts";
-import { Turns } from "../async/call_queue.ts";
+import { CallQueue } from "../async/call_queue.ts";
 import { yieldingStreamer } from "./yielding_streamer.ts";
 
 /** What `generate` returns. */
 export interface GenerateOutput {
   /** The ids of each row, its prompt first, padded to the longest. */
   readonly sequences: number[][];
+  /** The tokens of each row's prompt, the start token included, with which `sequences` begin. */
+  readonly promptLengths: number[];
+  /** The tokens of each row, with its prompt and its end token, without padding. */
+  readonly lengths: number[];
   /** Whether a row was cut by the length and has no end token. */
   readonly truncated: boolean[];
   /** The score of each row, where beams were searched. */
@@ -71,7 +75,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
   /** The folders that the parameters are read from. */
   readonly #folders: readonly string[];
   readonly #ownsBackend: boolean;
-  readonly #turns = new Turns();
+  readonly #calls = new CallQueue();
 
   private constructor(
     /** Its fields may be set and are read at each call. */
@@ -110,7 +114,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     source: string | URL | Repository,
     options: LoadOptions = {},
   ): Promise<VisionEncoderDecoderModel> {
-    return VisionEncoderDecoderModel.#load(options, [], (backend) => readBlueprint(source, backend, options));
+    return VisionEncoderDecoderModel.#load(options, [], (backend) => readDefinition(source, backend, options));
   }
 
   /**
@@ -125,7 +129,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     config: VisionEncoderDecoderConfig | Readonly<Record<string, unknown>>,
     options: LoadOptions & { readonly seed?: number } = {},
   ): Promise<VisionEncoderDecoderModel> {
-    return VisionEncoderDecoderModel.#load(options, ["seed"], () => newBlueprint(config, options.seed));
+    return VisionEncoderDecoderModel.#load(options, ["seed"], () => newDefinition(config, options.seed));
   }
 
   /**
@@ -152,14 +156,14 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     } = {},
   ): Promise<VisionEncoderDecoderModel> {
     const own = ["seed", "encoderOverrides", "decoderOverrides"];
-    return VisionEncoderDecoderModel.#load(options, own, () => joinedBlueprint(encoder, decoder, options));
+    return VisionEncoderDecoderModel.#load(options, own, () => joinedDefinition(encoder, decoder, options));
   }
 
   /** Put a model on its backend, which is loaded while its files are read. */
   static async #load(
     options: LoadOptions,
     own: readonly string[],
-    read: (backend: Promise<Backend>) => Promise<Blueprint>,
+    read: (backend: Promise<Backend>) => Promise<ModelDefinition>,
   ): Promise<VisionEncoderDecoderModel> {
     checkLoadOptions(options, own);
     options.signal?.throwIfAborted();
@@ -209,7 +213,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {ShapeError} If there is none of that name.
    */
   parameter(name: string): Promise<Tensor> {
-    return this.#turns.take(() => this.#read(name));
+    return this.#calls.take(() => this.#read(name));
   }
 
   /**
@@ -218,7 +222,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {ShapeError} If there is none of that name, or of another shape, or the tensor is not of floats.
    */
   setParameter(name: string, tensor: Tensor): Promise<void> {
-    return this.#turns.take(async () => {
+    return this.#calls.take(async () => {
       const value = this.#parameters.set(name, tensor);
       if (this.#parameters.declared.get(name)!.used) await this.#runner.weights.write(name, value);
     });
@@ -231,7 +235,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {ConfigError} If it is not a positive whole number.
    */
   resizeTokenEmbeddings(vocabularySize: number): Promise<void> {
-    return this.#turns.take(async () => {
+    return this.#calls.take(async () => {
       const { architecture, parameters } = await resizeEmbeddings(
         this.config,
         this.#runner.architecture,
@@ -266,7 +270,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
   }
 
   #save(folder: string | URL, options: SaveOptions): Promise<void> {
-    return this.#turns.take(async () => {
+    return this.#calls.take(async () => {
       const { config, generationConfig } = this;
       const parameters = this.#parameters;
       await saveModel(folder, { config, generationConfig, parameters, read: (name) => this.#read(name) }, options);
@@ -292,7 +296,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * is not set.
    */
   forward(inputs: ForwardInputs = {}): Promise<ForwardOutput> {
-    return this.#turns.take(() => this.#forward.run(inputs, this.config));
+    return this.#calls.take(() => this.#forward.run(inputs, this.config));
   }
 
   /**
@@ -314,7 +318,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
       prependsStart: !this.config.encoder.model_type.includes("donut"),
     });
     const { streamer, signal } = generation;
-    return await this.#turns.take(async (wanted) => {
+    return await this.#calls.take(async (wanted) => {
       const yielding = streamer && yieldingStreamer(streamer, wanted, signal);
       const { encoderStates, ...output } = await decode(this.#runner, pixelValues, {
         ...generation,
@@ -343,7 +347,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
 
   /** Release the model's memory once the calls under way have ended, and its backend unless that was given. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#turns.close();
+    await this.#calls.close();
     await this.#forward[Symbol.asyncDispose]();
     await this.#runner[Symbol.asyncDispose]();
     if (this.#ownsBackend) await this.backend[Symbol.asyncDispose]();

@@ -1,6 +1,8 @@
-// A step of beam search in a program: the best continuations of a picture's beams become its beams, whose rows are in
-// their order, the best first. It does what `Picture` (beam_hypotheses.ts) and `HostRanker` (beam_scorers.ts) do on the host, in the
-// same order and with the same float32 sums; the host reads the continuations of several steps at once, and keeps the books.
+// A step of beam search in a program: the best continuations of a picture's beams become its beams, whose rows are in their
+// order, the best first. Think of the rows as seats: the beams of a picture sit by rank, so after each step caches and
+// tokens move to where their continuations now sit. It does what `BeamSearchState` and `HostBeams` (src/generation/search)
+// do on the host, in the same order and with the same float32 sums; the host reads the continuations of several steps at
+// once, and keeps the books.
 import type { Graph, Value } from "../../graph/mod.ts";
 import {
   add,
@@ -19,7 +21,7 @@ import {
   topK,
   where,
 } from "../../operators/mod.ts";
-import { lowest } from "../search/beam_hypotheses.ts";
+import { lowest } from "../search/beam_search_state.ts";
 import { forbidden } from "../scores/forbidden.ts";
 import { stepsHeld } from "./steps_held.ts";
 

@@ -1,10 +1,11 @@
 // One generation from pictures to tokens: the method that its settings ask for, on buffers of the right size.
 import type { Tensor } from "../../tensor/mod.ts";
 import { decodeBeams } from "./beam_search.ts";
-import { continuationsKept } from "./beam_hypotheses.ts";
+import { continuationsKept } from "./beam_search_state.ts";
 import type { Generation } from "../request/generation.ts";
 import { needsDistribution, needsRows, programProcessorsOf } from "../scores/processor_list.ts";
-import { type Decoded, decodeRows } from "./sampling.ts";
+import type { Decoded } from "./decoded.ts";
+import { decodeRows } from "./sampling.ts";
 import type { ModelRunner } from "../programs/model_runner.ts";
 import type { Selection } from "../programs/selection_program.ts";
 

@@ -1,5 +1,5 @@
 // Rows that have ended stop costing: those that go on are moved together once that saves a quarter.
-import type { Move } from "../programs/session.ts";
+import type { Move, Session } from "../programs/session.ts";
 
 /** Where the rows that go on move. */
 export interface Compaction {
@@ -25,4 +25,17 @@ export function compaction(open: readonly boolean[], beams: number): Compaction 
     rows: pictures.flatMap(([, own], picture) => own.map((from, i): Move => [from, picture * to.beams + i])),
   };
   return { to, moves };
+}
+
+/**
+ * Let a session go on without the rows that have ended, where that saves enough.
+ *
+ * @param open Which rows go on, those of a picture together.
+ * @param length The tokens of each row so far.
+ * @returns Where rows and pictures have moved, if they have.
+ */
+export function compact(session: Session, open: readonly boolean[], length: number): Compaction | undefined {
+  const plan = compaction(open, session.sizes.beams);
+  if (plan) session.shrink(plan.to, plan.moves, length);
+  return plan;
 }

@@ -1,23 +1,10 @@
 // Decoding without beams, greedily or by sampling: each row goes on by itself until it ends or is full.
-import type { Tensor } from "../../tensor/mod.ts";
-import { type Choice, type Chooser, DeviceChooser, HostChooser, type Row } from "./token_selectors.ts";
-import { compaction } from "./row_compaction.ts";
+import type { Decider } from "./decider.ts";
+import { type Decoded, padded } from "./decoded.ts";
+import { type Choice, DeviceTokens, HostTokens, type Row, type Slot } from "./token_deciders.ts";
+import { compact } from "./row_compaction.ts";
 import type { Generation } from "../request/generation.ts";
 import type { Session } from "../programs/session.ts";
-
-/** What a method of decoding gives. */
-export interface Decoded {
-  readonly sequences: number[][];
-  readonly truncated: boolean[];
-  /** The scores of beams. */
-  readonly sequencesScores?: number[];
-  /** How sure the model was of each new token of a row, up to its end, if asked for. */
-  readonly confidences?: number[][];
-  /** Each step's scores after all rules, [rows, V], if asked for. */
-  readonly scores?: Tensor[];
-  /** What the decoder saw of the pictures, [batch, S, C], if asked for. */
-  readonly encoderStates?: Tensor;
-}
 
 /** Add tokens to a row up to its end; what is behind it is not its own. @returns Those added. */
 function extend(row: Row, decided: readonly Choice[], generation: Generation): number[] {
@@ -33,20 +20,18 @@ function extend(row: Row, decided: readonly Choice[], generation: Generation): n
   return fresh;
 }
 
-/** Go on without the rows that have ended, where that saves enough. @returns The rows in the session's new order. */
-function compact(session: Session, slots: readonly (Row | undefined)[], length: number): (Row | undefined)[] {
-  const plan = compaction(slots.map((row) => row !== undefined && !row.ended), session.sizes.beams);
-  if (!plan) return [...slots];
-  session.shrink(plan.to, plan.moves, length);
-  const moved = Array<Row | undefined>(session.rows).fill(undefined);
+/** The rows that go on, in the session's order. */
+function going(session: Session, slots: readonly Slot[], length: number): readonly Slot[] {
+  const plan = compact(session, slots.map((row) => row !== undefined && !row.ended), length);
+  if (!plan) return slots;
+  const moved = Array<Slot>(session.rows).fill(undefined);
   for (const [from, to] of plan.moves.rows) moved[to] = slots[from];
   return moved;
 }
 
-function chooserOf(session: Session, generation: Generation): Chooser {
-  const { kind } = session.shape.selection;
-  if (kind === "logits") return new HostChooser(session, generation);
-  return new DeviceChooser(session, generation, generation.streamer ? 1 : session.backend.stepsPerRead);
+function deciderOf(session: Session, generation: Generation): Decider<Slot, Choice> {
+  if (session.shape.selection.kind === "logits") return new HostTokens(session, generation);
+  return new DeviceTokens(session, generation, generation.streamer ? 1 : session.backend.stepsPerRead);
 }
 
 /**
@@ -62,27 +47,26 @@ export async function decodeRows(session: Session, generation: Generation): Prom
   const rows = prompts
     .flatMap((prompt) => Array<readonly number[]>(numReturnSequences).fill(prompt))
     .map((prompt, index): Row => ({ index, tokens: [...prompt], confidences: [], ended: false }));
-  const chooser = chooserOf(session, generation);
+  const decider = deciderOf(session, generation);
   session.writeTokens(rows.map(({ tokens }) => tokens));
-  let slots: (Row | undefined)[] = rows;
+  let slots: readonly Slot[] = rows;
   for (let length = promptLength; length < maxLength && rows.some(({ ended }) => !ended);) {
-    const decided = await chooser.next(slots, length);
+    const steps = await decider.next(slots, length);
     const fresh = rows.map((): number[] => []);
     slots.forEach((row, slot) => {
-      if (row) fresh[row.index] = extend(row, decided[slot], generation);
+      if (row) fresh[row.index] = extend(row, steps.map((choices) => choices[slot]), generation);
     });
-    length += decided[0].length;
+    length += steps.length;
     await streamer?.put(fresh);
     signal?.throwIfAborted();
     // Scores are those of all rows.
-    if (!outputScores && length < maxLength) slots = compact(session, slots, length);
+    if (!outputScores && length < maxLength) slots = going(session, slots, length);
   }
   await streamer?.end();
-  const longest = Math.max(...rows.map(({ tokens }) => tokens.length));
   return {
-    sequences: rows.map(({ tokens }) => [...tokens, ...Array(longest - tokens.length).fill(padTokenId)]),
+    ...padded(rows, generation, padTokenId),
     truncated: rows.map(({ ended }) => !ended),
     ...(outputConfidences && { confidences: rows.map(({ confidences }) => confidences) }),
-    ...(outputScores && { scores: chooser.scores }),
+    ...(outputScores && { scores: [...decider.scores] }),
   };
 }

@@ -1,41 +1,29 @@
-// Who ranks the continuations of beams: the device, which is looked at now and then, or the host at each step, because a
-// rule, a draw or a criterion needs it, or because a look costs nothing. Both rank alike: a beam's candidates by their
-// log-probabilities, then all of a picture's by their sums in float32; of equals the first.
-import { Tensor } from "../../tensor/mod.ts";
+// Deciding how a picture's beams go on: a beam's candidates are ranked by their log-probabilities, then all of a picture's
+// by their sums in float32; ties go to the lowest index.
+import type { Tensor } from "../../tensor/mod.ts";
 import type { Beams } from "../programs/beam_step.ts";
+import type { Move, Session } from "../programs/session.ts";
 import { stepsHeld } from "../programs/steps_held.ts";
-import { queueStep, RowReader } from "./token_selectors.ts";
-import { type Continuation, continuationsKept, type Picture } from "./beam_hypotheses.ts";
-import { largest } from "../scores/largest_entries.ts";
 import type { Generation } from "../request/generation.ts";
-import { processorsOf } from "../scores/processor_list.ts";
 import { forbidden, scoreOf } from "../scores/forbidden.ts";
 import { Noise } from "../scores/gumbel_noise.ts";
-import { ProcessorInputs } from "../scores/processor_inputs.ts";
-import type { Move, Session } from "../programs/session.ts";
+import { largest } from "../scores/largest_entries.ts";
+import { processorsOf } from "../scores/processor_list.ts";
+import { type BeamSearchState, type Continuation, continuationsKept } from "./beam_search_state.ts";
+import { type Decider, DeviceSteps, ScoreReader, stackScores } from "./decider.ts";
 
-/** Ranks continuations. */
-export interface Ranker {
-  /**
-   * Go on by a token or several.
-   *
-   * @param pictures Those of the session, in its order.
-   * @param length The tokens of each beam so far.
-   * @returns For each step and picture the best continuations, best first; of no use where a picture is done.
-   */
-  next(pictures: readonly Picture[], length: number): Promise<readonly (readonly Continuation[])[][]>;
+/** Decides the best continuations of pictures' beams, best first. */
+export interface BeamDecider extends Decider<BeamSearchState, readonly Continuation[]> {
   /** Let the session's rows follow the beams that the pictures now run, whose last tokens are at `length` − 1. */
-  follow(pictures: readonly Picture[], length: number): void;
-  /** Each step's scores after all rules, [rows, V], if they are asked for. */
-  readonly scores: Tensor[];
+  follow(pictures: readonly BeamSearchState[], length: number): void;
 }
 
 /** The device ranks, and its rows follow by themselves (beam_step.ts). */
-export class DeviceRanker implements Ranker {
-  readonly scores: Tensor[] = [];
-  readonly #inputs: ProcessorInputs;
+export class DeviceBeams implements BeamDecider {
+  readonly scores: readonly Tensor[] = [];
+  readonly #steps: DeviceSteps;
   /** The pictures whose beams' scores the device has. */
-  #known: readonly Picture[] = [];
+  #known: readonly BeamSearchState[] = [];
 
   /** @param each Candidates of each beam. */
   constructor(
@@ -43,27 +31,24 @@ export class DeviceRanker implements Ranker {
     readonly generation: Generation,
     readonly shape: Beams & { readonly each: number },
   ) {
-    this.#inputs = new ProcessorInputs(session, generation);
+    this.#steps = new DeviceSteps(session, generation, session.backend.stepsPerRead);
   }
 
-  async next(pictures: readonly Picture[], length: number): Promise<Continuation[][][]> {
-    const { session, generation } = this;
+  async next(pictures: readonly BeamSearchState[], length: number): Promise<Continuation[][][]> {
+    const { session } = this;
     if (pictures !== this.#known) {
       const scores = pictures.flatMap(({ running }) => running.map(({ score }) => Math.max(score, forbidden)));
       session.write("running", Float32Array.from(scores));
       this.#known = pictures;
     }
-    const count = Math.min(session.backend.stepsPerRead, stepsHeld, generation.maxLength - length);
-    for (let at = 0; at < count; at++) {
-      this.#inputs.write(length + at);
-      queueStep(session, generation, length + at, at);
-    }
+    const count = this.#steps.count(length);
+    this.#steps.queue(length, count);
     const data = (await session.read("ring")).data as Float32Array;
-    return Array.from({ length: count }, (_, at) => pictures.map((_, p) => this.#told(data, p * stepsHeld + at)));
+    return Array.from({ length: count }, (_, at) => pictures.map((_, p) => this.#reported(data, p * stepsHeld + at)));
   }
 
   /** The continuations at a place of the ring. */
-  #told(ring: Float32Array, place: number): Continuation[] {
+  #reported(ring: Float32Array, place: number): Continuation[] {
     const { kept, each } = this.shape;
     const of = (part: number, k: number) => ring[(place * 4 + part) * kept + k];
     return Array.from({ length: kept }, (_, k) => ({
@@ -87,7 +72,7 @@ interface Candidate {
 }
 
 /** Gives the candidates of all running beams of a step, by picture and beam, the best first. */
-type Offer = (pictures: readonly Picture[], length: number) => Promise<readonly (readonly Candidate[])[][]>;
+type Offer = (pictures: readonly BeamSearchState[], length: number) => Promise<readonly (readonly Candidate[])[][]>;
 
 /** Where a picture's beams go: in the rows of their parents where they can, so that only beams that fork are copied. */
 function place(parents: readonly number[]): { rows: number[]; moves: Move[] } {
@@ -104,23 +89,23 @@ function place(parents: readonly number[]): { rows: number[]; moves: Move[] } {
 }
 
 /** The host ranks, and says where rows go. */
-export class HostRanker implements Ranker {
+export class HostBeams implements BeamDecider {
   readonly scores: Tensor[] = [];
   readonly #offer: Offer;
   /** The session's row of each running beam, relative to the picture's first. */
-  readonly #rows = new Map<Picture, readonly number[]>();
+  readonly #rows = new Map<BeamSearchState, readonly number[]>();
 
   constructor(readonly session: Session, readonly generation: Generation) {
     const { selection } = session.shape;
     this.#offer = selection.kind === "candidates" ? this.#fromCandidates(selection.count) : this.#fromRows();
   }
 
-  async next(pictures: readonly Picture[], length: number): Promise<Continuation[][][]> {
+  async next(pictures: readonly BeamSearchState[], length: number): Promise<Continuation[][][]> {
     const offered = await this.#offer(pictures, length);
     return [pictures.map((picture, p) => this.#rank(picture, offered[p]))];
   }
 
-  follow(pictures: readonly Picture[], length: number): void {
+  follow(pictures: readonly BeamSearchState[], length: number): void {
     const { session, generation: { numBeams, padTokenId, promptLength } } = this;
     const moves: Move[] = [];
     const tokens = Array<readonly number[]>(pictures.length * numBeams).fill([padTokenId]);
@@ -137,11 +122,11 @@ export class HostRanker implements Ranker {
     session.writeTokens(tokens, length - 1);
   }
 
-  #rowsOf(picture: Picture): readonly number[] {
+  #rowsOf(picture: BeamSearchState): readonly number[] {
     return this.#rows.get(picture) ?? [...picture.running.keys()];
   }
 
-  #rank({ running }: Picture, offered: readonly (readonly Candidate[])[]): Continuation[] {
+  #rank({ running }: BeamSearchState, offered: readonly (readonly Candidate[])[]): Continuation[] {
     const float = Math.fround;
     return offered.flatMap((candidates, parent) => {
       const sum = running[parent].score;
@@ -160,10 +145,9 @@ export class HostRanker implements Ranker {
   /** Candidates that the device found: only they are read. */
   #fromCandidates(count: number): Offer {
     const { session, generation } = this;
-    const inputs = new ProcessorInputs(session, generation);
+    const steps = new DeviceSteps(session, generation, 1);
     return async (pictures, length) => {
-      inputs.write(length);
-      queueStep(session, generation, length);
+      steps.queue(length, 1);
       const data = (await session.read("candidates")).data as Float32Array;
       return pictures.map((picture, p) =>
         this.#rowsOf(picture).map((row) => {
@@ -177,16 +161,15 @@ export class HostRanker implements Ranker {
     };
   }
 
-  /** Candidates found on the host, in whole rows, because rules or draws need them. */
+  /** Candidates found on the host, in whole rows, because processors or draws need them. */
   #fromRows(): Offer {
     const { session, generation } = this;
     const { numBeams, doSample, outputScores } = generation;
     const processors = processorsOf(generation, generation);
     const noise = doSample ? new Noise(generation.seed) : undefined;
-    const reader = new RowReader(session, "logProbabilities", generation);
+    const reader = new ScoreReader(session, "logProbabilities", generation);
     return async (pictures, length) => {
-      queueStep(session, generation, length);
-      const read = await reader.read();
+      const read = await reader.next(length);
       const rows = pictures.map((picture, p) => this.#rowsOf(picture).map((row) => read[p * numBeams + row]));
       const offered = pictures.map((picture, p) =>
         rows[p].map((row, i): Candidate[] => {
@@ -197,7 +180,7 @@ export class HostRanker implements Ranker {
           return candidatesOf(row, continuationsKept(generation), own);
         })
       );
-      if (outputScores) this.scores.push(stack(rows.flat()));
+      if (outputScores) this.scores.push(stackScores(rows.flat()));
       return offered;
     };
   }
@@ -208,11 +191,4 @@ function candidatesOf(scores: Float32Array, count: number, noise?: (id: number) 
   const order = noise ? scores.map((score, id) => score === -Infinity ? score : score + noise(id)) : scores;
   const { values, indices } = largest(order, Math.min(count, order.length));
   return Array.from(indices, (id, k) => ({ id, score: scores[id], rank: values[k] }));
-}
-
-/** Rows as one tensor, [rows, V]. */
-function stack(rows: readonly Float32Array[]): Tensor {
-  const data = new Float32Array(rows.length * rows[0].length);
-  rows.forEach((row, i) => data.set(row, i * row.length));
-  return new Tensor("float32", [rows.length, rows[0].length], data);
 }

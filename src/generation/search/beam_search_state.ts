@@ -33,8 +33,8 @@ export function continuationsKept({ numBeams, eosTokenIds }: Generation): number
 export const lowest = -1e9;
 const float = Math.fround;
 
-/** The beams of one picture. */
-export class Picture {
+/** The beams of one picture, those that run and those that have ended. */
+export class BeamSearchState {
   running: readonly Beam[];
   #finished: readonly Beam[];
   #improvable = true;

@@ -1,0 +1,82 @@
+// Who decides a step of a search. Think of a search as books that are kept on the host, and of a decider as whoever says
+// what the next entries are: the device, which goes on for several steps before the host looks, or the host, which reads
+// scores at each step because a processor, a draw or a criterion needs them, or because a look costs nothing. Both decide
+// alike, so that a search need not know which it has.
+import { Tensor, type TypedArray } from "../../tensor/mod.ts";
+import type { Session } from "../programs/session.ts";
+import { stepsHeld } from "../programs/steps_held.ts";
+import type { Generation } from "../request/generation.ts";
+import { ProcessorInputs } from "../scores/processor_inputs.ts";
+
+/** Decides what follows, of each row or of each picture's beams. */
+export interface Decider<Entry, Decision> {
+  /**
+   * Go on by a step or several.
+   *
+   * @param entries Those of the session, in its order.
+   * @param length The tokens of each row so far.
+   * @returns For each step the decision of each entry; of no use where the entry has ended.
+   */
+  next(entries: readonly Entry[], length: number): Promise<readonly (readonly Decision[])[]>;
+  /** Each step's scores after all processors, [rows, V], if they are asked for. */
+  readonly scores: readonly Tensor[];
+}
+
+/** Queue the decoder for the token after the first `length`, whose last one, or whole prompt, is not in the caches. */
+export function queueStep(session: Session, { promptLength }: Generation, length: number, at = 0): void {
+  const past = length === promptLength ? 0 : length - 1;
+  session.decode(past, length - past, at);
+}
+
+/** Steps that the device takes by itself. */
+export class DeviceSteps {
+  readonly #inputs: ProcessorInputs;
+
+  /** @param most The steps between two reads. */
+  constructor(readonly session: Session, readonly generation: Generation, readonly most: number) {
+    this.#inputs = new ProcessorInputs(session, generation);
+  }
+
+  /** How many steps are taken from `length` on. */
+  count(length: number): number {
+    return Math.min(this.most, stepsHeld, this.generation.maxLength - length);
+  }
+
+  /** Queue `count` steps. */
+  queue(length: number, count: number): void {
+    for (let at = 0; at < count; at++) {
+      this.#inputs.write(length + at);
+      queueStep(this.session, this.generation, length + at, at);
+    }
+  }
+}
+
+/** Reads each step's scores, one row of the vocabulary a row of the session. */
+export class ScoreReader {
+  #memory: TypedArray | undefined;
+
+  /** @param name An output of the session's programs, [rows, …, V]. */
+  constructor(readonly session: Session, readonly name: string, readonly generation: Generation) {}
+
+  /** Take a step, and wait for its scores; the next step's take their place, unless someone may have kept them. */
+  async next(length: number): Promise<Float32Array[]> {
+    const { session, name, generation } = this;
+    queueStep(session, generation, length);
+    const { data } = await session.read(name, { into: this.#memory });
+    // Rows become fewer, never more.
+    if (generation.logitsProcessors.length === 0 && !generation.outputScores) this.#memory ??= data;
+    const width = data.length / session.rows;
+    return Array.from(
+      { length: session.rows },
+      (_, row) => data.subarray(row * width, (row + 1) * width) as Float32Array,
+    );
+  }
+}
+
+/** Rows of scores as one tensor, [rows, V]. */
+export function stackScores(rows: readonly Float32Array[]): Tensor {
+  const [{ length }] = rows;
+  const data = new Float32Array(rows.length * length);
+  rows.forEach((row, i) => data.set(row, i * length));
+  return new Tensor("float32", [rows.length, length], data);
+}
