@@ -56,4 +56,5 @@ export type { SaveOptions } from "./src/model/save.ts";
 export type { PromptOptions, TaskOptions } from "./src/captioner/task_prompt.ts";
 export { TextStreamer, type TextStreamerOptions } from "./src/captioner/text_streamer.ts";
 export { type TaggedObject, type TaggedTextOptions, type TaggedValue, token2json } from "./src/captioner/token2json.ts";
-export { type GenerateOutput, VisionEncoderDecoderModel } from "./src/model/vision_encoder_decoder_model.ts";
+export type { GenerateOutput } from "./src/model/generate_output.ts";
+export { VisionEncoderDecoderModel } from "./src/model/vision_encoder_decoder_model.ts";

@@ -1,57 +1,27 @@
 // The model a user holds: a configuration, weights on a backend, and what can be done with them.
 // Calls are queued and run one after another, so several may be under way at once.
-import { joinedDefinition, type ModelDefinition, newDefinition, readDefinition } from "./model_definition.ts";
+import { CallQueue } from "../async/call_queue.ts";
 import { openCheckpoint } from "../checkpoint/mod.ts";
-import { type ForwardOutput, ForwardRunner } from "./forward.ts";
-import { checkPictures, type ForwardInputs } from "./forward_inputs.ts";
-import { openRepository, type Repository, toPath } from "../hub/mod.ts";
-import type { Backend, BackendName } from "../graph/mod.ts";
-import { loadBackend } from "../../backends/load_backend.ts";
 import {
   decode,
   type GenerateOptions,
   type GenerationConfig,
-  ModelRunner,
+  type ModelRunner,
   resolveGeneration,
 } from "../generation/mod.ts";
+import type { Backend } from "../graph/mod.ts";
+import { openRepository, type Repository, toPath } from "../hub/mod.ts";
+import { type ModelParameters, resizeEmbeddings, type VisionEncoderDecoderConfig } from "../models/mod.ts";
+import type { DataType, Tensor } from "../tensor/mod.ts";
+import { type ForwardOutput, ForwardRunner } from "./forward.ts";
+import { checkPictures, type ForwardInputs } from "./forward_inputs.ts";
+import { attend, type GenerateOutput } from "./generate_output.ts";
 import { checkLoadOptions, type LoadOptions } from "./load_options.ts";
-import { watchReading } from "./load_progress.ts";
-import {
-  type Architecture,
-  type ModelParameters,
-  resizeEmbeddings,
-  type VisionEncoderDecoderConfig,
-} from "../models/mod.ts";
+import { joinedDefinition, type ModelDefinition, newDefinition, readDefinition } from "./model_definition.ts";
+import { createRunner, placeModel } from "./place_model.ts";
 import { pushModel, type SaveAndPushOptions } from "./push_model.ts";
 import { saveModel, type SaveOptions } from "./save.ts";
-import { type DataType, Tensor } from "../tensor/mod.ts";
-import { CallQueue } from "../async/call_queue.ts";
 import { yieldingStreamer } from "./yielding_streamer.ts";
-
-/** What `generate` returns. */
-export interface GenerateOutput {
-  /** The ids of each row, its prompt first, padded to the longest. */
-  readonly sequences: number[][];
-  /** The tokens of each row's prompt, the start token included, with which `sequences` begin. */
-  readonly promptLengths: number[];
-  /** The tokens of each row, with its prompt and its end token, without padding. */
-  readonly lengths: number[];
-  /** Whether a row was cut by the length and has no end token. */
-  readonly truncated: boolean[];
-  /** The score of each row, where beams were searched. */
-  readonly sequencesScores?: number[];
-  /**
-   * How sure the model was of each new token of a row, up to its end, from 0 to 1, if asked for: the token's share of the
-   * softmax of its step's scores after all rules; of beams its probability after all rules, which rules may have raised
-   * above 1. As the exponential of Transformers' `compute_transition_scores`.
-   */
-  readonly confidences?: number[][];
-  /** Each step's scores after all rules, [rows, vocabulary], if asked for. */
-  readonly scores?: Tensor[];
-  /** Each layer's attention of the returned rows to the picture, [rows, H, tokens − 1, S], if asked for: entry t of a row
-   * belongs to the token at t + 1. */
-  readonly crossAttentions?: Tensor[];
-}
 
 /**
  * A vision encoder and a text decoder, as transformers.VisionEncoderDecoderModel.
@@ -159,30 +129,14 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     return VisionEncoderDecoderModel.#load(options, own, () => joinedDefinition(encoder, decoder, options));
   }
 
-  /** Put a model on its backend, which is loaded while its files are read. */
   static async #load(
     options: LoadOptions,
     own: readonly string[],
     read: (backend: Promise<Backend>) => Promise<ModelDefinition>,
   ): Promise<VisionEncoderDecoderModel> {
     checkLoadOptions(options, own);
-    options.signal?.throwIfAborted();
-    const given = typeof options.backend === "object" ? options.backend : undefined;
-    const loading = given ? Promise.resolve(given) : loadBackend(options.backend as BackendName | "auto", options);
-    loading.catch(() => {});
-    let backend: Backend | undefined;
-    try {
-      const { config, settings, architecture, parameters, folders } = await read(loading);
-      backend = await loading;
-      options.signal?.throwIfAborted();
-      const finish = watchReading(parameters, options.onProgress);
-      const runner = await createRunner(architecture, backend, parameters, options);
-      finish();
-      return new VisionEncoderDecoderModel(config, settings, parameters, runner, options, folders);
-    } catch (error) {
-      if (!given) await (backend ?? await loading.catch(() => undefined))?.[Symbol.asyncDispose]();
-      throw error;
-    }
+    const { config, settings, parameters, folders, runner } = await placeModel(read, options);
+    return new VisionEncoderDecoderModel(config, settings, parameters, runner, options, folders);
   }
 
   /** The parameters that were in no file, and are filled by Hugging Face's rules. */
@@ -324,25 +278,9 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
         ...generation,
         streamer: yielding,
       });
-      return encoderStates ? { ...output, ...await this.#attend(encoderStates, output.sequences) } : output;
+      if (!encoderStates) return output;
+      return { ...output, ...await attend(this.#forward, encoderStates, output.sequences, this.config) };
     }, signal);
-  }
-
-  /** The attentions of rows that were generated: one more run of the decoder over them. */
-  async #attend(states: Tensor, sequences: number[][]): Promise<Pick<GenerateOutput, "crossAttentions">> {
-    const [batch, ...rest] = states.shape;
-    const size = states.size / batch;
-    const ofRows = new Float32Array(sequences.length * size);
-    sequences.forEach((_, row) => {
-      const picture = Math.floor(row * batch / sequences.length);
-      ofRows.set((states.data as Float32Array).subarray(picture * size, (picture + 1) * size), row * size);
-    });
-    const { crossAttentions } = await this.#forward.run({
-      encoderOutputs: new Tensor("float32", [sequences.length, ...rest], ofRows),
-      decoderInputIds: sequences.map((row) => row.slice(0, -1)),
-      outputAttentions: true,
-    }, this.config);
-    return { crossAttentions };
   }
 
   /** Release the model's memory once the calls under way have ended, and its backend unless that was given. */
@@ -352,13 +290,4 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     await this.#runner[Symbol.asyncDispose]();
     if (this.#ownsBackend) await this.backend[Symbol.asyncDispose]();
   }
-}
-
-function createRunner(
-  architecture: Architecture,
-  backend: Backend,
-  { parameters }: ModelParameters,
-  { dtype, lowMemory, signal }: LoadOptions,
-): Promise<ModelRunner> {
-  return ModelRunner.create(architecture, backend, parameters, { storage: dtype, lowMemory, signal });
 }
