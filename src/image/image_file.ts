@@ -2,8 +2,8 @@
 // not the name.
 import { FormatError, OptionError } from "../errors/mod.ts";
 import { type ImageSource, isBytes, nameOfSource, readSource, type SourceOptions } from "./source_bytes.ts";
-import { readHeader } from "./formats/read_header.ts";
-import type { ImageHeader } from "./formats/image_header.ts";
+import { readHeader } from "./formats/headers/read_header.ts";
+import type { ImageHeader } from "./formats/headers/image_header.ts";
 
 /** How a picture is read. */
 export interface ReadImageOptions extends SourceOptions {

@@ -1,7 +1,7 @@
 // The bytes of a picture's file, from wherever it is; a source without an end is left before it takes the memory.
 import { FormatError, HubError, OptionError } from "../errors/mod.ts";
 import { collectPieces, joinPieces, requestFollowing, type Timeouts } from "../hub/mod.ts";
-import { sniff } from "./formats/signatures.ts";
+import { sniff } from "./formats/headers/signatures.ts";
 
 /** Where a picture can be read from: a path, an address, base64 or a data URL, and whatever holds a file's bytes. */
 export type ImageSource =

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { RawImage } from "../../mod.ts";
 import { onInstances } from "../../src/image/formats/_wasm_decoder.ts";
-import { readHeader } from "../../src/image/formats/read_header.ts";
+import { readHeader } from "../../src/image/formats/headers/read_header.ts";
 
 const picture = new RawImage(new Uint8Array(3), 1, 1, 3);
 const bytes = await Deno.readFile(new URL("../../assets/examples/line.png", import.meta.url));

@@ -3,7 +3,7 @@
 import { loadAvif, loadAvifModule } from "../../packages/jsquash_avif.ts";
 import { pickChannels } from "./_pick_channels.ts";
 import { type DecoderInstance, onInstances, startEmscripten } from "./_wasm_decoder.ts";
-import type { Decoder } from "./image_header.ts";
+import type { Decoder } from "./headers/image_header.ts";
 
 /** What libavif is asked for. */
 interface AvifLibrary {

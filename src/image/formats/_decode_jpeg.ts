@@ -3,7 +3,7 @@
 import { loadJpegModule } from "../../packages/cwasm_jpeg_turbo.ts";
 import { inksToRgb } from "./_inks.ts";
 import { type DecoderInstance, instantiate, onInstances } from "./_wasm_decoder.ts";
-import type { Decoder, ImageHeader } from "./image_header.ts";
+import type { Decoder, ImageHeader } from "./headers/image_header.ts";
 import { RawImage } from "../raw_image.ts";
 
 /** TurboJPEG's functions (turbojpeg.h); addresses and sizes are in bytes. */

@@ -4,7 +4,7 @@ import { numberColors } from "./_bmp_runs.ts";
 import { firstGifFrame } from "./_gif_frame.ts";
 import { pickChannels } from "./_pick_channels.ts";
 import { giveBytes, instantiate, onInstances, type RustExports } from "./_wasm_decoder.ts";
-import type { Decoder } from "./image_header.ts";
+import type { Decoder } from "./headers/image_header.ts";
 import { RawImage } from "../raw_image.ts";
 
 interface Photon extends RustExports {

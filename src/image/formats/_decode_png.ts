@@ -2,7 +2,7 @@
 import { loadPngModule } from "../../packages/jsquash_png.ts";
 import { pickChannels } from "./_pick_channels.ts";
 import { giveBytes, instantiate, onInstances, type RustExports } from "./_wasm_decoder.ts";
-import type { Decoder } from "./image_header.ts";
+import type { Decoder } from "./headers/image_header.ts";
 
 interface Png extends RustExports {
   decode(at: number, length: number): number;

@@ -3,7 +3,7 @@ import { loadWebpModule, startWebp } from "../../packages/jsquash_webp.ts";
 import { pickChannels } from "./_pick_channels.ts";
 import { type DecoderInstance, onInstances, startEmscripten } from "./_wasm_decoder.ts";
 import { firstFrame } from "./_webp_frame.ts";
-import type { Decoder } from "./image_header.ts";
+import type { Decoder } from "./headers/image_header.ts";
 import { crop } from "../processor/transforms.ts";
 
 /** What libwebp is asked for. */

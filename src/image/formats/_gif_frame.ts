@@ -1,6 +1,6 @@
 // The first frame of a GIF as a GIF of its own, in which all is said that decoders read differently from Pillow.
-import { findFrame } from "./_gif_header.ts";
-import type { ImageHeader } from "./image_header.ts";
+import { findFrame } from "./headers/gif_header.ts";
+import type { ImageHeader } from "./headers/image_header.ts";
 
 /** A frame that stands alone. */
 export interface StillGif {

@@ -2,7 +2,7 @@
 // numbers. Levels become 8 bits by Pillow's arithmetic.
 import { FormatError } from "../../errors/mod.ts";
 import { RawImage } from "../raw_image.ts";
-import type { Decoder, ImageHeader } from "./image_header.ts";
+import type { Decoder, ImageHeader } from "./headers/image_header.ts";
 
 /** A number of the header, after white space and comments, which go to the end of their line. */
 const number = /(?:[\s\v]|#[^\r\n]*[\r\n])*([0-9]{1,9})/y;

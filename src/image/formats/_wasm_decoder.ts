@@ -1,6 +1,6 @@
 // Libraries' decoders in WebAssembly, on instances of ours: an instance that has trapped is not to be trusted, and its
 // memory never shrinks, so it is replaced. (Their own JavaScript keeps one instance as long as the process lives.)
-import type { Decoder, ImageHeader } from "./image_header.ts";
+import type { Decoder, ImageHeader } from "./headers/image_header.ts";
 import { RawImage } from "../raw_image.ts";
 
 /** One instance of a decoder. */

@@ -1,6 +1,6 @@
 // The first frame of an animated WebP as a still WebP of its own (WebP container specification, ANMF).
-import { readWebpHeader } from "./_webp_header.ts";
-import type { ImageHeader } from "./image_header.ts";
+import { readWebpHeader } from "./headers/webp_header.ts";
+import type { ImageHeader } from "./headers/image_header.ts";
 
 /** A frame and where it lies on the canvas. */
 export interface WebpFrame {

@@ -1,7 +1,7 @@
 // From a picture's file to upright pixels, by the library for its format.
 import { FormatError, LimnerError } from "../../errors/mod.ts";
 import type { ImageFile } from "../image_file.ts";
-import type { Decoder, ImageFormat, ImageUse } from "./image_header.ts";
+import type { Decoder, ImageFormat, ImageUse } from "./headers/image_header.ts";
 import type { RawImage } from "../raw_image.ts";
 import { orient } from "../processor/transforms.ts";
 

@@ -4,7 +4,7 @@ import { loadMagick, loadMagickModule } from "../../../packages/imagemagick_magi
 import { RawImage } from "../../raw_image.ts";
 import { inksToRgb } from "../_inks.ts";
 import { type DecoderInstance, onInstances } from "../_wasm_decoder.ts";
-import type { Decoder, ImageHeader } from "../image_header.ts";
+import type { Decoder, ImageHeader } from "../headers/image_header.ts";
 import { compressions } from "./_numbers.ts";
 import { pictureOf } from "./_samples.ts";
 import { fileOfBytes, fileOfPage } from "./_strip_files.ts";

@@ -1,7 +1,7 @@
 // A TIFF's header: the directory of the page that is asked for.
 import { FormatError } from "../../../errors/mod.ts";
-import { orientationOf, orientationTag } from "../_orientation.ts";
-import type { ImageHeader } from "../image_header.ts";
+import { orientationOf, orientationTag } from "../headers/orientation.ts";
+import type { ImageHeader } from "../headers/image_header.ts";
 import { type Directory, TiffFile } from "./directory.ts";
 import { readPage } from "./tiff_page.ts";
 

@@ -1,6 +1,6 @@
 // A JPEG's frame header, its EXIF orientation and the outline of its segments (ITU-T T.81, annex B).
-import { FormatError } from "../../errors/mod.ts";
-import { orientationOf } from "./_orientation.ts";
+import { FormatError } from "../../../errors/mod.ts";
+import { orientationOf } from "./orientation.ts";
 import type { ImageHeader } from "./image_header.ts";
 
 /** What an XMP segment begins with. */

@@ -1,5 +1,5 @@
 // The texts of a PNG (specification, third edition, section 11.3.3) in which programs put EXIF and XMP.
-import type { Metadata } from "./_orientation.ts";
+import type { Metadata } from "./orientation.ts";
 
 /** The most bytes of a compressed text that are read, as many as Pillow reads. */
 const longest = 1 << 20;

@@ -1,6 +1,6 @@
 // A PNG's header and the outline of its chunks (PNG specification, third edition, sections 5 and 11.2).
-import { FormatError } from "../../errors/mod.ts";
-import { type Metadata, orientationOf } from "./_orientation.ts";
+import { FormatError } from "../../../errors/mod.ts";
+import { type Metadata, orientationOf } from "./orientation.ts";
 import { readTextMetadata, textChunks } from "./_png_text.ts";
 import type { ImageHeader } from "./image_header.ts";
 

@@ -1,5 +1,5 @@
 // An AVIF's size, orientation and boxes (ISO/IEC 14496-12 for boxes, 23008-12 for items, and AOM's AVIF specification).
-import { FormatError } from "../../errors/mod.ts";
+import { FormatError } from "../../../errors/mod.ts";
 import type { ImageHeader } from "./image_header.ts";
 
 /** A box: its kind, and where its content is. */

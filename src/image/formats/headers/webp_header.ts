@@ -1,6 +1,6 @@
 // A WebP's size, orientation and chunks (WebP container specification; VP8: RFC 6386, VP8L: its specification).
-import { FormatError } from "../../errors/mod.ts";
-import { orientationOf } from "./_orientation.ts";
+import { FormatError } from "../../../errors/mod.ts";
+import { orientationOf } from "./orientation.ts";
 import type { ImageHeader } from "./image_header.ts";
 
 /**

@@ -1,5 +1,5 @@
 // A GIF's screen and the outline of its blocks up to the end of the first frame (GIF89a specification).
-import { FormatError } from "../../errors/mod.ts";
+import { FormatError } from "../../../errors/mod.ts";
 import type { ImageHeader } from "./image_header.ts";
 
 /** The first frame and the colours it is drawn with. */

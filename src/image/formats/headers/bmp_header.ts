@@ -1,5 +1,5 @@
 // A BMP's header (Microsoft's BITMAPFILEHEADER and BITMAPINFOHEADER, and OS/2's BITMAPCOREHEADER).
-import { FormatError } from "../../errors/mod.ts";
+import { FormatError } from "../../../errors/mod.ts";
 import type { ImageHeader } from "./image_header.ts";
 
 /**

@@ -1,5 +1,5 @@
 // How a picture is to be turned, from whatever its file says of it: EXIF first, then XMP, as Pillow reads them.
-import { TiffFile } from "./tiff/directory.ts";
+import { TiffFile } from "../tiff/directory.ts";
 
 /** What a file says of itself. */
 export interface Metadata {

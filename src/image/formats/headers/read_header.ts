@@ -1,17 +1,17 @@
 // What a picture's first bytes say: its format, its size and how it is to be turned. Nothing is decoded here, so that a
 // picture that is too large, cut short or no picture at all is refused before memory is taken.
-import { FormatError } from "../../errors/mod.ts";
-import { refuseLfsPointer } from "../../hub/lfs_pointer.ts";
-import { readAvifHeader } from "./_avif_header.ts";
-import { readBmpHeader } from "./_bmp_header.ts";
-import { readGifHeader } from "./_gif_header.ts";
-import { readJpegHeader } from "./_jpeg_header.ts";
-import { readPngHeader } from "./_png_header.ts";
-import { readPnmHeader } from "./_pnm.ts";
-import { readWebpHeader } from "./_webp_header.ts";
+import { FormatError } from "../../../errors/mod.ts";
+import { refuseLfsPointer } from "../../../hub/lfs_pointer.ts";
+import { readAvifHeader } from "./avif_header.ts";
+import { readBmpHeader } from "./bmp_header.ts";
+import { readGifHeader } from "./gif_header.ts";
+import { readJpegHeader } from "./jpeg_header.ts";
+import { readPngHeader } from "./png_header.ts";
+import { readPnmHeader } from "../_pnm.ts";
+import { readWebpHeader } from "./webp_header.ts";
 import type { ImageFormat, ImageHeader } from "./image_header.ts";
 import { sniff } from "./signatures.ts";
-import { readTiffHeader } from "./tiff/tiff_header.ts";
+import { readTiffHeader } from "../tiff/tiff_header.ts";
 
 /** How files of other kinds begin, as text, so that a refusal can call them by their name. */
 const others: readonly (readonly [name: string, beginning: RegExp])[] = [

@@ -1,6 +1,6 @@
 // What is known of a picture before it is decoded, and what decodes it.
-import type { RawImage } from "../raw_image.ts";
-import type { TiffPage } from "./tiff/tiff_page.ts";
+import type { RawImage } from "../../raw_image.ts";
+import type { TiffPage } from "../tiff/tiff_page.ts";
 
 /** The picture formats that are read. */
 export type ImageFormat = "png" | "jpeg" | "gif" | "webp" | "bmp" | "tiff" | "avif" | "pnm";
