@@ -51,6 +51,7 @@ export type { ForwardInputs, TokenRows } from "./src/model/forward_inputs.ts";
 export type { LoadOptions, LoadProgress } from "./src/model/load_options.ts";
 export type { ImageInput } from "./src/captioner/picture_batches.ts";
 export { type PushedModel, pushModel, type PushOptions, type SaveAndPushOptions } from "./src/model/push_model.ts";
+export { postProcessGeneration, type PostProcessOptions } from "./src/captioner/nougat/post_process_generation.ts";
 export { type PulledModel, pullModel } from "./src/captioner/pull_model.ts";
 export type { SaveOptions } from "./src/model/save.ts";
 export type { PromptOptions, TaskOptions } from "./src/captioner/task_prompt.ts";

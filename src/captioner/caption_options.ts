@@ -4,6 +4,7 @@ import type { GenerateOptions } from "../generation/mod.ts";
 import type { ImageProcessor, ReadImageOptions } from "../image/mod.ts";
 import type { LoadOptions } from "../model/load_options.ts";
 import type { Prompts } from "./picture_batches.ts";
+import type { PostProcessOptions } from "./nougat/post_process_generation.ts";
 import type { PromptOptions, TaskOptions } from "./task_prompt.ts";
 import type { TextStreamerOptions } from "./text_streamer.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
@@ -47,7 +48,7 @@ export interface CaptionerLoadOptions extends LoadOptions, Pick<CaptionerParts, 
 }
 
 /** Options of `document`. */
-export interface DocumentOptions extends Omit<CaptionOptions, "skipSpecialTokens">, TaskOptions {}
+export interface DocumentOptions extends Omit<CaptionOptions, "skipSpecialTokens">, TaskOptions, PostProcessOptions {}
 
 /** Options of `stream`. */
 export interface StreamOptions extends CaptionOptions, Pick<TextStreamerOptions, "wholeWords"> {}

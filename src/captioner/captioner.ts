@@ -10,7 +10,7 @@ import type {
   StreamOptions,
 } from "./caption_options.ts";
 import { HubError, OptionError } from "../errors/mod.ts";
-import { type Document, documentOf } from "./document.ts";
+import { checkDocumentOptions, type Document, documentOf } from "./document.ts";
 import type { GenerateOptions, Streamer } from "../generation/mod.ts";
 import { Channel } from "../async/channel.ts";
 import { openRepository } from "../hub/mod.ts";
@@ -213,18 +213,21 @@ export class Captioner implements AsyncDisposable {
   }
 
   /**
-   * Read a document: a receipt, a form, a page. Donut's answer is an object of its fields, Nougat's `{ text }`, Markdown.
+   * Read a document: a receipt, a form, a page. Donut's answer is an object of its fields, Nougat's `{ text }`, Markdown,
+   * mended as Python's post_process_generation does: pages join to one text.
    *
    * @param options.task The task, such as `cord-v2`, for a model with several. @default the model's own
    * @param options.question A question, for a model of DocVQA.
-   * @throws {OptionError} If the model has no such task.
+   * @param options.fixMarkdown Whether Nougat's formulas and addresses are spelt as Markdown has them. @default true
+   * @throws {OptionError} If the model has no such task, or writes no Markdown.
    * @throws {LimnerError} As `caption` does.
    */
   async document(image: ImageInput, options: DocumentOptions = {}): Promise<Document> {
-    const { task: _, question: __, ...rest } = options;
+    const { task: _, question: __, fixMarkdown, ...rest } = options;
+    checkDocumentOptions(this.processor.settings.type, { fixMarkdown });
     const prompt = promptOfTask(this.tokenizer, options);
     const [{ ids }] = await this.captions(image, { ...rest, prompt, numReturnSequences: 1 });
-    return documentOf(ids, this.tokenizer, this.processor.settings.type);
+    return documentOf(ids, this.tokenizer, this.processor.settings.type, { fixMarkdown });
   }
 
   /** Reads pictures, a batch ahead. Where the model looked is drawn on the whole picture; else only its shape is kept. */

@@ -1,6 +1,8 @@
 // Donut's tagged text as an object: `<s_key>value</s_key>` is a field, `<sep/>` stands between the entries of a list.
 // A port of transformers.DonutProcessor.token2json that gives the same for text that is not well formed, too.
 
+import { strip } from "./python_text.ts";
+
 /** A field's value. */
 export type TaggedValue = string | TaggedObject | (string | TaggedObject)[];
 
@@ -18,9 +20,6 @@ export interface TaggedTextOptions {
   readonly addedTokens?: Iterable<string>;
 }
 
-/** What Python's str.strip takes for space. */
-const space = String.raw`[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]`;
-const strip = (text: string): string => text.replace(new RegExp(`^${space}+|${space}+$`, "g"), "");
 const escape = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`);
 const only = <T>(values: T[]): T | T[] => values.length === 1 ? values[0] : values;
 const separator = "<sep/>";

@@ -50,7 +50,10 @@ Deno.test("document() names a class as RVL-CDIP does, and gives Nougat's Markdow
   await using classes = await load("rvlcdip");
   assertEquals(await classes.document(white), (await goldenOf("rvlcdip")).json);
   await using nougat = await load("nougat");
-  assertEquals(await nougat.document(white), { text: (await goldenOf("nougat")).text });
+  const { markdown } = await goldenOf("nougat");
+  assertEquals(await nougat.document(white), { text: markdown });
+  assertEquals(await nougat.document(white, { fixMarkdown: false }), { text: markdown });
+  await assertRejects(() => classes.document(white, { fixMarkdown: true }), OptionError, "fixMarkdown");
 });
 
 Deno.test("a model that starts from a prompt says so, and a task that it does not have is named", async () => {

@@ -78,6 +78,8 @@ def make(name, prompt, text, tags, processor, special=False, starts=False):
     if isinstance(processor, t.DonutImageProcessor):
         donut = t.DonutProcessor(image_processor=processor, tokenizer=tokenizer)
         golden["json"] = donut.token2json(re.sub(r"<.*?>", "", sequence, count=1).strip())
+    else:
+        golden["markdown"] = t.NougatTokenizer().post_process_generation(golden["text"])
     (folder / "golden.json").write_text(json.dumps(golden))
     print(name, golden)
 
