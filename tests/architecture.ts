@@ -1,39 +1,56 @@
 // The project's imports as rules: which folder may import which, no cycles, types included, who names packages, and who may
 // touch a native library or a GPU. It reads sources as text, so that a test can hand it sources that break a rule.
 
-/** What each part may import, besides itself; `…` before a name also stands for what that part may import. */
-const allowed: Readonly<Record<string, readonly string[]>> = {
-  "src/errors": [],
-  "src/packages": [],
-  "src/async": ["src/errors"],
-  "src/tensor": ["src/errors"],
-  "src/weights": ["…src/tensor"],
-  "src/graph": ["…src/weights", "src/async"],
-  "src/operators": ["…src/graph"],
-  "src/passes": ["…src/operators"],
-  "src/gradient": ["…src/passes"],
-  "src/hub": ["src/errors"],
-  "src/checkpoint": ["…src/hub", "…src/weights", "src/async"],
-  "src/image": ["…src/hub", "…src/tensor", "src/packages", "src/async"],
-  "src/tokenizer": ["…src/hub", "…src/tensor", "src/packages"],
-  "backends/onnx": ["…src/passes"],
-  "backends/ffi": ["…backends/onnx"],
-  "backends/wasm": ["…backends/onnx"],
-  "backends/webgpu": ["…src/passes"],
-  "backends/reference": ["…src/passes"],
-  "backends": ["…src/graph", "backends/ffi", "backends/wasm", "backends/webgpu", "backends/reference"],
-  "src/models": ["…src/gradient", "…src/checkpoint"],
-  "src/generation": ["…src/models"],
-  "src/training": ["…src/generation"],
-  "src/attention": ["…src/models", "src/image", "src/tokenizer", "src/packages"],
-  "src/model": ["…src/generation", "backends", "src/packages"],
-  "src/captioner": ["…src/model", "…src/attention"],
-  "src/cli": [
-    ...["src/captioner", "src/model", "src/generation", "src/attention", "src/image", "src/hub", "src/graph"],
-    ...["backends", "src/errors", "src/packages", "deno.json"],
-  ],
-  "caption.ts": ["src/cli"],
-  "mod.ts": ["…src/captioner"],
+/** A part of the project. */
+export interface Room {
+  /** What it holds, in a few words. */
+  readonly holds: string;
+  /** What it may import, besides itself; `…` before a name also stands for what that part may import. */
+  readonly imports: readonly string[];
+}
+
+/** The parts: the folders of src and backends, and the files at the root. */
+export const rooms: Readonly<Record<string, Room>> = {
+  "src/errors": { holds: "every error thrown on purpose", imports: [] },
+  "src/packages": { holds: "a file for each package from npm or JSR", imports: [] },
+  "src/async": { holds: "queues, channels, workers, aborts", imports: ["src/errors"] },
+  "src/tensor": { holds: "data types and host tensors", imports: ["src/errors"] },
+  "src/weights": { holds: "what is known of a stored weight", imports: ["…src/tensor"] },
+  "src/graph": { holds: "the tensor program, and the seam to backends", imports: ["…src/weights", "src/async"] },
+  "src/operators": { holds: "operators and their shape rules", imports: ["…src/graph"] },
+  "src/passes": { holds: "graphs to graphs", imports: ["…src/operators"] },
+  "src/gradient": { holds: "the gradient of a program", imports: ["…src/passes"] },
+  "src/hub": { holds: "folders, addresses, the Hub by name", imports: ["src/errors"] },
+  "src/checkpoint": { holds: "weight files, read and written", imports: ["…src/hub", "…src/weights", "src/async"] },
+  "src/image": { holds: "pictures to pixel values", imports: ["…src/hub", "…src/tensor", "src/packages", "src/async"] },
+  "src/tokenizer": { holds: "text to token ids and back", imports: ["…src/hub", "…src/tensor", "src/packages"] },
+  "backends/onnx": { holds: "graphs as ONNX models", imports: ["…src/passes"] },
+  "backends/ffi": { holds: "libonnxruntime through FFI", imports: ["…backends/onnx"] },
+  "backends/wasm": { holds: "ONNX Runtime in WebAssembly", imports: ["…backends/onnx"] },
+  "backends/webgpu": { holds: "WGSL kernels", imports: ["…src/passes"] },
+  "backends/reference": { holds: "plain TypeScript, the oracle", imports: ["…src/passes"] },
+  "backends": {
+    holds: "a backend by its name",
+    imports: ["…src/graph", "backends/ffi", "backends/wasm", "backends/webgpu", "backends/reference"],
+  },
+  "src/models": { holds: "families as programs, their parameters", imports: ["…src/gradient", "…src/checkpoint"] },
+  "src/generation": { holds: "from logits to tokens", imports: ["…src/models"] },
+  "src/training": { holds: "the loss goes down", imports: ["…src/generation"] },
+  "src/attention": {
+    holds: "where the model looked",
+    imports: ["…src/models", "src/image", "src/tokenizer", "src/packages"],
+  },
+  "src/model": { holds: "the model a user holds", imports: ["…src/generation", "backends", "src/packages"] },
+  "src/captioner": { holds: "a picture in, its text out", imports: ["…src/model", "…src/attention"] },
+  "src/cli": {
+    holds: "the command",
+    imports: [
+      ...["src/captioner", "src/model", "src/generation", "src/attention", "src/image", "src/hub", "src/graph"],
+      ...["backends", "src/errors", "src/packages", "deno.json"],
+    ],
+  },
+  "caption.ts": { holds: "the command's entry", imports: ["src/cli"] },
+  "mod.ts": { holds: "the library's entry", imports: ["…src/captioner"] },
 };
 
 /** The part that may import a backend, and only by `import()` or as types. */
@@ -83,7 +100,7 @@ export function violations(sources: ReadonlyMap<string, string>): string[] {
   const edges = new Map<string, string[]>();
   for (const [file, source] of sources) {
     const part = partOf(file);
-    if (!(part in allowed)) found.push(`${file}: no rule says what ${part} may import`);
+    if (!(part in rooms)) found.push(`${file}: no rule says what ${part} may import`);
     const targets: string[] = [];
     for (const { specifier, kind } of importsOf(source)) {
       if (!specifier.startsWith(".")) {
@@ -92,7 +109,7 @@ export function violations(sources: ReadonlyMap<string, string>): string[] {
         }
         continue;
       }
-      const target = resolve(file, specifier);
+      const target = resolveImport(file, specifier);
       if (kind !== "lazy") targets.push(target);
       const privacy = privacyProblem(file, target);
       if (privacy) found.push(privacy);
@@ -135,7 +152,7 @@ function edgeProblem(from: string, to: string, kind: Import["kind"]): string | u
     if (from !== seesBackends) return `only ${seesBackends} sees backends`;
     return kind === "value" ? "backends are imported lazily" : undefined;
   }
-  if (from in allowed && !closure(from).has(to)) return `${from} may not import ${to}`;
+  if (from in rooms && !closure(from).has(to)) return `${from} may not import ${to}`;
 }
 
 /** A file whose name begins with "_" is its folder's own. */
@@ -147,7 +164,7 @@ function privacyProblem(file: string, target: string): string | undefined {
 
 function closure(part: string): Set<string> {
   const parts = new Set<string>();
-  for (const entry of allowed[part]) {
+  for (const entry of rooms[part].imports) {
     const name = entry.replace("…", "");
     parts.add(name);
     if (entry !== name) { for (const inner of closure(name)) parts.add(inner); }
@@ -157,13 +174,13 @@ function closure(part: string): Set<string> {
 
 // src/image/mod.ts is of src/image; a file of src itself is of src, which puts the parts together, unless it is named.
 /** The folder of src or of backends that a file is in, or the file where it stands at the root. */
-function partOf(file: string): string {
+export function partOf(file: string): string {
   const [first, second] = file.split("/");
   if (!second || second.endsWith(".ts")) return first === "backends" ? first : file;
   return `${first}/${second}`;
 }
 
-function resolve(file: string, specifier: string): string {
+export function resolveImport(file: string, specifier: string): string {
   return new URL(specifier, `file:///${file}`).pathname.slice(1);
 }
 

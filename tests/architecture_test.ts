@@ -1,28 +1,18 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { importsOf, violations } from "./architecture.ts";
-
-const root = new URL("../", import.meta.url);
-
-async function projectSources(): Promise<Map<string, string>> {
-  const sources = new Map<string, string>();
-  const visit = async (path: string): Promise<void> => {
-    for await (const entry of Deno.readDir(new URL(path, root))) {
-      if (entry.isDirectory) await visit(`${path}${entry.name}/`);
-      else if (entry.name.endsWith(".ts")) {
-        sources.set(path + entry.name, await Deno.readTextFile(new URL(path + entry.name, root)));
-      }
-    }
-  };
-  await visit("src/");
-  await visit("backends/");
-  for (const file of ["mod.ts", "caption.ts"]) sources.set(file, await Deno.readTextFile(new URL(file, root)));
-  return sources;
-}
+import { projectSources } from "./project_sources.ts";
 
 Deno.test("the project's imports keep to the rules", async () => {
   const sources = await projectSources();
   assert(sources.size > 50, `only ${sources.size} files were found`);
   assertEquals(violations(sources), []);
+});
+
+Deno.test("the drawing of the rooms is what the sources say", async () => {
+  const script = new URL("../tools/draw_rooms.ts", import.meta.url);
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), { args: ["run", "-A", script.href, "--check"] })
+    .output();
+  assert(success, new TextDecoder().decode(stderr));
 });
 
 Deno.test("importsOf() finds every form of import, and none in comments", () => {

@@ -1,10 +1,10 @@
 // The decoder that BART, mBART and TrOCR share: positions from row 2 on, attention to itself, to the picture, and a
-// feed-forward part; each is normalised behind (BART, TrOCR) or before (mBART).
+// feed-forward part; each is post-norm (BART, TrOCR) or pre-norm (mBART).
 import type { Value } from "../../graph/mod.ts";
 import { add, gather, mul } from "../../operators/mod.ts";
 import type { ConfigReader } from "../config/config_reader.ts";
 import type { DecoderInputs, TextDecoder } from "../family.ts";
-import { activationNames } from "../activations.ts";
+import { activationNames, type NamedActivation } from "../activations.ts";
 import { joinHeads, splitHeads } from "../heads.ts";
 import type { Initial } from "../parameters/initial_values.ts";
 import { countedPositions } from "./token_positions.ts";
@@ -27,61 +27,49 @@ export interface BartVariant {
   readonly maxPositions?: number;
 }
 
+/** What a configuration says of such a decoder. */
+interface BartSizes {
+  readonly hiddenSize: number;
+  readonly vocabularySize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly intermediate: number;
+  readonly activation: NamedActivation;
+  /** The rows of the table of learned positions. */
+  readonly positionRows: number;
+  /** Whether embeddings are multiplied by √C. */
+  readonly scaled: boolean;
+}
+
+function readSizes(config: ConfigReader): BartSizes {
+  const hiddenSize = config.whole("d_model");
+  const heads = config.whole("decoder_attention_heads");
+  config.headWidth(hiddenSize, heads, "decoder_attention_heads");
+  return {
+    hiddenSize,
+    vocabularySize: config.whole("vocab_size"),
+    layers: config.whole("decoder_layers"),
+    heads,
+    intermediate: config.whole("decoder_ffn_dim"),
+    activation: config.choice("activation_function", activationNames),
+    positionRows: config.whole("max_position_embeddings") + positionOffset,
+    scaled: config.flag("scale_embedding"),
+  };
+}
+
 /** Build a decoder of this kind, its names below `model.decoder`. */
 export function buildBartDecoder(config: ConfigReader, variant: BartVariant): TextDecoder {
-  const hiddenSize = config.whole("d_model");
-  const vocabularySize = config.whole("vocab_size");
-  const layers = config.whole("decoder_layers");
-  const heads = config.whole("decoder_attention_heads");
-  const intermediate = config.whole("decoder_ffn_dim");
-  const activation = config.choice("activation_function", activationNames);
+  const sizes = readSizes(config);
+  const { hiddenSize, vocabularySize, layers, heads } = sizes;
+  const { preNorm, head } = variant;
   const maxPositions = variant.maxPositions ?? config.whole("max_position_embeddings");
-  const headWidth = config.headWidth(hiddenSize, heads, "decoder_attention_heads");
-  const scaled = config.flag("scale_embedding");
-  const { preNorm, embeddingNorm, head, positions = learned } = variant;
-
-  function learned(scope: Scope, inputs: DecoderInputs): Value {
-    const rows = config.whole("max_position_embeddings") + positionOffset;
-    return countedPositions(scope.parameter("embed_positions.weight", [rows, hiddenSize]), inputs, positionOffset);
-  }
-
-  function embed(scope: Scope, inputs: DecoderInputs): Value {
-    let x = gather(scope.parameter("embed_tokens.weight", [vocabularySize, hiddenSize]), inputs.ids, { axis: 0 });
-    if (scaled) x = mul(x, scope.builder.scalar(Math.sqrt(hiddenSize)));
-    x = add(x, positions(scope, inputs));
-    return embeddingNorm ? scope.layerNorm("layernorm_embedding", x) : x;
-  }
-
-  /** x plus what a part makes of it, normalised before or behind. */
-  function residual(scope: Scope, norm: string, x: Value, part: (x: Value) => Value): Value {
-    return preNorm ? add(x, part(scope.layerNorm(norm, x))) : scope.layerNorm(norm, add(x, part(x)));
-  }
-
-  function layer(scope: Scope, x: Value, n: number, inputs: DecoderInputs): Value {
-    const project = (name: string, x: Value) => splitHeads(scope.linear(name, x, hiddenSize), heads);
-    x = residual(scope, "self_attn_layer_norm", x, (x) => {
-      const current = { keys: project("self_attn.k_proj", x), values: project("self_attn.v_proj", x) };
-      const context = inputs.selfAttention(n, project("self_attn.q_proj", x), current);
-      return scope.linear("self_attn.out_proj", joinHeads(context), hiddenSize);
-    });
-    x = residual(scope, "encoder_attn_layer_norm", x, (x) => {
-      const context = inputs.crossAttention(n, project("encoder_attn.q_proj", x));
-      return scope.linear("encoder_attn.out_proj", joinHeads(context), hiddenSize);
-    });
-    return residual(
-      scope,
-      "final_layer_norm",
-      x,
-      (x) => scope.linear("fc2", scope.linear("fc1", x, intermediate, { activation }), hiddenSize),
-    );
-  }
 
   return {
     hiddenSize,
     vocabularySize,
     layers,
     heads,
-    headWidth,
+    headWidth: hiddenSize / heads,
     maxPositions,
     crossKeysValues(scope, encoderStates) {
       return Array.from({ length: layers }, (_, n) => {
@@ -92,9 +80,11 @@ export function buildBartDecoder(config: ConfigReader, variant: BartVariant): Te
     },
     decode(scope, inputs) {
       const decoder = scope.at("model.decoder");
-      let x = embed(decoder, inputs);
+      let x = embed(decoder, sizes, variant, inputs);
       const hiddenStates = [x];
-      for (let n = 0; n < layers; n++) hiddenStates.push(x = layer(decoder.at(`layers.${n}`), x, n, inputs));
+      for (let n = 0; n < layers; n++) {
+        hiddenStates.push(x = layer(decoder.at(`layers.${n}`), sizes, variant, x, { n, inputs }));
+      }
       if (preNorm) hiddenStates[layers] = x = decoder.layerNorm("layer_norm", x);
       return { lastHiddenState: x, hiddenStates };
     },
@@ -103,6 +93,53 @@ export function buildBartDecoder(config: ConfigReader, variant: BartVariant): Te
       return scope.linear(head, states, vocabularySize, { bias: false });
     },
   };
+}
+
+function learned(scope: Scope, { hiddenSize, positionRows }: BartSizes, inputs: DecoderInputs): Value {
+  const table = scope.parameter("embed_positions.weight", [positionRows, hiddenSize]);
+  return countedPositions(table, inputs, positionOffset);
+}
+
+/** The embeddings of tokens and positions, [rows, T, C]. */
+function embed(
+  scope: Scope,
+  sizes: BartSizes,
+  { positions, embeddingNorm }: BartVariant,
+  inputs: DecoderInputs,
+): Value {
+  const { hiddenSize, vocabularySize, scaled } = sizes;
+  let x = gather(scope.parameter("embed_tokens.weight", [vocabularySize, hiddenSize]), inputs.ids, { axis: 0 });
+  if (scaled) x = mul(x, scope.builder.scalar(Math.sqrt(hiddenSize)));
+  x = add(x, positions ? positions(scope, inputs) : learned(scope, sizes, inputs));
+  return embeddingNorm ? scope.layerNorm("layernorm_embedding", x) : x;
+}
+
+/** Layer n, [rows, T, C] to the same. */
+function layer(
+  scope: Scope,
+  { hiddenSize, heads, intermediate, activation }: BartSizes,
+  { preNorm }: BartVariant,
+  x: Value,
+  { n, inputs }: { n: number; inputs: DecoderInputs },
+): Value {
+  /** x plus what a part makes of it, normalised before or after. */
+  const residual = (norm: string, x: Value, part: (x: Value) => Value) =>
+    preNorm ? add(x, part(scope.layerNorm(norm, x))) : scope.layerNorm(norm, add(x, part(x)));
+  const project = (name: string, x: Value) => splitHeads(scope.linear(name, x, hiddenSize), heads);
+  x = residual("self_attn_layer_norm", x, (x) => {
+    const current = { keys: project("self_attn.k_proj", x), values: project("self_attn.v_proj", x) };
+    const context = inputs.selfAttention(n, project("self_attn.q_proj", x), current);
+    return scope.linear("self_attn.out_proj", joinHeads(context), hiddenSize);
+  });
+  x = residual("encoder_attn_layer_norm", x, (x) => {
+    const context = inputs.crossAttention(n, project("encoder_attn.q_proj", x));
+    return scope.linear("encoder_attn.out_proj", joinHeads(context), hiddenSize);
+  });
+  return residual(
+    "final_layer_norm",
+    x,
+    (x) => scope.linear("fc2", scope.linear("fc1", x, intermediate, { activation }), hiddenSize),
+  );
 }
 
 /** How new parameters are filled: the embedding of the pad token is zero. */

@@ -79,44 +79,9 @@ export const bertLayerNames = {
 
 /** Build a decoder of this kind. */
 export function buildBertDecoder(config: ConfigReader, variant: BertVariant): TextDecoder {
-  const { hiddenSize, layers, heads, intermediate, activation, epsilon, names } = variant;
-  const embeddingSize = variant.embeddingSize ?? hiddenSize;
+  const { hiddenSize, layers, heads, activation, epsilon, names, embeddingSize = hiddenSize } = variant;
   const vocabularySize = config.whole("vocab_size");
   const headWidth = hiddenSize / heads;
-
-  function embed(scope: Scope, inputs: DecoderInputs): Value {
-    let x = gather(scope.parameter("word_embeddings.weight", [vocabularySize, embeddingSize]), inputs.ids, { axis: 0 });
-    if (variant.tokenTypes) {
-      const types = scope.parameter("token_type_embeddings.weight", [variant.tokenTypes, embeddingSize]);
-      const first = slice(types, { starts: [0, 0], sizes: [1, embeddingSize] });
-      x = add(x, reshape(first, { shape: [1, 1, embeddingSize] }));
-    }
-    const table = scope.parameter("position_embeddings.weight", [variant.positionRows, embeddingSize]);
-    return scope.layerNorm("LayerNorm", add(x, variant.positions(table, inputs)), epsilon);
-  }
-
-  function layer(scope: Scope, x: Value, n: number, inputs: DecoderInputs): Value {
-    /** x plus what a part makes of it. */
-    const residual = (norm: string, x: Value, part: (x: Value) => Value) =>
-      names.finalNorm
-        ? add(x, part(scope.layerNorm(norm, x, epsilon)))
-        : scope.layerNorm(norm, add(x, part(x)), epsilon);
-    x = residual(names.attendedNorm, x, (x) => {
-      const project = (name: string) => splitHeads(scope.linear(name, x, hiddenSize), heads);
-      const current = { keys: project(names.key), values: project(names.value) };
-      const self = inputs.selfAttention(n, project(names.query), current);
-      return scope.linear(names.attended, joinHeads(self), hiddenSize);
-    });
-    x = residual(names.crossNorm, x, (x) => {
-      const query = splitHeads(scope.linear("crossattention.self.query", x, hiddenSize), heads);
-      return scope.linear("crossattention.output.dense", joinHeads(inputs.crossAttention(n, query)), hiddenSize);
-    });
-    return residual(
-      names.outerNorm,
-      x,
-      (x) => scope.linear(names.outer, scope.linear(names.inner, x, intermediate, { activation }), hiddenSize),
-    );
-  }
 
   return {
     hiddenSize,
@@ -138,10 +103,12 @@ export function buildBertDecoder(config: ConfigReader, variant: BertVariant): Te
     },
     decode(scope, inputs) {
       const base = scope.at(names.base);
-      let x = embed(base.at("embeddings"), inputs);
+      let x = embed(base.at("embeddings"), variant, vocabularySize, inputs);
       if (embeddingSize !== hiddenSize) x = base.linear("embeddings_project", x, hiddenSize);
       const hiddenStates = [x];
-      for (let n = 0; n < layers; n++) hiddenStates.push(x = layer(base.at(`${names.layers}.${n}`), x, n, inputs));
+      for (let n = 0; n < layers; n++) {
+        hiddenStates.push(x = layer(base.at(`${names.layers}.${n}`), variant, x, n, inputs));
+      }
       if (names.finalNorm) hiddenStates[layers] = x = base.layerNorm(names.finalNorm, x, epsilon);
       return { lastHiddenState: x, hiddenStates };
     },
@@ -156,6 +123,42 @@ export function buildBertDecoder(config: ConfigReader, variant: BertVariant): Te
       scope.parameter(names.headBias, [vocabularySize]);
     },
   };
+}
+
+/** The embeddings of tokens, their types and positions, [rows, T, E]. */
+function embed(scope: Scope, variant: BertVariant, vocabularySize: number, inputs: DecoderInputs): Value {
+  const { hiddenSize, embeddingSize = hiddenSize, epsilon } = variant;
+  let x = gather(scope.parameter("word_embeddings.weight", [vocabularySize, embeddingSize]), inputs.ids, { axis: 0 });
+  if (variant.tokenTypes) {
+    const types = scope.parameter("token_type_embeddings.weight", [variant.tokenTypes, embeddingSize]);
+    const first = slice(types, { starts: [0, 0], sizes: [1, embeddingSize] });
+    x = add(x, reshape(first, { shape: [1, 1, embeddingSize] }));
+  }
+  const table = scope.parameter("position_embeddings.weight", [variant.positionRows, embeddingSize]);
+  return scope.layerNorm("LayerNorm", add(x, variant.positions(table, inputs)), epsilon);
+}
+
+/** Layer n, [rows, T, C] to the same. */
+function layer(scope: Scope, variant: BertVariant, x: Value, n: number, inputs: DecoderInputs): Value {
+  const { hiddenSize, heads, intermediate, activation, epsilon, names } = variant;
+  /** x plus what a part makes of it. */
+  const residual = (norm: string, x: Value, part: (x: Value) => Value) =>
+    names.finalNorm ? add(x, part(scope.layerNorm(norm, x, epsilon))) : scope.layerNorm(norm, add(x, part(x)), epsilon);
+  x = residual(names.attendedNorm, x, (x) => {
+    const project = (name: string) => splitHeads(scope.linear(name, x, hiddenSize), heads);
+    const current = { keys: project(names.key), values: project(names.value) };
+    const self = inputs.selfAttention(n, project(names.query), current);
+    return scope.linear(names.attended, joinHeads(self), hiddenSize);
+  });
+  x = residual(names.crossNorm, x, (x) => {
+    const query = splitHeads(scope.linear("crossattention.self.query", x, hiddenSize), heads);
+    return scope.linear("crossattention.output.dense", joinHeads(inputs.crossAttention(n, query)), hiddenSize);
+  });
+  return residual(
+    names.outerNorm,
+    x,
+    (x) => scope.linear(names.outer, scope.linear(names.inner, x, intermediate, { activation }), hiddenSize),
+  );
 }
 
 /** How new parameters are filled: the embeddings of the pad token are zero. */

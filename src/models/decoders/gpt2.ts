@@ -9,6 +9,18 @@ import type { Initial } from "../parameters/initial_values.ts";
 import { countedPositions } from "./token_positions.ts";
 import type { Scope } from "../scope.ts";
 
+/** One product for several projections to C = `width`, [batch, S, parts · C], cut and split into heads. */
+function projectHeads(
+  scope: Scope,
+  name: string,
+  x: Value,
+  { parts, width, heads }: { parts: number; width: number; heads: number },
+): Value[] {
+  const joined = scope.conv1d(name, x, parts * width);
+  if (parts === 1) return [splitHeads(joined, heads)];
+  return split(joined, { splits: Array(parts).fill(width), axis: -1 }).map((part) => splitHeads(part, heads));
+}
+
 function build(config: ConfigReader): TextDecoder {
   const hiddenSize = config.whole("n_embd");
   const vocabularySize = config.whole("vocab_size");
@@ -21,17 +33,11 @@ function build(config: ConfigReader): TextDecoder {
   const headWidth = config.headWidth(hiddenSize, heads, "n_head");
 
   // `reorder_and_upcast_attn` asks for float32, which it is anyway.
-  function scaleOf(n: number): number {
-    const scale = config.flag("scale_attn_weights") ? 1 / Math.sqrt(headWidth) : 1;
-    return config.flag("scale_attn_by_inverse_layer_idx") ? scale / (n + 1) : scale;
-  }
+  const scale = config.flag("scale_attn_weights") ? 1 / Math.sqrt(headWidth) : 1;
+  const scaleOf = (n: number) => config.flag("scale_attn_by_inverse_layer_idx") ? scale / (n + 1) : scale;
 
-  /** One product for several projections, [batch, S, parts · C], cut and split into heads. */
-  function project(scope: Scope, name: string, x: Value, parts: number): Value[] {
-    const joined = scope.conv1d(name, x, parts * hiddenSize);
-    if (parts === 1) return [splitHeads(joined, heads)];
-    return split(joined, { splits: Array(parts).fill(hiddenSize), axis: -1 }).map((part) => splitHeads(part, heads));
-  }
+  const project = (scope: Scope, name: string, x: Value, parts: number) =>
+    projectHeads(scope, name, x, { parts, width: hiddenSize, heads });
 
   function layer(scope: Scope, x: Value, n: number, inputs: DecoderInputs): Value {
     const options = { scale: scaleOf(n) };
