@@ -25,7 +25,7 @@ export function checkDocumentOptions(type: ProcessorSettings["type"], { fixMarkd
  * Read a document of its tokens, as Donut's authors do: without end and fill, and without the first tag, the task's.
  *
  * @param ids The tokens, prompt and all.
- * @param type The image processor, which tells Nougat.
+ * @param type The image processor, by which Nougat is known.
  * @param options How Nougat's text is mended.
  */
 export function documentOf(

@@ -1,4 +1,4 @@
-// What to do where something is missing on a machine, from what was found there. It looks at nothing itself.
+// What to do where something is missing on a machine, from what was found there. It inspects nothing itself.
 
 /** What was found. */
 export interface Findings {

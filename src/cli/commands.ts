@@ -53,7 +53,7 @@ export function isCommand(name: string | undefined): name is CommandName {
  * Run a use of the command.
  *
  * @param args The arguments after its name.
- * @returns The exit code: 0 if it did what was asked, 2 if the command line is wrong, else why it could not.
+ * @returns The exit code: 0 if it did what was asked, 2 if the command line is wrong, else why it failed.
  */
 export async function runCommand(name: CommandName, args: readonly string[], console: Console): Promise<number> {
   const { operands, least, most, flags: known, valued, run } = commands[name];

@@ -58,7 +58,7 @@ function rowsOf(given: TokenRows, batch: number, name: string, length?: number):
 }
 
 /**
- * The decoder's ids for labels: shifted right behind the start token, -100 made the pad token
+ * The decoder's ids for labels: shifted right after the start token, -100 made the pad token
  * (transformers' shift_tokens_right).
  *
  * @throws {ConfigError} If `decoder_start_token_id` or `pad_token_id` of the configuration is not set.

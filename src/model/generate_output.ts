@@ -17,11 +17,11 @@ export interface GenerateOutput {
   readonly sequencesScores?: number[];
   /**
    * How sure the model was of each new token of a row, up to its end, from 0 to 1, if asked for: the token's share of the
-   * softmax of its step's scores after all rules; of beams its probability after all rules, which rules may have raised
+   * softmax of its step's scores after all processors; of beams its probability after all processors, which these may have raised
    * above 1. As the exponential of Transformers' `compute_transition_scores`.
    */
   readonly confidences?: number[][];
-  /** Each step's scores after all rules, [rows, vocabulary], if asked for. */
+  /** Each step's scores after all processors, [rows, vocabulary], if asked for. */
   readonly scores?: Tensor[];
   /** Each layer's attention of the returned rows to the picture, [rows, H, tokens − 1, S], if asked for: entry t of a row
    * belongs to the token at t + 1. */

@@ -31,7 +31,7 @@ export interface LoadOptions extends BackendOptions, HubOptions {
   readonly convertWeights?: boolean;
   /** Limits of time for whatever is fetched. */
   readonly timeouts?: Timeouts;
-  /** Is told how loading gets on. */
+  /** Is called as loading gets on. */
   readonly onProgress?: (event: LoadProgress) => void;
   /** Stops the loading. */
   readonly signal?: AbortSignal;

@@ -1,4 +1,4 @@
-// How much of a model's weights has been read, told to whoever loads it.
+// How much of a model's weights has been read, reported to whoever loads it.
 import type { LoadOptions } from "./load_options.ts";
 import type { ModelParameters } from "../models/mod.ts";
 import { bytesPerElement } from "../tensor/mod.ts";
@@ -6,7 +6,7 @@ import { bytesPerElement } from "../tensor/mod.ts";
 /**
  * Watch what a backend reads of a model's parameters while it compiles.
  *
- * @param onProgress Is told the bytes read and those there are.
+ * @param onProgress Is called with the bytes read and those there are.
  * @returns What ends the watch: weights that a backend leaves in their file are done then.
  */
 export function watchReading(

@@ -40,7 +40,7 @@ export async function readDefinition(
 ): Promise<ModelDefinition> {
   const repository = await openRepository(source, options);
   const config = new VisionEncoderDecoderConfig(await readConfig(repository, "the model"));
-  architectureOf(config); // What is wrong with the configuration is said before the weights are looked for.
+  architectureOf(config); // A fault of the configuration is reported before the weights are looked for.
   const settings = await readJson(repository, "generation_config.json") ?? generationConfigOf(config);
   const { checkpoint, convert } = await openWeights(repository, backend, options);
   const read = (checkpoint: Checkpoint) =>

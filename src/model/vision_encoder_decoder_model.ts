@@ -149,7 +149,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     return this.#parameters.leftOver.unusedTensors;
   }
 
-  /** What all names of the model stood behind in its files, such as `module.` of a model saved from its wrapper. */
+  /** The prefix of all names of the model in its files, such as `module.` of a model saved from its wrapper. */
   get namePrefixes(): readonly string[] {
     return this.#parameters.leftOver.namePrefixes;
   }

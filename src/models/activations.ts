@@ -1,5 +1,5 @@
 // The activations by their names in configurations (transformers.activations.ACT2FN): those that a fully connected layer
-// applies by itself, and those that are made of other operators behind it.
+// applies by itself, and those that are made of other operators after it.
 import type { Value } from "../graph/mod.ts";
 import {
   abs,

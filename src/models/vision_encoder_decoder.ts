@@ -94,7 +94,7 @@ export function buildCrossKeysValues(architecture: Architecture): Graph {
 
 /**
  * The decoder's program, for a prompt (T > 1) as for a step (T = 1). What is made of its logits is another program's
- * matter (buildSelect in src/generation): so one program, and one copy of the weights, serves every use.
+ * matter (buildSelectionProgram in src/generation): so one program, and one copy of the weights, serves every use.
  *
  * rows = batch · beams. State `tokens` [rows, capacity] holds the ids; a run reads those from `past` on, T of them.
  * States `self.keys.N`, `self.values.N` [rows, H, capacity, D] are the cache; inputs `cross.*` come from

@@ -96,13 +96,13 @@ Deno.test("generate() throws what is wrong with its options before anything runs
   assertEquals(model.backend.counters.runs, runs);
 });
 
-Deno.test("a draw where rules forbid every token is an error", async () => {
+Deno.test("a draw where every token is forbidden is an error", async () => {
   const folder = new URL("../fixtures/models/vit_bert/", import.meta.url);
   await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend: "reference" });
   const white = new Tensor("float32", [1, 3, 32, 32], new Float32Array(3 * 32 * 32).fill(1));
   const forbidAll = (_: readonly number[], scores: Float32Array) => void scores.fill(-Infinity);
   const draws = () => model.generate(white, { doSample: true, logitsProcessors: [forbidAll] });
-  await assertRejects(draws, OptionError, "the rules forbid every one");
+  await assertRejects(draws, OptionError, "every one is forbidden");
 });
 
 Deno.test("null unsets what the model's files set, undefined leaves it", () => {

@@ -3,7 +3,7 @@
 // gradient. It fails if a primitive is in none of them.
 import { toOnnx } from "../../backends/onnx/mod.ts";
 import { supportsNode } from "../../backends/onnx/mod.ts";
-import { buildSelect, type Selection } from "../../src/generation/programs/selection_program.ts";
+import { buildSelectionProgram, type Selection } from "../../src/generation/programs/selection_program.ts";
 import { differentiate } from "../../src/gradient/mod.ts";
 import { type Graph, GraphBuilder, type Operator } from "../../src/graph/mod.ts";
 import { architectureOf, buildCrossKeysValues, buildDecode, buildEncode } from "../../src/models/mod.ts";
@@ -63,7 +63,7 @@ const selections: readonly Selection[] = [
   { kind: "logProbabilities" },
 ];
 for (const selection of selections) {
-  write(`select_${selection.kind}`, buildSelect(selection, { vocabulary, caches })!, false);
+  write(`select_${selection.kind}`, buildSelectionProgram(selection, { vocabulary, caches })!, false);
 }
 
 const cases = new URL("../fixtures/operators/", import.meta.url);

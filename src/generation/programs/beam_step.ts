@@ -2,7 +2,7 @@
 // order, the best first. Think of the rows as seats: the beams of a picture sit by rank, so after each step caches and
 // tokens move to where their continuations now sit. It does what `BeamSearchState` and `HostBeams` (src/generation/search)
 // do on the host, in the same order and with the same float32 sums; the host reads the continuations of several steps at
-// once, and keeps the books.
+// once, and keeps which texts are finished.
 import type { Graph, Value } from "../../graph/mod.ts";
 import {
   add,
@@ -29,7 +29,7 @@ import { stepsHeld } from "./steps_held.ts";
 export interface Beams {
   /** Beams of each picture. */
   readonly beams: number;
-  /** Continuations of each picture that are told to the host. */
+  /** Continuations of each picture that the host reads. */
   readonly kept: number;
   /** The tokens that end a text. */
   readonly ends: readonly number[];
@@ -49,7 +49,7 @@ function pick(table: Value, at: Value, picture: Value): Value {
  * best first: scores, which of the `beams · each` candidates they are, tokens, the log-probabilities of these; `tokens`
  * and the caches.
  *
- * @param scores Log-probabilities after all rules, [rows, V]; rows = batch · beams.
+ * @param scores Log-probabilities after all processors, [rows, V]; rows = batch · beams.
  * @param each Candidates of each beam.
  * @param caches The decoder's states.
  */
@@ -84,7 +84,7 @@ export function advanceBeams(
   assign(running, reshape(next, { shape: [rows, 1] }));
   const own = pick(reshape(values, { shape: ["batch", beams * each] }), places, picture);
   const float = (x: Value) => cast(x, { dataType: "float32" });
-  const told = concat([best, float(places), float(tokens), own], { axis: 1 });
+  const reported = concat([best, float(places), float(tokens), own], { axis: 1 });
   const ring = builder.state("ring", "float32", ["batch", stepsHeld, 4 * kept]);
-  cacheAppend(ring, reshape(told, { shape: ["batch", 1, 4 * kept] }), { axis: 1, at: "at" });
+  cacheAppend(ring, reshape(reported, { shape: ["batch", 1, 4 * kept] }), { axis: 1, at: "at" });
 }

@@ -10,7 +10,7 @@ import {
 import type { StoredWeights } from "../../weights/mod.ts";
 import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode } from "../../models/mod.ts";
 import { noProcessors } from "../scores/processor_list.ts";
-import { buildSelect, type Selection } from "./selection_program.ts";
+import { buildSelectionProgram, type Selection } from "./selection_program.ts";
 import { Session, type SessionShape } from "./session.ts";
 
 /** How a runner holds its weights. */
@@ -55,7 +55,7 @@ export class ModelRunner implements AsyncDisposable {
         runner.decodeProgram(options.signal),
         runner.encodeProgram(imageSize, { signal: options.signal }),
         runner.crossProgram(options.signal),
-        runner.selectProgram({ kind: "greedy", processors: noProcessors, confident: false }, options.signal),
+        runner.selectionProgram({ kind: "greedy", processors: noProcessors, confident: false }, options.signal),
       ]);
     } catch (error) {
       await runner[Symbol.asyncDispose]();
@@ -84,11 +84,11 @@ export class ModelRunner implements AsyncDisposable {
   }
 
   /** The program that chooses tokens, if any does. */
-  async selectProgram(selection: Selection, signal?: AbortSignal): Promise<Compiled | undefined> {
+  async selectionProgram(selection: Selection, signal?: AbortSignal): Promise<Compiled | undefined> {
     if (selection.kind === "logits") return undefined;
     const { vocabularySize: vocabulary } = this.architecture.decoder;
     const caches = selection.kind === "beams" ? (await this.decodeProgram(signal)).graph.states : undefined;
-    const build = () => buildSelect(selection, { vocabulary, caches })!;
+    const build = () => buildSelectionProgram(selection, { vocabulary, caches })!;
     return await this.#programs.get("select", selection, build, signal);
   }
 
@@ -107,7 +107,7 @@ export class ModelRunner implements AsyncDisposable {
       encode: await this.encodeProgram(shape.size, { interpolate: shape.interpolate }),
       cross: await this.crossProgram(),
       decode: await this.decodeProgram(),
-      select: await this.selectProgram(shape.selection),
+      select: await this.selectionProgram(shape.selection),
     };
     return this.#session = new Session(this.backend, shape, programs, stream);
   }

@@ -1,5 +1,5 @@
 // What is done with a step's logits on the device: small programs without weights, so that every method of generation
-// shares one decode program. Each takes `logits` [rows, 1, V] and what its rules need.
+// shares one decode program. Each takes `logits` [rows, 1, V] and what its processors need.
 import { type Graph, GraphBuilder, type Value } from "../../graph/mod.ts";
 import { cacheAppend, cast, concat, expand, logSoftmax, reshape, topK, where } from "../../operators/mod.ts";
 import { Tensor } from "../../tensor/mod.ts";
@@ -69,7 +69,7 @@ function offer(scores: Value, count: number): void {
  * @param vocabulary The number V of tokens, below 2^24.
  * @param options.caches The decoder's states, which follow beams that a program ranks.
  */
-export function buildSelect(
+export function buildSelectionProgram(
   selection: Selection,
   { vocabulary, caches }: { vocabulary: number; caches?: Graph["states"] },
 ): Graph | undefined {

@@ -75,13 +75,13 @@ export interface GenerateOptions {
   readonly suppressTokens?: readonly number[] | null;
   /** Tokens that may not come first. */
   readonly beginSuppressTokens?: readonly number[] | null;
-  /** The token behind the start token; of several the likeliest is taken, or one is drawn. */
+  /** The token after the start token; of several the likeliest is taken, or one is drawn. */
   readonly forcedBosTokenId?: number | readonly number[] | null;
   /** The token at the length limit, or several. */
   readonly forcedEosTokenId?: number | readonly number[] | null;
   /** The tokens that end a row. */
   readonly eosTokenId?: number | readonly number[] | null;
-  /** Fills rows behind their end. @default the first end token */
+  /** Fills rows after their end. @default the first end token */
   readonly padTokenId?: number | null;
   /** The token that rows begin with where there is no `decoderStartTokenId`. */
   readonly bosTokenId?: number | null;
@@ -95,7 +95,7 @@ export interface GenerateOptions {
   readonly exponentialDecayLengthPenalty?: readonly [number, number] | null;
   /** Whether scores that are no numbers become 0, and infinite ones finite. Rows are read from the device. @default false */
   readonly removeInvalidValues?: boolean | null;
-  /** Whether scores become log-probabilities again, after all rules. Rows are read from the device. @default false */
+  /** Whether scores become log-probabilities again, after all processors. Rows are read from the device. @default false */
   readonly renormalizeLogits?: boolean | null;
   /** Not supported: an error unless it is null. */
   readonly assistantModel?: null;
@@ -105,7 +105,7 @@ export interface GenerateOptions {
   readonly useCache?: boolean | null;
   /** Sampling with a seed repeats exactly: a whole number from 0 to 2^53 − 1. */
   readonly seed?: number | null;
-  /** Whether the scores of each step are wanted, as they are after all rules. Rows are read from the device. @default false */
+  /** Whether the scores of each step are wanted, as they are after all processors. Rows are read from the device. @default false */
   readonly outputScores?: boolean;
   /**
    * Whether it is wanted how sure the model was of each new token. It is computed where the token is chosen.
@@ -121,9 +121,9 @@ export interface GenerateOptions {
   readonly signal?: AbortSignal;
   /** Told a row's tokens after each step; true ends the row. */
   readonly stoppingCriteria?: readonly StoppingCriterion[];
-  /** Applied behind the other rules and before those of sampling. Rows are read from the device. */
+  /** Applied after the other processors and before those of sampling. Rows are read from the device. */
   readonly logitsProcessors?: readonly LogitsProcessor[];
-  /** Is told how long it took; measuring costs one more wait for the device. */
+  /** Is called with how long it took; measuring costs one more wait for the device. */
   readonly onTimings?: (timings: Timings) => void;
 }
 

@@ -114,7 +114,7 @@ function checkSize({ numBeams, numReturnSequences, maxLength }: Generation, { ba
   );
 }
 
-/** What fills rows behind their end; Transformers takes the first end token where nothing is set. */
+/** What fills rows after their end; Transformers takes the first end token where nothing is set. */
 function paddingOf(
   { padTokenId, eosTokenIds, stoppingCriteria }: GenerationSettings,
   { vocabularySize }: Subject,

@@ -157,7 +157,7 @@ export function readSettings(
     const name = own ? option : `the model's ${key}`;
     throw new OptionError(`Cannot generate with ${name} = ${values.show(value)}: expected ${what}`);
   };
-  // What a model says of methods that are not asked for is not looked at, whatever it is.
+  // What a model says of methods that are not asked for is not checked, whatever it is.
   const samples = read("doSample", modelSettings.doSample, true);
   const beams = read("numBeams", modelSettings.numBeams, true) > 1;
   const heeded = (setting: string) => (samples || !(setting in ofSampling)) && (beams || !(setting in ofBeams));

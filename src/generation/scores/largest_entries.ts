@@ -1,6 +1,6 @@
 // The largest entries of a row, without sorting it.
 
-/** Entries of a row, the largest first; of equals the first. */
+/** Entries of a row, the largest first; ties go to the lowest index. */
 export interface Largest {
   readonly values: Float32Array;
   readonly indices: Int32Array;

@@ -42,7 +42,7 @@ export function best(scores: Float32Array): number {
  * Draw from softmax(scores) on the host: a block of tokens by the largest sum of its logarithm and noise, then a token of it.
  *
  * @param scores A score for each token; −∞ for those that may not be drawn.
- * @param noise Gumbel noise: of each block, and behind them of each place in a block.
+ * @param noise Gumbel noise: of each block, and after these of each place in a block.
  * @throws {OptionError} If none may be drawn.
  */
 export function draw(scores: Float32Array, noise: Float32Array): number {
@@ -58,7 +58,7 @@ export function draw(scores: Float32Array, noise: Float32Array): number {
     const value = highest + Math.log(sum) + noise[block];
     if (value > most) [chosen, most] = [block, value];
   }
-  if (most === -Infinity) throw new OptionError("Cannot draw a token: the rules forbid every one");
+  if (most === -Infinity) throw new OptionError("Cannot draw a token: every one is forbidden");
   let [token, largest] = [chosen * width, -Infinity];
   for (let id = chosen * width; id < Math.min(scores.length, (chosen + 1) * width); id++) {
     const value = scores[id] + noise[blocks + id - chosen * width];

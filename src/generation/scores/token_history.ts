@@ -2,7 +2,7 @@
 import type { Value } from "../../graph/mod.ts";
 import { add, gather, mul, range, reshape, scatter, slice } from "../../operators/mod.ts";
 
-/** What rows of scores [rows, V] have behind them. */
+/** The tokens before those that scores [rows, V] are of. */
 export interface TokenHistory {
   /** The tokens before `length`, the prompt first, [rows, length], int64. */
   readonly ids: Value;

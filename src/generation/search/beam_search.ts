@@ -1,5 +1,5 @@
-// Beam search and beam sampling: steps are taken until the books (beam_search_state.ts) say that nothing can change any more.
-// Those that were taken beyond, because the device is looked at now and then only, count for nothing.
+// Beam search and beam sampling: steps are taken until the states (beam_search_state.ts) show that nothing can change any more.
+// Those that were taken beyond, because the host reads only every few steps, count for nothing.
 import { compact } from "./row_compaction.ts";
 import { type Beam, BeamSearchState, type Continuation } from "./beam_search_state.ts";
 import type { Generation } from "../request/generation.ts";

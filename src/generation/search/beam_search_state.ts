@@ -1,4 +1,4 @@
-// The books of beam search, as transformers.GenerationMixin._beam_search keeps them: which texts of a picture go on, which
+// The state of a beam search, as transformers.GenerationMixin._beam_search keeps it: which texts of a picture go on, which
 // are finished, and when nothing can change any more.
 import type { Generation } from "../request/generation.ts";
 
@@ -63,7 +63,7 @@ export class BeamSearchState {
   /**
    * Go on by one token.
    *
-   * @param continuations The best of all running beams, best first, after all rules.
+   * @param continuations The best of all running beams, best first, after all processors.
    * @returns Whether a beam can still go on.
    */
   advance(continuations: readonly Continuation[]): boolean {

@@ -1,6 +1,6 @@
-// Who decides a step of a search. Think of a search as books that are kept on the host, and of a decider as whoever says
-// what the next entries are: the device, which goes on for several steps before the host looks, or the host, which reads
-// scores at each step because a processor, a draw or a criterion needs them, or because a look costs nothing. Both decide
+// Who decides a step of a search. Think of a search as a state that the host keeps, and of a decider as whoever
+// says how it goes on: the device, which takes several steps before the host reads them, or the host, which reads
+// scores at each step because a processor, a draw or a criterion needs them, or because a read costs nothing. Both decide
 // alike, so that a search need not know which it has.
 import { Tensor, type TypedArray } from "../../tensor/mod.ts";
 import type { Session } from "../programs/session.ts";

@@ -9,7 +9,7 @@ import { decodeRows } from "./sampling.ts";
 import type { ModelRunner } from "../programs/model_runner.ts";
 import type { Selection } from "../programs/selection_program.ts";
 
-/** How the next tokens of a generation are found: on the device where its rules allow it. */
+/** How the next tokens of a generation are found: on the device where its processors allow it. */
 function selectionOf(generation: Generation, { architecture, backend }: ModelRunner): Selection {
   const { vocabularySize: vocabulary } = architecture.decoder;
   const { numBeams, doSample, outputScores, outputConfidences, topK, stoppingCriteria, eosTokenIds } = generation;
@@ -19,7 +19,7 @@ function selectionOf(generation: Generation, { architecture, backend }: ModelRun
     if (reads || doSample) return { kind: "logProbabilities" };
     const kept = continuationsKept(generation);
     const each = Math.min(kept, vocabulary);
-    // Where a look costs nothing the host ranks as fast, and copies less.
+    // Where a read costs nothing the host ranks as fast, and copies less.
     if (backend.stepsPerRead === 1 || stoppingCriteria.length > 0) {
       return { kind: "candidates", processors, count: each };
     }

@@ -6,7 +6,7 @@ import { compact } from "./row_compaction.ts";
 import type { Generation } from "../request/generation.ts";
 import type { Session } from "../programs/session.ts";
 
-/** Add tokens to a row up to its end; what is behind it is not its own. @returns Those added. */
+/** Add tokens to a row up to its end; what comes after it is dropped. @returns Those added. */
 function extend(row: Row, decided: readonly Choice[], generation: Generation): number[] {
   const fresh: number[] = [];
   for (let i = 0; i < decided.length && !row.ended; i++) {

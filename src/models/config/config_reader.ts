@@ -38,7 +38,7 @@ export const commonDefaults = {
  * The names of an encoder's stages, and which of them a backbone gives: the last, unless the configuration says others.
  *
  * @param given What the configuration says.
- * @param count The number of stages behind the stem.
+ * @param count The number of stages after the stem.
  */
 export function deriveStages(given: Fields, count: number): Record<string, unknown> {
   const names = ["stem", ...Array.from({ length: count }, (_, n) => `stage${n + 1}`)];

@@ -1,5 +1,5 @@
 // DistilBERT as a decoder (Sanh et al. 2019): transformers.DistilBertForMaskedLM made causal, with BERT's cross-attention
-// behind its attention to itself. Transformers lists it and cannot run it.
+// after its attention to itself. Transformers lists it and cannot run it.
 import { Tensor } from "../../tensor/mod.ts";
 import { buildBertDecoder, initialBert } from "./bert_layers.ts";
 import { commonDefaults, type ConfigReader } from "../config/config_reader.ts";

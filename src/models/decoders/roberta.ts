@@ -24,7 +24,7 @@ function robertaFamily(
     basePrefix: base,
     build: (config) => {
       const sizes = readBertSizes(config);
-      // Positions begin behind the pad's.
+      // Positions begin after the pad's.
       const padding = config.whole("pad_token_id", 0, sizes.positionRows - 2);
       return buildBertDecoder(config, {
         ...sizes,

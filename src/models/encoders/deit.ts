@@ -1,4 +1,4 @@
-// DeiT (Touvron et al. 2020), as transformers.DeiTModel: a ViT with a distillation token behind the class token.
+// DeiT (Touvron et al. 2020), as transformers.DeiTModel: a ViT with a distillation token after the class token.
 import type { Family, VisionEncoder } from "../family.ts";
 import { zeros } from "../parameters/initial_values.ts";
 import { buildVit, deriveVit, vitDefaults, vitInMemory } from "./vit.ts";

@@ -45,7 +45,7 @@ export function shiftMasks(window: number): ShiftMasks {
   return { column: mask(false, true), row: mask(true, false), corner: mask(true, true) };
 }
 
-/** Append zeros so that the first two axes behind the batch have the given lengths. */
+/** Append zeros so that the first two axes after the batch have the given lengths. */
 export function padGrid(x: Value, [rows, columns]: Grid): Value {
   const [, height, width] = x.shape as [Dimension, number, number, number];
   if (rows === height && columns === width) return x;
@@ -58,7 +58,7 @@ export function padGrid(x: Value, [rows, columns]: Grid): Value {
  * @param x Shape [batch, rows, columns, C].
  * @param window The rows, and columns, of a window.
  * @param masks If the windows are shifted, `shiftMasks`'; the grid is then of more than one window each way.
- * @param attend The attention: [batch, windows, w², C] to the same, the windows in groups, one behind another.
+ * @param attend The attention: [batch, windows, w², C] to the same, the windows in groups, one after another.
  * @returns The shape of `x`.
  */
 export function attendInWindows(

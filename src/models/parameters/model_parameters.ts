@@ -39,7 +39,7 @@ export function declaredParameters(architecture: Architecture): Map<string, Decl
 export interface LeftOver {
   /** The tensors that no parameter took, as the files call them. */
   readonly unusedTensors: readonly string[];
-  /** What the parameters' names stood behind, such as `module.`. */
+  /** The prefixes of the parameters' names, such as `module.`. */
   readonly namePrefixes: readonly string[];
 }
 

@@ -1,12 +1,12 @@
 // A model's parameters in a checkpoint that may spell them otherwise: under the names that Transformers 5 has in memory,
-// or all behind the name of what wrapped the model when it was saved.
+// or all with the prefix of what wrapped the model when it was saved.
 import type { Checkpoint } from "../../checkpoint/mod.ts";
 import type { Renaming } from "../family.ts";
 import type { StoredWeight } from "../../weights/mod.ts";
 
 /** The weights of a checkpoint by the names of the model. */
 export interface NamedWeights {
-  /** What the model's names stand behind in the file, such as `module.`; empty where there is nothing. */
+  /** The prefix of the model's names in the file, such as `module.`; empty where there is none. */
   prefix(): string;
   /** Whether there is a parameter. */
   has(name: string): boolean;
@@ -30,7 +30,7 @@ function prefixesOf(name: string): string[] {
 }
 
 /**
- * Match the names of a model and of a checkpoint. The prefix is the one behind which most of the model's names stand.
+ * Match the names of a model and of a checkpoint. The prefix is the one that most of the model's names have.
  *
  * @param names The names of the model.
  * @param spellings The names that a parameter may have in the checkpoint, the likeliest first.
