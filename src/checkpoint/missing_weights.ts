@@ -1,5 +1,6 @@
 // What a repository has where it has no weights that are read: the message says what was found and what to do.
 import type { Repository } from "../hub/repository.ts";
+import { LimnerError } from "../errors/mod.ts";
 import { isRecord, parseJson } from "../hub/read_json.ts";
 
 /** What a file tells by its name, the likeliest cause first. */
@@ -52,9 +53,19 @@ export async function describeInstead(repository: Repository): Promise<string | 
     return `it is a LoRA adapter${base} (adapter_config.json), not a model: load the model itself, or one that ` +
       "merge_and_unload() made of both";
   }
-  const files = (await repository.list?.() ?? []).filter((name) => !beside.test(name)).sort();
+  const files = (await namesIn(repository)).filter((name) => !beside.test(name)).sort();
   for (const [name, describe] of kinds) {
     const found = files.filter((file) => name.test(file));
     if (found.length > 0) return describe(found);
+  }
+}
+
+/** The names of what a repository has; none where it does not list them: what is missing is said in any case. */
+async function namesIn(repository: Repository): Promise<readonly string[]> {
+  try {
+    return await repository.list?.() ?? [];
+  } catch (error) {
+    if (error instanceof LimnerError) return [];
+    throw error;
   }
 }

@@ -1,9 +1,10 @@
 // A repository under a web address. A file is fetched as a whole into memory when it is opened.
 import { HubError } from "../errors/mod.ts";
 import { absentStatuses, isPage, pageInstead } from "./network/absent_files.ts";
-import { collectPieces } from "./network/response_body.ts";
+import { collectPieces, joinPieces } from "./network/response_body.ts";
 import { type ByteSource, MemorySource } from "./byte_source.ts";
 import { checkFileName, decodeText, maxWholeBytes } from "./folder_repository.ts";
+import { namesListed } from "./network/index_page.ts";
 import { requestFollowing } from "./network/redirects.ts";
 import type { Repository, RepositoryOptions } from "./repository.ts";
 
@@ -38,6 +39,16 @@ export class HttpRepository implements Repository {
     return await source?.read(0, source.size);
   }
 
+  /** What the server's page for the folder lists, where it has one. */
+  async list(): Promise<string[]> {
+    const { signal, timeouts } = this.options;
+    using answer = await requestFollowing(this.#base, { signal, timeouts });
+    if (answer.status !== 200) return [];
+    const tooLong = () => new HubError(`Cannot list ${this.name}: its page has more than ${maxPageBytes} bytes`);
+    const page = joinPieces(await collectPieces(answer.body, maxPageBytes, tooLong));
+    return isPage(page) ? namesListed(new TextDecoder().decode(page), this.#base) : [];
+  }
+
   whyMissing(file: string): string | undefined {
     return this.#absent.get(file);
   }
@@ -68,6 +79,9 @@ export class HttpRepository implements Repository {
     this.#absent.set(file, pageInstead);
   }
 }
+
+/** The most bytes of the page that lists a folder. */
+const maxPageBytes = 4 << 20;
 
 /** The most bytes of a file that is held in memory. */
 const defaultFileBytes = 16 * 2 ** 30;

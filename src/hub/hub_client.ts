@@ -3,6 +3,8 @@
 import { HubError } from "../errors/mod.ts";
 import { isPrivateHost, type Network, systemNetwork } from "./network/private_addresses.ts";
 import { isCommit } from "./hub_name.ts";
+import { isRecord, parseJson } from "./read_json.ts";
+import { collectPieces, joinPieces } from "./network/response_body.ts";
 import { mostRedirects, redirectOf, requestFollowing, tooManyRedirects } from "./network/redirects.ts";
 import { type Answer, request, type RequestOptions, shown } from "./network/request.ts";
 import { StatusError } from "./network/status_error.ts";
@@ -37,6 +39,9 @@ export interface Connections {
   readonly signal?: AbortSignal;
 }
 
+/** The most bytes of a list of files. */
+const mostListBytes = 16 << 20;
+
 /** Asks a Hub for files. */
 export class HubClient {
   readonly #endpoint: URL;
@@ -56,7 +61,11 @@ export class HubClient {
 
   /** The page of a repository, for a person to open. */
   pageOf(name: string): string {
-    return `${this.#endpoint.origin}${this.#endpoint.pathname.replace(/\/$/, "")}/${name}`;
+    return `${this.#base}/${name}`;
+  }
+
+  get #base(): string {
+    return `${this.#endpoint.origin}${this.#endpoint.pathname.replace(/\/$/, "")}`;
   }
 
   /** The address of a file. */
@@ -108,6 +117,26 @@ export class HubClient {
       answer[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /**
+   * List a repository's files.
+   *
+   * @param commit The commit that they are of.
+   * @returns Their names, with `/` between folders.
+   * @throws {HubError} If the Hub does not list them.
+   */
+  async list(name: string, commit: string): Promise<string[]> {
+    const url = new URL(`${this.#base}/api/models/${name}/revision/${commit}`);
+    const { answer, elsewhere } = await this.#follow(url, () => {});
+    using _ = answer;
+    if (elsewhere || answer.status !== 200) throw answer.fail(`the server answered ${answer.status}`);
+    const tooLong = () => wrong(url, `it has more than ${mostListBytes} bytes`);
+    const text = new TextDecoder().decode(joinPieces(await collectPieces(answer.body, mostListBytes, tooLong)));
+    const said = parseJson(text, shown(url));
+    const siblings: unknown = isRecord(said) ? said.siblings : undefined;
+    const files = Array.isArray(siblings) ? siblings.map((file: unknown) => isRecord(file) && file.rfilename) : [];
+    return files.filter((file) => typeof file === "string");
   }
 
   /**

@@ -31,7 +31,7 @@ export function refusalOf(answer: Answer, { name, revision, page, token }: Quest
     );
   }
   if (code === "RepoNotFound" || (status === 401 && !token)) {
-    return refuse(`there is no ${name} here, or it is private and hidden from ${who}`, "not-found");
+    return refuse(`the Hub has no ${name}, or it is private and hidden from ${who}`, "not-found");
   }
   const said = headers.get("x-error-message");
   const more = said ? `: ${said.slice(0, 200)}` : "";

@@ -24,6 +24,8 @@ export interface HubRepositoryOptions extends RepositoryOptions {
   readonly network?: Network;
   /** How often, and after how long, a request is made again. */
   readonly patience?: Patience;
+  /** Whether the name was sought as a folder's before, in vain: messages say so. @default false */
+  readonly folderIsMissing?: boolean;
 }
 
 /** A repository of the Hub. */
@@ -77,6 +79,14 @@ export class HubRepository implements Repository {
     return `only what ${this.#cache.folder} holds is known, for ${why}`;
   }
 
+  async list(): Promise<string[]> {
+    const commit = await this.commit;
+    if (this.#offline || this.#unreachable) return await this.#cache.namesOf(commit);
+    const files = await this.#client.list(this.name, commit);
+    // Of what lies deeper, the first folder.
+    return [...new Set(files.map((file) => file.replace(/(?<=\/).*/s, "")))];
+  }
+
   /** The folder that the files of a commit have in the cache. */
   snapshotOf(commit: string): string {
     return `${this.#cache.folder}/snapshots/${commit}`;
@@ -112,8 +122,20 @@ export class HubRepository implements Repository {
     return decodeText(await this.readBytes(file), `${this.name}/${file}`);
   }
 
-  /** Find out the revision's commit, by the file that every model has. */
+  /** Find out the revision's commit; a name that leads nowhere may have been meant for a folder. */
   async #lookUp(): Promise<string> {
+    try {
+      return await this.#askForCommit();
+    } catch (error) {
+      const mayMeanFolder = this.options.folderIsMissing && error instanceof HubError && error.code !== "not-allowed";
+      if (!mayMeanFolder) throw error;
+      const message = `${error.message}; nor is there a folder ${this.name} on this machine`;
+      throw new HubError(message, { cause: error, code: error.code });
+    }
+  }
+
+  /** Ask for the revision's commit, by the file that every model has. */
+  async #askForCommit(): Promise<string> {
     const cached = await this.#cache.commitOf(this.#revision);
     if (this.#offline) {
       if (cached) return cached;

@@ -27,8 +27,10 @@ export async function openRepository(
   options: RepositoryOptions = {},
 ): Promise<Repository> {
   if (typeof source === "object" && !(source instanceof URL)) return source;
-  if (typeof source === "string" && isHubName(source) && !await isThere(source)) {
-    return await openHubRepository(source, options);
+  if (typeof source === "string" && isHubName(source)) {
+    const there = await isThere(source);
+    const revised = options.revision !== undefined;
+    if (!there) return await openHubRepository(source, options, { folderIsMissing: there === false && !revised });
   }
   if (options.revision !== undefined) {
     throw new OptionError(
@@ -53,20 +55,25 @@ export async function openRepository(
  * Open a repository of the Hub, whether or not a folder has the same name.
  *
  * @param name Its name on the Hub.
+ * @param sought.folderIsMissing Whether a folder of that name was sought before, and is not there: messages say so.
  * @throws {OptionError} If it cannot be the name of one, or `revision` none that git could have.
  */
-export async function openHubRepository(name: string, options: RepositoryOptions = {}): Promise<HubRepository> {
+export async function openHubRepository(
+  name: string,
+  options: RepositoryOptions = {},
+  { folderIsMissing = false } = {},
+): Promise<HubRepository> {
   if (!isHubName(name)) {
     throw new OptionError(`Cannot open ${name} on the Hub: expected a name such as organisation/model`);
   }
   // Imported when needed: a model in a folder starts without it.
-  return await (await import("./hub_repository.ts")).HubRepository.create(name, options);
+  return await (await import("./hub_repository.ts")).HubRepository.create(name, { ...options, folderIsMissing });
 }
 
-/** Whether something lies under a path, as far as may be seen. */
-async function isThere(path: string): Promise<boolean> {
+/** Whether something lies under a path; undefined if that may not be seen. */
+async function isThere(path: string): Promise<boolean | undefined> {
   return await Deno.stat(path).then(
     () => true,
-    (error) => !isMissing(error) && !(error instanceof Deno.errors.NotCapable),
+    (error) => error instanceof Deno.errors.NotCapable ? undefined : !isMissing(error),
   );
 }

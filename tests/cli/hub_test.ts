@@ -44,7 +44,7 @@ Deno.test("caption.ts ends with 3 for what is not found, 4 for what is not allow
     const token = `${cacheDir}/token`;
     await Deno.writeTextFile(token, "hf_accepted\n");
     const cases: [args: string[], code: number, said: string, env?: Record<string, string>][] = [
-      [["org/none"], 3, "there is no org/none here"],
+      [["org/none"], 3, "the Hub has no org/none"],
       [["limner/line", "--revision", "v9"], 3, "limner/line has no branch, tag or commit v9"],
       [["limner/line", "--offline"], 3, "localFilesOnly forbids to ask the Hub"],
       [["nowhere/else/model"], 3, "there is no such folder"],

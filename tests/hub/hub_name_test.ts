@@ -74,8 +74,8 @@ Deno.test("what the Hub refuses is an error that says why, with a code", async (
     server.publish("org/hidden", { "config.json": "{}" }, { access: "private" });
     server.publish("org/gated", { "config.json": "{}" }, { access: "gated" });
     const cases: [name: string, token: string, code: HubErrorCode, message: string, revision?: string][] = [
-      ["org/none", "", "not-found", "there is no org/none here, or it is private and hidden from whoever asks without"],
-      ["org/none", "hf_valid", "not-found", "there is no org/none here"],
+      ["org/none", "", "not-found", "the Hub has no org/none, or it is private and hidden from whoever asks without"],
+      ["org/none", "hf_valid", "not-found", "the Hub has no org/none"],
       ["org/hidden", "", "not-found", "or it is private"],
       ["org/gated", "", "not-allowed", `accept its terms at ${server.url}/org/gated`],
       ["org/gated", "hf_valid", "not-allowed", "not open to whoever the token belongs to"],
@@ -93,6 +93,23 @@ Deno.test("what the Hub refuses is an error that says why, with a code", async (
     }
     assertEquals(await (await open("org/hidden", { token: "hf_valid" })).readText("config.json"), "{}");
     assertEquals(await (await open("org/gated", { token: "hf_accepted" })).readText("config.json"), "{}");
+  });
+});
+
+Deno.test("a name that nobody has may have been meant for a folder: the message says that there is none either", async () => {
+  await withHub(async ({ server, cacheDir, open }) => {
+    const where = { endpoint: server.url, cacheDir, token: "" };
+    const neither = "; nor is there a folder assets/modle on this machine";
+    const load = (options: object) =>
+      VisionEncoderDecoderModel.fromPretrained("assets/modle", { ...where, backend: "reference", ...options });
+    const { message, code } = await assertRejects(() => load({}), HubError, "the Hub has no assets/modle");
+    assert(message.endsWith(neither) && code === "not-found", message);
+    const offline = await assertRejects(() => load({ localFilesOnly: true }), HubError, "localFilesOnly forbids");
+    assert(offline.message.endsWith(neither), offline.message);
+    for (const other of [() => load({ revision: "v1" }), async () => await (await open("assets/modle")).commit]) {
+      const { message } = await assertRejects(other, HubError);
+      assert(!message.includes("folder assets/modle"), message);
+    }
   });
 });
 

@@ -53,6 +53,18 @@ export class HubCache {
     });
   }
 
+  /** The names in a commit's snapshot, of folders with a `/` at the end: what was fetched of it. */
+  async namesOf(commit: string): Promise<string[]> {
+    const path = `${this.folder}/snapshots/${commit}`;
+    try {
+      const entries = await Array.fromAsync(Deno.readDir(path));
+      return entries.map(({ name, isDirectory }) => isDirectory ? `${name}/` : name);
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw this.#unreadable(path, error);
+    }
+  }
+
   /** The path of a blob, whether it is there or not. */
   blob(etag: string): string {
     return `${this.folder}/blobs/${etag}`;
