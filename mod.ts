@@ -12,6 +12,7 @@ export type {
   DocumentOptions,
   StreamOptions,
 } from "./src/captioner/caption_options.ts";
+export type { Confidence, WrittenToken, WrittenWord } from "./src/captioner/confidence.ts";
 export { Captioner } from "./src/captioner/captioner.ts";
 export { readCheckpoint } from "./src/checkpoint/mod.ts";
 export type { Document } from "./src/captioner/document.ts";

@@ -3,6 +3,7 @@ import type { Attention } from "../attention/mod.ts";
 import type { GenerateOptions } from "../generation/mod.ts";
 import type { ImageProcessor, ReadImageOptions } from "../image/mod.ts";
 import type { LoadOptions } from "../model/load_options.ts";
+import type { Confidence } from "./confidence.ts";
 import type { Prompts } from "./picture_batches.ts";
 import type { PostProcessOptions } from "./nougat/post_process_generation.ts";
 import type { PromptOptions, TaskOptions } from "./task_prompt.ts";
@@ -11,12 +12,14 @@ import type { Tokenizer } from "../tokenizer/mod.ts";
 import type { VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_model.ts";
 
 /** A text of a picture, and what is known of it. */
-export interface Caption {
+export interface Caption extends Confidence {
   readonly text: string;
   /** Its tokens, the prompt first, as the model gave them. */
   readonly ids: readonly number[];
   /** Whether the length limit cut it. */
   readonly truncated: boolean;
+  /** Whether it ends in circles: the same few tokens, four times or more and eight tokens or more. */
+  readonly repetition: boolean;
   /** The score of its beam, where beams were searched. */
   readonly score?: number;
   /** Where the model looked at each new token, with `outputAttentions`. */
@@ -24,7 +27,8 @@ export interface Caption {
 }
 
 /** How a text is begun, generated and decoded. */
-export interface CaptionOptions extends GenerateOptions, PromptOptions, Pick<ReadImageOptions, "page"> {
+export interface CaptionOptions
+  extends Omit<GenerateOptions, "outputConfidences">, PromptOptions, Pick<ReadImageOptions, "page"> {
   /** Whether special tokens, such as the tags of a document, are left out of the text; the end token always is. @default true */
   readonly skipSpecialTokens?: boolean;
 }

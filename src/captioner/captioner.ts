@@ -25,6 +25,7 @@ import { checkStart, encodePrompt, promptOfTask } from "./task_prompt.ts";
 import { TextStreamer } from "./text_streamer.ts";
 import { AutoTokenizer, type Tokenizer } from "../tokenizer/mod.ts";
 import { VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_model.ts";
+import { captionOf, type Written, writtenOf } from "./written_text.ts";
 
 /** The model that comes with Limner: it reads one line of printed text. */
 const embeddedModel = new URL("../../assets/model/", import.meta.url);
@@ -38,12 +39,6 @@ async function partOf<T>(part: string, loading: Promise<T>): Promise<T> {
     const message = `${error.message}; give ${part} where another has it, such as the model that it was trained from`;
     throw new HubError(message, { cause: error });
   }
-}
-
-/** How many tokens of a row were given: the prompt, with the start token before it if it lacked one. */
-function lengthOfPrompt(sequence: readonly number[], prompt: readonly number[] = []): number {
-  const whole = prompt.length > 0 && prompt.every((id, i) => sequence[i] === id);
-  return whole ? prompt.length : prompt.length + 1;
 }
 
 /**
@@ -138,14 +133,15 @@ export class Captioner implements AsyncDisposable {
           `captions() gives all`,
       );
     }
-    const all = await this.captions(Array.isArray(images) ? images : [images], { ...options, numReturnSequences: 1 });
+    const all = await this.#write(Array.isArray(images) ? images : [images], { ...options, numReturnSequences: 1 });
     const texts = all.map(([{ text }]) => text);
     return Array.isArray(images) ? texts : texts[0];
   }
 
   /**
    * Write all texts of a picture with what is known of them: `numReturnSequences` of them, the best first where beams
-   * were searched. With `outputAttentions`, where the model looked.
+   * were searched. How sure the model was of each, of its words and of its tokens; with `outputAttentions`, where it
+   * looked.
    */
   captions(image: ImageInput, options?: CaptionOptions): Promise<Caption[]>;
   /** Write all texts of each picture, in their order. */
@@ -154,18 +150,28 @@ export class Captioner implements AsyncDisposable {
     images: ImageInput | readonly ImageInput[],
     options: CaptionOptions = {},
   ): Promise<Caption[] | Caption[][]> {
-    if (!Array.isArray(images)) return (await this.captions([images as ImageInput], options))[0];
+    const asked = { ...options, outputConfidences: true };
+    const all = await this.#write(Array.isArray(images) ? images : [images], asked);
+    const captions = all.map((texts) => texts.map((written) => this.#captionOf(written, options)));
+    return Array.isArray(images) ? captions : captions[0];
+  }
+
+  /** What the model writes of each picture. */
+  async #write(
+    images: readonly ImageInput[],
+    options: CaptionOptions & Pick<GenerateOptions, "outputConfidences">,
+  ): Promise<Written[][]> {
     const prompted = this.#prompted(options);
     const prompts = promptsOf(images.length, prompted);
     if (options.streamer && images.length > batchSize) {
       throw new OptionError(`Cannot stream ${images.length} pictures: a streamer takes ${batchSize} at most`);
     }
-    const captions: Caption[][] = [];
+    const all: Written[][] = [];
     const reader = this.#reader(images, options);
     for (let at = 0; at < images.length; at += batchSize) {
-      captions.push(...await this.#captions(await reader.take(batchSize), { ...prompted, ...prompts(at) }));
+      all.push(...await this.#writeBatch(await reader.take(batchSize), { ...prompted, ...prompts(at) }));
     }
-    return captions;
+    return all;
   }
 
   /**
@@ -201,11 +207,12 @@ export class Captioner implements AsyncDisposable {
     };
     // Beams are decided at the end only: where the model's settings ask for them, a stream does without.
     const one = { numBeams: 1, numReturnSequences: 1 };
-    const generating = this.#captions(images, { ...one, ...rest, ...prompt, signal, streamer });
+    const asked = { ...one, ...rest, ...prompt, outputConfidences: true, signal, streamer };
+    const generating = this.#writeBatch(images, asked);
     generating.then(() => pieces.end(), (error) => pieces.end(error));
     try {
       yield* pieces;
-      return (await generating)[0][0];
+      return this.#captionOf((await generating)[0][0], options);
     } finally {
       stop.abort();
       await generating.catch(() => {});
@@ -226,7 +233,7 @@ export class Captioner implements AsyncDisposable {
     const { task: _, question: __, fixMarkdown, ...rest } = options;
     checkDocumentOptions(this.processor.settings.type, { fixMarkdown });
     const prompt = promptOfTask(this.tokenizer, options);
-    const [{ ids }] = await this.captions(image, { ...rest, prompt, numReturnSequences: 1 });
+    const [[{ ids }]] = await this.#write([image], { ...rest, prompt, numReturnSequences: 1 });
     return documentOf(ids, this.tokenizer, this.processor.settings.type, { fixMarkdown });
   }
 
@@ -243,6 +250,10 @@ export class Captioner implements AsyncDisposable {
     });
   }
 
+  #captionOf(written: Written, { skipSpecialTokens }: CaptionOptions): Caption {
+    return captionOf(written, { tokenizer: this.tokenizer, skipSpecialTokens });
+  }
+
   /** The tokens that end a text. */
   #ends({ eosTokenId = this.model.generationConfig.eos_token_id }: Pick<GenerateOptions, "eosTokenId">): number[] {
     return [eosTokenId ?? []].flat();
@@ -257,39 +268,30 @@ export class Captioner implements AsyncDisposable {
     return { ...rest, decoderInputIds, skipSpecialTokens, worded: true };
   }
 
-  /** The captions of pictures that are one batch. */
-  async #captions(
+  /** What the model writes of pictures that are one batch. */
+  async #writeBatch(
     images: readonly RawImage[],
     { skipSpecialTokens, worded, ...options }: PromptedOptions,
-  ): Promise<Caption[][]> {
+  ): Promise<Written[][]> {
     const { model, processor, tokenizer } = this;
     const { pixelValues } = processor(images);
-    const { sequences, truncated, sequencesScores, crossAttentions } = await model.generate(pixelValues, options);
+    const output = await model.generate(pixelValues, options);
+    const { sequences, crossAttentions } = output;
     const ends = this.#ends(options);
     const each = sequences.length / images.length;
-    const captions = sequences.map((sequence, row): Caption => {
+    const written = sequences.map((_, row): Written => {
       const picture = Math.floor(row / each);
-      const from = lengthOfPrompt(sequence, options.decoderInputIds?.[picture]);
-      const end = sequence.findIndex((id, i) => i >= from && ends.includes(id));
-      const ids = end < 0 ? sequence : sequence.slice(0, end + 1);
-      return {
-        text: tokenizer.decode(
-          // What was not written by the model, and its end, is no part of a text with all its tokens.
-          skipSpecialTokens ? ids.slice(worded ? from : 0) : sequence.slice(from, end < 0 ? undefined : end),
-          { skipSpecialTokens },
-        ),
-        ids,
-        truncated: truncated[row],
-        ...(sequencesScores && { score: sequencesScores[row] }),
-        ...(crossAttentions && {
-          attention: attentionOf(crossAttentions, {
-            ...{ row, ids, from, tokenizer, processor, image: images[picture] },
-            ...{ size: pixelValues.shape.slice(2) as [number, number], encoder: architectureOf(model.config).encoder },
-          }),
-        }),
-      };
+      const prompt = options.decoderInputIds?.[picture];
+      const text = writtenOf(output, row, { tokenizer, prompt, worded, ends, skipSpecialTokens });
+      if (!crossAttentions) return text;
+      const { ids, from } = text;
+      const attention = attentionOf(crossAttentions, {
+        ...{ row, ids, from, tokenizer, processor, image: images[picture] },
+        ...{ size: pixelValues.shape.slice(2) as [number, number], encoder: architectureOf(model.config).encoder },
+      });
+      return { ...text, attention };
     });
-    return images.map((_, i) => captions.slice(i * each, (i + 1) * each));
+    return images.map((_, i) => written.slice(i * each, (i + 1) * each));
   }
 
   /**

@@ -16,9 +16,12 @@ export interface TextStreamerOptions {
 /** An unfinished character, and the apostrophe that a tokenizer may yet join to the words on both of its sides. */
 const unsettled = /(?:\uFFFD+| ')$/;
 
+/** A character of a script that writes no space between words. */
+export const spaceless =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+
 /** All words but the last: they end before a space, or, in scripts that write none between words, anywhere. */
-const words =
-  /^[^]*(?:(?<!\s)(?=\s)|[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}])/u;
+const words = new RegExp(String.raw`^[^]*(?:(?<!\s)(?=\s)|${spaceless.source})`, "u");
 
 /** Tokens that are decoded again with each new one, so that its text is that of its place; twice as many at most. */
 const context = 32;

@@ -42,6 +42,8 @@ export interface CommandOptions {
   readonly task: string | undefined;
   /** A question about a document. */
   readonly question: string | undefined;
+  /** Words of which the model is less sure are marked. */
+  readonly minConfidence: number | undefined;
   /** Where to draw what the model looked at. */
   readonly attention: string | undefined;
   /** Whether pictures may come from private addresses. */
@@ -85,6 +87,7 @@ const valued = {
   prompt: { form: /./s, expected: "what a text begins with" },
   task: { form: /./, expected: "a document's task, such as cord-v2" },
   question: { form: /./s, expected: "a question about a document" },
+  "min-confidence": { form: /^(?:0|1|0?\.\d{1,9}|1\.0{1,9})$/, expected: "a number from 0 to 1, such as 0.8" },
   attention: { form: /[^/\\]\.png$/i, expected: "a file's name that ends in .png" },
 } as const satisfies Record<string, ValueForm>;
 
@@ -113,6 +116,7 @@ export function parseOptions(args: readonly string[]): { options: CommandOptions
     prompt: values.prompt,
     task: values.task,
     question: values.question,
+    minConfidence: number("min-confidence"),
     attention: values.attention,
     allowPrivate,
     ...set,
@@ -125,7 +129,7 @@ export function parseOptions(args: readonly string[]): { options: CommandOptions
 
 function contradictions(options: CommandOptions): string[] {
   const { seed, sample, stream, json, beams, document, prompt, task, question } = options;
-  const { model, revision, offline, tokenFile } = options;
+  const { model, revision, offline, tokenFile, minConfidence } = options;
   return [
     stream && document && "options --stream and --document exclude each other: a document is read of its whole text",
     prompt !== undefined && (task ?? question) !== undefined &&
@@ -135,6 +139,10 @@ function contradictions(options: CommandOptions): string[] {
     offline && tokenFile !== undefined && "options --offline and --token-file exclude each other",
     seed !== undefined && !sample && "option --seed needs --sample: without it nothing is drawn",
     stream && json && "options --stream and --json exclude each other",
+    stream && minConfidence !== undefined &&
+    "options --stream and --min-confidence exclude each other: words are marked in a whole text",
+    document && !json && minConfidence !== undefined &&
+    "option --min-confidence needs --json with a document, whose fields are not marked",
     stream && (beams ?? 1) > 1 && "options --stream and --beams exclude each other: beams are decided at the end",
   ].filter((problem) => typeof problem === "string");
 }

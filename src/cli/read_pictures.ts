@@ -12,6 +12,7 @@ import { describeLoading } from "./describe_loading.ts";
 import { Downloads } from "./downloads.ts";
 import { describe, exitCodeOf } from "./exit_code.ts";
 import type { CommandOptions } from "./options.ts";
+import { markUnsure, unsureOf } from "./mark_unsure.ts";
 import { Progress } from "./progress.ts";
 import { quietenDrivers } from "./quiet_drivers.ts";
 import { checkSheets, sheetFiles, writeSheet } from "./sheets.ts";
@@ -177,15 +178,25 @@ async function streamed(
 
 function format(
   file: string,
-  { caption: { text, ids, truncated }, milliseconds }: Reading,
-  { json, pictures, document }: CommandOptions,
+  { caption, milliseconds }: Reading,
+  { json, pictures, document, minConfidence }: CommandOptions,
   attention: string | undefined,
   { tokenizer, processor }: Captioner,
 ): string {
+  const { text, ids, truncated, repetition, confidence, words } = caption;
   const answer = document ? { document: documentOf(ids, tokenizer, processor.settings.type) } : { text };
-  if (json) return JSON.stringify({ file, ...answer, milliseconds, ...(truncated && { truncated }), attention });
+  if (json) {
+    return JSON.stringify({
+      ...{ file, ...answer, confidence: Math.round(confidence * 1e6) / 1e6, milliseconds },
+      ...(minConfidence !== undefined && { unsure: unsureOf(words, minConfidence) }),
+      ...(truncated && { truncated }),
+      ...(repetition && { repetition }),
+      attention,
+    });
+  }
   if (answer.document) return JSON.stringify(answer.document);
-  return pictures.length > 1 ? oneLine(text) : text;
+  const marked = minConfidence === undefined ? text : markUnsure(text, words, minConfidence);
+  return pictures.length > 1 ? oneLine(marked) : marked;
 }
 
 function timesOf({ caption, milliseconds, timings }: Reading): string {

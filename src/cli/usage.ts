@@ -35,11 +35,14 @@ options:
   --document            print the fields of a document as JSON (Donut; of Nougat its Markdown as text)
   --task NAME           the document's task, such as cord-v2 or rvlcdip [default: the model's own]
   --question TEXT       ask something of a document (a model of DocVQA)
+  --min-confidence P    mark with (?) each word of which the model is less sure than P, from 0 to 1
   --attention OUT.png   draw where the model looked, a tile a token: the decoder's last layer, the
                         mean of its heads; OUT-1.png, OUT-2.png ... for several pictures
   --allow-private       fetch pictures from private addresses too, such as localhost
-  --json                print an object a line: file, text, milliseconds; truncated if it was cut;
-                        of a document document instead of text
+  --json                print an object a line: file, text, confidence (that of its least sure
+                        word), milliseconds; truncated if it was cut, repetition if it runs on in
+                        circles; of a document document instead of text; with --min-confidence the
+                        words below it as unsure
   --verbose             say on standard error which device runs, and how long each part takes
   --help, -h            print this and exit
   --version             print the version and exit

@@ -43,6 +43,34 @@ Deno.test("caption.ts reads standard input and prints objects with --json", asyn
   assertEquals(code, 0);
 });
 
+Deno.test("caption.ts says how sure the model is with --json, and marks words with --min-confidence", async () => {
+  const unsure = "tests/fixtures/lines/017.png";
+  const marked = await caption(["--min-confidence", "0.9", unsure, line]);
+  assertEquals(marked.stdout, "CHERLEADERS(?) EXCELLENT NEGATING CONVULSE(?)\nninth century Zen master\n");
+  const { stdout } = await caption(["--json", "--min-confidence", ".9", unsure, line]);
+  const [first, second] = stdout.trimEnd().split("\n").map((text) => JSON.parse(text));
+  assertEquals([first.unsure, second.unsure], [["CHERLEADERS", "CONVULSE"], []]);
+  assertEquals([first.confidence, second.confidence].map((p) => Math.round(p * 100)), [63, 99]);
+  assertEquals("repetition" in first, false);
+});
+
+Deno.test("caption.ts says where a text runs on in circles with --json", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    for await (const { name } of Deno.readDir(`${root}assets/model`)) {
+      await Deno.copyFile(`${root}assets/model/${name}`, `${folder}/${name}`);
+    }
+    const settings = JSON.parse(await Deno.readTextFile(`${folder}/generation_config.json`));
+    const endless = JSON.stringify({ ...settings, suppress_tokens: [settings.eos_token_id].flat() });
+    await Deno.writeTextFile(`${folder}/generation_config.json`, endless);
+    const { stdout } = await caption(["--json", "--model", folder, "tests/fixtures/lines/020.png"]);
+    const { repetition, truncated } = JSON.parse(stdout);
+    assertEquals([repetition, truncated], [true, true], stdout);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("caption.ts stops after --max-new-tokens", async () => {
   const { stdout } = await caption(["--max-new-tokens", "3", line]);
   assertEquals(stdout, "nin\n");

@@ -8,7 +8,7 @@ const problemsOf = (...args: string[]) => parseOptions(args).problems;
 
 Deno.test("parseOptions() reads every option", () => {
   const { options, problems } = parseOptions([
-    ..."--model folder --revision v1 --token-file token --tokenizer words --processor shape --max-pixels 9 --page 3 --backend=webgpu --max-new-tokens 12 --beams 3 --sample --seed 5 --task docvqa --question why? --attention out.png --json --verbose a.png - 7"
+    ..."--model folder --revision v1 --token-file token --tokenizer words --processor shape --max-pixels 9 --page 3 --backend=webgpu --max-new-tokens 12 --beams 3 --sample --seed 5 --task docvqa --question why? --min-confidence 0.25 --attention out.png --json --verbose a.png - 7"
       .split(" "),
   ]);
   assertEquals(problems, []);
@@ -33,6 +33,7 @@ Deno.test("parseOptions() reads every option", () => {
     document: true,
     task: "docvqa",
     question: "why?",
+    minConfidence: 0.25,
     attention: "out.png",
     json: true,
     verbose: true,
@@ -75,6 +76,9 @@ Deno.test("parseOptions() refuses options that contradict each other", () => {
   assertStringIncludes(problemsOf("--seed", "3", "a.png").join(), "--seed needs --sample");
   assertStringIncludes(problemsOf("--stream", "--json", "a.png").join(), "exclude each other");
   assertStringIncludes(problemsOf("--stream", "--beams", "2", "a.png").join(), "exclude each other");
+  assertStringIncludes(problemsOf("--stream", "--min-confidence", "0.5", "a.png").join(), "exclude each other");
+  assertStringIncludes(problemsOf("--document", "--min-confidence", "0.5", "a.png").join(), "needs --json");
+  assertEquals(problemsOf("--document", "--json", "--min-confidence", "0.5", "a.png"), []);
   assertStringIncludes(problemsOf("--stream", "--task", "x", "a.png").join(), "--stream and --document exclude");
   assertStringIncludes(problemsOf("--prompt", "x", "--question", "y", "a.png").join(), "leave --task and --question");
   assertEquals(problemsOf("--prompt", "x", "--document", "a.png"), []);
@@ -131,6 +135,7 @@ Deno.test("--help lists exactly the options that parseOptions() takes", () => {
     "--json",
     "--max-new-tokens",
     "--max-pixels",
+    "--min-confidence",
     "--model",
     "--offline",
     "--page",

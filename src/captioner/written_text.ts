@@ -1,0 +1,70 @@
+// From the rows of tokens that `generate` gives to texts, and from these to captions, which say how sure the model was.
+import type { GenerateOutput } from "../model/generate_output.ts";
+import type { Tokenizer } from "../tokenizer/mod.ts";
+import type { Caption } from "./caption_options.ts";
+import { type Confidence, confidenceOf } from "./confidence.ts";
+import { isRepeating } from "./repetition.ts";
+
+/** A caption of which it is not said yet how sure the model was. */
+export interface Written extends Omit<Caption, keyof Confidence> {
+  /** Where in `ids` the new tokens begin, behind the prompt. */
+  readonly from: number;
+  /** Which of `ids` are decoded. */
+  readonly decoded: readonly [begin: number, end: number];
+  /** How sure the model was of each new token, if asked for. */
+  readonly confidences?: readonly number[];
+}
+
+/** How rows are read. */
+export interface Reading {
+  readonly tokenizer: Pick<Tokenizer, "decode">;
+  /** The prompt of a row, if one was given. */
+  readonly prompt: readonly number[] | undefined;
+  /** Whether it was given as a text, which is not repeated. */
+  readonly worded: boolean;
+  /** The tokens that end a text. */
+  readonly ends: readonly number[];
+  readonly skipSpecialTokens: boolean;
+}
+
+/** How many tokens of a row were given: the prompt, with the start token before it if it lacked one. */
+function lengthOfPrompt(sequence: readonly number[], prompt: readonly number[] = []): number {
+  const whole = prompt.length > 0 && prompt.every((id, i) => sequence[i] === id);
+  return whole ? prompt.length : prompt.length + 1;
+}
+
+/** What a row of tokens says. */
+export function writtenOf(
+  { sequences, truncated, sequencesScores, confidences }: GenerateOutput,
+  row: number,
+  { tokenizer, prompt, worded, ends, skipSpecialTokens }: Reading,
+): Written {
+  const sequence = sequences[row];
+  const from = lengthOfPrompt(sequence, prompt);
+  const end = sequence.findIndex((id, i) => i >= from && ends.includes(id));
+  const ids = end < 0 ? sequence : sequence.slice(0, end + 1);
+  const last = end < 0 ? ids.length : end;
+  // What was not written by the model, and its end, is no part of a text with all its tokens.
+  const decoded = skipSpecialTokens ? [worded ? from : 0, ids.length] as const : [from, last] as const;
+  return {
+    text: tokenizer.decode(ids.slice(...decoded), { skipSpecialTokens }),
+    ids,
+    truncated: truncated[row],
+    repetition: isRepeating(ids.slice(from, last)),
+    ...(sequencesScores && { score: sequencesScores[row] }),
+    ...(confidences && { confidences: confidences[row] }),
+    from,
+    decoded,
+  };
+}
+
+/** The caption of a text that was written with confidences. */
+export function captionOf(
+  { from, decoded: [begin, end], confidences = [], ...caption }: Written,
+  { tokenizer, skipSpecialTokens = true }: { tokenizer: Pick<Tokenizer, "decode">; skipSpecialTokens?: boolean },
+): Caption {
+  const before = caption.ids.slice(begin, from);
+  const ids = caption.ids.slice(from, from + confidences.length);
+  const decoded = Math.min(ids.length, end - from);
+  return { ...caption, ...confidenceOf({ tokenizer, before, ids, decoded, confidences, skipSpecialTokens }) };
+}
