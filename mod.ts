@@ -43,6 +43,7 @@ export type {
   Timeouts,
 } from "./src/hub/mod.ts";
 export * from "./src/image/mod.ts";
+export { defaultLimits, type Limits } from "./src/limits/mod.ts";
 export { availableBackends, loadBackend } from "./backends/load_backend.ts";
 export { defaultConfig, type PretrainedConfig, VisionEncoderDecoderConfig } from "./src/models/mod.ts";
 export { type DataType, type NestedNumbers, Tensor, type TypedArray } from "./src/tensor/mod.ts";

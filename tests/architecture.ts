@@ -14,6 +14,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "src/errors": { holds: "every error thrown on purpose", imports: [] },
   "src/packages": { holds: "a file for each package from npm or JSR", imports: [] },
   "src/async": { holds: "queues, channels, workers, aborts", imports: ["src/errors"] },
+  "src/limits": { holds: "how much may be asked for", imports: ["src/errors"] },
   "src/tensor": { holds: "data types and host tensors", imports: ["src/errors"] },
   "src/weights": { holds: "what is known of a stored weight", imports: ["…src/tensor"] },
   "src/graph": { holds: "the tensor program, and the seam to backends", imports: ["…src/weights", "src/async"] },
@@ -22,8 +23,14 @@ export const rooms: Readonly<Record<string, Room>> = {
   "src/gradient": { holds: "the gradient of a program", imports: ["…src/passes"] },
   "src/hub": { holds: "folders, addresses, the Hub by name", imports: ["src/errors"] },
   "src/checkpoint": { holds: "weight files, read and written", imports: ["…src/hub", "…src/weights", "src/async"] },
-  "src/image": { holds: "pictures to pixel values", imports: ["…src/hub", "…src/tensor", "src/packages", "src/async"] },
-  "src/tokenizer": { holds: "text to token ids and back", imports: ["…src/hub", "…src/tensor", "src/packages"] },
+  "src/image": {
+    holds: "pictures to pixel values",
+    imports: ["…src/hub", "…src/tensor", "src/packages", "src/async", "src/limits"],
+  },
+  "src/tokenizer": {
+    holds: "text to token ids and back",
+    imports: ["…src/hub", "…src/tensor", "src/packages", "src/limits"],
+  },
   "backends/onnx": { holds: "graphs as ONNX models", imports: ["…src/passes"] },
   "backends/ffi": { holds: "libonnxruntime through FFI", imports: ["…backends/onnx"] },
   "backends/wasm": { holds: "ONNX Runtime in WebAssembly", imports: ["…backends/onnx"] },
@@ -33,7 +40,10 @@ export const rooms: Readonly<Record<string, Room>> = {
     holds: "a backend by its name",
     imports: ["…src/graph", "backends/ffi", "backends/wasm", "backends/webgpu", "backends/reference"],
   },
-  "src/models": { holds: "families as programs, their parameters", imports: ["…src/gradient", "…src/checkpoint"] },
+  "src/models": {
+    holds: "families as programs, their parameters",
+    imports: ["…src/gradient", "…src/checkpoint", "src/limits"],
+  },
   "src/generation": { holds: "from logits to tokens", imports: ["…src/models"] },
   "src/training": { holds: "the loss goes down", imports: ["…src/generation"] },
   "src/attention": {

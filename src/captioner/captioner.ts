@@ -287,7 +287,10 @@ export class Captioner implements AsyncDisposable {
       const { ids, from } = text;
       const attention = attentionOf(crossAttentions, {
         ...{ row, ids, from, tokenizer, processor, image: images[picture] },
-        ...{ size: pixelValues.shape.slice(2) as [number, number], encoder: architectureOf(model.config).encoder },
+        ...{
+          size: pixelValues.shape.slice(2) as [number, number],
+          encoder: architectureOf(model.config, model.limits).encoder,
+        },
       });
       return { ...text, attention };
     });

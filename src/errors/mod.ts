@@ -50,6 +50,26 @@ export class ShapeError extends LimnerError {
 /** An option that does not exist, or a value it does not take. */
 export class OptionError extends LimnerError {}
 
+/** A file or a call asks for more than a limit allows; nothing has been taken for it. */
+export class LimitError extends LimnerError {
+  /**
+   * @param message What is wrong, and the limit that lets it pass.
+   * @param details The limit's name, what was asked for and what is allowed, in the limit's unit, and the key at fault.
+   */
+  constructor(
+    message: string,
+    readonly details: {
+      readonly limit: string;
+      readonly amount: number;
+      readonly most: number;
+      readonly key?: string;
+    },
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
 /** A backend that was asked for by name is not there, or cannot do what was asked. */
 export class BackendError extends LimnerError {
   /**

@@ -1,6 +1,7 @@
 // How a model is loaded, however it is made.
 import { OptionError } from "../errors/mod.ts";
 import type { HubOptions, Timeouts } from "../hub/mod.ts";
+import { type Limits, resolveLimits } from "../limits/mod.ts";
 import type { Backend, BackendName, BackendOptions, WeightStorage } from "../graph/mod.ts";
 
 /** How far the loading of a model has come. */
@@ -29,6 +30,8 @@ export interface LoadOptions extends BackendOptions, HubOptions {
    * ~/.cache/limner). @default true
    */
   readonly convertWeights?: boolean;
+  /** The most that the files may ask for, where that is not as `Limits` says. */
+  readonly limits?: Partial<Limits>;
   /** Limits of time for whatever is fetched. */
   readonly timeouts?: Timeouts;
   /** Is called as loading gets on. */
@@ -39,7 +42,7 @@ export interface LoadOptions extends BackendOptions, HubOptions {
 
 const known: readonly string[] = [
   ...["backend", "dtype", "lowMemory", "threads", "spinning", "libraryPath", "onProgress", "signal"],
-  ...["revision", "token", "endpoint", "cacheDir", "localFilesOnly", "timeouts", "convertWeights"],
+  ...["revision", "token", "endpoint", "cacheDir", "localFilesOnly", "timeouts", "limits", "convertWeights"],
 ];
 
 /**
@@ -60,6 +63,7 @@ export function checkLoadOptions(options: LoadOptions, own: readonly string[] = 
     if (option === "threads" && !(Number.isInteger(value) && value > 0)) {
       refuse(`it is ${value}, and a positive whole number was expected`);
     }
+    if (option === "limits") resolveLimits(value);
     if (option === "spinning" && typeof value !== "boolean") refuse(`it is ${value}, and true or false was expected`);
   }
 }

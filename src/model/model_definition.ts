@@ -4,6 +4,7 @@ import { openWeights } from "./converted_weights.ts";
 import { type GenerationConfig, generationConfigOf } from "../generation/mod.ts";
 import type { Backend } from "../graph/mod.ts";
 import { openRepository, readJson, type Repository } from "../hub/mod.ts";
+import { type Limits, resolveLimits } from "../limits/mod.ts";
 import type { LoadOptions } from "./load_options.ts";
 import {
   type Architecture,
@@ -40,11 +41,14 @@ export async function readDefinition(
 ): Promise<ModelDefinition> {
   const repository = await openRepository(source, options);
   const config = new VisionEncoderDecoderConfig(await readConfig(repository, "the model"));
-  architectureOf(config); // A fault of the configuration is reported before the weights are looked for.
+  const limits = resolveLimits(options.limits);
+  architectureOf(config, limits); // A fault of the configuration is reported before the weights are looked for.
   const settings = await readJson(repository, "generation_config.json") ?? generationConfigOf(config);
   const { checkpoint, convert } = await openWeights(repository, backend, options);
-  const read = (checkpoint: Checkpoint) =>
-    readParameters(config, { fresh: "unused" }, (names) => [matchWhole(config, checkpoint, names)]);
+  const read = (checkpoint: Checkpoint) => {
+    const rules = { fresh: "unused", limits, tensors: checkpoint.names().length } as const;
+    return readParameters(config, rules, (names) => [matchWhole(config, checkpoint, names)]);
+  };
   let parts = await read(checkpoint);
   // Only a model that fits its configuration is worth converting.
   const converted = await convert?.();
@@ -56,10 +60,10 @@ export async function readDefinition(
 // deno-lint-ignore require-await
 export async function newDefinition(
   values: VisionEncoderDecoderConfig | Readonly<Record<string, unknown>>,
-  seed?: number,
+  { seed, limits }: { seed?: number; limits?: Partial<Limits> },
 ): Promise<ModelDefinition> {
   const config = new VisionEncoderDecoderConfig(values);
-  const architecture = architectureOf(config);
+  const architecture = architectureOf(config, resolveLimits(limits));
   const parameters = ModelParameters.gather(config, architecture, () => undefined, { fresh: "all", seed });
   return { config, settings: generationConfigOf(config, { complete: true }), architecture, parameters, folders: [] };
 }

@@ -11,6 +11,7 @@ import {
 } from "../generation/mod.ts";
 import type { Backend } from "../graph/mod.ts";
 import { openRepository, type Repository, toPath } from "../hub/mod.ts";
+import type { Limits } from "../limits/mod.ts";
 import { type ModelParameters, resizeEmbeddings, type VisionEncoderDecoderConfig } from "../models/mod.ts";
 import type { DataType, Tensor } from "../tensor/mod.ts";
 import { type ForwardOutput, ForwardRunner } from "./forward.ts";
@@ -99,7 +100,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     config: VisionEncoderDecoderConfig | Readonly<Record<string, unknown>>,
     options: LoadOptions & { readonly seed?: number } = {},
   ): Promise<VisionEncoderDecoderModel> {
-    return VisionEncoderDecoderModel.#load(options, ["seed"], () => newDefinition(config, options.seed));
+    return VisionEncoderDecoderModel.#load(options, ["seed"], () => newDefinition(config, options));
   }
 
   /**
@@ -137,6 +138,11 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     checkLoadOptions(options, own);
     const { config, settings, parameters, folders, runner } = await placeModel(read, options);
     return new VisionEncoderDecoderModel(config, settings, parameters, runner, options, folders);
+  }
+
+  /** The most that calls may ask for. */
+  get limits(): Limits {
+    return this.#runner.architecture.limits;
   }
 
   /** The parameters that were in no file, and are filled by Hugging Face's rules. */

@@ -1,6 +1,7 @@
 // The families Limner knows, by the model_type of their configurations.
 import { ConfigError } from "../errors/mod.ts";
 import { isRecord } from "../hub/mod.ts";
+import type { Limits } from "../limits/mod.ts";
 import { ConfigReader, type Fields, labelsOf, type PretrainedConfig } from "./config/config_reader.ts";
 import type { Family, TextDecoder, VisionEncoder } from "./family.ts";
 import { joinedModelType, joinSections } from "./config/join_sections.ts";
@@ -68,24 +69,20 @@ export function complete<M>({ defaults, aliases = {}, derive }: Family<M>, given
  * @param families The families to choose from.
  * @param section The section's object.
  * @param path Its name: `encoder` or `decoder`.
+ * @param limits The most that it may ask for.
  * @throws {ConfigError} If it is missing or of an unknown model_type.
  */
 export function readSection<M>(
   families: Readonly<Record<string, Family<M>>>,
   section: unknown,
   path: string,
+  limits?: Limits,
 ): { family: Family<M>; reader: ConfigReader } {
   if (!isRecord(section)) {
     throw new ConfigError(`Cannot build the model: config.json has no "${path}" section, which describes it`, path);
   }
   const family = familyOf(families, section.model_type, path);
-  return { family, reader: new ConfigReader(complete(family, section), path) };
-}
-
-/** Build the model of a section. @throws {ConfigError} As `readSection`, or if a field cannot work. */
-export function buildSection<M>(families: Readonly<Record<string, Family<M>>>, section: unknown, path: string): M {
-  const { family, reader } = readSection(families, section, path);
-  return family.build(reader);
+  return { family, reader: new ConfigReader(complete(family, section), path, limits) };
 }
 
 function familyOf<M>(families: Readonly<Record<string, Family<M>>>, modelType: unknown, path: string): Family<M> {

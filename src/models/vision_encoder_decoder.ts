@@ -4,7 +4,9 @@ import { type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
 import { cacheAppend, slice } from "../operators/mod.ts";
 import { attentionsOf } from "./decoders/decoder_attention.ts";
 import type { KeysValues, TextDecoder, VisionEncoder } from "./family.ts";
-import { buildSection, decoders, encoders, readSection } from "./registry.ts";
+import { defaultLimits, type Limits } from "../limits/mod.ts";
+import type { ConfigReader } from "./config/config_reader.ts";
+import { decoders, encoders, readSection } from "./registry.ts";
 import { Scope } from "./scope.ts";
 import type { VisionEncoderDecoderConfig } from "./config/vision_encoder_decoder_config.ts";
 
@@ -16,16 +18,28 @@ export interface Architecture {
   readonly projects: boolean;
   /** The tied parameters: the name that is kept by the name that is tied to it. */
   readonly ties: ReadonlyMap<string, string>;
+  /** The configuration's numbers that parameters' shapes follow from, by their key, such as `decoder.vocab_size`. */
+  readonly sizes: ReadonlyMap<string, number | readonly number[]>;
+  /** Those that say how many layers there are. */
+  readonly layerCounts: ReadonlyMap<string, number>;
+  /** The most that whoever uses it may ask for. */
+  readonly limits: Limits;
 }
 
 /**
  * The encoder and the decoder that a configuration describes; it ties what `decoder.tie_word_embeddings` says.
  *
+ * @param limits The most that it may ask for.
  * @throws {ConfigError} If a section is missing, unknown or cannot work, or the two do not fit.
+ * @throws {LimitError} If it asks for more than is allowed.
  */
-export function architectureOf(config: VisionEncoderDecoderConfig): Architecture {
-  const encoder = buildSection(encoders, config.encoder, "encoder");
-  const decoder = buildSection(decoders, config.decoder, "decoder");
+export function architectureOf(config: VisionEncoderDecoderConfig, limits: Limits = defaultLimits): Architecture {
+  const [seeing, writing] = [
+    readSection(encoders, config.encoder, "encoder", limits),
+    readSection(decoders, config.decoder, "decoder", limits),
+  ];
+  const encoder = seeing.family.build(seeing.reader);
+  const decoder = writing.family.build(writing.reader);
   const cross = config.decoder.cross_attention_hidden_size ?? null;
   if (cross !== null && cross !== encoder.hiddenSize) {
     throw new ConfigError(
@@ -34,14 +48,29 @@ export function architectureOf(config: VisionEncoderDecoderConfig): Architecture
       "decoder.cross_attention_hidden_size",
     );
   }
-  const tied = readSection(decoders, config.decoder, "decoder").reader.flag("tie_word_embeddings");
+  const tied = writing.reader.flag("tie_word_embeddings");
   const ties = tied ? Object.entries(decoder.ties) : [];
   return {
     encoder,
     decoder,
     projects: cross === null && encoder.hiddenSize !== decoder.hiddenSize,
     ties: new Map(ties.map(([name, kept]) => [`decoder.${name}`, `decoder.${kept}`])),
+    sizes: joined(seeing.reader, writing.reader, "sizes"),
+    layerCounts: joined(seeing.reader, writing.reader, "layerCounts"),
+    limits,
   };
+}
+
+/** What two readers noted, by the keys of the whole. */
+function joined<K extends "sizes" | "layerCounts">(
+  encoder: ConfigReader,
+  decoder: ConfigReader,
+  noted: K,
+): ConfigReader[K] {
+  const entries = [encoder, decoder].flatMap((reader) =>
+    [...reader[noted]].map(([key, value]) => [`${reader.path}.${key}`, value] as const)
+  );
+  return new Map(entries) as ConfigReader[K];
 }
 
 /**

@@ -2,6 +2,7 @@
 // or without a head, and the decoder part of any language model. What neither has is new.
 import { type Checkpoint, openCheckpoint } from "../checkpoint/mod.ts";
 import { openRepository, type RepositoryOptions } from "../hub/mod.ts";
+import { type Limits, resolveLimits } from "../limits/mod.ts";
 import { decoders, encoders, readSection } from "./registry.ts";
 import type { Family } from "./family.ts";
 import type { ModelParameters } from "./parameters/model_parameters.ts";
@@ -19,6 +20,8 @@ export interface WarmStartOptions extends RepositoryOptions {
   readonly encoderOverrides?: object;
   /** Fields that differ from the decoder's config.json. */
   readonly decoderOverrides?: object;
+  /** The most that the two may ask for. */
+  readonly limits?: Partial<Limits>;
 }
 
 /** The sequence-to-sequence models of which only the decoder is taken; Transformers marks their configurations so. */
@@ -96,15 +99,19 @@ export async function warmStart(
   return {
     config,
     folders: [seeing.folder ?? [], writing.folder ?? []].flat(),
-    ...await readParameters(config, { fresh: "all", seed: options.seed }, (names) => {
-      const weights = (["encoder", "decoder"] as const).map((part) => {
-        const { checkpoint, family } = part === "encoder" ? seeing : writing;
-        const own = names.filter((name) => name.startsWith(`${part}.`));
-        return matchNames(checkpoint, own, (name) => {
-          return name.startsWith(`${part}.`) ? namesOf(name.slice(part.length + 1), part, family) : [];
+    ...await readParameters(
+      config,
+      { fresh: "all", seed: options.seed, limits: resolveLimits(options.limits) },
+      (names) => {
+        const weights = (["encoder", "decoder"] as const).map((part) => {
+          const { checkpoint, family } = part === "encoder" ? seeing : writing;
+          const own = names.filter((name) => name.startsWith(`${part}.`));
+          return matchNames(checkpoint, own, (name) => {
+            return name.startsWith(`${part}.`) ? namesOf(name.slice(part.length + 1), part, family) : [];
+          });
         });
-      });
-      return weights;
-    }),
+        return weights;
+      },
+    ),
   };
 }

@@ -48,7 +48,7 @@ function readSizes(config: ConfigReader): BartSizes {
   return {
     hiddenSize,
     vocabularySize: config.whole("vocab_size"),
-    layers: config.whole("decoder_layers"),
+    layers: config.layers("decoder_layers"),
     heads,
     intermediate: config.whole("decoder_ffn_dim"),
     activation: config.choice("activation_function", activationNames),

@@ -17,7 +17,7 @@ export function readBertSizes(config: ConfigReader): BertSizes {
   return {
     hiddenSize,
     heads,
-    layers: config.whole("num_hidden_layers"),
+    layers: config.layers("num_hidden_layers"),
     intermediate: config.whole("intermediate_size"),
     activation: config.choice("hidden_act", activationNames),
     epsilon: config.number("layer_norm_eps"),

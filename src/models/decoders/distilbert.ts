@@ -16,7 +16,7 @@ function build(config: ConfigReader): TextDecoder {
     hiddenSize,
     heads,
     maxPositions,
-    layers: config.whole("n_layers"),
+    layers: config.layers("n_layers"),
     intermediate: config.whole("hidden_dim"),
     activation: config.choice("activation", activationNames),
     epsilon: 1e-12,

@@ -24,7 +24,7 @@ function projectHeads(
 function build(config: ConfigReader): TextDecoder {
   const hiddenSize = config.whole("n_embd");
   const vocabularySize = config.whole("vocab_size");
-  const layers = config.whole("n_layer");
+  const layers = config.layers("n_layer");
   const heads = config.whole("n_head");
   const maxPositions = config.whole("n_positions");
   const intermediate = config.values.n_inner === null ? 4 * hiddenSize : config.whole("n_inner");

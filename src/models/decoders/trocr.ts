@@ -35,6 +35,7 @@ function build(config: ConfigReader): TextDecoder {
   if (config.flag("use_learned_position_embeddings")) return buildBartDecoder(config, variant);
   const padding = config.whole("pad_token_id", 0);
   const rows = config.whole("max_position_embeddings") + padding + 1;
+  config.table(["max_position_embeddings", "d_model", "pad_token_id"], rows * config.whole("d_model"));
   return buildBartDecoder(config, {
     ...variant,
     positions: (scope, inputs) => {

@@ -20,6 +20,7 @@ function build(config: ConfigReader): VisionEncoder {
   const pooled = config.flag("use_mean_pooling");
   const layerScale = config.number("layer_scale_init_value") > 0;
   const { hiddenSize, heads, layers, epsilon } = sizes;
+  if (relative || shared) config.table(["image_size", "patch_size"], (patches.grid[0] * patches.grid[1] + 1) ** 2);
 
   /** The bias of each pair of positions for a grid, [1, H, S, S]; the table's patch part is stretched bilinearly. */
   function relativeBias(scope: Scope, grid: readonly [number, number]): Value {

@@ -19,7 +19,7 @@ export interface Patches {
 /** Read the sizes of pictures and patches. @throws {ConfigError} If they cannot work. */
 export function readPatches(config: ConfigReader): Patches {
   const channels = config.whole("num_channels");
-  const imageSize = config.pair("image_size");
+  const imageSize = config.pictureSize("image_size");
   const patch = config.pair("patch_size");
   return { channels, imageSize, patch, grid: gridOf(imageSize, patch, Math.floor) };
 }
@@ -73,7 +73,9 @@ export function embedPatches(
   const grid = gridOf(size, patch, Math.floor);
   if (grid[0] < 1 || grid[1] < 1) {
     throw new ShapeError(
-      `Cannot encode pictures of ${size.join(" × ")}: they are smaller than a patch of ${patch.join(" × ")}`,
+      `Cannot encode pictures of ${size.join(" × ")}: they are smaller than a patch of ${
+        patch.join(" × ")
+      } (patch_size)`,
       { op: "encode", shapes: [pixelValues.shape] },
     );
   }

@@ -1,5 +1,5 @@
 // The Swin Transformer (Liu et al. 2021), as transformers.SwinModel and DonutSwinModel: attention within windows.
-import { ConfigError, ShapeError } from "../../errors/mod.ts";
+import { ShapeError } from "../../errors/mod.ts";
 import { type Dimension, multiplyDimensions, type Value } from "../../graph/mod.ts";
 import { add, attention, concat, gather, pad, reshape, slice, transpose } from "../../operators/mod.ts";
 import { commonDefaults, type ConfigReader, deriveStages, type Fields } from "../config/config_reader.ts";
@@ -11,26 +11,14 @@ import { relativeOffsets, relativePositionIndex } from "./relative_positions.ts"
 import type { Scope } from "../scope.ts";
 import { attendInWindows, type Grid, padGrid, shiftMasks, type WindowGroup } from "./windows.ts";
 
-/** A whole number of at least `least` for each stage. @throws {ConfigError} If it is something else. */
-function perStage(config: ConfigReader, key: string, least: number, stages?: number): number[] {
-  const value = config.values[key];
-  const fits = Array.isArray(value) && value.length === (stages ?? value.length) && value.length > 0 &&
-    value.every((n) => Number.isInteger(n) && n >= least);
-  if (fits) return value;
-  throw new ConfigError(
-    `Cannot build the ${config.path}: ${config.path}.${key} is ${JSON.stringify(value)}, expected ` +
-      `${stages ?? "a list of"} whole numbers of at least ${least}, one a stage`,
-    `${config.path}.${key}`,
-  );
-}
-
 /** A Swin; Donut's has no normalisation at the end, and writes more to its files. */
 function build(config: ConfigReader, { donut }: { donut: boolean }): VisionEncoder {
   const patches = readPatches(config);
   const embedding = config.whole("embed_dim");
-  const depths = perStage(config, "depths", 0);
-  const heads = perStage(config, "num_heads", 1, depths.length);
+  const depths = config.layersPerStage("depths");
+  const heads = config.perStage("num_heads", 1, depths.length);
   const window = config.whole("window_size");
+  config.table(["window_size"], window ** 4);
   const ratio = config.number("mlp_ratio");
   const bias = config.flag("qkv_bias");
   const activation = config.choice("hidden_act", activationNames);

@@ -24,7 +24,7 @@ export function readVisionLayers(config: ConfigReader): VisionLayers {
   return {
     hiddenSize,
     heads,
-    layers: config.whole("num_hidden_layers", 0),
+    layers: config.layers("num_hidden_layers", 0),
     intermediate: config.whole("intermediate_size"),
     activation: config.choice("hidden_act", activationNames),
     epsilon: config.number("layer_norm_eps"),

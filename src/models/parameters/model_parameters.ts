@@ -1,7 +1,8 @@
 // A model's parameters by checkpoint name: those its programs read and those that only files have, where each value
 // comes from, and what was set since. It is the source that a backend reads weights from.
 import { ShapeError } from "../../errors/mod.ts";
-import { type DataType, isFloat, Tensor, toFloat32 } from "../../tensor/mod.ts";
+import { demand } from "../../limits/mod.ts";
+import { type DataType, isFloat, sizeOf, Tensor, toFloat32 } from "../../tensor/mod.ts";
 import { formatShape, GraphBuilder } from "../../graph/mod.ts";
 import { type StoredWeight, type StoredWeights, weightOf } from "../../weights/mod.ts";
 import { buildForward } from "../forward_program.ts";
@@ -83,7 +84,8 @@ export class ModelParameters {
    * @param options.seed Makes the random numbers of those that are filled.
    * @param options.declared The parameters of the architecture, where they are known already.
    * @param options.leftOver Says, once all were looked for, what the files hold beside them.
-   * @throws {ShapeError} If one that no program reads has another shape than the configuration says.
+   * @throws {ShapeError} If one has another shape than the configuration says.
+   * @throws {LimitError} If the configuration asks for more than `limits.maxParameters` numbers.
    */
   static gather(
     config: VisionEncoderDecoderConfig,
@@ -97,12 +99,13 @@ export class ModelParameters {
     },
   ): ModelParameters {
     const { declared = declaredParameters(architecture), leftOver } = options;
+    checkNumbers(architecture, declared);
     const stored = new Map<string, StoredWeight>();
     const fresh: string[] = [];
     for (const [name, { shape, used }] of declared) {
       const found = find(name);
       if (found) {
-        if (!used) checkShape(name, found.shape, shape);
+        if (!sameShape(found.shape, shape)) throw otherShape(name, found.shape, shape, { architecture });
         stored.set(name, found);
       } else if (options.fresh === "all" || !used) {
         fresh.push(name);
@@ -140,7 +143,7 @@ export class ModelParameters {
    */
   set(name: string, tensor: Tensor): Tensor {
     const { shape } = this.#find(name);
-    checkShape(name, tensor.shape, shape, "the new value");
+    if (!sameShape(tensor.shape, shape)) throw otherShape(name, tensor.shape, shape, { what: "the new value" });
     if (!isFloat(tensor.dataType)) {
       throw new ShapeError(
         `Cannot set "${name}": the new value is ${tensor.dataType}, expected floating-point numbers`,
@@ -177,12 +180,49 @@ export class ModelParameters {
   }
 }
 
-function checkShape(name: string, found: readonly number[], expected: readonly number[], what = "the weights"): void {
-  if (found.join() === expected.join()) return;
-  throw new ShapeError(
+/** Ask for the parameters' memory, before any is taken. */
+function checkNumbers({ limits, sizes }: Architecture, declared: ReadonlyMap<string, DeclaredParameter>): void {
+  let [numbers, most, largest] = [0, 0, ""];
+  for (const [name, { shape }] of declared) {
+    const own = sizeOf(shape);
+    numbers += own;
+    if (own > most) [most, largest] = [own, name];
+  }
+  const section = largest.split(".")[0];
+  const because = [...sizes].filter(([key]) => key.startsWith(section))
+    .map(([key, size]) => `${key} is ${[size].flat().join(" × ")}`).join(", ");
+  demand(limits, "maxParameters", numbers, { task: "Cannot make the model's parameters", because });
+}
+
+function sameShape(found: readonly number[], expected: readonly number[]): boolean {
+  return found.join() === expected.join();
+}
+
+function otherShape(
+  name: string,
+  found: readonly number[],
+  expected: readonly number[],
+  { what = "the weights", architecture }: { what?: string; architecture?: Architecture },
+): ShapeError {
+  const why = architecture ? ` (${sizesBehind(architecture, name, found, expected)})` : "";
+  return new ShapeError(
     `Cannot take "${name}": it is ${formatShape(found)} in ${what}, but the configuration makes it ${
       formatShape(expected)
-    }`,
+    }${why}`,
     { label: name, shapes: [found, expected] },
   );
+}
+
+/** The numbers of the configuration that a wrong shape follows from: those that stand in it, else all of the section. */
+function sizesBehind(
+  { sizes }: Architecture,
+  name: string,
+  found: readonly number[],
+  expected: readonly number[],
+): string {
+  const wrong = new Set(expected.filter((length, axis) => length !== found[axis]));
+  const section = `${name.split(".")[0]}.`;
+  const own = [...sizes].filter(([key]) => key.startsWith(section) || !name.includes("."));
+  const behind = own.filter(([, size]) => [size].flat().some((one) => wrong.has(one)));
+  return (behind.length > 0 ? behind : own).map(([key, size]) => `${key} is ${[size].flat().join(" × ")}`).join(", ");
 }

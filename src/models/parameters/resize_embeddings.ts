@@ -30,7 +30,7 @@ function resizeRows(tensor: Tensor, rows: number): Tensor {
  */
 export async function resizeEmbeddings(
   config: VisionEncoderDecoderConfig,
-  { ties }: Architecture,
+  { ties, limits }: Architecture,
   parameters: ModelParameters,
   read: (name: string) => Promise<Tensor>,
   vocabularySize: number,
@@ -40,7 +40,7 @@ export async function resizeEmbeddings(
   let architecture: Architecture;
   try {
     // What the files hold apart stays apart.
-    architecture = { ...architectureOf(config), ties };
+    architecture = { ...architectureOf(config, limits), ties };
   } catch (error) {
     config.decoder.vocab_size = before;
     throw error;
