@@ -1,18 +1,18 @@
-// The weights of a repository, read lazily: opening reads headers only, a tensor is read when it is asked for.
+// The weights of a repository, read lazily: opening reads headers only, and each tensor is read when it is asked for.
 import { FormatError, HubError } from "../errors/mod.ts";
 import type { ByteSource } from "../hub/byte_source.ts";
 import { whyMissing } from "../hub/network/absent_files.ts";
 import type { Repository } from "../hub/repository.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { maxIndexBytes } from "./limits.ts";
-import { describeInstead } from "./missing_weights.ts";
-import { parameterName } from "./names.ts";
-import { openWeightFile } from "./open_file.ts";
+import { whyNoWeights } from "./missing_weights.ts";
+import { parameterName } from "./parameter_names.ts";
+import { openWeightFile } from "./open_weight_file.ts";
 import { parseShardIndex } from "./shard_index.ts";
 import type { StoredWeight, StoredWeights } from "../weights/mod.ts";
 import { TensorTable } from "./tensor_table.ts";
 
-/** Where weights are looked for, in this order: a name ending in `.json` is the index of shards. */
+/** The files in which weights are looked for, in this order; a name that ends in `.json` is the index of shards. */
 const weightFiles = [
   "model.safetensors",
   "model.safetensors.index.json",
@@ -20,7 +20,7 @@ const weightFiles = [
   "pytorch_model.bin.index.json",
 ] as const;
 
-/** Where they are if they were saved as a variant only, such as `model.fp16.safetensors`. */
+/** The files of weights that were saved as a variant only, such as `model.fp16.safetensors`. */
 const variantFiles = ["fp16", "bf16", "fp32"].flatMap((variant) =>
   weightFiles.map((file) => file.replace(/\.(?=(?:safetensors|bin|json)$)/, `.${variant}.`))
 );
@@ -32,11 +32,11 @@ export class Checkpoint implements AsyncDisposable {
   #closed = false;
 
   /**
-   * Make a checkpoint of a table.
+   * Make a checkpoint from a table.
    *
    * @param name What messages call it.
    * @param table The tensors by parameter name.
-   * @param fileNames What the file calls those that it calls otherwise.
+   * @param fileNames The names in the file of those parameters that have another name there.
    * @param files The repository's files that hold the tensors.
    */
   constructor(
@@ -49,22 +49,22 @@ export class Checkpoint implements AsyncDisposable {
     this.#fileNames = fileNames;
   }
 
-  /** What is known of each parameter without reading it. */
+  /** Each parameter's type and shape, which are known without reading it. */
   get parameters(): StoredWeights {
     return this.#table;
   }
 
-  /** The names of all parameters, also of those whose type is not read. */
+  /** The names of all parameters, also of those whose type cannot be read. */
   names(): string[] {
-    return [...this.#table.keys(), ...this.#table.refused.keys()];
+    return [...this.#table.keys(), ...this.#table.unreadable.keys()];
   }
 
   /** Whether there is a parameter of a name, of whatever type. */
   has(name: string): boolean {
-    return this.#table.has(name) || this.#table.refused.has(name);
+    return this.#table.has(name) || this.#table.unreadable.has(name);
   }
 
-  /** What the file calls a parameter. */
+  /** The name of a parameter in the file. */
   fileName(name: string): string {
     return this.#fileNames.get(name) ?? name;
   }
@@ -74,11 +74,11 @@ export class Checkpoint implements AsyncDisposable {
    *
    * @param name The parameter's name.
    * @returns The parameter, or undefined if there is none of that name.
-   * @throws {FormatError} If it is of a type that is not read, such as 8-bit floating-point numbers.
+   * @throws {FormatError} If it is of a type that cannot be read, such as 8-bit floating-point numbers.
    */
   find(name: string): StoredWeight | undefined {
-    const refusal = this.#table.refused.get(name);
-    if (refusal) throw refusal;
+    const unreadable = this.#table.unreadable.get(name);
+    if (unreadable) throw unreadable;
     return this.#table.get(name);
   }
 
@@ -99,11 +99,11 @@ export class Checkpoint implements AsyncDisposable {
     return await stored.load();
   }
 
-  /** The same parameters, each as `replace` gives it; those under several names are replaced once. */
+  /** The same parameters, each replaced by what `replace` returns; one that has several names is replaced once. */
   replaced(replace: (stored: StoredWeight) => StoredWeight): Checkpoint {
     const table = new TensorTable();
     const known = new Map<StoredWeight, StoredWeight>();
-    for (const [name, refusal] of this.#table.refused) table.refused.set(name, refusal);
+    for (const [name, unreadable] of this.#table.unreadable) table.unreadable.set(name, unreadable);
     for (const [name, stored] of this.#table) {
       const other = known.get(stored) ?? replace(stored);
       known.set(stored, other);
@@ -112,7 +112,7 @@ export class Checkpoint implements AsyncDisposable {
     return new Checkpoint(this.name, table, this.#fileNames, this.files);
   }
 
-  /** Forget the table; no file is held open between reads. */
+  /** Release the table; no file is held open between reads. */
   close(): void {
     this.#table = new TensorTable();
     this.#closed = true;
@@ -139,7 +139,7 @@ export async function openCheckpoint(repository: Repository): Promise<Checkpoint
   const fileNames = new Map<string, string>();
   const nameOf = (name: string): string => {
     const known = parameterName(name);
-    if (table.has(known) || table.refused.has(known)) {
+    if (table.has(known) || table.unreadable.has(known)) {
       throw new FormatError(`Cannot read the weights of ${repository.name}: two tensors are called ${known}`, {
         file: repository.name,
         tensor: known,
@@ -148,7 +148,7 @@ export async function openCheckpoint(repository: Repository): Promise<Checkpoint
     if (known !== name) fileNames.set(known, name);
     return known;
   };
-  for (const [name, refusal] of stored.refused) table.refused.set(nameOf(name), refusal);
+  for (const [name, unreadable] of stored.unreadable) table.unreadable.set(nameOf(name), unreadable);
   for (const [name, tensor] of stored) table.set(nameOf(name), tensor);
   return new Checkpoint(repository.name, table, fileNames, files);
 }
@@ -167,9 +167,9 @@ export async function openWeightFiles(repository: Repository): Promise<OpenedFil
     if (file.endsWith(".json")) return await openShards(repository, source);
     return { table: await openWeightFile(source), files: [file] };
   }
-  const instead = await describeInstead(repository);
+  const found = await whyNoWeights(repository);
   const none = `it has none of ${weightFiles.join(", ")}${whyMissing(repository, weightFiles)}`;
-  throw new HubError(`Cannot find the weights of ${repository.name}: ${instead ?? none}`);
+  throw new HubError(`Cannot find the weights of ${repository.name}: ${found ?? none}`);
 }
 
 /** The tensors of all shards that an index names. */
@@ -195,21 +195,21 @@ export async function openShards(repository: Repository, index: ByteSource): Pro
       });
     }
     const tensors = await openWeightFile(source);
-    for (const name of [...tensors.keys(), ...tensors.refused.keys()]) {
+    for (const name of [...tensors.keys(), ...tensors.unreadable.keys()]) {
       if ((shardOf.get(name) ?? shard) !== shard) continue;
-      if (table.has(name) || table.refused.has(name)) {
+      if (table.has(name) || table.unreadable.has(name)) {
         throw new FormatError(`Cannot read ${source.name}: another shard has a tensor ${JSON.stringify(name)} too`, {
           file: source.name,
           tensor: name,
         });
       }
-      const refusal = tensors.refused.get(name);
-      if (refusal) table.refused.set(name, refusal);
+      const unreadable = tensors.unreadable.get(name);
+      if (unreadable) table.unreadable.set(name, unreadable);
       else table.set(name, tensors.get(name)!);
     }
   }
   for (const [name, shard] of shardOf) {
-    if (table.has(name) || table.refused.has(name)) continue;
+    if (table.has(name) || table.unreadable.has(name)) continue;
     throw new FormatError(`Cannot read ${index.name}: ${shard} lacks the tensor ${JSON.stringify(name)}`, {
       file: index.name,
       tensor: name,

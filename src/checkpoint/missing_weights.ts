@@ -1,9 +1,9 @@
-// What a repository has where it has no weights that are read: the message says what was found and what to do.
+// Why a repository has no weights that can be read: the message names what it has and what to do about it.
 import type { Repository } from "../hub/repository.ts";
 import { LimnerError } from "../errors/mod.ts";
 import { isRecord, parseJson } from "../hub/read_json.ts";
 
-/** What a file tells by its name, the likeliest cause first. */
+/** What the name of a file means where no weights were found, the likeliest cause first. */
 const kinds: readonly (readonly [name: RegExp, describe: (files: readonly string[]) => string])[] = [
   [
     /^(?:model|pytorch_model)-\d+-of-\d+\.(?:safetensors|bin)$/,
@@ -14,7 +14,7 @@ const kinds: readonly (readonly [name: RegExp, describe: (files: readonly string
   [
     /\.(?:safetensors|bin|pth?|ckpt)$/,
     ([first]) =>
-      `it has ${first}, whose name says not that it is the model's: rename it to ` +
+      `it has ${first}, whose name does not say that it is the model's: rename it to ` +
       (first.endsWith(".safetensors") ? "model.safetensors" : "pytorch_model.bin"),
   ],
   [
@@ -35,15 +35,15 @@ const kinds: readonly (readonly [name: RegExp, describe: (files: readonly string
   ],
 ];
 
-/** Files of training, beside a model and no model themselves. */
-const beside = /^(?:optimizer|scheduler|scaler|rng_state|training_args|adapter_model)/;
+/** Files of training that lie beside a model and are none themselves. */
+const notModels = /^(?:optimizer|scheduler|scaler|rng_state|training_args|adapter_model)/;
 
 /**
- * Say what a repository has instead of a model's weights.
+ * Explain why a repository has no weights, by what it has instead.
  *
- * @returns A clause that begins the reason of a message; undefined where nothing tells.
+ * @returns A clause with which the reason in a message begins; undefined if no file explains it.
  */
-export async function describeInstead(repository: Repository): Promise<string | undefined> {
+export async function whyNoWeights(repository: Repository): Promise<string | undefined> {
   const adapter = await repository.readText("adapter_config.json");
   if (adapter !== undefined) {
     const config = parseJson(adapter, `${repository.name}/adapter_config.json`);
@@ -53,14 +53,14 @@ export async function describeInstead(repository: Repository): Promise<string | 
     return `it is a LoRA adapter${base} (adapter_config.json), not a model: load the model itself, or one that ` +
       "merge_and_unload() made of both";
   }
-  const files = (await namesIn(repository)).filter((name) => !beside.test(name)).sort();
+  const files = (await namesIn(repository)).filter((name) => !notModels.test(name)).sort();
   for (const [name, describe] of kinds) {
     const found = files.filter((file) => name.test(file));
     if (found.length > 0) return describe(found);
   }
 }
 
-/** The names of what a repository has; none where it does not list them: what is missing is said in any case. */
+/** The names of what a repository has; none where they cannot be listed, since the weights are reported missing in any case. */
 async function namesIn(repository: Repository): Promise<readonly string[]> {
   try {
     return await repository.list?.() ?? [];

@@ -1,7 +1,7 @@
 // Reading and writing checkpoints.
 export { Checkpoint, openCheckpoint } from "./checkpoint.ts";
-export { describeInstead } from "./missing_weights.ts";
-export { parameterName } from "./names.ts";
+export { whyNoWeights } from "./missing_weights.ts";
+export { parameterName } from "./parameter_names.ts";
 export { readCheckpoint } from "./read_checkpoint.ts";
 export { writeCheckpoint, type WriteCheckpointOptions } from "./write_checkpoint.ts";
 export { type TensorSource, type WriteOptions, writeSafetensors } from "./write_safetensors.ts";

@@ -1,9 +1,9 @@
-// The face for people: all tensors of a file or folder at once, under the file's own names.
+// readCheckpoint(), which users call: all tensors of a file or folder at once, under the file's own names.
 import { FormatError, HubError } from "../errors/mod.ts";
 import { FileSource, openRepository, toPath } from "../hub/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { openShards, openWeightFiles } from "./checkpoint.ts";
-import { openWeightFile } from "./open_file.ts";
+import { openWeightFile } from "./open_weight_file.ts";
 import type { StoredWeight } from "../weights/mod.ts";
 import type { TensorTable } from "./tensor_table.ts";
 
@@ -21,7 +21,7 @@ export async function readCheckpoint(path: string | URL): Promise<Map<string, Te
   const tensors = new Map<string, Tensor>();
   const shared = new Map<StoredWeight, Tensor>();
   const table = await openTable(path);
-  for (const refusal of table.refused.values()) throw refusal;
+  for (const unreadable of table.unreadable.values()) throw unreadable;
   for (const [name, stored] of table) {
     const tensor = shared.get(stored) ?? await loadNamed(name, () => stored.load());
     shared.set(stored, tensor);
@@ -53,7 +53,7 @@ async function openTable(path: string | URL): Promise<TensorTable> {
   return (await openShards(await openRepository(folder), source)).table;
 }
 
-/** Of an address, the name tells; of a path, the disk. */
+/** Whether a place is a folder: a URL is judged by its name, a path by what lies there. */
 async function isFolder(place: string | URL): Promise<boolean> {
   if (place instanceof URL) return !/\.(safetensors|bin|pth?|ckpt|json)$/.test(place.pathname);
   return await Deno.stat(place).then((info) => info.isDirectory, () => false);

@@ -6,9 +6,9 @@ import { bytesPerElement, type DataType, sizeOf } from "../tensor/mod.ts";
 import { maxHeaderBytes } from "./limits.ts";
 import { type Header, parseHeader } from "./safetensors_header.ts";
 import type { StoredWeight } from "../weights/mod.ts";
-import { placeOf, sizeWithin, tensorOf, TensorTable } from "./tensor_table.ts";
+import { fileRegionOf, sizeWithin, tensorFromBytes, TensorTable } from "./tensor_table.ts";
 
-/** The types we read, by the format's names for them. */
+/** The types that are read, by the format's names for them. */
 export const safetensorsTypes: ReadonlyMap<string, DataType> = new Map<string, DataType>([
   ["F64", "float64"],
   ["F32", "float32"],
@@ -22,7 +22,7 @@ export const safetensorsTypes: ReadonlyMap<string, DataType> = new Map<string, D
   ["BOOL", "bool"],
 ]);
 
-/** The bits of an element of the types that the format has and we do not read. */
+/** The bits of an element of the types that the format has and Limner does not read. */
 const otherTypes: ReadonlyMap<string, number> = new Map([
   ...["U64", "C64"].map((name) => [name, 64] as const),
   ["U32", 32],
@@ -47,7 +47,7 @@ export async function openSafetensors(source: ByteSource): Promise<TensorTable> 
     const offset = dataStart + entry.begin;
     if (entry.begin !== covered || entry.end < entry.begin) {
       const found = `its data_offsets are [${entry.begin}, ${entry.end}]`;
-      throw fault(source, `${found}, expected to begin at ${covered} where the one before ends`, offset, name);
+      throw fault(source, `${found}, expected to begin at ${covered} where the previous one ends`, offset, name);
     }
     covered = entry.end;
     const bits = bitsOf(entry.dtype);
@@ -63,9 +63,9 @@ export async function openSafetensors(source: ByteSource): Promise<TensorTable> 
     }
     const quantised = bits && bits <= 8 ? ": dequantise the model before it is saved" : "";
     const expected = `expected one of ${[...safetensorsTypes.keys()].join(" ")}${quantised}`;
-    const refusal = fault(source, `its dtype is ${JSON.stringify(entry.dtype)}, ${expected}`, offset, name);
-    if (!bits) throw refusal;
-    table.refused.set(name, refusal);
+    const unreadable = fault(source, `its dtype is ${JSON.stringify(entry.dtype)}, ${expected}`, offset, name);
+    if (!bits) throw unreadable;
+    table.unreadable.set(name, unreadable);
   }
   const end = dataStart + covered;
   if (end !== source.size) throw fault(source, `its tensors end at byte ${end}, but the file at ${source.size}`, end);
@@ -77,7 +77,7 @@ async function readHeader(source: ByteSource): Promise<Header & { dataStart: num
   if (source.size < 10) {
     throw fault(source, `it has ${source.size} bytes, the shortest safetensors file has 10`, 0);
   }
-  // One read brings the length and, in most files, the whole header.
+  // One read returns the length and, of most files, the whole header.
   const head = await source.read(0, Math.min(source.size, 1 << 16));
   const length = new DataView(head.buffer).getBigUint64(0, true);
   if (length > BigInt(maxHeaderBytes)) {
@@ -102,8 +102,8 @@ function storedTensor(source: ByteSource, dataType: DataType, shape: readonly nu
   return {
     dataType,
     shape,
-    ...placeOf(source, dataType, offset, length),
-    load: async () => tensorOf(dataType, shape, await source.read(offset, length), size),
+    ...fileRegionOf(source, dataType, offset, length),
+    load: async () => tensorFromBytes(dataType, shape, await source.read(offset, length), size),
   };
 }
 

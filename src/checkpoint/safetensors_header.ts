@@ -1,6 +1,6 @@
-// The JSON header of a safetensors file, read by a scanner that knows its one form: names to dtype, shape and offsets.
-// Anything else is refused where it begins, so a hostile header never becomes a large or deep value, and a name that
-// comes twice is seen (JSON.parse would drop the first).
+// The JSON header of a safetensors file, read by a scanner that accepts its one form only: names to dtype, shape and
+// offsets. Anything else is refused where it begins, so a hostile header never becomes a large or deep value, and a name
+// that occurs twice is found (JSON.parse would drop the first).
 import { FormatError } from "../errors/mod.ts";
 import { maxNameBytes, maxRank, maxTensors } from "./limits.ts";
 
@@ -9,7 +9,7 @@ export interface HeaderEntry {
   /** The format's own name of the type, for example `BF16`. */
   readonly dtype: string;
   readonly shape: readonly number[];
-  /** First byte and the byte after the last, counted from the end of the header. */
+  /** The first byte and the byte after the last, counted from the end of the header. */
   readonly begin: number;
   readonly end: number;
 }
@@ -115,7 +115,7 @@ class HeaderScanner {
     for (let digit = this.#digit(); digit >= 0; digit = this.#digit()) {
       value = value * 10 + digit;
       this.#at++;
-      // Past 2^53 digits would be lost; no file is so long.
+      // Above 2^53 digits would be lost; no file is that long.
       if (value > Number.MAX_SAFE_INTEGER) this.#fail("a number is larger than any file", start);
     }
     const leadingZero = this.bytes[start] === 0x30 && this.#at > start + 1;

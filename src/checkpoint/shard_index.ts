@@ -1,4 +1,4 @@
-// The index of a sharded checkpoint: which of the files beside it holds which tensor.
+// The index of a sharded checkpoint: for each tensor, which of the files beside it holds it.
 import { FormatError } from "../errors/mod.ts";
 import { isRecord, parseJson } from "../hub/mod.ts";
 import { maxIndexBytes, maxIndexObjects, maxTensors } from "./limits.ts";

@@ -1,4 +1,4 @@
-// What every checkpoint reader returns: a table of tensors that says where each lies and can load it, one at a time.
+// What every checkpoint reader returns: a table of tensors, each with its place in the file and a way to load it alone.
 import type { FormatError } from "../errors/mod.ts";
 import type { ByteSource } from "../hub/byte_source.ts";
 import { type DataType, Tensor, viewArray } from "../tensor/mod.ts";
@@ -6,15 +6,15 @@ import type { StoredWeight } from "../weights/mod.ts";
 
 /** The tensors of a file or a whole checkpoint, by name. */
 export class TensorTable extends Map<string, StoredWeight> {
-  /** Tensors of a type that is not read, which only matters if they are needed: what to throw then. */
-  readonly refused: Map<string, FormatError> = new Map();
+  /** Tensors of a type that cannot be read, and the error to throw for each; an error only if the tensor is needed. */
+  readonly unreadable: Map<string, FormatError> = new Map();
 }
 
 /**
- * Where a tensor's bytes can be taken from, and how to read a part of them; a bool's may hold other bytes than 0 and 1, so
- * it must be read whole.
+ * The region of the file that holds a tensor's bytes, and how to read a part of it. There is none for bool: its bytes may
+ * be others than 0 and 1, so it must be read whole and corrected.
  */
-export function placeOf(
+export function fileRegionOf(
   source: ByteSource,
   dataType: DataType,
   offset: number,
@@ -27,13 +27,16 @@ export function placeOf(
   return { region: { path, offset, byteLength, check }, readInto };
 }
 
-/** Make a tensor of little-endian bytes that start their own buffer; of a bool, every byte but 0 is true. */
-export function tensorOf(dataType: DataType, shape: readonly number[], bytes: Uint8Array, size: number): Tensor {
+/** Make a tensor from little-endian bytes that start their own buffer; in a bool, every byte but 0 is true. */
+export function tensorFromBytes(dataType: DataType, shape: readonly number[], bytes: Uint8Array, size: number): Tensor {
   if (dataType === "bool") { for (let i = 0; i < size; i++) bytes[i] = bytes[i] === 0 ? 0 : 1; }
   return new Tensor(dataType, shape, viewArray(dataType, bytes.buffer, bytes.byteOffset, size));
 }
 
-/** The product of `shape`, or NaN if that of its axes other than 0 passes `limit` (of an empty tensor: is not exact). */
+/**
+ * The number of elements of a shape, or NaN if it exceeds `limit`. For an empty tensor it is 0, or NaN if the product of its
+ * other axes is no exact integer.
+ */
 export function sizeWithin(shape: readonly number[], limit: number): number {
   const empty = shape.includes(0);
   let size = 1;

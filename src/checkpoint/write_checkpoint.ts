@@ -1,6 +1,7 @@
 // Writing a model's weights into a folder: one file, or shards with an index. At every moment the folder holds one whole
 // checkpoint: all new files are on the disk, and shards have names that the old checkpoint does not use, before one rename
-// makes them current; then the old ones go. Writers in other processes take turns with the renames.
+// makes them current; then the old ones are removed. Writers in other processes wait for a lock on the folder
+// before they rename.
 import { OptionError } from "../errors/mod.ts";
 import { lockFolder, PendingFile, removeStaleFiles, syncFolder, toFolderPath } from "../hub/mod.ts";
 import { byteLengthOf, sourceOf, type TensorSource, type WriteOptions, writeTensors } from "./write_safetensors.ts";
@@ -61,7 +62,7 @@ export async function writeCheckpoint(
   options.signal?.throwIfAborted();
   stack.use(await lockFolder(path));
   for (const [name, content] of Object.entries(options.files ?? {})) {
-    // One that stays the same is left alone: there is nothing to be in step with.
+    // A file whose content does not change is left alone.
     if (await contentOf(`${path}/${name}`) === content) others.delete(name);
   }
   if (shards.length === 1) await publish(path, others, new Map([[single, weights[0]]]));
@@ -74,7 +75,7 @@ export async function writeCheckpoint(
   }
 }
 
-/** Make a checkpoint current, and then remove the one before. `current` is the file that readers look for first. */
+/** Make a checkpoint current, then remove the previous one. `current` is the file that readers look for first. */
 async function publish(
   folder: string,
   others: ReadonlyMap<string, PendingFile>,
@@ -82,7 +83,7 @@ async function publish(
   shards: readonly string[] = [],
 ): Promise<void> {
   for (const [name, file] of [...others, ...current]) await file.appear(name);
-  // Readers look for the single file before the index, so only without it shards are the checkpoint.
+  // Readers look for the single file before the index, so shards are the checkpoint only when it is gone.
   await removeIfThere(`${folder}/${current.has(single) ? index : single}`);
   await syncFolder(folder);
   for await (const { name } of Deno.readDir(folder)) {
@@ -120,7 +121,7 @@ function splitIntoShards(source: TensorSource, limit: number): string[][] {
   return shards;
 }
 
-/** The shards' usual names, or if one of them is taken, names with a tag. */
+/** The shards' usual names, or names with a random tag if one of those is taken. */
 async function unusedNames(folder: string, count: number): Promise<string[]> {
   const taken = new Set<string>();
   for await (const { name } of Deno.readDir(folder)) taken.add(name);

@@ -1,15 +1,15 @@
-// Writing safetensors files, byte for byte as Python's safetensors lays them out, one tensor in memory at a time.
+// Writing safetensors files, byte for byte as Python's safetensors writes them, with one tensor in memory at a time.
 import { FormatError } from "../errors/mod.ts";
 import { PendingFile, syncFolder, toPath } from "../hub/mod.ts";
 import { bytesPerElement, type DataType, sizeOf, type Tensor } from "../tensor/mod.ts";
 import { safetensorsTypes } from "./safetensors.ts";
 import type { StoredWeight } from "../weights/mod.ts";
 
-/** Tensors to write: what they are is known at once, each is read when its turn comes. A Checkpoint is one. */
+/** Tensors to write: their types and shapes are known from the start, each is read when it is written. A Checkpoint is one. */
 export interface TensorSource {
   /** Type and shape by name. */
   readonly parameters: ReadonlyMap<string, Pick<StoredWeight, "dataType" | "shape">>;
-  /** Read one; it must have the type and shape that `parameters` says. */
+  /** Read one; it must have the type and shape that are in `parameters`. */
   read(name: string): Promise<Tensor>;
 }
 
@@ -27,7 +27,7 @@ export interface WriteOptions {
   signal?: AbortSignal;
 }
 
-/** The order in which Python's safetensors lays out types: wide ones first, so that each stays aligned. */
+/** The order in which Python's safetensors writes types: wide ones first, so that each stays aligned. */
 const typeOrder: readonly DataType[] = [
   "int64",
   "float64",
@@ -65,7 +65,7 @@ export async function writeSafetensors(
   await syncFolder(folder);
 }
 
-/** Write header and tensors of a file that is not yet committed. */
+/** Write the header and the tensors of a file that does not have its name yet. */
 export async function writeTensors(
   pending: PendingFile,
   file: string,
@@ -82,7 +82,7 @@ export async function writeTensors(
       if (held > 0 && held + end - begin > (options.readAhead ?? 0)) return;
       held += Math.max(1, end - begin);
       const tensor = source.read(name);
-      tensor.catch(() => {}); // It is awaited in its turn.
+      tensor.catch(() => {}); // it is awaited below, where a failure is thrown
       reading.push(tensor);
     }
   };

@@ -2,10 +2,10 @@
 // give an error or a right reading, never a crash, a hang or a value from outside the file.
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { openWeightFile } from "../../src/checkpoint/open_file.ts";
+import { openWeightFile } from "../../src/checkpoint/open_weight_file.ts";
 import { writeSafetensors } from "../../src/checkpoint/mod.ts";
 import { openSafetensors, safetensorsTypes } from "../../src/checkpoint/safetensors.ts";
-import { gather } from "../../src/checkpoint/torch/strided.ts";
+import { gather } from "../../src/checkpoint/torch/strided_view.ts";
 import { parseShardIndex } from "../../src/checkpoint/shard_index.ts";
 import type { TensorTable } from "../../src/checkpoint/tensor_table.ts";
 import type { StoredWeight } from "../../src/weights/mod.ts";

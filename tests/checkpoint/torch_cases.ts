@@ -1,6 +1,6 @@
 // Weight files that tests make, and what reading them gives.
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { openWeightFile } from "../../src/checkpoint/open_file.ts";
+import { openWeightFile } from "../../src/checkpoint/open_weight_file.ts";
 import { FormatError } from "../../src/errors/mod.ts";
 import { MemorySource } from "../../src/hub/mod.ts";
 import type { NestedNumbers } from "../../src/tensor/mod.ts";

@@ -1,6 +1,6 @@
 // The containers of PyTorch files, zip and legacy, made byte by byte: what lies in them is read, what lies about it is refused.
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { openWeightFile } from "../../src/checkpoint/open_file.ts";
+import { openWeightFile } from "../../src/checkpoint/open_weight_file.ts";
 import { FormatError } from "../../src/errors/mod.ts";
 import { file, four, read, refused, small, w } from "./torch_cases.ts";
 import { bytes, little, op, pickle, torchLegacy, zip } from "./torch_file.ts";
@@ -39,8 +39,8 @@ Deno.test("a zip file whose directory lies is refused", async () => {
       [second({ deflate: true, crc: 1 }), "expected 00000001"],
       [second({ size: 17, packedSize: 17 }), "has 17 bytes, expected 16 bytes"],
       [second({ size: 17 }), "has two sizes"],
-      [second({ size: 2 ** 31, packedSize: 2 ** 31 }), "beyond the place for entries"],
-      [second({ packedSize: 2 ** 32 - 1, size: 2 ** 32 - 1 }), "beyond the place for entries"],
+      [second({ size: 2 ** 31, packedSize: 2 ** 31 }), "reaches into the directory"],
+      [second({ packedSize: 2 ** 32 - 1, size: 2 ** 32 - 1 }), "reaches into the directory"],
       [second({ deflate: true, size: 15 }), "has 15 bytes, expected 16"],
       [second({ method: 12 }), "packed by method 12"],
       [second({ method: 8 }), "cannot be inflated"],
@@ -48,12 +48,15 @@ Deno.test("a zip file whose directory lies is refused", async () => {
       [second({ localName: "a/data/1" }), "is not where the directory says"],
       [second({ offset: 1 }), "is not where the directory says"],
       [second({ offset: 0 }), "is not where the directory says"],
-      [second({ offset: 2 ** 31 }), "beyond the place for entries"],
+      [second({ offset: 2 ** 31 }), "reaches into the directory"],
       [
         second({ offset: 2 ** 32 - 1, extra: bytes(little(1, 2), little(8, 2), little(2n ** 63n, 8)) }),
-        "beyond the place",
+        "reaches into the directory",
       ],
-      [second({ offset: 2 ** 32 - 1, extra: bytes(little(1, 2), little(2, 2), little(0, 2)) }), "beyond the place"],
+      [
+        second({ offset: 2 ** 32 - 1, extra: bytes(little(1, 2), little(2, 2), little(0, 2)) }),
+        "reaches into the directory",
+      ],
       [second({ name: "a/data.pkl" }), 'has "a/data.pkl" twice'],
       [second({ name: "b/data.pkl" }), "with 2 data.pkl, expected one"],
       [second({ name: "a/data/2" }), "a/data/0 is missing"],

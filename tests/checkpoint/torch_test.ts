@@ -1,6 +1,6 @@
 // PyTorch files made byte by byte: what the format allows is read, what a hostile file could try is refused by name.
 import { assert, assertEquals } from "@std/assert";
-import { openWeightFile } from "../../src/checkpoint/open_file.ts";
+import { openWeightFile } from "../../src/checkpoint/open_weight_file.ts";
 import { FormatError } from "../../src/errors/mod.ts";
 import type { NestedNumbers } from "../../src/tensor/mod.ts";
 import { file, four, read, refused, small, w } from "./torch_cases.ts";

@@ -1,28 +1,28 @@
-// Inflating an entry of a zip archive and checking what comes out, on whatever thread.
+// Inflating an entry of a zip archive and checking the result; it runs on the main thread or in a worker.
 import { crc32, inflateRawSync } from "node:zlib";
 
-/** An entry's bytes as they are packed, and what the archive's directory says of those that come out. */
-export interface Packed {
+/** An entry's compressed bytes, and the size and checksum that the archive's directory gives for the inflated ones. */
+export interface CompressedEntry {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly size: number;
-  /** Their CRC-32; 0 where the archive has none. */
+  /** The CRC-32 of the inflated bytes; 0 where the archive has none. */
   readonly crc: number;
 }
 
-/** The bytes that came out, or why they are not what the directory says. */
+/** The inflated bytes, or why they are not those that the directory describes. */
 export type Inflated = { readonly bytes: Uint8Array<ArrayBuffer> } | { readonly fault: string };
 
-/** The function takes lengths of 32 bits. */
+/** Bytes per call of Node's zlib functions, which take lengths of 32 bits. */
 const pieceBytes = 1 << 28;
 
-/** Buffers of so many bytes are made by themselves. */
+/** Node's zlib gives a chunk of this many bytes a buffer of its own; smaller ones share one. */
 const unsharedBytes = 1 << 16;
 
 /** Inflate an entry; never throws. */
-export function inflate({ bytes, size, crc }: Packed): Inflated {
+export function inflate({ bytes, size, crc }: CompressedEntry): Inflated {
   let whole: Uint8Array;
   try {
-    // In one piece where it can be, which saves joining many; of a small one Node's zlib would share the buffer.
+    // One chunk for the whole, where possible, saves joining many.
     const chunkSize = Math.min(Math.max(size, unsharedBytes), pieceBytes);
     whole = inflateRawSync(bytes, { maxOutputLength: size + 1, chunkSize });
   } catch (error) {
@@ -33,7 +33,7 @@ export function inflate({ bytes, size, crc }: Packed): Inflated {
   return fault ? { fault } : { bytes: ownBytes(whole) };
 }
 
-/** What is wrong with bytes of another CRC-32 than `expected`, for a message; nothing if that is 0. */
+/** A clause for a message if the CRC-32 of bytes is not `expected`; undefined if it is, or if `expected` is 0. */
 export function crcFault(bytes: Uint8Array, expected: number): string | undefined {
   if (expected === 0) return undefined;
   let crc = 0;
@@ -42,7 +42,7 @@ export function crcFault(bytes: Uint8Array, expected: number): string | undefine
   return crc === expected ? undefined : `has bytes of the CRC-32 ${hex(crc)}, expected ${hex(expected)}`;
 }
 
-/** Bytes that are all of their buffer. */
+/** The same bytes as the only content of their buffer, copied if they are not. */
 function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, length } = bytes;
   const own = buffer instanceof ArrayBuffer && byteOffset === 0 && buffer.byteLength === length;

@@ -1,9 +1,9 @@
-// What runs in a worker of zip.ts: packed bytes come in, inflated ones go out, one entry after the other.
-import { inflate, type Inflated, type Packed } from "./inflate.ts";
+// The script of zip.ts's workers: each message is a compressed entry, each answer the inflated one.
+import { type CompressedEntry, inflate, type Inflated } from "./inflate.ts";
 
-/** What is used of a worker's global object, for which the project's other files have no types. */
+/** The part of a worker's global object that is used; deno.json's compiler options have no types for workers. */
 interface WorkerScope {
-  onmessage: (event: MessageEvent<Packed>) => void;
+  onmessage: (event: MessageEvent<CompressedEntry>) => void;
   postMessage(answer: Inflated | "ready", transfer?: Transferable[]): void;
 }
 const scope = globalThis as unknown as WorkerScope;

@@ -1,6 +1,7 @@
-// A reader of Python pickles (protocols 0 to 5) that runs nothing: it builds plain data, and calls only functions of ours
-// that a whitelist gives for a name. Every other name, and every opcode that could do more, is refused by its name.
-// Opcodes: Python's pickletools.py.
+// A reader of Python pickles (protocols 0 to 5). Think of a pickle as a program for a small stack machine: each opcode pushes
+// a value, makes a container of the values since the last mark, or calls the function under its arguments. In Python those
+// functions can be any; here a resolver has a whitelist of names with functions of ours for them. Every other name, and
+// every opcode that could do more, is refused with its name in the message. Opcodes: Python's pickletools.py.
 import { FormatError } from "../../errors/mod.ts";
 import { maxPickleItems, maxPickleMemo, maxPickleObjects, maxPickleStack } from "../limits.ts";
 import { PickleCursor } from "./pickle_cursor.ts";
@@ -10,27 +11,27 @@ import {
   PickleFault,
   PickleGlobal,
   PickleList,
+  type PickleResolver,
   type PickleValue,
-  type PickleWorld,
 } from "./pickle_values.ts";
 
 /**
  * Read one pickle.
  *
  * @param bytes The bytes that hold it.
- * @param world The names it may use.
+ * @param resolver The names it may use.
  * @param where The file's name and the offset of `bytes` in it, for messages.
  * @param start Where the pickle begins in `bytes`.
  * @returns Its value, and the position after it in `bytes`.
- * @throws {FormatError} If it is malformed, names anything off the whitelist, or passes a bound of limits.ts.
+ * @throws {FormatError} If it is malformed, names anything that is not on the whitelist, or exceeds a bound of limits.ts.
  */
 export function readPickle(
   bytes: Uint8Array,
-  world: PickleWorld,
+  resolver: PickleResolver,
   where: { file: string; offset: number },
   start = 0,
 ): { value: PickleValue; end: number } {
-  return new PickleReader(bytes, world, where, start).read();
+  return new PickleReader(bytes, resolver, where, start).read();
 }
 
 const mark = Symbol("mark");
@@ -47,7 +48,7 @@ class PickleReader {
 
   constructor(
     bytes: Uint8Array,
-    readonly world: PickleWorld,
+    readonly resolver: PickleResolver,
     readonly where: { file: string; offset: number },
     start: number,
   ) {
@@ -77,7 +78,7 @@ class PickleReader {
       case "\x95": // FRAME
         this.#cursor.take(8);
         return;
-      case "(":
+      case "(": // MARK
         this.#stack.push(mark);
         return;
       case "0": // POP, also of a mark
@@ -97,9 +98,9 @@ class PickleReader {
 
   #runContainer(opcode: number): void {
     switch (String.fromCharCode(opcode)) {
-      case ")":
+      case ")": // EMPTY_TUPLE
         return this.#push(emptyTuple);
-      case "t":
+      case "t": // TUPLE
         return this.#make(this.#sinceMark());
       case "\x85":
       case "\x86":
@@ -107,36 +108,36 @@ class PickleReader {
         const items = Array.from({ length: opcode - 0x84 }, () => this.#pop());
         return this.#make(items.reverse());
       }
-      case "]":
+      case "]": // EMPTY_LIST
       case "\x8f": // EMPTY_SET
         return this.#make(new PickleList());
-      case "l":
+      case "l": // LIST
       case "\x91": { // FROZENSET
         const list = new PickleList();
         this.#fill(list, this.#sinceMark());
         return this.#make(list);
       }
-      case "a": {
+      case "a": { // APPEND
         const item = this.#pop();
         return this.#fill(this.#peek(), [item]);
       }
-      case "e":
+      case "e": // APPENDS
       case "\x90": { // ADDITEMS
         const items = this.#sinceMark();
         return this.#fill(this.#peek(), items);
       }
-      case "}":
+      case "}": // EMPTY_DICT
         return this.#make(new PickleDict());
-      case "d": {
+      case "d": { // DICT
         const dict = new PickleDict();
         this.#fill(dict, this.#sinceMark());
         return this.#make(dict);
       }
-      case "s": {
+      case "s": { // SETITEM
         const value = this.#pop(), key = this.#pop();
         return this.#fill(this.#peek(), [key, value]);
       }
-      case "u": {
+      case "u": { // SETITEMS
         const entries = this.#sinceMark();
         return this.#fill(this.#peek(), entries);
       }
@@ -147,41 +148,41 @@ class PickleReader {
 
   #runReference(opcode: number): void {
     switch (String.fromCharCode(opcode)) {
-      case "q":
+      case "q": // BINPUT
         return this.#remember(this.#cursor.byte());
-      case "r":
+      case "r": // LONG_BINPUT
         return this.#remember(this.#cursor.uint32());
-      case "p":
+      case "p": // PUT
         return this.#remember(Number(this.#cursor.line()));
       case "\x94": // MEMOIZE
         return this.#remember(this.#memo.size);
-      case "h":
+      case "h": // BINGET
         return this.#recall(this.#cursor.byte());
-      case "j":
+      case "j": // LONG_BINGET
         return this.#recall(this.#cursor.uint32());
-      case "g":
+      case "g": // GET
         return this.#recall(Number(this.#cursor.line()));
-      case "c":
+      case "c": // GLOBAL
         return this.#push(this.#global(this.#cursor.line(), this.#cursor.line()));
       case "\x93": { // STACK_GLOBAL
         const name = this.#pop(), module = this.#pop();
         if (typeof name !== "string" || typeof module !== "string") this.#fail("it names something by no string");
         return this.#push(this.#global(module, name));
       }
-      case "R":
+      case "R": // REDUCE
       case "\x81": { // NEWOBJ
         const args = this.#pop(), callee = this.#pop();
         const made = this.#call(callee, args);
         if (made instanceof PickleDict) this.#count(made.entries.length);
         return this.#make(made);
       }
-      case "b": { // BUILD: only an OrderedDict's attributes (state_dict's _metadata), which we do not need
+      case "b": { // BUILD: only the attributes of an OrderedDict (state_dict's _metadata), which are not needed
         const state = this.#pop(), target = this.#peek();
         if (target instanceof PickleDict && state instanceof PickleDict) return;
         return this.#fail(`it sets the state of ${describeValue(target)}, which is not allowed`);
       }
-      case "Q":
-        return this.#make(this.world.persistent(this.#pop()));
+      case "Q": // BINPERSID
+        return this.#make(this.resolver.persistentLoad(this.#pop()));
       default:
         return this.#refuse(opcode);
     }
@@ -206,7 +207,7 @@ class PickleReader {
   }
 
   #global(module: string, name: string): PickleGlobal {
-    const found = this.world.find(module, name);
+    const found = this.resolver.findGlobal(module, name);
     if (!found) {
       this.#fail(`it names ${module.slice(0, 80)}.${name.slice(0, 80)}, which is not allowed in a checkpoint`);
     }

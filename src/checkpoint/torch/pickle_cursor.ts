@@ -1,10 +1,10 @@
-// Stepping through the bytes of a pickle: the arguments of opcodes, each checked against what is left.
+// A position in the bytes of a pickle, from which the arguments of opcodes are read, each checked against what is left.
 import { PickleFault, type PickleValue } from "./pickle_values.ts";
 
 const maxLineBytes = 4096;
 const maxIntegerBytes = 64;
 
-/** A position in a pickle's bytes; every method reads there and steps on, or throws a PickleFault. */
+/** A position in a pickle's bytes; every method reads there and advances, or throws a PickleFault. */
 export class PickleCursor {
   readonly #view: DataView;
   readonly #text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -43,7 +43,7 @@ export class PickleCursor {
     return this.#view.getInt32(this.take(4), true);
   }
 
-  /** A big-endian float64, the only number that a pickle writes so. */
+  /** A float64, the only number that a pickle writes big-endian. */
   float64(): number {
     return this.#view.getFloat64(this.take(8), false);
   }
@@ -71,7 +71,7 @@ export class PickleCursor {
     }
   }
 
-  /** A line of text, as the opcodes of protocol 0 have as argument. */
+  /** A line of text, the form of arguments in protocol 0. */
   line(): string {
     const end = this.bytes.subarray(this.at, this.at + maxLineBytes).indexOf(0x0a);
     if (end < 0) throw new PickleFault("a line of text does not end");
@@ -98,33 +98,33 @@ export class PickleCursor {
     return fromBigInt(BigInt.asIntN(8 * length, value));
   }
 
-  /** The plain value that an opcode is followed by, or is; undefined where it is of another kind. */
+  /** The plain value that an opcode stands for or is followed by; undefined if the opcode is of another kind. */
   literal(opcode: number): PickleValue | undefined {
     switch (String.fromCharCode(opcode)) {
-      case "N":
+      case "N": // NONE
         return null;
-      case "\x88":
+      case "\x88": // NEWTRUE
         return true;
-      case "\x89":
+      case "\x89": // NEWFALSE
         return false;
-      case "K":
+      case "K": // BININT1
         return this.byte();
-      case "M":
+      case "M": // BININT2
         return this.uint16();
-      case "J":
+      case "J": // BININT
         return this.int32();
       case "\x8a": // LONG1
         return this.long(this.byte());
       case "\x8b": // LONG4
         return this.long(this.uint32());
-      case "I":
-      case "L":
+      case "I": // INT
+      case "L": // LONG
         return this.decimal();
-      case "G":
+      case "G": // BINFLOAT
         return this.float64();
-      case "F":
+      case "F": // FLOAT
         return Number(this.line());
-      case "X":
+      case "X": // BINUNICODE
       case "T": // BINSTRING of Python 2
         return this.string(this.uint32());
       case "\x8c": // SHORT_BINUNICODE
@@ -132,11 +132,11 @@ export class PickleCursor {
         return this.string(this.byte());
       case "\x8d": // BINUNICODE8
         return this.string(this.length8());
-      case "V":
+      case "V": // UNICODE
         return this.line();
-      case "B":
+      case "B": // BINBYTES
         return this.blob(this.uint32());
-      case "C":
+      case "C": // SHORT_BINBYTES
         return this.blob(this.byte());
       case "\x8e": // BINBYTES8
       case "\x96": // BYTEARRAY8

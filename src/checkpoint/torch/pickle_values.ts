@@ -1,6 +1,6 @@
-// What a pickle can hold once it is read: plain data, and what the reader's whitelist made of names and references.
+// The values that a pickle can have once it is read: plain data, and what its resolver made of names and references.
 
-/** A dictionary: keys and values in turn, as written; a later key replaces an earlier one that is equal. */
+/** A dictionary: key, value, key, value, as written; a later key replaces an earlier one that is equal. */
 export class PickleDict {
   readonly entries: PickleValue[] = [];
 }
@@ -19,7 +19,7 @@ export class PickleGlobal {
   constructor(readonly name: string, readonly call?: (args: readonly PickleValue[]) => PickleValue) {}
 }
 
-/** What the whitelist's functions return, opaque to the reader of opcodes. */
+/** What the whitelist's functions return, which the reader of opcodes does not look into. */
 export abstract class PickleObject {
   /** @param what What messages call it, with its article. */
   constructor(readonly what: string) {}
@@ -39,15 +39,15 @@ export type PickleValue =
   | PickleGlobal
   | PickleObject;
 
-/** The names a pickle may use, and what its references to data outside of it mean. */
-export interface PickleWorld {
+/** Which names a pickle may use, and what its references to data outside of it mean; as in Python's Unpickler. */
+export interface PickleResolver {
   /** The value of a name; undefined if it is not on the whitelist. */
-  find(module: string, name: string): PickleGlobal | undefined;
+  findGlobal(module: string, name: string): PickleGlobal | undefined;
   /** The value of a reference to data outside of the pickle (a storage). */
-  persistent(id: PickleValue): PickleValue;
+  persistentLoad(id: PickleValue): PickleValue;
 }
 
-/** A fault in what a pickle says, found by the whitelist's functions; the reader adds the file and the offset. */
+/** A fault in a pickle, found by the cursor or the resolver; the reader adds the file and the offset. */
 export class PickleFault extends Error {}
 
 /** Describe a value in a message, shortly. */

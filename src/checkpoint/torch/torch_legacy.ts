@@ -10,12 +10,12 @@ import {
   PickleDict,
   PickleFault,
   PickleList,
+  type PickleResolver,
   type PickleValue,
-  type PickleWorld,
 } from "./pickle_values.ts";
 import type { TensorTable } from "../tensor_table.ts";
 import { collectTensors, type StorageBytes, tableOfViews } from "./torch_table.ts";
-import { type StorageReference, type TensorView, torchWorld } from "./torch_world.ts";
+import { type StorageReference, type TensorView, torchResolver } from "./torch_resolver.ts";
 
 const magicNumber = 0x1950a86a20f9469cfc6cn;
 const protocolVersion = 1001;
@@ -25,7 +25,7 @@ const protocolVersion = 1001;
  *
  * @param source The file.
  * @returns Its tensors; each is read when it is loaded.
- * @throws {FormatError} If a pickle is malformed, or the storages do not follow as the pickles say.
+ * @throws {FormatError} If a pickle is malformed, or the storages after them are not those that the pickles describe.
  */
 export async function openTorchLegacy(source: ByteSource): Promise<TensorTable> {
   const head = await source.read(0, Math.min(source.size, maxPickleBytes));
@@ -50,12 +50,12 @@ interface Pickles {
 
 function readPickles(head: Uint8Array, file: string): Pickles {
   const references = new Map<string, StorageReference>();
-  const world: PickleWorld = {
-    find: torchWorld.find,
-    persistent(id) {
-      const storage = torchWorld.persistent(id) as StorageReference;
+  const resolver: PickleResolver = {
+    findGlobal: torchResolver.findGlobal,
+    persistentLoad(id) {
+      const storage = torchResolver.persistentLoad(id) as StorageReference;
       const other = references.get(storage.key);
-      if (other && (other.root !== storage.root || other.dataType !== storage.dataType)) {
+      if (other && (other.storageSize !== storage.storageSize || other.dataType !== storage.dataType)) {
         throw new PickleFault(`the storage ${storage.key} has two types or sizes`);
       }
       references.set(storage.key, storage);
@@ -64,7 +64,7 @@ function readPickles(head: Uint8Array, file: string): Pickles {
   };
   let end = 0;
   const next = (): PickleValue => {
-    const pickle = readPickle(head, world, { file, offset: 0 }, end);
+    const pickle = readPickle(head, resolver, { file, offset: 0 }, end);
     end = pickle.end;
     return pickle.value;
   };
@@ -95,17 +95,17 @@ async function locateStorages(
   let at = start;
   for (const key of keys.items) {
     const reference = typeof key === "string" ? references.get(key) : undefined;
-    // Its element type, and so its length, would be unknown.
+    // Without a reference its element type, and so its length, is unknown.
     if (!reference) fail(file, `it has a storage ${describeValue(key)} that its pickle does not name`, at);
     if (storages.has(reference.key)) fail(file, `it has the storage ${reference.key} twice`, at);
     const offset = at + 8;
-    const length = reference.root * bytesPerElement(reference.dataType);
+    const length = reference.storageSize * bytesPerElement(reference.dataType);
     if (offset + length > source.size) {
       fail(file, `it ends inside the storage ${reference.key}, which has ${length} bytes at ${offset}`, at);
     }
     const declared = new DataView((await source.read(at, 8)).buffer).getBigInt64(0, true);
-    if (declared !== BigInt(reference.root)) {
-      fail(file, `the storage ${reference.key} has ${declared} elements, expected ${reference.root}`, at);
+    if (declared !== BigInt(reference.storageSize)) {
+      fail(file, `the storage ${reference.key} has ${declared} elements, expected ${reference.storageSize}`, at);
     }
     storages.set(reference.key, { offset, read: (begin, size) => source.read(offset + begin, size) });
     at = offset + length;

@@ -5,10 +5,10 @@ import type { ByteSource } from "../../hub/byte_source.ts";
 import { bytesPerElement } from "../../tensor/mod.ts";
 import { maxExpandedBytes, maxNameBytes, maxNamesBytes, maxNesting, maxPickleItems, maxTensors } from "../limits.ts";
 import { describeValue, PickleDict, PickleList, type PickleValue } from "./pickle_values.ts";
-import { gather, isContiguous } from "./strided.ts";
+import { gather, isContiguous } from "./strided_view.ts";
 import type { StoredWeight } from "../../weights/mod.ts";
-import { placeOf, sizeWithin, tensorOf, TensorTable } from "../tensor_table.ts";
-import { TensorView } from "./torch_world.ts";
+import { fileRegionOf, sizeWithin, tensorFromBytes, TensorTable } from "../tensor_table.ts";
+import { TensorView } from "./torch_resolver.ts";
 
 /** The bytes of one storage. */
 export interface StorageBytes {
@@ -18,7 +18,7 @@ export interface StorageBytes {
   read(begin: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** The tensors in an unpickled value by dotted name; anything else in it is left out. */
+/** The tensors in an unpickled value, by dotted name; all other values in it are ignored. */
 export function collectTensors(root: PickleValue, file: string): Map<string, TensorView> {
   const found = new Map<string, TensorView>();
   let visited = 0, characters = 0;
@@ -26,7 +26,7 @@ export function collectTensors(root: PickleValue, file: string): Map<string, Ten
     throw new FormatError(`Cannot read ${file}: ${reason}`, { file, tensor });
   };
   const visit = (value: PickleValue, path: string, depth: number): void => {
-    // A value may be reached in many ways: visits are counted, not values.
+    // A value can be reached on many paths, so visits are counted, not values.
     if (++visited > 2 * maxPickleItems) fail("its values refer to each other too often");
     if (value instanceof TensorView) {
       if (found.has(path)) fail(`two tensors are called ${JSON.stringify(path)}`, path);
@@ -47,7 +47,7 @@ export function collectTensors(root: PickleValue, file: string): Map<string, Ten
   return found;
 }
 
-/** Keys as Python prints them, and values; of equal keys the last. Values under other keys hold no parameters. */
+/** Keys as Python prints them, and values; the last of equal keys counts. Only strings and numbers are keys of tensors. */
 function* itemsOf(value: PickleDict | PickleList | readonly PickleValue[]): Iterable<[string, PickleValue]> {
   if (!(value instanceof PickleDict)) {
     const items = value instanceof PickleList ? value.items : value;
@@ -62,11 +62,11 @@ function* itemsOf(value: PickleDict | PickleList | readonly PickleValue[]): Iter
 }
 
 /**
- * Make a table of views.
+ * Make a table from views.
  *
  * @param source The file.
  * @param views The tensors by name.
- * @param storages Each storage's bytes by key, already checked to have the size that the pickle says.
+ * @param storages Each storage's bytes by key, already checked to have the size that the pickle gives.
  * @returns The table; equal views are one object under several names.
  * @throws {FormatError} If the views together would take far more memory than the file has bytes.
  */
@@ -87,7 +87,7 @@ export function tableOfViews(
       const width = bytesPerElement(storage.dataType);
       total += sizeWithin(shape, Infinity) * width;
       touched += spanOf(view) * width;
-      // A strided view is read from its first element to its last: many thin ones could read a file very often.
+      // A strided view is read from its first element to its last, so many sparse ones could read a file very often.
       if (total > limit || touched > 16 * limit) {
         throw new FormatError(
           `Cannot read ${source.name}, tensor ${JSON.stringify(name)}: up to it the tensors take ${total} bytes ` +
@@ -109,15 +109,15 @@ function storedView(source: ByteSource, view: TensorView, bytes: StorageBytes): 
   const width = bytesPerElement(dataType);
   const begin = (view.storage.begin + view.offset) * width;
   const size = sizeWithin(shape, Infinity);
-  const flat = isContiguous(shape, strides);
+  const contiguous = isContiguous(shape, strides);
   const span = spanOf(view);
   return {
     dataType,
     shape,
-    ...(flat && bytes.offset !== undefined && placeOf(source, dataType, bytes.offset + begin, size * width)),
+    ...(contiguous && bytes.offset !== undefined && fileRegionOf(source, dataType, bytes.offset + begin, size * width)),
     async load() {
       const read = await bytes.read(begin, span * width);
-      return tensorOf(dataType, shape, flat ? read : gather(read, width, shape, strides, size), size);
+      return tensorFromBytes(dataType, shape, contiguous ? read : gather(read, width, shape, strides, size), size);
     },
   };
 }

@@ -1,5 +1,5 @@
 // A checkpoint that torch.save wrote since PyTorch 1.6: a zip archive with ROOT/data.pkl, which describes the tensors, and
-// a file ROOT/data/KEY for each storage, stored flat and uncompressed.
+// a file ROOT/data/KEY for each storage, as a rule uncompressed.
 import { FormatError } from "../../errors/mod.ts";
 import type { ByteSource } from "../../hub/byte_source.ts";
 import { bytesPerElement } from "../../tensor/mod.ts";
@@ -7,7 +7,7 @@ import { maxPickleBytes } from "../limits.ts";
 import { readPickle } from "./pickle.ts";
 import type { TensorTable } from "../tensor_table.ts";
 import { collectTensors, type StorageBytes, tableOfViews } from "./torch_table.ts";
-import { torchWorld } from "./torch_world.ts";
+import { torchResolver } from "./torch_resolver.ts";
 import { ZipArchive, type ZipEntry } from "./zip.ts";
 
 /**
@@ -36,13 +36,13 @@ export async function openTorchZip(source: ByteSource): Promise<TensorTable> {
   }
   await checkByteOrder(archive, root);
   const offset = pickle.deflated ? 0 : await archive.dataOffset(pickle);
-  const { value } = readPickle(await archive.read(pickle), torchWorld, { file, offset });
+  const { value } = readPickle(await archive.read(pickle), torchResolver, { file, offset });
   const views = collectTensors(value, file);
 
   const storages = new Map<string, StorageBytes>();
   for (const [name, { storage }] of views) {
     const entry = archive.entries.get(`${root}data/${storage.key}`);
-    const expected = storage.root * bytesPerElement(storage.dataType);
+    const expected = storage.storageSize * bytesPerElement(storage.dataType);
     if (entry?.size !== expected) {
       const found = entry ? `has ${entry.size} bytes` : "is missing";
       throw new FormatError(

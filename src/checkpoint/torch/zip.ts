@@ -3,29 +3,29 @@
 import { WorkerPool } from "../../async/worker_pool.ts";
 import { FormatError, LimnerError } from "../../errors/mod.ts";
 import type { ByteSource } from "../../hub/byte_source.ts";
-import { crcFault, inflate, type Inflated, type Packed } from "./inflate.ts";
+import { type CompressedEntry, crcFault, inflate, type Inflated } from "./inflate.ts";
 import { maxDirectoryBytes, maxEntries, maxExpandedBytes, maxNameBytes } from "../limits.ts";
 
 /** A file in an archive. */
 export interface ZipEntry {
   readonly name: string;
-  /** Its length when read, in bytes. */
+  /** Its length once inflated, in bytes. */
   readonly size: number;
   readonly compressedSize: number;
   readonly deflated: boolean;
-  /** The CRC-32 of its bytes; PyTorch writes 0 if told not to compute it. */
+  /** The CRC-32 of its bytes; PyTorch writes 0 where it was asked not to compute it. */
   readonly crc: number;
   readonly headerOffset: number;
 }
 
 const stored = 0, deflated = 8;
 
-/** Entries of at least so many bytes are worth starting a worker for; several are inflated at a time then. */
+/** Entries of at least this many bytes are worth starting a worker for, so that several are inflated at a time. */
 const worthStarting = 8 << 20;
 
 /** A zip archive whose directory has been read and checked. */
 export class ZipArchive {
-  readonly #workers = new WorkerPool<Packed, Inflated, Inflated>({
+  readonly #workers = new WorkerPool<CompressedEntry, Inflated, Inflated>({
     script: new URL("./inflate_worker.ts", import.meta.url),
     transfer: ({ bytes }) => [bytes.buffer],
     receive: (_task, inflated) => inflated,
@@ -86,7 +86,7 @@ export class ZipArchive {
   }
 
   /**
-   * Read an entry as a whole. Large ones that are deflated are inflated beside this thread, several at a time.
+   * Read an entry as a whole. Large ones that are deflated are inflated in workers, several at a time.
    *
    * @throws {FormatError} If its bytes cannot be inflated, or their length or CRC-32 is not what the directory says.
    */
@@ -111,7 +111,7 @@ export class ZipArchive {
 }
 
 function beyond(entry: ZipEntry): string {
-  return `${JSON.stringify(entry.name)} reaches beyond the place for entries`;
+  return `${JSON.stringify(entry.name)} reaches into the directory`;
 }
 
 /** Find the central directory by the record at the file's end. */
@@ -121,7 +121,7 @@ async function findDirectory(source: ByteSource): Promise<{ offset: number; size
   const tail = await source.read(tailOffset, tailLength);
   const view = new DataView(tail.buffer);
   let at = tailLength - 22;
-  // The record ends with a comment that ends the file.
+  // The record ends with a comment, and the comment ends the file.
   while (
     at >= 0 && !(view.getUint32(at, true) === 0x06054b50 && at + 22 + view.getUint16(at + 20, true) === tailLength)
   ) {
@@ -188,7 +188,7 @@ function readEntry(
   if (uint16(8) & 1) fail(source, `${JSON.stringify(name)} is encrypted`, base + at);
   if (method === stored && size !== compressedSize) fail(source, `${JSON.stringify(name)} has two sizes`, base + at);
   if (!(headerOffset + 30 + compressedSize <= base)) {
-    fail(source, `${JSON.stringify(name)} reaches beyond the place for entries`, base + at);
+    fail(source, `${JSON.stringify(name)} reaches into the directory`, base + at);
   }
   return { entry: { name, size, compressedSize, deflated: method === deflated, crc: uint32(16), headerOffset }, next };
 }

@@ -1,10 +1,10 @@
-// Parameter names as files spell them, and as models ask for them.
+// The names of parameters in files, and the names by which models ask for them.
 
-/** TensorFlow's names of the layer normalisation's parameters, which old BERT checkpoints still carry; PyTorch's wrappers. */
+/** TensorFlow's names of layer normalisation's parameters, which old BERT checkpoints have, and PyTorch's wrappers. */
 const renamed: readonly (readonly [from: RegExp, to: string])[] = [
   [/(?<=^|\.)LayerNorm\.gamma$/, "LayerNorm.weight"],
   [/(?<=^|\.)LayerNorm\.beta$/, "LayerNorm.bias"],
-  // A module that is compiled, sharded or recomputed stands one level deeper, wherever it is in the model.
+  // A module that is compiled, sharded or checkpointed is one level deeper, wherever it is in the model.
   [/(?<=^|\.)(?:(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.)+/g, ""],
   [/(?<=\.)module\./g, ""],
 ];

@@ -1,5 +1,5 @@
-// What a PyTorch checkpoint may name in its pickle: storages, the functions that make tensors of them, and little else.
-// They become descriptions (StorageReference, TensorView); nothing is read or run here.
+// The whitelist of names that a PyTorch checkpoint's pickle may use: storages, the functions that make tensors of them, and
+// little else. They become descriptions (StorageReference, TensorView); nothing is read or run here.
 import type { DataType } from "../../tensor/mod.ts";
 import { maxRank } from "../limits.ts";
 import {
@@ -9,8 +9,8 @@ import {
   PickleGlobal,
   PickleList,
   PickleObject,
+  type PickleResolver,
   type PickleValue,
-  type PickleWorld,
 } from "./pickle_values.ts";
 import { sizeWithin } from "../tensor_table.ts";
 
@@ -20,14 +20,14 @@ export class StorageReference extends PickleObject {
    * @param key The storage's name in the file.
    * @param dataType The type of its elements.
    * @param size The number of its elements.
-   * @param root The size of the storage of which this is a part; itself, but in files of old PyTorch.
-   * @param begin Its first element in that.
+   * @param storageSize The number of elements of the stored storage, of which this may be a part in files of old PyTorch.
+   * @param begin The index of its first element in that.
    */
   constructor(
     readonly key: string,
     readonly dataType: DataType,
     readonly size: number,
-    readonly root: number,
+    readonly storageSize: number,
     readonly begin: number,
   ) {
     super("a storage");
@@ -85,7 +85,7 @@ const globals: ReadonlyMap<string, PickleGlobal> = new Map([
   new PickleGlobal("torch.device", (args) => args),
   new PickleGlobal("collections.OrderedDict", orderedDict),
   new PickleGlobal("_codecs.encode", ([text]) => text ?? null),
-  // Plain data that protocols before 5 write by calls.
+  // Plain data that protocols below 5 write as calls.
   ...["__builtin__", "builtins"].flatMap((module) =>
     ["bytearray", "set", "frozenset"].map((name) =>
       new PickleGlobal(`${module}.${name}`, ([content]) => content ?? null)
@@ -93,10 +93,10 @@ const globals: ReadonlyMap<string, PickleGlobal> = new Map([
   ),
 ].map((global) => [global.name, global]));
 
-/** The names and references of PyTorch's checkpoints. */
-export const torchWorld: PickleWorld = {
-  find: (module, name) => name.includes(".") ? undefined : globals.get(`${module}.${name}`),
-  persistent: storageReference,
+/** Resolves the names and the storages of PyTorch's checkpoints. */
+export const torchResolver: PickleResolver = {
+  findGlobal: (module, name) => name.includes(".") ? undefined : globals.get(`${module}.${name}`),
+  persistentLoad: storageReference,
 };
 
 /** `("storage", type, key, location, size)`, in the legacy format followed by None or `(view key, begin, size)`. */
@@ -110,16 +110,18 @@ function storageReference(id: PickleValue): StorageReference {
     throw new PickleFault(`it refers to a storage of type ${describeValue(type ?? null)}, which is not supported`);
   }
   if (typeof key !== "string") throw new PickleFault("it refers to a storage by no string");
-  const root = wholeNumber(size, "the size of a storage");
-  if (view === undefined || view === null) return new StorageReference(key, type.dataType, root, root, 0);
+  const storageSize = wholeNumber(size, "the size of a storage");
+  if (view === undefined || view === null) return new StorageReference(key, type.dataType, storageSize, storageSize, 0);
   if (!Array.isArray(view)) throw new PickleFault(`a storage's view is ${describeValue(view)}, expected a tuple`);
   const begin = wholeNumber(view[1], "the first element of a storage's view");
   const length = wholeNumber(view[2], "the size of a storage's view");
-  if (begin + length > root) throw new PickleFault(`a storage's view ends beyond its ${root} elements`);
-  return new StorageReference(key, type.dataType, length, root, begin);
+  if (begin + length > storageSize) {
+    throw new PickleFault(`a storage's view ends beyond its ${storageSize} elements`);
+  }
+  return new StorageReference(key, type.dataType, length, storageSize, begin);
 }
 
-/** `(storage, offset, size, stride, …)`: what follows concerns gradients and hooks. */
+/** `(storage, offset, size, stride, …)`; the arguments after these concern gradients and hooks. */
 function rebuildTensor([storage, first, sizes, steps]: readonly PickleValue[]): TensorView {
   if (!(storage instanceof StorageReference)) throw new PickleFault("it makes a tensor of no storage");
   const offset = wholeNumber(first, "the offset of a tensor");

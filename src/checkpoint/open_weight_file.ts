@@ -1,4 +1,4 @@
-// One weight file, whatever its format: told apart by its first bytes, and by its name only if that says safetensors.
+// One weight file of any format. The format follows from the first bytes, or from the name if it ends in .safetensors.
 import { FormatError } from "../errors/mod.ts";
 import type { ByteSource } from "../hub/byte_source.ts";
 import { refuseLfsPointer } from "../hub/lfs_pointer.ts";
@@ -10,7 +10,7 @@ import type { TensorTable } from "./tensor_table.ts";
  *
  * @param source A safetensors file, or one that torch.save wrote (zip or legacy).
  * @returns Its tensors; each is read when it is loaded.
- * @throws {FormatError} If the file is malformed, or holds anything but tensors and plain data.
+ * @throws {FormatError} If the file is malformed, or holds anything other than tensors and plain data.
  */
 export async function openWeightFile(source: ByteSource): Promise<TensorTable> {
   const beginning = await source.read(0, Math.min(source.size, 64));

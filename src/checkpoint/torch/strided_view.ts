@@ -1,4 +1,4 @@
-// Strided views: whether one lies flat, and copying one that does not into a flat array.
+// Strided views: whether one is contiguous, and copying one that is not into a contiguous array.
 
 /** The strides of a row-major contiguous array of `shape`, in elements. */
 export function contiguousStrides(shape: readonly number[]): number[] {
@@ -11,7 +11,7 @@ export function contiguousStrides(shape: readonly number[]): number[] {
   return strides;
 }
 
-/** Whether a view's elements lie in row-major order without gaps; the stride of an axis of length 1 says nothing. */
+/** Whether a view's elements lie in row-major order without gaps; the stride of an axis of length 1 is not used. */
 export function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
   if (shape.includes(0)) return true;
   const expected = contiguousStrides(shape);
@@ -25,9 +25,9 @@ type UnsignedArray =
   | BigUint64Array<ArrayBuffer>;
 
 /**
- * Copy a strided view into a flat array, bit by bit (not as floats: that could change a NaN's bits).
+ * Copy a strided view into a contiguous array, as integers (copying floats could change the bits of a NaN).
  *
- * @param bytes The elements the view reaches, from its first; the bytes start their buffer.
+ * @param bytes The elements from the view's first to its last; the bytes start their buffer.
  * @param width The bytes of an element: 1, 2, 4 or 8.
  * @param shape The length of each axis.
  * @param strides The distance of neighbours along each axis, in elements.
