@@ -1,4 +1,4 @@
-// Waiting that a signal ends, as @std/async's `abortable`. What is waited for goes on; only the wait ends.
+// Waiting for a promise until a signal aborts the wait, like `abortable` of @std/async. The work itself goes on.
 
 /**
  * Wait for work, or throw the signal's reason as soon as it is aborted.

@@ -1,5 +1,5 @@
-// Calls on one model, one after another in the order they came. Whoever waits can leave; whoever is slow can be told that
-// others wait.
+// Calls on one model, executed one after another in the order they came. A call that waits can be aborted; the call that
+// runs can find out that another one waits.
 import { abortable } from "./abortable.ts";
 import { LimnerError } from "../errors/mod.ts";
 
@@ -8,14 +8,14 @@ export class CallQueue {
   /** The last call; the next one waits for it. */
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
-  /** Resolves for the call under way when another waits. */
+  /** Its promise resolves when another call waits for the running one. */
   #wanted: PromiseWithResolvers<void> = Promise.withResolvers();
   #closed = false;
 
   /**
-   * Run a call when the ones before it have ended, well or not.
+   * Run a call when the earlier ones have ended, whether they succeeded or failed.
    *
-   * @param call Is given what resolves when another call waits.
+   * @param call Gets a promise that resolves when another call waits.
    * @param signal Ends the wait, and the call with it.
    * @throws {LimnerError} If the queue was closed.
    */

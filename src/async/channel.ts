@@ -1,4 +1,5 @@
-// Values handed from one side to another, which the first side is held back for: at most one is on its way.
+// A channel with backpressure: a producer puts values, a consumer iterates over them, and the producer can wait until each
+// value was taken.
 
 /** An async iterator whose values are put from outside. */
 export class Channel<T> implements AsyncIterable<T> {
@@ -7,7 +8,7 @@ export class Channel<T> implements AsyncIterable<T> {
   #failure: unknown;
   #wake: (() => void) | undefined;
 
-  /** Hand over a value. @returns A promise that resolves once it was taken, or nobody will take it. */
+  /** Put a value. @returns A promise that resolves once the value was taken, or will not be taken any more. */
   put(value: T): Promise<void> {
     if (this.#ended) return Promise.resolve();
     return new Promise((taken) => {
@@ -16,7 +17,7 @@ export class Channel<T> implements AsyncIterable<T> {
     });
   }
 
-  /** There are no more values; a failure is thrown behind the last, once. */
+  /** End the channel: no more values come. A failure is thrown to the consumer once, after the last value. */
   end(failure?: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -24,7 +25,7 @@ export class Channel<T> implements AsyncIterable<T> {
     this.#wake?.();
   }
 
-  /** The values in order, for one reader; where it leaves early, whoever puts is not held back any more. */
+  /** The values in order, for one consumer; where it stops early, the producer does not wait any more. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T> {
     try {
       for (;;) {

@@ -2,7 +2,7 @@
 // of its own, and of the device as the one clerk who serves the lanes in turn: a lane's order, its failures and its abort
 // are its own, and no lane waits for more than one long piece of each other.
 
-/** A piece of work: done at once, or under way until its promise ends. */
+/** A piece of work: it has ended when it returns, or, where it returns a promise, when that settles. */
 export type Work = () => void | Promise<void>;
 
 /** Options of {@linkcode WorkQueue.lane}. */
@@ -15,10 +15,10 @@ export interface LaneOptions {
 
 /** What waits in a lane. */
 interface Item {
-  /** Items of all lanes are numbered in the order in which they were queued. */
+  /** The items of all lanes are numbered in the order in which they were queued. */
   readonly number: number;
   readonly work: Work;
-  /** Called in place of the work where that is dropped. */
+  /** Called in place of the work where the work is dropped. */
   readonly drop?: (reason: unknown) => void;
 }
 
@@ -40,7 +40,7 @@ export class Lane {
     return signal?.aborted ? { error: signal.reason } : this.#failure;
   }
 
-  /** Queue work. It begins at once where nothing is under way. */
+  /** Queue work. It begins at once where no other work runs. */
   run(work: Work): void {
     if (!this.failure) this.queue.add(this, work);
   }
@@ -57,15 +57,15 @@ export class Lane {
     });
   }
 
-  /** Fail: drop what is queued, and reject its reads. */
+  /** Make the lane fail: drop what is queued, and reject its reads. */
   fail(error: unknown): void {
     this.#failure ??= { error };
-    // An abort makes work fail that is under way.
+    // Where the lane was aborted, the work that was running fails too: its error is not the reason that is reported.
     const failure = this.failure!;
     for (const { drop } of this.items.splice(0)) if (drop) this.#report(drop, failure);
   }
 
-  /** Take no more notice of the signal; what is queued is done all the same. */
+  /** Ignore the signal from now on; what is queued is still executed. */
   close(): void {
     this.options.signal?.removeEventListener("abort", this.#onAbort);
   }
@@ -76,7 +76,7 @@ export class Lane {
   }
 }
 
-/** The result of an act that is called later. */
+/** A promise of the result of an action that is called later. */
 function promised<T>(act: () => T, later: (settle: () => void) => void): Promise<T> {
   return new Promise((resolve, reject) =>
     later(() => {
@@ -93,7 +93,7 @@ function promised<T>(act: () => T, later: (settle: () => void) => void): Promise
 export class WorkQueue {
   /** The lanes that have work waiting, the one whose turn is next first. */
   readonly #waiting: Lane[] = [];
-  /** What is to be done between two pieces, once all items up to a number have ended. */
+  /** Actions that run between two pieces of work, once all items up to a number have ended. */
   readonly #later: { readonly after: number; readonly act: () => void }[] = [];
   #current: { readonly lane: Lane; readonly number: number } | undefined;
   #number = 0;
@@ -108,18 +108,18 @@ export class WorkQueue {
     return new Lane(this, options);
   }
 
-  /** Act once everything that is queued now, in any lane, has ended; at once where that is nothing. */
+  /** Call `act` once everything that is queued now, in any lane, has ended; at once where nothing is. */
   afterwards(act: () => void): void {
     if (this.isIdle && this.#later.length === 0) act();
     else this.#later.push({ after: this.#number, act });
   }
 
-  /** Act once everything that is queued now has ended, well or not. @returns What the act does. */
+  /** Call `act` once everything that is queued now has ended, whether it succeeded or failed. @returns What `act` returns. */
   settled<T>(act: () => T): Promise<T> {
     return promised(act, (settle) => this.afterwards(settle));
   }
 
-  /** Act as soon as nothing is under way, whatever waits. @returns What the act does. */
+  /** Call `act` as soon as no work runs, before the work that waits. @returns What `act` returns. */
   between<T>(act: () => T): Promise<T> {
     return promised(act, (settle) => {
       if (this.#current === undefined) settle();
@@ -137,7 +137,7 @@ export class WorkQueue {
 
   /** End a lane whose signal was aborted. */
   abort(lane: Lane): void {
-    // The piece under way ends by itself, and then the lane.
+    // The piece that runs ends first, and then the lane.
     if (this.#current?.lane === lane) return lane.options.stop?.();
     this.#dismiss(lane);
     lane.fail(lane.options.signal?.reason);

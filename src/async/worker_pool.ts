@@ -1,18 +1,18 @@
-// Workers beside this thread, for one kind of task. Think of a counter with a queue: whoever is free takes the next task,
-// more open as tasks wait, and all close when none has come for a while, for an open one keeps the process alive. Where no
-// worker can run, this thread does the work.
+// A pool of web workers for one kind of task. Think of a counter with a queue: a free worker takes the next task, more
+// workers start as tasks wait, and all end when no task has come for a while, since a worker keeps the process alive.
+// Where no worker can run, this thread does the work.
 
-/** One kind of task: the module that does it in a worker, and how this thread deals with it. */
+/** One kind of task: the module that does it in a worker, and what this thread does before and after. */
 export interface WorkerRole<Task, Answer, Result> {
   /** The worker's module. It posts `"ready"` once it listens, and then an answer a task, in order. */
   readonly script: URL;
-  /** What of a task is moved to the worker, and is gone here. */
+  /** The buffers of a task that are transferred to the worker, after which this thread cannot use them. */
   transfer(task: Task): Transferable[];
-  /** What an answer means to whoever gave the task. @throws What the task failed with. */
+  /** Turn a worker's answer into the task's result. @throws What the task failed with. */
   receive(task: Task, answer: Answer): Result;
   /** Do the task on this thread. */
   here(task: Task): Result | Promise<Result>;
-  /** What a task fails with whose worker failed, or that was given up as the workers were released. */
+  /** The error of a task whose worker failed, or that was dropped because the pool was released. */
   lost(task: Task, why: string): Error;
 }
 
@@ -23,16 +23,16 @@ interface Waiting<Task, Result> {
   reject(error: unknown): void;
 }
 
-/** More than these would rather wait for memory than compute, and each may hold what it works on. */
+/** The most workers: more would mostly wait for memory, and each may hold the data of its task. */
 const mostWorkers = 8;
 
-/** How long workers wait for another task, in milliseconds. */
-const patience = 500;
+/** How long idle workers wait for another task, in milliseconds. */
+const idleMilliseconds = 500;
 
 /** Runs tasks of one kind in workers, which it starts as it is asked to. */
 export class WorkerPool<Task, Answer, Result> implements Disposable {
   #most: number;
-  /** Workers that start or work, with what they work on. */
+  /** Workers that are starting or working, with the task that they work on. */
   readonly #busy: Map<Worker, Waiting<Task, Result> | undefined> = new Map();
   readonly #free: Worker[] = [];
   #waiting: Waiting<Task, Result>[] = [];
@@ -113,10 +113,10 @@ export class WorkerPool<Task, Answer, Result> implements Disposable {
   }
 
   #rest(): void {
-    if (this.#busy.size === 0) this.#closing = setTimeout(() => this.#close(), patience);
+    if (this.#busy.size === 0) this.#closing = setTimeout(() => this.#close(), idleMilliseconds);
   }
 
-  /** A worker has failed: one that had not begun will not begin another time either. */
+  /** Handle a worker's failure: where a worker cannot even start, no other is started. */
   #lose(worker: Worker, message: string): void {
     const waiting = this.#busy.get(worker);
     worker.terminate();
@@ -137,7 +137,7 @@ export class WorkerPool<Task, Answer, Result> implements Disposable {
     this.#busy.clear();
   }
 
-  /** End the workers; tasks that are not done yet are given up. */
+  /** End the workers; tasks that have not ended fail. */
   [Symbol.dispose](): void {
     const given = [...this.#busy.values(), ...this.#waiting.splice(0)];
     this.#close();
@@ -145,7 +145,7 @@ export class WorkerPool<Task, Answer, Result> implements Disposable {
   }
 }
 
-/** A worker's module is read as any file is, if it is one. */
+/** How many workers may run here: none where Deno may not read the worker's module, which needs permission for a file. */
 function mostHere(script: URL): number {
   const cores = navigator.hardwareConcurrency;
   if (typeof Worker === "undefined" || cores < 2) return 0;

@@ -1,5 +1,5 @@
 // Every error that Limner throws on purpose: a subclass of LimnerError that carries data, not only a message.
-// A message reads: what could not be done, a colon, what is so and what was expected.
+// A message reads: what cannot be done, a colon, what was found and what was expected.
 
 /** The base of all errors that Limner throws on purpose. */
 export class LimnerError extends Error {
@@ -70,7 +70,7 @@ export class LimitError extends LimnerError {
   }
 }
 
-/** A backend that was asked for by name is not there, or cannot do what was asked. */
+/** A backend that was asked for by name is not available, or cannot do what was asked. */
 export class BackendError extends LimnerError {
   /**
    * @param message What is wrong.
@@ -81,7 +81,7 @@ export class BackendError extends LimnerError {
   }
 }
 
-/** ONNX Runtime answered with a status other than OK. */
+/** ONNX Runtime returned a status other than OK. */
 export class OrtError extends BackendError {
   /**
    * @param message ONNX Runtime's own message, after what was being done.
@@ -106,11 +106,11 @@ export class DeviceLostError extends WebGpuError {}
 export type HubErrorCode =
   /** There is no such repository, revision or file, or it is private and was hidden. */
   | "not-found"
-  /** It is there, and this person may not have it: a gated repository, a refused token. */
+  /** It exists, and this user may not have it: a gated repository, a refused token. */
   | "not-allowed"
-  /** It cannot be reached, or what came was broken. */
+  /** The server cannot be reached, or its answer was incomplete. */
   | "network"
-  /** What came is not what was announced: another hash, another length, no Hub's answer. */
+  /** The answer is not what was announced: it has another hash or length, or is not an answer of a Hub. */
   | "damaged";
 
 /** A model repository could not be reached, or lacks a file. */

@@ -1,5 +1,5 @@
-// The gradient rule of every primitive, and of the composites that have a better one than their definition gives.
-// g is the gradient of the loss for the output, y the output. A rule answers undefined for what has no gradient.
+// The gradient rule of every primitive, and of the composites that have a better rule than their decomposition gives.
+// g is the gradient of the loss with respect to the output y. A rule returns undefined for an input that has no gradient.
 import { addDimensions, type Dimension, type Shape, type Value } from "../graph/mod.ts";
 import {
   add,
@@ -23,7 +23,7 @@ import {
   type PrimitiveName,
   range,
   reduceSum,
-  type Reduction,
+  type ReductionAttributes,
   reshape,
   sameShape,
   scatter,
@@ -36,7 +36,7 @@ import {
 } from "../operators/mod.ts";
 import { isFloat } from "../tensor/mod.ts";
 
-/** What a rule is given. */
+/** The node that a rule differentiates. */
 export interface GradientContext<A> {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
@@ -47,7 +47,7 @@ export interface GradientContext<A> {
 export type GradientRule<A> = (g: Value, context: GradientContext<A>) => readonly (Value | undefined)[];
 
 const none = () => [];
-const like = (x: Value, value: number): Value => x.builder.scalar(value, x.dataType);
+const scalarLike = (x: Value, value: number): Value => x.builder.scalar(value, x.dataType);
 
 /** Sum a gradient over the axes that broadcasting added or stretched, so that it has `shape` again. */
 function sumTo(gradient: Value, shape: Shape): Value {
@@ -58,7 +58,7 @@ function sumTo(gradient: Value, shape: Shape): Value {
 }
 
 /** A reduction's result with the reduced axes put back, broadcast to x. */
-function spread(value: Value, x: Value, { axes }: Reduction): Value {
+function spread(value: Value, x: Value, { axes }: ReductionAttributes): Value {
   const reduced = new Set(axes.map((axis) => normalizeAxis(axis, x.rank)));
   return expand(reshape(value, { shape: x.shape.map((d, i) => reduced.has(i) ? 1 : d) }), { shape: x.shape });
 }
@@ -80,26 +80,26 @@ export const gradientRules:
     div: binary((g, _a, b, y) => [div(g, b), neg(div(mul(g, y), b))]),
     equal: none,
     greaterOrEqual: none,
-    sqrt: (g, { outputs: [y] }) => [div(mul(g, like(y, 0.5)), y)],
+    sqrt: (g, { outputs: [y] }) => [div(mul(g, scalarLike(y, 0.5)), y)],
     exp: (g, { outputs: [y] }) => [mul(g, y)],
     log: (g, { inputs: [x] }) => [div(g, x)],
-    tanh: (g, { outputs: [y] }) => [mul(g, sub(like(y, 1), mul(y, y)))],
+    tanh: (g, { outputs: [y] }) => [mul(g, sub(scalarLike(y, 1), mul(y, y)))],
     // d/dx erf(x) = 2/√π · exp(−x²)
-    erf: (g, { inputs: [x] }) => [mul(mul(g, like(x, 2 / Math.sqrt(Math.PI))), exp(neg(mul(x, x))))],
-    sigmoid: (g, { outputs: [y] }) => [mul(g, mul(y, sub(like(y, 1), y)))],
-    relu: (g, { inputs: [x] }) => [where(greaterOrEqual(like(x, 0), x), like(x, 0), g)],
+    erf: (g, { inputs: [x] }) => [mul(mul(g, scalarLike(x, 2 / Math.sqrt(Math.PI))), exp(neg(mul(x, x))))],
+    sigmoid: (g, { outputs: [y] }) => [mul(g, mul(y, sub(scalarLike(y, 1), y)))],
+    relu: (g, { inputs: [x] }) => [where(greaterOrEqual(scalarLike(x, 0), x), scalarLike(x, 0), g)],
     neg: (g) => [neg(g)],
     // 0 at 0, as in PyTorch.
     abs: (g, { inputs: [x] }) => [
-      where(equal(x, like(x, 0)), like(x, 0), where(greaterOrEqual(x, like(x, 0)), g, neg(g))),
+      where(equal(x, scalarLike(x, 0)), scalarLike(x, 0), where(greaterOrEqual(x, scalarLike(x, 0)), g, neg(g))),
     ],
     pow: (g, { inputs: [x], attributes: { exponent } }) => [
-      mul(g, mul(like(x, exponent), pow(x, { exponent: exponent - 1 }))),
+      mul(g, mul(scalarLike(x, exponent), pow(x, { exponent: exponent - 1 }))),
     ],
     where: (g, { inputs: [condition, a, b] }) => [
       undefined,
-      sumTo(where(condition, g, like(g, 0)), a.shape),
-      sumTo(where(condition, like(g, 0), g), b.shape),
+      sumTo(where(condition, g, scalarLike(g, 0)), a.shape),
+      sumTo(where(condition, scalarLike(g, 0), g), b.shape),
     ],
     cast: (g, { inputs: [x] }) => [isFloat(x.dataType) ? cast(g, { dataType: x.dataType }) : undefined],
     reshape: (g, { inputs: [x] }) => [reshape(g, { shape: x.shape })],
@@ -132,7 +132,7 @@ export const gradientRules:
     reduceMax: (g, { inputs: [x], outputs: [y], attributes }) => {
       const isMaximum = equal(x, spread(y, x, attributes));
       const count = reduceSum(cast(isMaximum, { dataType: x.dataType }), { ...attributes, keepDimensions: true });
-      return [where(isMaximum, div(spread(g, x, attributes), count), like(x, 0))];
+      return [where(isMaximum, div(spread(g, x, attributes), count), scalarLike(x, 0))];
     },
     cumulativeSum: (g, { attributes: { axis, reversed } }) => [cumulativeSum(g, { axis, reversed: !reversed })],
     argMax: none,
@@ -141,7 +141,7 @@ export const gradientRules:
       const places = range(x.builder, { size: x.shape[x.rank - 1] });
       const chosen = equal(reshape(indices, { shape: [...indices.shape, 1] }), places);
       return [
-        reduceSum(where(chosen, reshape(g, { shape: [...g.shape, 1] }), like(g, 0)), { axes: [-2] }),
+        reduceSum(where(chosen, reshape(g, { shape: [...g.shape, 1] }), scalarLike(g, 0)), { axes: [-2] }),
       ];
     },
     range: none,

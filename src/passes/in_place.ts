@@ -1,6 +1,6 @@
 // Which assignments may write their state at once, so that no second copy of it is held: an optimiser's parameters and
-// moments. Think of the node that computes the new value as writing over the old one, element by element, while it reads
-// it: whatever else reads the old value must have run before, and only the node's operands are sure to have.
+// moments. Think of the node that computes the new value as overwriting the old one, element by element, while it reads
+// it: whatever else reads the old value must have run earlier, and only the node's ancestors are sure to have.
 import { type Graph, isLeaf, type Node, type Value } from "../graph/mod.ts";
 import { elementwise } from "../operators/mod.ts";
 
@@ -24,8 +24,8 @@ export function ancestorsOf(node: Node): Set<Node> {
 /**
  * The values that may be computed into the states that they are assigned to, each with its state's old value.
  *
- * A backend may compute such a value by one kernel with the elementwise nodes before it, and with what computes their
- * operands: none of them reads the old value but element by element.
+ * A backend may compute such a value by one kernel together with the elementwise nodes that it reads, and with what computes
+ * their operands: each of them reads the old value only at the element that it writes.
  */
 export function assignedInPlace(graph: Graph): Map<Value, Value> {
   const users = new Map<Value, Node[]>();
@@ -68,12 +68,12 @@ function withViews(value: Value, users: ReadonlyMap<Value, readonly Node[]>): Se
   return found;
 }
 
-/** Whether a node, with those that may be computed together with it, reads a state's old value only as it lies. */
+/** Whether a node, with those that may be fused with it, reads a state's old value only at the element that it writes. */
 function readsByElement(last: Node, state: Value, old: ReadonlySet<Value>): boolean {
   const together = new Set([last]);
   for (const node of together) {
     for (const operand of node.inputs) {
-      // Of the state's shape, like the last node's: broadcasting only widens.
+      // The last node has the state's shape too, so the operand is not broadcast: broadcasting only widens.
       if (operand === state) continue;
       if (isElementwise(operand.node)) {
         together.add(operand.node);

@@ -1,4 +1,4 @@
-// Passes: graphs to graphs.
+// Passes: functions from graphs to graphs.
 import type { Graph, Node } from "../graph/mod.ts";
 import { legalize } from "./legalize.ts";
 import { simplify } from "./simplify.ts";
@@ -9,7 +9,7 @@ export { copyNode, rewrite, type Visitor } from "./rewrite.ts";
 export { simplify } from "./simplify.ts";
 
 /**
- * What a backend makes of a graph before it compiles it: the same program in operators that it supports.
+ * Prepare a graph for a backend: the same program, simplified, in operators that the backend supports.
  *
  * @param supports Whether the backend compiles a node as it is.
  * @throws {LimnerError} If a primitive is not supported.

@@ -12,7 +12,7 @@ import {
   type Value,
 } from "../graph/mod.ts";
 
-/** What stands for a node in the new graph: its outputs there, or undefined to copy the node. */
+/** Replaces a node: returns the values that take the place of its outputs in the new graph, or undefined to copy it. */
 export type Visitor = (node: Node, inputs: readonly Value[], builder: Builder) => readonly Value[] | undefined;
 
 /** Copy a node to another graph. */

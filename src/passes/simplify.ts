@@ -1,5 +1,5 @@
-// Smaller programs that compute the same: nodes without a use dropped, equal nodes merged, movements that move nothing
-// or undo each other removed.
+// Simplification: nodes that nothing uses are dropped, equal nodes are merged, and movements of data that move nothing or
+// undo each other are removed.
 import { attributeKey, constantOperator, type Graph, isLeaf, type Node, type Shape, type Value } from "../graph/mod.ts";
 import { type AttributesOf, type PrimitiveName, reshape, sameShape, transpose } from "../operators/mod.ts";
 import { copyNode, rewrite, type Visitor } from "./rewrite.ts";
@@ -16,9 +16,9 @@ function liveNodes(graph: Graph): Set<Node> {
   return live;
 }
 
-type Rule<K extends PrimitiveName> = (x: Value, attributes: AttributesOf<K>, output: Shape) => Value | undefined;
+type RewriteRule<K extends PrimitiveName> = (x: Value, attributes: AttributesOf<K>, output: Shape) => Value | undefined;
 
-const rules: { [K in PrimitiveName]?: Rule<K> } = {
+const rewriteRules: { [K in PrimitiveName]?: RewriteRule<K> } = {
   reshape: (x, _, shape) => {
     if (sameShape(x.shape, shape)) return x;
     return x.node.operator.name === "reshape" ? reshape(x.node.inputs[0], { shape }) : undefined;
@@ -37,7 +37,7 @@ const rules: { [K in PrimitiveName]?: Rule<K> } = {
   concat: (x, _, shape) => sameShape(x.shape, shape) ? x : undefined,
 };
 
-/** A text that equal computations share; undefined for what must not be merged. */
+/** A key that equal computations share; undefined for nodes that must not be merged. */
 function keyOf(node: Node, inputs: readonly Value[]): string | undefined {
   if (node.operator.writesState || isLeaf(node.operator)) return undefined;
   return `${node.operator.name} ${inputs.map((value) => `${value.node.id}.${value.index}`)} ${
@@ -45,15 +45,15 @@ function keyOf(node: Node, inputs: readonly Value[]): string | undefined {
   }`;
 }
 
-/** Drop, merge and shorten; the program's results stay the same. */
+/** Drop unused nodes, merge equal ones and shorten movements; the program's results stay the same. */
 export function simplify(graph: Graph): Graph {
   const live = liveNodes(graph);
   const known = new Map<string, readonly Value[]>();
   const visit: Visitor = (node, inputs, builder) => {
-    // Inputs and states are part of the program's face and stay; what else has no use is dropped.
+    // Inputs, parameters and states stay, since callers bind them by name; other nodes that nothing uses are dropped.
     if (!live.has(node) && (!isLeaf(node.operator) || node.operator === constantOperator)) return [];
     const { name } = node.operator;
-    const rule = rules[name as PrimitiveName] as Rule<PrimitiveName> | undefined;
+    const rule = rewriteRules[name as PrimitiveName] as RewriteRule<PrimitiveName> | undefined;
     const shorter = rule?.(inputs[0], node.attributes as never, node.outputs[0].shape);
     if (shorter) return [shorter];
     const key = keyOf(node, inputs);

@@ -1,14 +1,14 @@
-// Rows of a cache copied between host arrays: what backends do whose buffers lie in the host's memory.
+// Copies of rows of a cache between host arrays, for the backends whose buffers lie in the host's memory.
 import { sizeOf } from "./tensor.ts";
 import type { TypedArray } from "./data_type.ts";
 
 /**
- * Copy the first positions of rows, all as they were before the first copy.
+ * Copy the first positions of rows; all rows are read before any is written.
  *
  * @param shape The arrays' shape; the number of rows, on axis 0, may differ between them.
- * @param copies.rows From which row to which.
+ * @param copies.rows The rows that are copied, each with the row that it overwrites.
  * @param copies.axis The axis of the positions.
- * @param copies.length How many of each row's positions.
+ * @param copies.length How many positions of each row are copied.
  */
 export function copyRows(
   shape: readonly number[],
@@ -27,7 +27,7 @@ export function copyRows(
   const size = length * width;
   const moved = source === target ? rows.filter(([from, to]) => from !== to) : rows;
   const targets = new Set(moved.map(([, to]) => to));
-  // Rows that would be overwritten before they are copied are set aside.
+  // Rows that would be overwritten before they are copied are copied to an array of their own first.
   const aside = source === target && moved.some(([from]) => targets.has(from))
     ? new Map(moved.map(([from]) => [from, source.slice(place(from, 0), place(from + 1, 0))]))
     : undefined;

@@ -55,7 +55,7 @@ export function allocateArray(type: DataType, length: number): TypedArray {
   return new arrays[type](length);
 }
 
-/** View `length` elements of `type` in `buffer` from `byteOffset`, which must be a multiple of the element's size. */
+/** A view of `length` elements of `type` in `buffer` from `byteOffset` on, a multiple of the element's size. */
 export function viewArray(type: DataType, buffer: ArrayBufferLike, byteOffset: number, length: number): TypedArray {
   return new arrays[type](buffer, byteOffset, length);
 }
