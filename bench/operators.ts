@@ -3,7 +3,7 @@
 import { type Backend, type Graph, GraphBuilder } from "../src/graph/mod.ts";
 import { attention, linear } from "../src/operators/mod.ts";
 import { Tensor } from "../src/tensor/mod.ts";
-import { type StoredWeights, weightOf } from "../src/weights/mod.ts";
+import { type StoredWeights, weightFromTensor } from "../src/weights/mod.ts";
 
 /** One thing to time. */
 export interface OperatorBench {
@@ -101,7 +101,9 @@ export async function timeOperator(backend: Backend, bench: OperatorBench): Prom
 }
 
 function randomParameters(graph: Graph): StoredWeights {
-  return new Map([...graph.parameters].map(([name, value]) => [name, weightOf(random(value.shape.map(Number)))]));
+  return new Map(
+    [...graph.parameters].map(([name, value]) => [name, weightFromTensor(random(value.shape.map(Number)))]),
+  );
 }
 
 function random(shape: readonly number[]): Tensor {

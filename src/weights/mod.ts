@@ -1,10 +1,10 @@
-// Stored weights: what is known of them, and reading them.
-export { elementsOf, type ReadElements } from "./read_elements.ts";
+// Stored weights: their description, and reading them in parts.
+export { elementReader, type ReadElements } from "./element_reader.ts";
 export {
   type Encoding,
   type FileRegion,
   float32Region,
   type StoredWeight,
   type StoredWeights,
-  weightOf,
+  weightFromTensor,
 } from "./stored_weight.ts";

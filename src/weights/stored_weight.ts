@@ -1,16 +1,16 @@
-// What is known of a weight before it is read: the one description that checkpoints give, models pass on, and backends
-// read from. How its elements are encoded and where they lie is said here; how a device holds them is the device's affair.
+// The description of a weight before it is read: checkpoints make it, models pass it on, and backends read the weight by
+// it. It has the elements' encoding and their place in a file; how a device holds them is the backend's affair.
 import type { DataType, Tensor } from "../tensor/mod.ts";
 
-/** How a weight's elements are written down. */
+/** How a weight's elements are encoded. */
 export type Encoding =
-  /** One after another, row-major, in the weight's data type. */
+  /** Contiguous, row-major, in the weight's data type. */
   | { readonly kind: "plain" }
-  /** Whole numbers of a few bits in blocks along the last axis, each block with a scale and, if said, a zero point. */
+  /** Whole numbers of a few bits in blocks along the last axis, each block with a scale and, with `zeroPoint`, a zero point. */
   | {
     readonly kind: "blocks";
     readonly bits: 4 | 8;
-    /** The elements of a block. */
+    /** The number of elements of a block. */
     readonly block: number;
     readonly scales: DataType;
     readonly zeroPoint?: boolean;
@@ -24,21 +24,21 @@ export interface FileRegion {
   readonly offset: number;
   /** The number of bytes. */
   readonly byteLength: number;
-  /** Throws a HubError if the path has another file by now, or a changed one. */
+  /** Throws a HubError if the file at the path was replaced or changed since the weight was opened. */
   readonly check?: () => void;
 }
 
-/** A weight that can be read. Of tied weights, which share all of a storage, all names have one. */
+/** A weight that can be read. Tied weights, which share their whole storage, are one object under several names. */
 export interface StoredWeight {
-  /** The type of the elements; with blocks, the type that they stand for. */
+  /** The type of the elements; with blocks, the type that they decode to. */
   readonly dataType: DataType;
   /** The length of each axis. */
   readonly shape: readonly number[];
   /** @default plain */
   readonly encoding?: Encoding;
-  /** Where the bytes can be taken from without reading them first; undefined if they lie nowhere in that form. */
+  /** Where the bytes lie in a file that can be mapped; undefined where no file has them in that form. */
   readonly region?: FileRegion;
-  /** Where a copy of the elements as float32 lies, of a narrower type that was converted once. */
+  /** Where a float32 copy of the elements lies, for a weight of a narrower type that was converted once. */
   readonly widened?: FileRegion;
   /** Read the elements, in their own data type. */
   load(): Promise<Tensor>;
@@ -51,15 +51,15 @@ export interface StoredWeight {
   readonly readInto?: (offset: number, into: Uint8Array<ArrayBuffer>) => Promise<void>;
 }
 
-/** The weights of a model by checkpoint name. What stands under a name may change, and is read when it is needed. */
+/** The weights of a model by checkpoint name. The weight of a name may be replaced, so look it up when it is needed. */
 export type StoredWeights = ReadonlyMap<string, StoredWeight>;
 
-/** Where a weight's elements lie as float32. */
+/** Where a weight's elements lie in a file as float32; undefined where no file has them so. */
 export function float32Region({ dataType, region, widened }: StoredWeight): FileRegion | undefined {
   return dataType === "float32" ? region : widened;
 }
 
-/** A weight that is in memory. */
-export function weightOf(tensor: Tensor): StoredWeight {
+/** A tensor in memory as a weight. */
+export function weightFromTensor(tensor: Tensor): StoredWeight {
   return { dataType: tensor.dataType, shape: tensor.shape, load: () => Promise.resolve(tensor) };
 }

@@ -1,11 +1,11 @@
 // Running one graph on a backend from host tensors to host tensors, for tests.
 import { type Backend, type DeviceTensor, type Graph, resolveShape, type Sizes } from "../../src/graph/mod.ts";
 import type { Tensor } from "../../src/tensor/mod.ts";
-import { type StoredWeights, weightOf } from "../../src/weights/mod.ts";
+import { type StoredWeights, weightFromTensor } from "../../src/weights/mod.ts";
 
 /** Parameters that are in memory. */
 export function memorySource(tensors: Readonly<Record<string, Tensor>> = {}): StoredWeights {
-  return new Map(Object.entries(tensors).map(([name, tensor]) => [name, weightOf(tensor)]));
+  return new Map(Object.entries(tensors).map(([name, tensor]) => [name, weightFromTensor(tensor)]));
 }
 
 /** Compile, bind, run once and read every output. */

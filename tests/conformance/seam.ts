@@ -15,7 +15,7 @@ import {
   slice,
 } from "../../src/operators/mod.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
-import { weightOf } from "../../src/weights/mod.ts";
+import { weightFromTensor } from "../../src/weights/mod.ts";
 import { assertClose } from "./closeness.ts";
 import { execute, memorySource } from "./execute.ts";
 import { int64, numbers } from "./numbers.ts";
@@ -249,7 +249,7 @@ function refusesMisuse(name: string, load: Load): void {
     const error = await assertRejects(() => backend.compile(graph, wrong), ShapeError, "layer.weight");
     assertEquals(error.message.includes("[4, 3]") && error.message.includes("[3, 4]"), true);
     const encoding = { kind: "blocks", bits: 4, block: 32, scales: "float32" } as const;
-    const weight = weightOf(numbers(1, 3, 4));
+    const weight = weightFromTensor(numbers(1, 3, 4));
     using quantised = await backend.open(new Map([["layer.weight", { ...weight, encoding }]]));
     await assertRejects(() => backend.compile(graph, quantised), FormatError, "blocks of 32 numbers of 4 bits");
     using weights = await backend.open(new Map([["layer.weight", weight]]));

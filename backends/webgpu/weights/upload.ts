@@ -1,7 +1,7 @@
 // The way of parameters to the device: read, converted and packed in pieces, in host memory that is used again, and no
 // more of them under way than a budget, since the queue keeps a copy of what it has not yet written.
 import { sizeOf } from "../../../src/tensor/mod.ts";
-import { elementsOf, type StoredWeight } from "../../../src/weights/mod.ts";
+import { elementReader, type StoredWeight } from "../../../src/weights/mod.ts";
 import type { Device } from "../device/device.ts";
 import { toDevice } from "../device/device_tensor.ts";
 import type { PlainLayout } from "./layout.ts";
@@ -28,7 +28,7 @@ export class Upload {
   /** Write a parameter to a buffer from `offset` on, in bytes; it waits where too much is under way. */
   async write(weight: StoredWeight, layout: PlainLayout, buffer: GPUBuffer, offset = 0): Promise<void> {
     const { dataType, shape } = weight;
-    const read = elementsOf(weight, (bytes) => this.#take("stored", bytes));
+    const read = elementReader(weight, (bytes) => this.#take("stored", bytes));
     const memory = (length: number) => new Uint32Array(this.#take("packed", 4 * length), 0, length);
     for (const piece of piecesOf(layout, sizeOf(shape), pieceBytes / 4)) {
       const elements = await read(piece.from, piece.to);

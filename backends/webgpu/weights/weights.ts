@@ -4,7 +4,7 @@
 import { ShapeError } from "../../../src/errors/mod.ts";
 import type { OpenOptions, Weights } from "../../../src/graph/mod.ts";
 import { isFloat, sizeOf, Tensor } from "../../../src/tensor/mod.ts";
-import { type StoredWeight, type StoredWeights, weightOf } from "../../../src/weights/mod.ts";
+import { type StoredWeight, type StoredWeights, weightFromTensor } from "../../../src/weights/mod.ts";
 import type { Device } from "../device/device.ts";
 import { fromDevice } from "../device/device_tensor.ts";
 import { bytesIn, type JointMember, type Layout, layoutKey } from "./layout.ts";
@@ -161,7 +161,7 @@ export class GpuWeights implements Weights {
       }
       const written = new Tensor(tensor.dataType, tensor.shape, tensor.data.slice());
       this.#written.set(name, written);
-      const value = weightOf(written);
+      const value = weightFromTensor(written);
       // What was queued before reads the value of before.
       this.device.queue.flush();
       const all = this.isTrained(name)
@@ -191,8 +191,8 @@ export class GpuWeights implements Weights {
   /** A parameter's value, in memory where it cannot be read in parts; undefined for the name of a joint layout. */
   async #value(name: string): Promise<StoredWeight | undefined> {
     const written = this.#written.get(name);
-    const stored = written ? weightOf(written) : this.source.get(name);
-    return stored && !stored.readInto ? weightOf(await stored.load()) : stored;
+    const stored = written ? weightFromTensor(written) : this.source.get(name);
+    return stored && !stored.readInto ? weightFromTensor(await stored.load()) : stored;
   }
 
   async #holdRaw(name: string): Promise<void> {

@@ -4,7 +4,7 @@ import { ShapeError } from "../../errors/mod.ts";
 import { demand } from "../../limits/mod.ts";
 import { type DataType, isFloat, sizeOf, Tensor, toFloat32 } from "../../tensor/mod.ts";
 import { formatShape, GraphBuilder } from "../../graph/mod.ts";
-import { type StoredWeight, type StoredWeights, weightOf } from "../../weights/mod.ts";
+import { type StoredWeight, type StoredWeights, weightFromTensor } from "../../weights/mod.ts";
 import { buildForward } from "../forward_program.ts";
 import { fill, type Initial, initialByName } from "./initial_values.ts";
 import { decoders, encoders, readSection } from "../registry.ts";
@@ -151,7 +151,7 @@ export class ModelParameters {
     }
     const { dataType } = tensor;
     const copy = new Tensor(dataType, shape, tensor.data.slice());
-    this.#stored.set(name, weightOf(copy));
+    this.#stored.set(name, weightFromTensor(copy));
     this.trained.delete(name);
     return dataType === "float32" ? copy : new Tensor("float32", shape, toFloat32(dataType, copy.data));
   }

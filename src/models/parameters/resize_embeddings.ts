@@ -1,7 +1,7 @@
 // A decoder with more or fewer tokens, as PreTrainedModel.resize_token_embeddings: rows are cut off, or added as the mean
 // of those that are there.
 import { Tensor, toFloat32 } from "../../tensor/mod.ts";
-import { weightOf } from "../../weights/mod.ts";
+import { weightFromTensor } from "../../weights/mod.ts";
 import { declaredParameters, ModelParameters } from "./model_parameters.ts";
 import { type Architecture, architectureOf } from "../vision_encoder_decoder.ts";
 import type { VisionEncoderDecoderConfig } from "../config/vision_encoder_decoder_config.ts";
@@ -53,7 +53,7 @@ export async function resizeEmbeddings(
   }
   const find = (name: string) => {
     const value = values.get(name);
-    return value ? weightOf(value) : parameters.parameters.get(name);
+    return value ? weightFromTensor(value) : parameters.parameters.get(name);
   };
   const leftOver = () => parameters.leftOver;
   return {

@@ -1,16 +1,16 @@
-// Elements of a weight a part at a time, whether its source can read parts or only the whole.
+// Reading the elements of a weight a part at a time, whether its source can read parts or only the whole.
 import { bytesPerElement, type TypedArray, viewArray } from "../tensor/mod.ts";
 import type { StoredWeight } from "./stored_weight.ts";
 
-/** Elements `from` to before `to` of a weight, in its data type; they may be gone when the next are read. */
+/** Reads elements [from, to) of a weight, in its data type; the next call may overwrite them. */
 export type ReadElements = (from: number, to: number) => Promise<TypedArray>;
 
 /**
- * How to read elements of a weight. One that can only be read whole is read once, when the first are asked for.
+ * A function that reads elements of a weight. A weight that can only be read whole is read once, at the first call.
  *
- * @param memory Gives so many bytes to read a part into.
+ * @param memory Returns a buffer of so many bytes to read a part into.
  */
-export function elementsOf(weight: StoredWeight, memory: (bytes: number) => ArrayBuffer): ReadElements {
+export function elementReader(weight: StoredWeight, memory: (bytes: number) => ArrayBuffer): ReadElements {
   const { dataType, readInto } = weight;
   if (!readInto) {
     let whole: ReturnType<StoredWeight["load"]> | undefined;
