@@ -2,7 +2,7 @@
 import { BackendError } from "../../src/errors/mod.ts";
 import {
   type Binding,
-  type BoundPart,
+  type BoundTensor,
   checkBinding,
   type DeviceTensor,
   type Graph,
@@ -24,7 +24,7 @@ interface Bound {
   readonly name: Uint8Array<ArrayBuffer>;
   readonly tensor: OrtTensor;
   /** What of it is bound; undefined for the whole buffer. */
-  readonly part: BoundPart | undefined;
+  readonly part: BoundTensor | undefined;
   bound: OrtValue | undefined;
   view: OrtView | undefined;
 }
@@ -137,7 +137,7 @@ export class FfiRun implements Run {
   #outputs: Bound[] = [];
   #sizes: { expression: string; value: OrtValue }[] = [];
   /** A new value's place, and the tensor whose place it takes, or whose part it is copied to, when the run has ended. */
-  #swaps: { spare: OrtValue; name: Uint8Array<ArrayBuffer>; tensor: OrtTensor; part: BoundPart | undefined }[] = [];
+  #swaps: { spare: OrtValue; name: Uint8Array<ArrayBuffer>; tensor: OrtTensor; part: BoundTensor | undefined }[] = [];
   #disposed = false;
 
   constructor(

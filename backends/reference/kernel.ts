@@ -1,7 +1,7 @@
 // What a kernel of the reference is: a function of host tensors.
 import { resolveShape, type Sizes, type Value } from "../../src/graph/mod.ts";
 import { allocateArray, sizeOf, Tensor, type TypedArray } from "../../src/tensor/mod.ts";
-import { broadcastStrides, copyStrided, rowMajor } from "./strided.ts";
+import { broadcastStrides, copyStrided, rowMajor } from "./strided_copy.ts";
 
 /** What a kernel is given beside its operands. */
 export interface KernelContext {

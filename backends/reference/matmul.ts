@@ -1,8 +1,8 @@
 // The matrix product: rows of a against columns of b laid out as rows, four by four, summed in float64.
 import { sizeOf, type Tensor } from "../../src/tensor/mod.ts";
-import type { AttributesOf, products } from "../../src/operators/mod.ts";
+import type { AttributesOf, matrixProducts } from "../../src/operators/mod.ts";
 import { allocateOutput, type Kernel } from "./kernel.ts";
-import { broadcastStrides } from "./strided.ts";
+import { broadcastStrides } from "./strided_copy.ts";
 
 /** y[m, n] = Σ a[m, k] · columns[n, k], each argument from its offset. */
 function multiply(
@@ -60,7 +60,7 @@ function eachMatrix(a: Tensor, b: Tensor, batch: readonly number[], visit: (i: n
 }
 
 /** The kernel by name. */
-export const productKernels: { [K in keyof typeof products]: Kernel<AttributesOf<K>> } = {
+export const matrixProductKernels: { [K in keyof typeof matrixProducts]: Kernel<AttributesOf<K>> } = {
   matmul: ([a, b], _, context) => {
     const y = allocateOutput(context);
     const [M, N] = y.shape.slice(-2);

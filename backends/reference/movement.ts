@@ -3,7 +3,7 @@ import { resolveAttribute } from "../../src/graph/mod.ts";
 import { type AttributesOf, type movement, normalizeAxis } from "../../src/operators/mod.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
 import { allocateOutput, broadcastData, type Kernel } from "./kernel.ts";
-import { copyStrided, rowMajor } from "./strided.ts";
+import { copyStrided, rowMajor } from "./strided_copy.ts";
 
 type Name = keyof typeof movement;
 

@@ -17,8 +17,8 @@ import type { AttributesOf, PrimitiveName } from "../../src/operators/mod.ts";
 import { sizeOf, Tensor, type TypedArray } from "../../src/tensor/mod.ts";
 import { elementwiseKernels } from "./elementwise.ts";
 import type { Kernel } from "./kernel.ts";
-import { lookupKernels } from "./lookup.ts";
-import { productKernels } from "./matmul.ts";
+import { indexingKernels } from "./indexing.ts";
+import { matrixProductKernels } from "./matmul.ts";
 import { movementKernels } from "./movement.ts";
 import { reductionKernels } from "./reduction.ts";
 
@@ -26,9 +26,9 @@ import { reductionKernels } from "./reduction.ts";
 export const kernels = {
   ...elementwiseKernels,
   ...movementKernels,
-  ...productKernels,
+  ...matrixProductKernels,
   ...reductionKernels,
-  ...lookupKernels,
+  ...indexingKernels,
 } satisfies { [K in PrimitiveName]: Kernel<AttributesOf<K>> };
 
 /** A buffer of the reference: an array. */

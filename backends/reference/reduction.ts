@@ -1,13 +1,18 @@
 // The kernels that reduce, select or count along axes.
 import { resolveAttribute } from "../../src/graph/mod.ts";
-import { type AttributesOf, normalizeAxis, type Reduction, type reductions } from "../../src/operators/mod.ts";
+import {
+  type AttributesOf,
+  normalizeAxis,
+  type ReductionAttributes,
+  type reductions,
+} from "../../src/operators/mod.ts";
 import { allocateOutput, type Kernel } from "./kernel.ts";
-import { copyStrided, rowMajor } from "./strided.ts";
+import { copyStrided, rowMajor } from "./strided_copy.ts";
 
 type Name = keyof typeof reductions;
 
 /** Bring the reduced axes to the end, so that each result is a run of `length` elements, and reduce each run. */
-function reduce(f: (run: Float64Array) => number): Kernel<Reduction> {
+function reduce(f: (run: Float64Array) => number): Kernel<ReductionAttributes> {
   return ([x], { axes }, context) => {
     const y = allocateOutput(context);
     const reduced = new Set(axes.map((axis) => normalizeAxis(axis, x.shape.length)));

@@ -1,14 +1,14 @@
-// A text for each value that attributes may have, by which equal ones are found again: in passes, lowerings and caches.
-// JSON will not do, which writes NaN and both infinities as null, and −0 as 0.
+// A key for each value that attributes may have, by which passes, lowerings and caches find equal ones again.
+// JSON will not do: it writes NaN and both infinities as null, and −0 as 0.
 
 /**
- * The text of a value: that of another one is the same exactly where both mean the same.
+ * The key of a value: two values have the same key exactly where they are equal.
  *
- * Numbers are told apart by their bits (one NaN is like another); members that are undefined count as absent, and their
- * order does not matter.
+ * Numbers are compared by their bits (every NaN is the same number); members that are undefined count as absent, and the
+ * order of members does not matter.
  *
  * @param value Plain data: numbers, texts and truth values, in arrays and objects.
- * @throws {TypeError} If it holds anything else, such as a tensor: what a program contains is a constant of it.
+ * @throws {TypeError} If it holds anything else, such as a tensor; a tensor that a program contains is a constant of the program, not an attribute.
  */
 export function attributeKey(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);

@@ -1,4 +1,4 @@
-// The seam: what a backend is. Models, generation and training know backends only through these interfaces.
+// The interfaces that every backend implements. Models, generation and training know backends only through these.
 import type { DataType, Tensor, TypedArray } from "../tensor/mod.ts";
 import type { StoredWeights } from "../weights/mod.ts";
 import type { Sizes } from "./dimension.ts";
@@ -8,7 +8,7 @@ import type { Node } from "./value.ts";
 /** A backend's name. `reference` is the oracle: plain TypeScript, never chosen by "auto". */
 export type BackendName = "webgpu" | "ffi" | "wasm" | "reference";
 
-/** How a backend holds weights. Programs compute in float32 whatever the storage. */
+/** How a backend holds weights. ProgramCache compute in float32 whatever the storage. */
 export type WeightStorage = "float32" | "float16" | "q8" | "q4";
 
 /** What a backend did so far; tests assert on them. */
@@ -32,7 +32,7 @@ export interface Counters {
   readonly deviceBytes: number;
 }
 
-/** The counters of a backend that did nothing yet, for it to count on. */
+/** Counters at zero, for a new backend to increment. */
 export function newCounters(): { -readonly [K in keyof Counters]: number } {
   return { runs: 0, dispatches: 0, waits: 0, bytesRead: 0, liveHandles: 0, weightBytes: 0, deviceBytes: 0 };
 }
@@ -41,7 +41,7 @@ export function newCounters(): { -readonly [K in keyof Counters]: number } {
 export interface OpenOptions {
   /** @default "float32" */
   readonly storage?: WeightStorage;
-  /** Which parameters programs may write, as {@linkcode Weights.train} says it later. @default none */
+  /** Which parameters programs may write, as {@linkcode Weights.train} declares it later. @default none */
   readonly trainable?: (name: string) => boolean;
   /** Prefer less memory to speed. @default false */
   readonly lowMemory?: boolean;
@@ -50,8 +50,8 @@ export interface OpenOptions {
 /** A model's parameters on a device, each held once for all programs that read it. */
 export interface Weights extends Disposable {
   /**
-   * Let programs that are compiled from now on write parameters. Those that were compiled before read the new values:
-   * what they have packed of a parameter is given up when it changes, and packed again before their next run.
+   * Let programs that are compiled from now on write parameters. Programs that were compiled earlier read the new
+   * values: their packed copies of a parameter are dropped when it changes, and packed again before their next run.
    *
    * @throws {ShapeError} If there is no parameter of a name.
    */
@@ -69,10 +69,10 @@ export interface DeviceTensor extends Disposable {
   readonly capacity: readonly number[];
 }
 
-/** A part of a tensor: its elements from one on. */
+/** A part of a tensor: its elements from `offset` on. */
 export interface TensorPart<T extends DeviceTensor = DeviceTensor> {
   readonly tensor: T;
-  /** The elements before it. */
+  /** The index of the part's first element. */
   readonly offset: number;
 }
 
@@ -80,13 +80,13 @@ export interface TensorPart<T extends DeviceTensor = DeviceTensor> {
 export interface ReadOptions {
   /** The shape to read: its elements, packed, are the buffer's first ones. @default the capacity */
   readonly shape?: readonly number[];
-  /** Memory of the elements' type, long enough, that the tensor is given to live in. @default a new array */
+  /** An array of the elements' type, long enough, that the tensor's elements are put into. @default a new array */
   readonly into?: TypedArray;
 }
 
 /** Which rows of a tensor are copied, and how much of each. */
 export interface RowCopies {
-  /** From which row to which, along axis 0; all are read before any is written. */
+  /** The row that is copied and the row that is overwritten, along axis 0; all rows are read before any is written. */
   readonly rows: readonly (readonly [from: number, to: number])[];
   /** The axis of the positions. */
   readonly axis: number;
@@ -95,14 +95,14 @@ export interface RowCopies {
 }
 
 /**
- * The work of one caller on a device, in its order. Only `read` waits. A failure drops what the stream has queued after
- * it, surfaces at the stream's next read, and touches no other stream. Streams share the device fairly, a run being the
- * unit; disposing of one lets what it has queued come to its end.
+ * The work of one caller on a device, executed in the order it was queued. Only `read` waits. A failure drops what the
+ * stream has queued after it, is thrown by the stream's next read, and touches no other stream. Streams share the device fairly, a run being the
+ * unit; what a stream has queued is still executed after the stream is disposed.
  */
 export interface Stream extends Disposable {
   /** Queue a copy of `data` to elements `offset` and on of `target`. */
   write(target: DeviceTensor, data: TypedArray, offset?: number): void;
-  /** Queue copies of rows from one tensor to another whose other axes are alike, or to itself. */
+  /** Queue copies of rows from one tensor to another whose other axes are equal, or to itself. */
   copyRows(source: DeviceTensor, target: DeviceTensor, copies: RowCopies): void;
   /**
    * Queue one execution; never waits, never allocates.
@@ -130,11 +130,11 @@ export interface StreamOptions {
 /** One device. */
 export interface Backend extends AsyncDisposable {
   readonly name: BackendName;
-  /** The device for people: `llvmpipe (LLVM 15)`, `CPU, 2 threads`. */
+  /** The device's name, for a person to read: `llvmpipe (LLVM 15)`, `CPU, 2 threads`. */
   readonly device: string;
-  /** Steps worth queueing before a read: 1 where a read is free, more where it costs a fence. */
+  /** How many decoding steps to queue before a read: 1 where a read is free, more where it waits for a GPU. */
   readonly stepsPerRead: number;
-  /** Whether float32 weights are used as they lie in their file, and only others are read. @default false */
+  /** Whether float32 weights are used directly from their mapped file, and only others are read. @default false */
   readonly mapsFiles?: boolean;
   readonly counters: Counters;
   /**
@@ -209,7 +209,7 @@ export interface BackendModule {
   load(options?: BackendOptions): Promise<Backend>;
   report(options?: BackendOptions): Promise<BackendReport>;
   /**
-   * What is behind the report, for a person to read; a library that is needed is fetched for it.
+   * Details of what the backend runs on, for a person to read; a library that is needed is downloaded for it.
    *
    * @throws {BackendError} If the backend cannot run here.
    */

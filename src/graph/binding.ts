@@ -1,4 +1,4 @@
-// The checks that every backend makes alike: parameters against their stored shapes, buffers and sizes against a graph.
+// The checks that all backends share: parameters against their stored shapes, buffers and sizes against a graph.
 import { FormatError, LimnerError, ShapeError } from "../errors/mod.ts";
 import { isFloat, sizeOf } from "../tensor/mod.ts";
 import type { StoredWeights } from "../weights/mod.ts";
@@ -69,28 +69,28 @@ function writtenIn({ nodes }: Graph, leaf: Operator<NamedLeaf>): Set<string> {
   return new Set(written.map(({ attributes }) => (attributes as NamedLeaf).name));
 }
 
-/** What a graph asks of its sizes. */
-interface Demands {
-  /** The names of all sizes that a run needs: of every value's shape and of attributes such as a slice's starts. */
+/** What a graph requires of the sizes and states that it runs with. */
+interface RunRequirements {
+  /** The names of all sizes that a run needs: those in any value's shape, and in attributes such as a slice's starts. */
   readonly names: ReadonlySet<string>;
-  /** Those that stand in the shape of an input, a state or an output. */
+  /** The sizes that occur in the shape of an input, a state or an output: they may not vary between executions. */
   readonly fixed: ReadonlySet<string>;
   readonly bounds: readonly Bound[];
   /** The states that are written. */
   readonly written: ReadonlySet<string>;
 }
 
-const known = new WeakMap<Graph, Demands>();
+const known = new WeakMap<Graph, RunRequirements>();
 
-/** What a graph asks of its sizes, found once. */
-function demandsOf(graph: Graph): Demands {
-  let demands = known.get(graph);
-  if (!demands) {
+/** The requirements of a graph, computed once. */
+function requirementsOf(graph: Graph): RunRequirements {
+  let requirements = known.get(graph);
+  if (!requirements) {
     const written = writtenIn(graph, stateOperator);
-    demands = { names: namesOf(graph), fixed: fixedOf(graph), bounds: boundsOf(graph), written };
-    known.set(graph, demands);
+    requirements = { names: namesOf(graph), fixed: fixedOf(graph), bounds: boundsOf(graph), written };
+    known.set(graph, requirements);
   }
-  return demands;
+  return requirements;
 }
 
 function namesOf(graph: Graph): Set<string> {
@@ -112,7 +112,7 @@ function fixedOf({ inputs, states, outputs }: Graph): Set<string> {
   return new Set(shapes.flat().flatMap(dimensionNames));
 }
 
-/** A number that no execution may make negative, and the node that says so. */
+/** A number that may not be negative in any execution, and the node that requires it. */
 interface Bound {
   readonly dimension: Dimension;
   readonly node: Node;
@@ -133,19 +133,19 @@ function boundsOf(graph: Graph): Bound[] {
   return [...bounds.values()];
 }
 
-/** Where an input, a state or an output is bound. */
-export interface BoundPart<T extends DeviceTensor = DeviceTensor> extends TensorPart<T> {
+/** The tensor, or the part of one, that an input, a state or an output is bound to. */
+export interface BoundTensor<T extends DeviceTensor = DeviceTensor> extends TensorPart<T> {
   readonly shape: readonly number[];
-  /** Whether a run reads what is there before it. */
+  /** Whether a run reads the elements that were there before it. */
   readonly read: boolean;
   readonly written: boolean;
 }
 
-/** One use of a program: its buffers and sizes, which of these every execution must keep, and what they may not exceed. */
-export interface Binding<T extends DeviceTensor = DeviceTensor> extends Demands {
+/** One use of a program: its buffers, its sizes, which sizes must stay the same in every execution, and their maxima. */
+export interface Binding<T extends DeviceTensor = DeviceTensor> extends RunRequirements {
   readonly graph: Graph;
   readonly maxima: Sizes;
-  readonly parts: Readonly<Record<string, BoundPart<T>>>;
+  readonly parts: Readonly<Record<string, BoundTensor<T>>>;
 }
 
 /**
@@ -158,19 +158,19 @@ export function checkBinding<T extends DeviceTensor>(
   tensors: Readonly<Record<string, T | TensorPart<T>>>,
   maxima: Sizes,
 ): Binding<T> {
-  const demands = demandsOf(graph);
+  const requirements = requirementsOf(graph);
   const fail = (reason: string): never => {
     throw new ShapeError(`Cannot bind ${graph.name}: ${reason}`, { op: graph.name });
   };
-  for (const name of demands.names) if (maxima[name] === undefined) fail(`no size is given for "${name}"`);
-  const parts: Record<string, BoundPart<T>> = {};
+  for (const name of requirements.names) if (maxima[name] === undefined) fail(`no size is given for "${name}"`);
+  const parts: Record<string, BoundTensor<T>> = {};
   const add = (kind: Kind, name: string, { shape, dataType }: TensorType) => {
     const given = tensors[name] ?? fail(`no buffer is given for the ${kind} "${name}"`);
     const needed = resolveShape(shape, maxima);
     const reason = misfit(kind, { shape: needed, dataType }, given);
     if (reason !== undefined) fail(`the ${kind} "${name}" ${reason}`);
     const at = "tensor" in given ? given : { tensor: given, offset: 0 };
-    const written = kind === "output" || demands.written.has(name);
+    const written = kind === "output" || requirements.written.has(name);
     parts[name] = { ...at, shape: needed, read: kind !== "output", written };
   };
   for (const [name, value] of graph.inputs) add("input", name, value);
@@ -179,12 +179,12 @@ export function checkBinding<T extends DeviceTensor>(
   for (const name of Object.keys(tensors)) if (!parts[name]) fail(`it has no input, state or output "${name}"`);
   const overlap = findOverlap(parts);
   if (overlap) fail(`"${overlap[0]}" is written, and shares elements of its buffer with "${overlap[1]}"`);
-  return { graph, maxima, parts, ...demands };
+  return { graph, maxima, parts, ...requirements };
 }
 
 type Kind = "input" | "state" | "output";
 
-/** Why an input, a state or an output cannot be bound to a tensor or a part of one; undefined where it can. */
+/** The reason why an input, a state or an output cannot be bound to a tensor or a part of one; undefined where it can. */
 function misfit(
   kind: Kind,
   { shape, dataType }: { readonly shape: readonly number[]; readonly dataType: string },
@@ -205,7 +205,7 @@ function misfit(
 }
 
 /** A part that is written, and another that shares elements with it. */
-function findOverlap(parts: Readonly<Record<string, BoundPart>>): [written: string, other: string] | undefined {
+function findOverlap(parts: Readonly<Record<string, BoundTensor>>): [written: string, other: string] | undefined {
   for (const together of Map.groupBy(Object.entries(parts), ([, { tensor }]) => tensor).values()) {
     for (const [name, part] of together.filter(([, { written }]) => written)) {
       const end = part.offset + sizeOf(part.shape);
@@ -220,7 +220,7 @@ function findOverlap(parts: Readonly<Record<string, BoundPart>>): [written: stri
 /**
  * The sizes of one execution.
  *
- * @throws {ShapeError} If a size is over its maximum, or one that must keep it, or together they reach outside a tensor.
+ * @throws {ShapeError} If a size is over its maximum, or differs from it where it must not, or if together they reach outside a tensor.
  */
 export function sizesOfRun({ graph, maxima, fixed, bounds }: Binding, sizes: Sizes = {}): Sizes {
   for (const [name, size] of Object.entries(sizes)) {

@@ -1,5 +1,6 @@
-// The tensor program: nodes in the order they were built, which is the order they run in. Straight-line; no control flow.
-// Types are checked and inferred here, once; passes and backends trust them. A state is the only thing written in place.
+// The tensor program: nodes in the order they were built, which is the order they run in, without any control flow.
+// Shapes and data types are checked and inferred here, once; passes and backends trust them. Only states are written in
+// place.
 import { ShapeError } from "../errors/mod.ts";
 import { type DataType, Tensor } from "../tensor/mod.ts";
 import { attributeKey } from "./attribute_key.ts";

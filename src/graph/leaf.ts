@@ -1,4 +1,5 @@
-// The nodes without operands: what a program is given (inputs, parameters, states) and what it contains (constants).
+// The leaves, which are the nodes without operands: what a program is given (inputs, parameters, states) and what it
+// contains (constants).
 import type { Tensor } from "../tensor/mod.ts";
 import type { Operator, TensorType } from "./value.ts";
 

@@ -1,4 +1,4 @@
-// The tensor program and the seam behind which backends stand.
+// The tensor program, and the interfaces that backends implement.
 export * from "./attribute_key.ts";
 export * from "./backend.ts";
 export * from "./binding.ts";
@@ -6,4 +6,4 @@ export * from "./dimension.ts";
 export * from "./graph.ts";
 export * from "./leaf.ts";
 export * from "./value.ts";
-export * from "./programs.ts";
+export * from "./program_cache.ts";

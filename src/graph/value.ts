@@ -1,10 +1,10 @@
-// What a tensor program is made of. The three know each other: an operator says what its values are and how it is made of
-// smaller ones, a node applies an operator to values, a value is an output of a node. Operators themselves are in
-// src/operators.
+// What a tensor program is made of. Three types refer to each other: an operator defines the shapes of its outputs and how
+// it decomposes into smaller operators, a node applies an operator to values, and a value is an output of a node. The
+// operators themselves are in src/operators.
 import type { DataType, Tensor } from "../tensor/mod.ts";
 import type { Dimension, Shape } from "./dimension.ts";
 
-/** What is known of a value when the graph is built: its data type and its shape. */
+/** The type of a value, which is known when the graph is built: its data type and its shape. */
 export interface TensorType {
   readonly dataType: DataType;
   readonly shape: Shape;
@@ -20,8 +20,8 @@ export interface Operator<A extends object = object> {
   readonly operands: readonly string[];
   /**
    * The first operand is a state, and the first output is its new value: written in place at once, after which the old
-   * value is gone, or at the end of the run, until which every reader sees the old value. A backend may write earlier what
-   * nothing else reads by then; so the value is not defined after a run that failed or was aborted.
+   * value is gone, or at the end of the run, until which every reader sees the old value. A backend may write a value
+   * earlier where nothing reads the old one any more; so the value is undefined after a run that failed or was aborted.
    */
   readonly writesState?: "inPlace" | "atEnd";
   /**
@@ -29,7 +29,7 @@ export interface Operator<A extends object = object> {
    * @throws {OperandError} If the operands do not fit.
    */
   infer(inputs: readonly TensorType[], attributes: A): readonly TensorType[];
-  /** What may not be negative in a run beside the lengths of the outputs: positions, and the room behind them. */
+  /** What may not be negative in a run, besides the lengths of the outputs: positions, and how many are left after them. */
   bounds?(inputs: readonly TensorType[], attributes: A): readonly Dimension[];
   /** The same computation in smaller operators: definition, gradient, fallback and test oracle at once. */
   decompose?(inputs: readonly Value[], attributes: A): readonly Value[];
@@ -69,7 +69,7 @@ export class Value implements TensorType {
   }
 }
 
-/** What a graph is built with. An operator reaches it through its operands. */
+/** A graph under construction. An operator reaches it through its operands. */
 export interface Builder {
   /** The program's name, for messages and profiles. */
   readonly name: string;

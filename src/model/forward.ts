@@ -1,6 +1,6 @@
 // The model's forward call: the program for what is asked compiled once, run once, and read.
 import { checkInputs, type ForwardInputs } from "./forward_inputs.ts";
-import { type Backend, type DeviceTensor, Programs, resolveShape, type Sizes, type Weights } from "../graph/mod.ts";
+import { type Backend, type DeviceTensor, ProgramCache, resolveShape, type Sizes, type Weights } from "../graph/mod.ts";
 import {
   type Architecture,
   buildForward,
@@ -29,7 +29,7 @@ export interface ForwardOutput {
 
 /** Runs forward programs of one model. */
 export class ForwardRunner implements AsyncDisposable {
-  readonly #programs: Programs;
+  readonly #programs: ProgramCache;
 
   /** @param weights The model's weights, which stay the caller's. */
   constructor(
@@ -37,7 +37,7 @@ export class ForwardRunner implements AsyncDisposable {
     readonly backend: Backend,
     readonly weights: Weights,
   ) {
-    this.#programs = new Programs(backend, weights);
+    this.#programs = new ProgramCache(backend, weights);
   }
 
   /**

@@ -1,7 +1,7 @@
 // Activation functions that are compositions, and the names under which configurations ask for one.
 import type { Operator, Value } from "../graph/mod.ts";
 import { add, erf, mul, pow, relu, sigmoid, tanh } from "./elementwise.ts";
-import { floatType, type NoAttributes } from "./rules.ts";
+import { floatType, type NoAttributes } from "./shape_inference.ts";
 
 /** How gelu is computed: exactly with erf, by tanh (GPT-2's `gelu_new`), or as x · sigmoid(1.702 x) (`quick_gelu`). */
 export type GeluApproximation = "none" | "tanh" | "quick";

@@ -1,5 +1,5 @@
-// Scaled dot-product attention with everything a decoder needs: a cache longer than its use, keys shared by beams,
-// the causal rule and an additive mask together.
+// Scaled dot-product attention with everything a decoder needs: a cache of which only the first positions are used, keys
+// shared by beams, and causality and an additive mask together.
 import {
   addDimensions,
   type Dimension,
@@ -15,35 +15,35 @@ import { matmul, transposeLast } from "./matmul.ts";
 import { reshape, slice } from "./movement.ts";
 import { softmax } from "./normalization.ts";
 import { range } from "./reduction.ts";
-import { broadcastShapes, floatType, roomAfter, sameShape } from "./rules.ts";
+import { broadcastShapes, floatType, positionsLeft, sameShape } from "./shape_inference.ts";
 
 /** The attributes of `attention`. */
 export interface AttentionAttributes {
   /** Whether query t of T sees only keys up to `length − T + t`. @default false */
   readonly causal?: boolean;
-  /** The keys in use, the first ones of a buffer. @default all S */
+  /** How many keys are used: the first ones of the buffer. @default all S */
   readonly length?: Dimension;
-  /** What the products are multiplied by. @default 1 / √D */
+  /** The factor of the products of queries and keys. @default 1 / √D */
   readonly scale?: number;
 }
 
-/** The beams of each key's row: query rows over key rows. */
-export function attentionBeams(query: TensorType, key: TensorType): Dimension {
+/** How many beams share each row of keys: the query's rows divided by the key's rows. */
+export function beamsPerKeyRow(query: TensorType, key: TensorType): Dimension {
   const beams = divideDimensions(query.shape[0], key.shape[0]);
   if (beams === undefined) throw new OperandError(`query's rows must be a multiple of key's`);
   return beams;
 }
 
-/** The keys or values in use, [batch, H, used, D]; where beams share them they have an axis for those, of length 1. */
-function inUse(x: Value, length: Dimension | undefined, beams: Dimension): Value {
+/** The used keys or values, [batch, H, used, D]; where beams share them, with a beam axis of length 1 after the first. */
+function usedPositions(x: Value, length: Dimension | undefined, beams: Dimension): Value {
   const [batch, heads, S, width] = x.shape;
   const used = length ?? S;
   const kept = used === S ? x : slice(x, { starts: [0, 0, 0, 0], sizes: [batch, heads, used, width] });
   return beams === 1 ? kept : reshape(kept, { shape: [batch, 1, ...kept.shape.slice(1)] });
 }
 
-/** By how much values are weighed, [rows, H, T, used]; where beams share keys [batch, beams, H, T, used]. */
-function weigh(
+/** The attention weights, [rows, H, T, used]; where beams share keys, [batch, beams, H, T, used]. */
+function attentionWeights(
   query: Value,
   key: Value,
   mask: Value | undefined,
@@ -53,11 +53,11 @@ function weigh(
   const [rows, heads, T, D] = query.shape;
   const [batch, , S] = key.shape;
   const used = length ?? S;
-  const beams = attentionBeams(query, key);
+  const beams = beamsPerKeyRow(query, key);
   const split = beams !== 1;
   const q = split ? reshape(query, { shape: [batch, beams, heads, T, D] }) : query;
   const factor = builder.scalar(scale ?? 1 / Math.sqrt(D as number), dataType);
-  let scores = mul(matmul(q, transposeLast(inUse(key, length, beams))), factor);
+  let scores = mul(matmul(q, transposeLast(usedPositions(key, length, beams))), factor);
   if (mask) {
     const [from, ...rest] = mask.shape;
     const kept = used === S || rest[2] === 1
@@ -81,7 +81,7 @@ const attentionOperator: Operator<AttentionAttributes> = {
     if ([query, key, value].some(({ shape }) => shape.length !== 4)) throw new OperandError("all need four axes");
     const [rows, heads, T, D] = query.shape;
     const [batch, keyHeads, S, keyWidth] = key.shape;
-    attentionBeams(query, key);
+    beamsPerKeyRow(query, key);
     if (keyHeads !== heads) throw new OperandError("query and key must have the same heads");
     if (keyWidth !== D) throw new OperandError("query and key must have the same width");
     if (!sameShape(value.shape.slice(0, 3), key.shape.slice(0, 3))) {
@@ -102,12 +102,12 @@ const attentionOperator: Operator<AttentionAttributes> = {
       shape: [rows, heads, T, value.shape[3]],
     }];
   },
-  bounds: (inputs, { length }) => length === undefined ? [] : [length, roomAfter(inputs[1].shape[2], 0, length)],
+  bounds: (inputs, { length }) => length === undefined ? [] : [length, positionsLeft(inputs[1].shape[2], 0, length)],
   decompose: ([query, key, value, mask], attributes) => {
     const [rows, heads, T] = query.shape;
     const result = matmul(
-      weigh(query, key, mask, attributes),
-      inUse(value, attributes.length, attentionBeams(query, key)),
+      attentionWeights(query, key, mask, attributes),
+      usedPositions(value, attributes.length, beamsPerKeyRow(query, key)),
     );
     return [result.rank === 5 ? reshape(result, { shape: [rows, heads, T, value.shape[3]] }) : result];
   },
@@ -122,8 +122,8 @@ export const attentions = { attention: attentionOperator };
  * @param query Shape [rows, H, T, D].
  * @param key Shape [batch, H, S, D]; rows = batch · beams, and the beams of a row share its keys.
  * @param value Shape [batch, H, S, E].
- * @param options.mask Added to the products, broadcast to [rows or batch, H, T, S]. With `causal` a query whose keys it
- * all lowers by as much as `lowestScore` may see any of them.
+ * @param options.mask Added to the products, broadcast to [rows or batch, H, T, S]. With `causal`, a query all of
+ * whose keys are masked by `lowestScore` or less may attend to any key.
  * @returns Shape [rows, H, T, E].
  */
 export function attention(
@@ -141,12 +141,12 @@ export function attention(
 }
 
 /**
- * By how much {@linkcode attention} weighs each value: softmax(scale · query · keyᵀ + mask).
+ * The weights that {@linkcode attention} gives to the values: softmax(scale · query · keyᵀ + mask).
  *
  * @param query Shape [rows, H, T, D].
  * @param key Shape [batch, H, S, D].
  * @param options As those of `attention`.
- * @returns Shape [rows, H, T, S], of S as many as are used.
+ * @returns Shape [rows, H, T, length], where length is the number of keys that are used.
  */
 export function attentionProbabilities(
   query: Value,
@@ -154,6 +154,6 @@ export function attentionProbabilities(
   options: AttentionAttributes & { mask?: Value } = {},
 ): Value {
   const { mask, ...attributes } = options;
-  const weights = weigh(query, key, mask, attributes);
+  const weights = attentionWeights(query, key, mask, attributes);
   return weights.rank === 5 ? reshape(weights, { shape: [...query.shape.slice(0, 3), weights.shape[4]] }) : weights;
 }

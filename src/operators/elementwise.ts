@@ -1,7 +1,7 @@
-// Operators that treat each element alike: arithmetic with broadcasting, functions of one element, comparisons, select.
+// Elementwise operators: arithmetic with broadcasting, functions of one element, comparisons, `where` and casts.
 import { OperandError, type Operator, type Value } from "../graph/mod.ts";
 import type { DataType } from "../tensor/mod.ts";
-import { broadcastShapes, floatType, type NoAttributes, sameType } from "./rules.ts";
+import { broadcastShapes, floatType, type NoAttributes, sameType } from "./shape_inference.ts";
 
 function binary(name: string, dataType?: DataType): Operator<NoAttributes> {
   return {

@@ -1,10 +1,10 @@
-// Products with a weight: the fully connected layer and the convolution of patches that do not overlap.
+// Products with a weight: the fully connected layer, and the convolution of patches that do not overlap.
 import { type Dimension, OperandError, type Operator, type Value } from "../graph/mod.ts";
 import { activate, type Activation } from "./activation.ts";
 import { add } from "./elementwise.ts";
 import { matmul, transposeLast } from "./matmul.ts";
 import { reshape, transpose } from "./movement.ts";
-import { floatType } from "./rules.ts";
+import { floatType } from "./shape_inference.ts";
 
 /** The attributes of `linear`. */
 export interface LinearAttributes {
@@ -66,7 +66,7 @@ const conv2dOperator: Operator<{ strides: readonly number[] }> = {
 };
 
 /** The composites that multiply with a weight. */
-export const weighted = { linear: linearOperator, conv2d: conv2dOperator };
+export const weightProducts = { linear: linearOperator, conv2d: conv2dOperator };
 
 /**
  * A fully connected layer: activation(x · weight + bias).
@@ -77,7 +77,7 @@ export const weighted = { linear: linearOperator, conv2d: conv2dOperator };
  */
 export function linear(x: Value, weight: Value, options: LinearAttributes & { bias?: Value } = {}): Value {
   const { bias, ...attributes } = options;
-  return x.builder.add(weighted.linear, bias ? [x, weight, bias] : [x, weight], attributes)[0];
+  return x.builder.add(weightProducts.linear, bias ? [x, weight, bias] : [x, weight], attributes)[0];
 }
 
 /**
@@ -89,5 +89,5 @@ export function linear(x: Value, weight: Value, options: LinearAttributes & { bi
  */
 export function conv2d(x: Value, weight: Value, options: { strides: readonly number[]; bias?: Value }): Value {
   const { bias, ...attributes } = options;
-  return x.builder.add(weighted.conv2d, bias ? [x, weight, bias] : [x, weight], attributes)[0];
+  return x.builder.add(weightProducts.conv2d, bias ? [x, weight, bias] : [x, weight], attributes)[0];
 }

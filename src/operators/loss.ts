@@ -4,7 +4,7 @@ import { cast, div, equal, neg, sub, where } from "./elementwise.ts";
 import { reshape } from "./movement.ts";
 import { logSoftmax } from "./normalization.ts";
 import { range, reduceSum } from "./reduction.ts";
-import { checkIndices, floatType, sameShape } from "./rules.ts";
+import { checkIndices, floatType, sameShape } from "./shape_inference.ts";
 
 const crossEntropyOperator: Operator<{ ignoreIndex?: number }> = {
   name: "crossEntropy",

@@ -1,8 +1,9 @@
-// What stands for −∞ on a device.
+// The finite number that is used in place of −∞ on devices.
 
 /**
- * The score of what may not be: a key that a query may not see, a token that may not follow.
+ * The score of what is masked: a key that a query may not attend to, a token that may not be chosen.
  *
- * It is finite, so that a row of nothing else is uniform and not NaN, and so that no device has to compute with infinity.
+ * It is finite, so that the softmax of a row that is masked everywhere is uniform and not NaN, and so that no device has to
+ * compute with infinity.
  */
 export const lowestScore = -1e30;

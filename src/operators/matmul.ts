@@ -1,7 +1,7 @@
 // The matrix product, batched and broadcast as NumPy's.
 import { OperandError, type Operator, type Value } from "../graph/mod.ts";
 import { transpose } from "./movement.ts";
-import { broadcastShapes, floatType, type NoAttributes } from "./rules.ts";
+import { broadcastShapes, floatType, type NoAttributes } from "./shape_inference.ts";
 
 const matmulOperator: Operator<NoAttributes> = {
   name: "matmul",
@@ -19,11 +19,11 @@ const matmulOperator: Operator<NoAttributes> = {
 };
 
 /** The primitive matrix product. */
-export const products = { matmul: matmulOperator };
+export const matrixProducts = { matmul: matmulOperator };
 
 /** The matrix product of a [..., M, K] and b [..., K, N]: [..., M, N], the leading axes broadcast. */
 export function matmul(a: Value, b: Value): Value {
-  return a.builder.add(products.matmul, [a, b], {})[0];
+  return a.builder.add(matrixProducts.matmul, [a, b], {})[0];
 }
 
 /** Exchange the last two axes. */

@@ -1,42 +1,42 @@
 // The operators: functions of graph values, and the tables of primitives (every backend lowers each) and composites.
 import type { Operator } from "../graph/mod.ts";
 import { activations } from "./activation.ts";
-import { arrangements } from "./arrangement.ts";
+import { movementComposites } from "./movement_composites.ts";
 import { attentions } from "./attention.ts";
 import { elementwise } from "./elementwise.ts";
-import { weighted } from "./linear.ts";
-import { lookups, reorderings } from "./lookup.ts";
+import { weightProducts } from "./linear.ts";
+import { cacheComposites, indexing } from "./indexing.ts";
 import { losses } from "./loss.ts";
-import { products } from "./matmul.ts";
+import { matrixProducts } from "./matmul.ts";
 import { movement } from "./movement.ts";
 import { normalizations } from "./normalization.ts";
 import { reductions } from "./reduction.ts";
 
 export * from "./activation.ts";
-export * from "./arrangement.ts";
+export * from "./movement_composites.ts";
 export * from "./attention.ts";
 export * from "./elementwise.ts";
 export * from "./linear.ts";
-export * from "./lookup.ts";
+export * from "./indexing.ts";
 export * from "./loss.ts";
 export * from "./lowest_score.ts";
 export * from "./matmul.ts";
 export * from "./movement.ts";
 export * from "./normalization.ts";
 export * from "./reduction.ts";
-export { broadcastShapes, type NoAttributes, normalizeAxis, sameShape } from "./rules.ts";
+export { broadcastShapes, type NoAttributes, normalizeAxis, sameShape } from "./shape_inference.ts";
 
 /** The operators every backend implements. */
-export const primitives = { ...elementwise, ...movement, ...products, ...reductions, ...lookups };
+export const primitives = { ...elementwise, ...movement, ...matrixProducts, ...reductions, ...indexing };
 
-/** The operators defined by others; a backend implements those it has something better for. */
+/** The operators that are defined by other operators; a backend implements those for which it has a faster kernel. */
 export const composites = {
   ...activations,
-  ...arrangements,
+  ...movementComposites,
   ...attentions,
-  ...weighted,
+  ...weightProducts,
   ...losses,
-  ...reorderings,
+  ...cacheComposites,
   ...normalizations,
 };
 

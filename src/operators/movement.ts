@@ -10,7 +10,7 @@ import {
   type Shape,
   type Value,
 } from "../graph/mod.ts";
-import { broadcastShapes, normalizeAxis, roomAfter, sameShape, sameType } from "./rules.ts";
+import { broadcastShapes, normalizeAxis, positionsLeft, sameShape, sameType } from "./shape_inference.ts";
 
 const reshapeOperator: Operator<{ shape: Shape }> = {
   name: "reshape",
@@ -81,7 +81,10 @@ const sliceOperator: Operator<{ starts: Shape; sizes: Shape }> = {
     });
     return [{ dataType: x.dataType, shape: sizes }];
   },
-  bounds: ([x], { starts, sizes }) => [...starts, ...starts.map((start, i) => roomAfter(x.shape[i], start, sizes[i]))],
+  bounds: (
+    [x],
+    { starts, sizes },
+  ) => [...starts, ...starts.map((start, i) => positionsLeft(x.shape[i], start, sizes[i]))],
 };
 
 const padOperator: Operator<{ beginning: Shape; ending: Shape; value?: number }> = {

@@ -2,10 +2,10 @@
 import { multiplyDimensions, OperandError, type Operator, type Value } from "../graph/mod.ts";
 import { add, cast, div, exp, log, mul, sqrt, sub } from "./elementwise.ts";
 import { reshape } from "./movement.ts";
-import { range, reducedShape, reduceMax, reduceSum, type Reduction } from "./reduction.ts";
-import { floatType, normalizeAxis, sameShape } from "./rules.ts";
+import { range, reducedShape, reduceMax, reduceSum, type ReductionAttributes } from "./reduction.ts";
+import { floatType, normalizeAxis, sameShape } from "./shape_inference.ts";
 
-const reduceMeanOperator: Operator<Reduction> = {
+const reduceMeanOperator: Operator<ReductionAttributes> = {
   name: "reduceMean",
   operands: ["x"],
   infer: ([x], attributes) => [{ dataType: floatType([x]), shape: reducedShape(x, attributes) }],
@@ -41,7 +41,7 @@ const layerNormalizationOperator: Operator<LayerNormalizationAttributes> = {
   },
   decompose: ([x, scale, bias], { axes = [-1], epsilon = 1e-5 }) => {
     const over = { axes, keepDimensions: true };
-    // Centred twice: the first mean is rounded, which shows where it is large against the deviations.
+    // The mean is subtracted twice, since the first mean is rounded, which matters where it is large beside the deviations.
     const about = sub(x, reduceMean(x, over));
     const centred = sub(about, reduceMean(about, over));
     const variance = reduceMean(mul(centred, centred), over);
@@ -80,7 +80,7 @@ export const normalizations = {
 };
 
 /** The mean over axes. */
-export function reduceMean(x: Value, attributes: Reduction): Value {
+export function reduceMean(x: Value, attributes: ReductionAttributes): Value {
   return x.builder.add(normalizations.reduceMean, [x], attributes)[0];
 }
 

@@ -1,4 +1,4 @@
-// Sums, maxima and selections along axes, and counting.
+// Sums, maxima, running sums and top-k along axes, and ranges of numbers.
 import {
   type Builder,
   type Dimension,
@@ -8,10 +8,10 @@ import {
   type Value,
 } from "../graph/mod.ts";
 import type { DataType } from "../tensor/mod.ts";
-import { floatType, normalizeAxis } from "./rules.ts";
+import { floatType, normalizeAxis } from "./shape_inference.ts";
 
 /** The attributes of a reduction. */
-export interface Reduction {
+export interface ReductionAttributes {
   /** The axes to reduce; negative ones count from the end. */
   readonly axes: readonly number[];
   /** Whether reduced axes stay, with length 1. @default false */
@@ -19,12 +19,12 @@ export interface Reduction {
 }
 
 /** The shape that a reduction leaves. */
-export function reducedShape(x: TensorType, { axes, keepDimensions }: Reduction): Dimension[] {
+export function reducedShape(x: TensorType, { axes, keepDimensions }: ReductionAttributes): Dimension[] {
   const reduced = new Set(axes.map((axis) => normalizeAxis(axis, x.shape.length)));
   return keepDimensions ? x.shape.map((d, i) => reduced.has(i) ? 1 : d) : x.shape.filter((_, i) => !reduced.has(i));
 }
 
-function reduction(name: string): Operator<Reduction> {
+function reduction(name: string): Operator<ReductionAttributes> {
   return {
     name,
     operands: ["x"],
@@ -83,12 +83,12 @@ export const reductions = {
 };
 
 /** The sum over axes. */
-export function reduceSum(x: Value, attributes: Reduction): Value {
+export function reduceSum(x: Value, attributes: ReductionAttributes): Value {
   return x.builder.add(reductions.reduceSum, [x], attributes)[0];
 }
 
 /** The maximum over axes. */
-export function reduceMax(x: Value, attributes: Reduction): Value {
+export function reduceMax(x: Value, attributes: ReductionAttributes): Value {
   return x.builder.add(reductions.reduceMax, [x], attributes)[0];
 }
 
@@ -97,18 +97,18 @@ export function cumulativeSum(x: Value, attributes: { axis: number; reversed?: b
   return x.builder.add(reductions.cumulativeSum, [x], attributes)[0];
 }
 
-/** The index of the first maximum along an axis, int64. */
+/** The index of the maximum along an axis, int64; ties go to the lowest index. */
 export function argMax(x: Value, attributes: { axis: number; keepDimensions?: boolean }): Value {
   return x.builder.add(reductions.argMax, [x], attributes)[0];
 }
 
-/** The k largest values along the last axis, largest first, and their indices (int64); of equals the first. */
+/** The k largest values along the last axis, largest first, and their indices (int64); ties go to the lowest index. */
 export function topK(x: Value, attributes: { k: number; axis: number }): [values: Value, indices: Value] {
   const [values, indices] = x.builder.add(reductions.topK, [x], attributes);
   return [values, indices];
 }
 
-/** The numbers start, start + 1, … (`size` of them), [size]; with size 1 it makes a named size a value. */
+/** The numbers start, start + 1, … (`size` of them), [size]; with size 1 it turns a named size into a value. */
 export function range(
   builder: Builder,
   attributes: { size: Dimension; start?: Dimension; dataType?: DataType },

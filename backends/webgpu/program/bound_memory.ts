@@ -1,20 +1,20 @@
 // Where kernels find what a run is bound to: in its tensor, or, where they cannot take it from there, in memory of the run's
 // own, which is filled before the run and copied back after it.
-import type { BoundPart } from "../../../src/graph/mod.ts";
+import type { BoundTensor } from "../../../src/graph/mod.ts";
 import { sizeOf } from "../../../src/tensor/mod.ts";
 import type { GpuTensor } from "../device/device_tensor.ts";
 import type { Dispatch } from "../kernels/shader.ts";
 
 /** What a run is bound to, by name. */
-export type Parts = Readonly<Record<string, BoundPart<GpuTensor>>>;
+export type Parts = Readonly<Record<string, BoundTensor<GpuTensor>>>;
 
 /** The bytes of a part. */
-export function bytesOf({ shape }: BoundPart): number {
+export function bytesOf({ shape }: BoundTensor): number {
   return 4 * sizeOf(shape);
 }
 
 /** A part as a binding. @param most The most bytes that a binding may have. */
-export function bindingOf(part: BoundPart<GpuTensor>, most: number): GPUBufferBinding {
+export function bindingOf(part: BoundTensor<GpuTensor>, most: number): GPUBufferBinding {
   const { tensor: { buffer }, offset } = part;
   // The whole buffer where it can be, so that uses of it for other sizes have the same bind groups.
   if (offset === 0 && buffer.size <= most) return { buffer };

@@ -5,7 +5,7 @@ import {
   type CompositeName,
   normalizeAxis,
   type PrimitiveName,
-  type Reduction,
+  type ReductionAttributes,
 } from "../../../src/operators/mod.ts";
 import { canAttend, lowerAttention } from "./attention.ts";
 import { copyKernel, fillKernel, rangeKernel, reorderKernel } from "../kernels/movement.ts";
@@ -35,7 +35,7 @@ function movement<A>(see: (view: View, node: Node, attributes: A, planner: Plann
   };
 }
 
-function reduce(combination: Combination, mean = false): Lowering<Reduction> {
+function reduce(combination: Combination, mean = false): Lowering<ReductionAttributes> {
   return (planner, node, { axes }) => {
     const x = planner.view(node.inputs[0]);
     const gone = new Set(axes.map((axis) => normalizeAxis(axis, x.shape.length)));

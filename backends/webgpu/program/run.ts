@@ -1,6 +1,6 @@
 // A use of a program. Binding fixes buffers and bind groups; a run only records dispatches.
 import { WebGpuError } from "../../../src/errors/mod.ts";
-import { type Binding, type BoundPart, type Run, type Sizes, sizesOfRun } from "../../../src/graph/mod.ts";
+import { type Binding, type BoundTensor, type Run, type Sizes, sizesOfRun } from "../../../src/graph/mod.ts";
 import type { Tensor } from "../../../src/tensor/mod.ts";
 import type { Lease } from "../device/buffers.ts";
 import type { GpuTensor } from "../device/device_tensor.ts";
@@ -147,7 +147,7 @@ export class GpuRun implements Run {
     if (writes.size > 0) weights.wrote(writes);
   }
 
-  #copyApart(copy: (part: BoundPart<GpuTensor>, buffer: GPUBuffer, bytes: number) => void): void {
+  #copyApart(copy: (part: BoundTensor<GpuTensor>, buffer: GPUBuffer, bytes: number) => void): void {
     const { parts } = this.parts.binding;
     for (const [name, buffer] of this.#apart) copy(parts[name], buffer, bytesOf(parts[name]));
   }

@@ -1,8 +1,8 @@
 // A model on a backend: its weights, its compiled programs, and the buffers of the generation under way.
 import {
   type Backend,
-  type Compiled,
-  Programs,
+  type CompiledProgram,
+  ProgramCache,
   type Stream,
   type Weights,
   type WeightStorage,
@@ -22,7 +22,7 @@ export interface RunnerOptions {
 
 /** Runs one model's programs on one backend. */
 export class ModelRunner implements AsyncDisposable {
-  readonly #programs: Programs;
+  readonly #programs: ProgramCache;
   #session: Session | undefined;
   #disposed = false;
 
@@ -31,7 +31,7 @@ export class ModelRunner implements AsyncDisposable {
     readonly backend: Backend,
     readonly weights: Weights,
   ) {
-    this.#programs = new Programs(backend, weights);
+    this.#programs = new ProgramCache(backend, weights);
   }
 
   /**
@@ -68,23 +68,23 @@ export class ModelRunner implements AsyncDisposable {
   encodeProgram(
     size: readonly [number, number],
     { signal, interpolate = false }: { signal?: AbortSignal; interpolate?: boolean } = {},
-  ): Promise<Compiled> {
+  ): Promise<CompiledProgram> {
     const build = () => buildEncode(this.architecture, size, { interpolate });
     return this.#programs.get("encode", { size, interpolate }, build, signal);
   }
 
   /** The program of the encoder's keys and values. */
-  crossProgram(signal?: AbortSignal): Promise<Compiled> {
+  crossProgram(signal?: AbortSignal): Promise<CompiledProgram> {
     return this.#programs.get("cross", {}, () => buildCrossKeysValues(this.architecture), signal);
   }
 
   /** The decode program. */
-  decodeProgram(signal?: AbortSignal): Promise<Compiled> {
+  decodeProgram(signal?: AbortSignal): Promise<CompiledProgram> {
     return this.#programs.get("decode", {}, () => buildDecode(this.architecture), signal);
   }
 
   /** The program that chooses tokens, if any does. */
-  async selectionProgram(selection: Selection, signal?: AbortSignal): Promise<Compiled | undefined> {
+  async selectionProgram(selection: Selection, signal?: AbortSignal): Promise<CompiledProgram | undefined> {
     if (selection.kind === "logits") return undefined;
     const { vocabularySize: vocabulary } = this.architecture.decoder;
     const caches = selection.kind === "beams" ? (await this.decodeProgram(signal)).graph.states : undefined;

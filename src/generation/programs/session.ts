@@ -2,7 +2,7 @@
 // A generation begins with all rows; when some have ended the others can be moved together, and it goes on with fewer.
 import {
   type Backend,
-  type Compiled,
+  type CompiledProgram,
   type DeviceTensor,
   type ReadOptions,
   resolveShape,
@@ -37,10 +37,10 @@ const capacityStep = 64;
 
 /** The programs of a session. */
 export interface SessionPrograms {
-  readonly encode: Compiled;
-  readonly cross: Compiled;
-  readonly decode: Compiled;
-  readonly select: Compiled | undefined;
+  readonly encode: CompiledProgram;
+  readonly cross: CompiledProgram;
+  readonly decode: CompiledProgram;
+  readonly select: CompiledProgram | undefined;
 }
 
 /** What depends on how many rows there are: their states, and the bindings of programs. */
@@ -206,7 +206,7 @@ export class Session implements Disposable {
 
   #typeOf(name: string): { dataType: DataType; shape: Shape; isState: boolean } {
     for (const compiled of Object.values(this.programs)) {
-      const { inputs, states, outputs } = (compiled as Compiled | undefined)?.graph ?? {};
+      const { inputs, states, outputs } = (compiled as CompiledProgram | undefined)?.graph ?? {};
       const value = inputs?.get(name) ?? states?.get(name) ?? outputs?.get(name);
       if (value) return { dataType: value.dataType, shape: value.shape, isState: states!.has(name) };
     }

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { load } from "../../backends/reference/mod.ts";
 import { FormatError } from "../../src/errors/mod.ts";
-import { type Graph, GraphBuilder, Programs } from "../../src/graph/mod.ts";
+import { type Graph, GraphBuilder, ProgramCache } from "../../src/graph/mod.ts";
 import { mul } from "../../src/operators/mod.ts";
 import { memorySource } from "../conformance/execute.ts";
 
@@ -11,12 +11,12 @@ function scaling(factor: number): Graph {
   return builder.build();
 }
 
-Deno.test("Programs compiles each program once, and keeps the four of a kind that were used last", async () => {
+Deno.test("ProgramCache compiles each program once, and keeps the four of a kind that were used last", async () => {
   await using backend = await load();
   using weights = await backend.open(memorySource());
   let built = 0;
   {
-    await using programs = new Programs(backend, weights);
+    await using programs = new ProgramCache(backend, weights);
     const get = (kind: string, factor: number) =>
       programs.get(kind, { factor }, () => {
         built++;
@@ -33,10 +33,10 @@ Deno.test("Programs compiles each program once, and keeps the four of a kind tha
   assertEquals(backend.counters.liveHandles, 0);
 });
 
-Deno.test("Programs compiles again what could not be compiled", async () => {
+Deno.test("ProgramCache compiles again what could not be compiled", async () => {
   await using backend = await load();
   using weights = await backend.open(memorySource());
-  await using programs = new Programs(backend, weights);
+  await using programs = new ProgramCache(backend, weights);
   const lacking = new GraphBuilder("lacking");
   lacking.output("y", lacking.parameter("none", [2]));
   await assertRejects(() => programs.get("any", {}, () => lacking.build()), FormatError);

@@ -1,19 +1,19 @@
 // The kernels that read or write at computed positions.
 import { ShapeError } from "../../src/errors/mod.ts";
 import { resolveAttribute } from "../../src/graph/mod.ts";
-import { type AttributesOf, type lookups, normalizeAxis } from "../../src/operators/mod.ts";
+import { type AttributesOf, type indexing, normalizeAxis } from "../../src/operators/mod.ts";
 import { sizeOf } from "../../src/tensor/mod.ts";
 import { allocateOutput, type Kernel } from "./kernel.ts";
-import { copyStrided, rowMajor } from "./strided.ts";
+import { copyStrided, rowMajor } from "./strided_copy.ts";
 
-type Name = keyof typeof lookups;
+type Name = keyof typeof indexing;
 
 function checkIndex(index: number, length: number, operator: string): void {
   if (index < 0 || index >= length) throw new ShapeError(`Cannot ${operator} entry ${index}: there are ${length}`);
 }
 
 /** The kernels by name. */
-export const lookupKernels: { [K in Name]: Kernel<AttributesOf<K>> } = {
+export const indexingKernels: { [K in Name]: Kernel<AttributesOf<K>> } = {
   gather: ([table, indices], { axis }, context) => {
     const y = allocateOutput(context);
     const at = normalizeAxis(axis, table.shape.length);

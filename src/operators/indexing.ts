@@ -1,4 +1,4 @@
-// Operators that read or write at computed positions: tables, and states in place.
+// Operators that read or write at positions which other values or sizes give: gather, scatter, and writes to states.
 import {
   addDimensions,
   type Dimension,
@@ -9,7 +9,15 @@ import {
   type Value,
 } from "../graph/mod.ts";
 import { slice } from "./movement.ts";
-import { checkIndices, floatType, type NoAttributes, normalizeAxis, roomAfter, sameShape, sameType } from "./rules.ts";
+import {
+  checkIndices,
+  floatType,
+  type NoAttributes,
+  normalizeAxis,
+  positionsLeft,
+  sameShape,
+  sameType,
+} from "./shape_inference.ts";
 
 const gatherOperator: Operator<{ axis: number }> = {
   name: "gather",
@@ -66,7 +74,7 @@ const cacheAppendOperator: Operator<{ axis: number; at: Dimension }> = {
   },
   bounds: ([state, x], { axis, at }) => {
     const along = normalizeAxis(axis, state.shape.length);
-    return [at, roomAfter(state.shape[along], at, x.shape[along])];
+    return [at, positionsLeft(state.shape[along], at, x.shape[along])];
   },
 };
 
@@ -81,16 +89,16 @@ const assignOperator: Operator = {
 };
 
 /** The attributes of `cacheReorder`. */
-export interface Reordering {
+export interface CacheReorderAttributes {
   /** The axis of positions. */
   readonly axis: number;
-  /** The positions in use, the first ones. */
+  /** How many positions are used: the first ones. */
   readonly length: Dimension;
-  /** Rows come from the same group of so many. */
+  /** Rows form groups of this many (the beams of a picture); a row is replaced by one of its own group. */
   readonly group: number;
 }
 
-const cacheReorderOperator: Operator<Reordering> = {
+const cacheReorderOperator: Operator<CacheReorderAttributes> = {
   name: "cacheReorder",
   operands: ["state", "rows"],
   writesState: "inPlace",
@@ -111,7 +119,7 @@ const cacheReorderOperator: Operator<Reordering> = {
     return [{ dataType: state.dataType, shape: state.shape }];
   },
   bounds: ([state], { axis, length }) => {
-    return [length, roomAfter(state.shape[normalizeAxis(axis, state.shape.length)], 0, length)];
+    return [length, positionsLeft(state.shape[normalizeAxis(axis, state.shape.length)], 0, length)];
   },
   decompose: ([state, rows], { axis, length }) => {
     const along = normalizeAxis(axis, state.rank);
@@ -122,7 +130,7 @@ const cacheReorderOperator: Operator<Reordering> = {
 };
 
 /** The primitives that read or write at computed positions. */
-export const lookups = {
+export const indexing = {
   gather: gatherOperator,
   scatterAdd: scatterAddOperator,
   scatter: scatterOperator,
@@ -130,44 +138,45 @@ export const lookups = {
   assign: assignOperator,
 };
 
-/** The composites that do. */
-export const reorderings = { cacheReorder: cacheReorderOperator };
+/** The composites that write a cache. */
+export const cacheComposites = { cacheReorder: cacheReorderOperator };
 
 /** The entries of a table along an axis: shape table[:axis] + indices + table[axis+1:]. Indices must be in range. */
 export function gather(table: Value, indices: Value, attributes: { axis: number }): Value {
-  return table.builder.add(lookups.gather, [table, indices], attributes)[0];
+  return table.builder.add(indexing.gather, [table, indices], attributes)[0];
 }
 
 /** Zeros [size, ...] to whose entry `indices[i]` each `updates[i]` is added: the gradient of `gather` along axis 0. */
 export function scatterAdd(indices: Value, updates: Value, attributes: { size: Dimension }): Value {
-  return indices.builder.add(lookups.scatterAdd, [indices, updates], attributes)[0];
+  return indices.builder.add(indexing.scatterAdd, [indices, updates], attributes)[0];
 }
 
 /** x [n, ...] with each entry `indices[i]` replaced by `updates[i]`; updates of one entry must be equal. */
 export function scatter(x: Value, indices: Value, updates: Value): Value {
-  return x.builder.add(lookups.scatter, [x, indices, updates], {})[0];
+  return x.builder.add(indexing.scatter, [x, indices, updates], {})[0];
 }
 
 /**
  * Write x into a state in place, from position `at` of an axis on, and return the state's new value.
- * Whatever read the old value must be needed for x: backends need not order other readers before the write.
+ * Whatever reads the old value must be an ancestor of x: backends need not execute other readers before the write.
  */
 export function cacheAppend(state: Value, x: Value, attributes: { axis: number; at: Dimension }): Value {
-  return state.builder.add(lookups.cacheAppend, [state, x], attributes)[0];
+  return state.builder.add(indexing.cacheAppend, [state, x], attributes)[0];
 }
 
 /**
- * Replace each row of a state in place by the row `rows[i]` of it, of its group and as it was, up to a length; and return
- * the state's new value. Later positions stay as they are.
+ * Replace each row i of a state in place by its row `rows[i]`, which is of the same group and is read before any row is
+ * written, up to a length; and return the state's new value. Later positions stay as they are.
  */
-export function cacheReorder(state: Value, rows: Value, attributes: Reordering): Value {
-  return state.builder.add(reorderings.cacheReorder, [state, rows], attributes)[0];
+export function cacheReorder(state: Value, rows: Value, attributes: CacheReorderAttributes): Value {
+  return state.builder.add(cacheComposites.cacheReorder, [state, rows], attributes)[0];
 }
 
 /**
  * Replace a state (or a trainable parameter) at the end of the run by x, and return its new value. No second copy is held
- * where an elementwise operator computes x and needs whatever else reads the old value; see `assignedInPlace`.
+ * where an elementwise operator computes x and all else that reads the old value is an ancestor of it; see
+ * `assignedInPlace`.
  */
 export function assign(state: Value, x: Value): Value {
-  return state.builder.add(lookups.assign, [state, x], {})[0];
+  return state.builder.add(indexing.assign, [state, x], {})[0];
 }

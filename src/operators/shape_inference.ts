@@ -1,4 +1,4 @@
-// What shape rules share: broadcasting, axes and checks of data types.
+// What the operators' inference of shapes shares: broadcasting, axes, and checks of data types.
 import { addDimensions, type Dimension, formatShape, OperandError, type Shape, type TensorType } from "../graph/mod.ts";
 import { type DataType, isFloat } from "../tensor/mod.ts";
 
@@ -48,8 +48,8 @@ export function checkIndices(input: TensorType): void {
   }
 }
 
-/** The positions that are left of an axis behind `size` of them from `start` on. */
-export function roomAfter(length: Dimension, start: Dimension, size: Dimension): Dimension {
+/** How many positions of an axis are left after the `size` positions from `start` on. */
+export function positionsLeft(length: Dimension, start: Dimension, size: Dimension): Dimension {
   return addDimensions(length, addDimensions(start, size), -1);
 }
 

@@ -1,9 +1,9 @@
-// Movements of data that are compositions: split, roll, triangular.
+// The composites that move data: split, roll, triangular.
 import { type Dimension, OperandError, type Operator, type Value } from "../graph/mod.ts";
 import { greaterOrEqual, where } from "./elementwise.ts";
 import { concat, reshape, slice } from "./movement.ts";
 import { range } from "./reduction.ts";
-import { normalizeAxis } from "./rules.ts";
+import { normalizeAxis } from "./shape_inference.ts";
 
 /** The part of x from `start` to `start + size` of one axis. */
 function part(x: Value, axis: number, start: Dimension, size: Dimension): Value {
@@ -69,20 +69,20 @@ const triangularOperator: Operator<{ upper?: boolean; diagonal?: number }> = {
   },
 };
 
-/** The composites that move data. */
-export const arrangements = { split: splitOperator, roll: rollOperator, triangular: triangularOperator };
+/** The composites that move data, by name. */
+export const movementComposites = { split: splitOperator, roll: rollOperator, triangular: triangularOperator };
 
 /** Cut along an axis into parts of the given lengths. */
 export function split(x: Value, attributes: { splits: readonly number[]; axis: number }): readonly Value[] {
-  return x.builder.add(arrangements.split, [x], attributes);
+  return x.builder.add(movementComposites.split, [x], attributes);
 }
 
 /** Shift along axes; what leaves at one end enters at the other. */
 export function roll(x: Value, attributes: { shifts: readonly number[]; axes: readonly number[] }): Value {
-  return x.builder.add(arrangements.roll, [x], attributes)[0];
+  return x.builder.add(movementComposites.roll, [x], attributes)[0];
 }
 
 /** Keep the upper (default) or lower triangle of the last two axes, zero the rest. */
 export function triangular(x: Value, attributes: { upper?: boolean; diagonal?: number } = {}): Value {
-  return x.builder.add(arrangements.triangular, [x], attributes)[0];
+  return x.builder.add(movementComposites.triangular, [x], attributes)[0];
 }
