@@ -19,6 +19,7 @@ export type { Document } from "./src/captioner/document.ts";
 export * from "./src/errors/mod.ts";
 export type {
   GenerateOptions,
+  GenerateOutput,
   GenerationConfig,
   LogitsProcessor,
   StoppingCriterion,
@@ -59,5 +60,4 @@ export type { SaveOptions } from "./src/model/save.ts";
 export type { PromptOptions, TaskOptions } from "./src/captioner/task_prompt.ts";
 export { TextStreamer, type TextStreamerOptions } from "./src/captioner/text_streamer.ts";
 export { type TaggedObject, type TaggedTextOptions, type TaggedValue, token2json } from "./src/captioner/token2json.ts";
-export type { GenerateOutput } from "./src/model/generate_output.ts";
 export { VisionEncoderDecoderModel } from "./src/model/vision_encoder_decoder_model.ts";

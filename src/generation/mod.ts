@@ -4,7 +4,7 @@ export type { GenerationConfig } from "./request/generation_config.ts";
 export type { Generation } from "./request/generation.ts";
 export { decode } from "./search/decode.ts";
 export type { LogitsProcessor } from "./scores/logits_processor.ts";
-export type { Decoded } from "./search/decoded.ts";
+export type { GenerateOutput } from "./search/generate_output.ts";
 export type { GenerateOptions, StoppingCriterion, Streamer, Timings } from "./request/generate_options.ts";
 export { resolveGeneration, type Subject } from "./request/resolve_generation.ts";
 export { ModelRunner, type RunnerOptions } from "./programs/model_runner.ts";

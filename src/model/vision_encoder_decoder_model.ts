@@ -5,6 +5,7 @@ import { openCheckpoint } from "../checkpoint/mod.ts";
 import {
   decode,
   type GenerateOptions,
+  type GenerateOutput,
   type GenerationConfig,
   type ModelRunner,
   resolveGeneration,
@@ -16,7 +17,7 @@ import { type ModelParameters, resizeEmbeddings, type VisionEncoderDecoderConfig
 import type { DataType, Tensor } from "../tensor/mod.ts";
 import { type ForwardOutput, ForwardRunner } from "./forward.ts";
 import { checkPictures, type ForwardInputs } from "./forward_inputs.ts";
-import { attend, type GenerateOutput } from "./generate_output.ts";
+import { crossAttentionsOf } from "./cross_attentions.ts";
 import { checkLoadOptions, type LoadOptions } from "./load_options.ts";
 import { joinedDefinition, type ModelDefinition, newDefinition, readDefinition } from "./model_definition.ts";
 import { createRunner, placeModel } from "./place_model.ts";
@@ -280,12 +281,12 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     const { streamer, signal } = generation;
     return await this.#calls.take(async (wanted) => {
       const yielding = streamer && yieldingStreamer(streamer, wanted, signal);
-      const { encoderStates, ...output } = await decode(this.#runner, pixelValues, {
+      const { output, encoderStates } = await decode(this.#runner, pixelValues, {
         ...generation,
         streamer: yielding,
       });
       if (!encoderStates) return output;
-      return { ...output, ...await attend(this.#forward, encoderStates, output.sequences, this.config) };
+      return { ...output, ...await crossAttentionsOf(this.#forward, encoderStates, output.sequences, this.config) };
     }, signal);
   }
 

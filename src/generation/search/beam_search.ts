@@ -4,7 +4,7 @@ import { compact } from "./row_compaction.ts";
 import { type Beam, BeamSearchState, type Continuation } from "./beam_search_state.ts";
 import type { Generation } from "../request/generation.ts";
 import { type BeamDecider, DeviceBeams, HostBeams } from "./beam_deciders.ts";
-import { type Decoded, padded } from "./decoded.ts";
+import { type GenerateOutput, padded } from "./generate_output.ts";
 import type { Session } from "../programs/session.ts";
 
 /** The pictures that go on, in the session's order. */
@@ -30,7 +30,7 @@ function advance(pictures: readonly BeamSearchState[], step: readonly (readonly 
 }
 
 /** The texts found, padded to the longest. */
-function decoded(best: readonly Beam[], generation: Generation): Decoded {
+function outputOf(best: readonly Beam[], generation: Generation): GenerateOutput {
   const { maxLength, padTokenId, eosTokenIds, outputConfidences } = generation;
   // Transformers takes a pad token of 0 for none here.
   const fill = eosTokenIds.length ? padTokenId || eosTokenIds[0] : padTokenId;
@@ -43,7 +43,7 @@ function decoded(best: readonly Beam[], generation: Generation): Decoded {
 }
 
 /** Decode with beams; the encoder's programs are queued before. */
-export async function decodeBeams(session: Session, generation: Generation): Promise<Decoded> {
+export async function decodeBeams(session: Session, generation: Generation): Promise<GenerateOutput> {
   const { prompts, promptLength, numBeams, numReturnSequences, outputScores, signal } = generation;
   const pictures = prompts.map((prompt, index) => new BeamSearchState(prompt, index, generation));
   const decider = deciderOf(session, generation);
@@ -59,5 +59,5 @@ export async function decodeBeams(session: Session, generation: Generation): Pro
     if (!outputScores) active = going(session, active, length);
   }
   const best = pictures.flatMap((picture) => picture.best.slice(0, numReturnSequences));
-  return { ...decoded(best, generation), ...(outputScores && { scores: [...decider.scores] }) };
+  return { ...outputOf(best, generation), ...(outputScores && { scores: [...decider.scores] }) };
 }

@@ -4,7 +4,7 @@ import { decodeBeams } from "./beam_search.ts";
 import { continuationsKept } from "./beam_search_state.ts";
 import type { Generation } from "../request/generation.ts";
 import { needsDistribution, needsRows, programProcessorsOf } from "../scores/processor_list.ts";
-import type { Decoded } from "./decoded.ts";
+import type { GenerateOutput } from "./generate_output.ts";
 import { decodeRows } from "./sampling.ts";
 import type { ModelRunner } from "../programs/model_runner.ts";
 import type { Selection } from "../programs/selection_program.ts";
@@ -44,7 +44,7 @@ export async function decode(
   runner: ModelRunner,
   pixelValues: Tensor,
   generation: Generation,
-): Promise<Decoded> {
+): Promise<{ output: GenerateOutput; encoderStates?: Tensor }> {
   const { numBeams, numReturnSequences, promptLength, maxLength, signal, onTimings, outputAttentions } = generation;
   using stream = runner.backend.stream({ signal });
   const [batch, , height, width] = pixelValues.shape;
@@ -65,7 +65,7 @@ export async function decode(
     const output = await (numBeams > 1 ? decodeBeams : decodeRows)(session, generation);
     const tokens = output.sequences.flat().length - output.sequences.length * promptLength;
     onTimings?.({ encode: encoded - start, decode: performance.now() - encoded, tokens });
-    return outputAttentions ? { ...output, encoderStates: await session.readStates() } : output;
+    return outputAttentions ? { output, encoderStates: await session.readStates() } : { output };
   } catch (error) {
     runner.releaseSession();
     throw error;

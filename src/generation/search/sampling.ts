@@ -1,6 +1,6 @@
 // Decoding without beams, greedily or by sampling: each row goes on by itself until it ends or is full.
 import type { Decider } from "./decider.ts";
-import { type Decoded, padded } from "./decoded.ts";
+import { type GenerateOutput, padded } from "./generate_output.ts";
 import { type Choice, DeviceTokens, HostTokens, type Row, type Slot } from "./token_deciders.ts";
 import { compact } from "./row_compaction.ts";
 import type { Generation } from "../request/generation.ts";
@@ -41,7 +41,7 @@ function deciderOf(session: Session, generation: Generation): Decider<Slot, Choi
  * @param generation Its streamer is given each token as it is decided: one wait a token.
  * @returns The rows with their prompts, padded to the longest; whether each was cut by the length.
  */
-export async function decodeRows(session: Session, generation: Generation): Promise<Decoded> {
+export async function decodeRows(session: Session, generation: Generation): Promise<GenerateOutput> {
   const { prompts, promptLength, maxLength, padTokenId, numReturnSequences } = generation;
   const { outputScores, outputConfidences, streamer, signal } = generation;
   const rows = prompts

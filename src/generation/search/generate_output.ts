@@ -1,7 +1,6 @@
-// What `generate` returns, and the attentions of the rows that it wrote.
-import type { VisionEncoderDecoderConfig } from "../models/mod.ts";
-import { Tensor } from "../tensor/mod.ts";
-import type { ForwardRunner } from "./forward.ts";
+// What a search ends with, which is what `generate` returns.
+import type { Tensor } from "../../tensor/mod.ts";
+import type { Generation } from "../request/generation.ts";
 
 /** What `generate` returns. */
 export interface GenerateOutput {
@@ -29,28 +28,20 @@ export interface GenerateOutput {
 }
 
 /**
- * The attentions of rows that were generated: one more run of the decoder over them.
+ * Rows as a search returns them.
  *
- * @param states The encoder's, [batch, S, C].
- * @param sequences The rows, as many of each picture.
+ * @param padTokenId Fills rows after their end.
  */
-export async function attend(
-  forward: ForwardRunner,
-  states: Tensor,
-  sequences: readonly (readonly number[])[],
-  config: VisionEncoderDecoderConfig,
-): Promise<Pick<GenerateOutput, "crossAttentions">> {
-  const [batch, ...rest] = states.shape;
-  const size = states.size / batch;
-  const ofRows = new Float32Array(sequences.length * size);
-  sequences.forEach((_, row) => {
-    const picture = Math.floor(row * batch / sequences.length);
-    ofRows.set((states.data as Float32Array).subarray(picture * size, (picture + 1) * size), row * size);
-  });
-  const { crossAttentions } = await forward.run({
-    encoderOutputs: new Tensor("float32", [sequences.length, ...rest], ofRows),
-    decoderInputIds: sequences.map((row) => row.slice(0, -1)),
-    outputAttentions: true,
-  }, config);
-  return { crossAttentions };
+export function padded(
+  rows: readonly { readonly tokens: readonly number[] }[],
+  { promptLength }: Generation,
+  padTokenId: number,
+): Pick<GenerateOutput, "sequences" | "promptLengths" | "lengths"> {
+  const lengths = rows.map(({ tokens }) => tokens.length);
+  const longest = Math.max(...lengths);
+  return {
+    sequences: rows.map(({ tokens }) => [...tokens, ...Array(longest - tokens.length).fill(padTokenId)]),
+    promptLengths: rows.map(() => promptLength),
+    lengths,
+  };
 }
