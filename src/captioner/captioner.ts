@@ -281,8 +281,7 @@ export class Captioner implements AsyncDisposable {
     const each = sequences.length / images.length;
     const written = sequences.map((_, row): Written => {
       const picture = Math.floor(row / each);
-      const prompt = options.decoderInputIds?.[picture];
-      const text = writtenOf(output, row, { tokenizer, prompt, worded, ends, skipSpecialTokens });
+      const text = writtenOf(output, row, { tokenizer, worded, ends, skipSpecialTokens });
       if (!crossAttentions) return text;
       const { ids, from } = text;
       const attention = attentionOf(crossAttentions, {

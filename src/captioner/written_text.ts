@@ -1,5 +1,5 @@
 // From the rows of tokens that `generate` gives to texts, and from these to captions, which say how sure the model was.
-import type { GenerateOutput } from "../model/generate_output.ts";
+import type { GenerateOutput } from "../generation/mod.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
 import type { Caption } from "./caption_options.ts";
 import { type Confidence, confidenceOf } from "./confidence.ts";
@@ -7,7 +7,7 @@ import { isRepeating } from "./repetition.ts";
 
 /** A caption of which it is not said yet how sure the model was. */
 export interface Written extends Omit<Caption, keyof Confidence> {
-  /** Where in `ids` the new tokens begin, behind the prompt. */
+  /** Where in `ids` the new tokens begin, after the prompt. */
   readonly from: number;
   /** Which of `ids` are decoded. */
   readonly decoded: readonly [begin: number, end: number];
@@ -18,32 +18,22 @@ export interface Written extends Omit<Caption, keyof Confidence> {
 /** How rows are read. */
 export interface Reading {
   readonly tokenizer: Pick<Tokenizer, "decode">;
-  /** The prompt of a row, if one was given. */
-  readonly prompt: readonly number[] | undefined;
-  /** Whether it was given as a text, which is not repeated. */
+  /** Whether the prompt was given as a text, which is not repeated. */
   readonly worded: boolean;
   /** The tokens that end a text. */
   readonly ends: readonly number[];
   readonly skipSpecialTokens: boolean;
 }
 
-/** How many tokens of a row were given: the prompt, with the start token before it if it lacked one. */
-function lengthOfPrompt(sequence: readonly number[], prompt: readonly number[] = []): number {
-  const whole = prompt.length > 0 && prompt.every((id, i) => sequence[i] === id);
-  return whole ? prompt.length : prompt.length + 1;
-}
-
 /** What a row of tokens says. */
 export function writtenOf(
-  { sequences, truncated, sequencesScores, confidences }: GenerateOutput,
+  { sequences, promptLengths, lengths, truncated, sequencesScores, confidences }: GenerateOutput,
   row: number,
-  { tokenizer, prompt, worded, ends, skipSpecialTokens }: Reading,
+  { tokenizer, worded, ends, skipSpecialTokens }: Reading,
 ): Written {
-  const sequence = sequences[row];
-  const from = lengthOfPrompt(sequence, prompt);
-  const end = sequence.findIndex((id, i) => i >= from && ends.includes(id));
-  const ids = end < 0 ? sequence : sequence.slice(0, end + 1);
-  const last = end < 0 ? ids.length : end;
+  const ids = sequences[row].slice(0, lengths[row]);
+  const from = promptLengths[row];
+  const last = ids.length > from && ends.includes(ids[ids.length - 1]) ? ids.length - 1 : ids.length;
   // What was not written by the model, and its end, is no part of a text with all its tokens.
   const decoded = skipSpecialTokens ? [worded ? from : 0, ids.length] as const : [from, last] as const;
   return {
