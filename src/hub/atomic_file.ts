@@ -1,16 +1,16 @@
 // Files that appear whole or not at all: written under a temporary name in their folder, flushed to the disk, renamed.
-// The temporary file is locked while its writer lives, so what a killed process left behind can be told and removed.
-import { DiskPace } from "./cache/disk_pace.ts";
+// The temporary file is locked while its writer lives, so what a killed process left can be recognised and removed.
+import { BackgroundSync } from "./background_sync.ts";
 
 const temporary = /^\.limner-[0-9a-f]{8}\.tmp$/;
 
-/** A file under way; it takes its name when it appears, and is gone if it is disposed of before. */
+/** A file that is being written: it gets its name when it appears, and is removed if it is disposed of without that. */
 export class PendingFile implements Disposable {
   #open = true;
-  readonly #pace: DiskPace;
+  readonly #sync: BackgroundSync;
 
   private constructor(readonly folder: string, readonly path: string, readonly file: Deno.FsFile) {
-    this.#pace = new DiskPace(file);
+    this.#sync = new BackgroundSync(file);
   }
 
   /**
@@ -23,14 +23,14 @@ export class PendingFile implements Disposable {
       const path = `${folder}/.limner-${crypto.randomUUID().slice(0, 8)}.tmp`;
       const file = await Deno.open(path, { write: true, createNew: true });
       const locked = await file.tryLock(true).catch(() => true); // some network file systems have no locks
-      // Before it was locked, another writer may have taken it for one that was left behind.
+      // Until it is locked, another writer can take it for a killed process's, and remove it.
       if (locked && await isThere(path)) return new PendingFile(folder, path, file);
       file.close();
     }
   }
 
   /**
-   * Write a file whose content is at hand.
+   * Write a file whose whole content is in memory.
    *
    * @param content Text or bytes.
    */
@@ -46,15 +46,15 @@ export class PendingFile implements Disposable {
   /** Append bytes. */
   async write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) at += await this.file.write(bytes.subarray(at));
-    this.#pace.wrote(bytes.length);
+    this.#sync.wrote(bytes.length);
   }
 
   /** Wait until the bytes are on the disk. */
   async flush(): Promise<void> {
-    await this.#pace.flush();
+    await this.#sync.flush();
   }
 
-  /** Give the file its name, after it was flushed; what had that name before is replaced at once. */
+  /** Give the flushed file its name; a file that had that name is replaced in the same moment. */
   async appear(name: string): Promise<void> {
     if (Deno.build.os === "windows") this.#close(); // an open file cannot be renamed there
     await Deno.rename(this.path, `${this.folder}/${name}`);
@@ -92,7 +92,7 @@ async function isThere(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, (error) => !(error instanceof Deno.errors.NotFound));
 }
 
-/** Remove temporary files of writers that no longer live. Whatever cannot be looked at is left alone. */
+/** Remove the temporary files of writers that no longer run. A file that cannot be opened is left alone. */
 export async function removeStaleFiles(folder: string): Promise<void> {
   try {
     for await (const { name } of Deno.readDir(folder)) {
@@ -104,8 +104,8 @@ export async function removeStaleFiles(folder: string): Promise<void> {
 }
 
 /**
- * Wait until no other writer renames in a folder, and keep others waiting until this is disposed of. Where the system has
- * no such locks, nobody waits. A killed process leaves none.
+ * Wait until no other writer renames in a folder, and keep others waiting until the result is disposed of. Where the system
+ * has no such locks, nobody waits. The lock of a killed process ends with it.
  */
 export async function lockFolder(folder: string): Promise<Disposable> {
   let handle: Deno.FsFile | undefined;

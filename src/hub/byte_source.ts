@@ -10,7 +10,7 @@ export interface ByteSource {
   readonly path?: string;
   /** The file's length in bytes. */
   readonly size: number;
-  /** Throws a HubError if a local file was changed or replaced since it was opened, for those who read it themselves. */
+  /** For callers that read `path` themselves: throws a HubError if the file was changed or replaced since it was opened. */
   readonly check?: () => void;
   /**
    * Read `length` bytes from `offset`.
@@ -35,7 +35,7 @@ function checkRange(source: ByteSource, offset: number, length: number): void {
   );
 }
 
-/** A file that is held in memory, as a whole or in the pieces in which it came. */
+/** A file that is held in memory, as a whole or in the pieces in which it was received. */
 export class MemorySource implements ByteSource {
   readonly size: number;
   readonly #pieces: readonly Uint8Array[];
@@ -55,7 +55,7 @@ export class MemorySource implements ByteSource {
   async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     checkRange(this, offset, length);
     const bytes = new Uint8Array(length);
-    let start = 0; // of the piece in the file
+    let start = 0; // where the piece begins in the file
     for (const piece of this.#pieces) {
       if (start >= offset + length) break;
       const part = piece.subarray(Math.max(0, offset - start), Math.max(0, offset + length - start));
@@ -66,7 +66,7 @@ export class MemorySource implements ByteSource {
   }
 }
 
-/** Reads of at most so many bytes block: they take microseconds, less than a trip to the thread pool. */
+/** Reads of at most this many bytes block: they take microseconds, less than a trip to the thread pool. */
 const blockingBytes = 1 << 18;
 
 /** A local file, opened anew for each read; it must stay the same file (device, inode, size, time of change). */
@@ -83,7 +83,7 @@ export class FileSource implements ByteSource {
   }
 
   /**
-   * Look at a file.
+   * Open a file.
    *
    * @param path The file; symbolic links are followed.
    * @returns The file, or undefined if there is none.
@@ -135,7 +135,7 @@ export class FileSource implements ByteSource {
   }
 }
 
-/** Whether an error says that there is nothing under a path. */
+/** Whether an error means that a path does not exist. */
 export function isMissing(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }

@@ -1,4 +1,4 @@
-// Paths from what people give: a path as it is, or a file: URL.
+// Paths from what users pass: a path, or a file: URL.
 import { HubError } from "../errors/mod.ts";
 
 /**

@@ -54,7 +54,7 @@ class FolderRepository implements Repository {
   }
 }
 
-/** Read a file as a whole, if it is not far too long for that. */
+/** Read a file as a whole. @throws {HubError} If it has more than `maxWholeBytes`. */
 export async function readWhole(source: ByteSource | undefined): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (source && source.size > maxWholeBytes) {
     throw new HubError(
@@ -64,14 +64,14 @@ export async function readWhole(source: ByteSource | undefined): Promise<Uint8Ar
   return await source?.read(0, source.size);
 }
 
-/** Refuse names that lead out of the repository. */
+/** Check a file's name. @throws {HubError} If it leads out of the repository. */
 export function checkFileName(repository: string, file: string): void {
   const parts = file.split("/");
   if (file !== "" && !/[\\\0]|^[A-Za-z]:/.test(file) && !parts.some((part) => ["", ".", ".."].includes(part))) return;
   throw new HubError(`Cannot open ${JSON.stringify(file)} of ${repository}: the name must lie inside the repository`);
 }
 
-/** Decode strict UTF-8; undefined stays undefined. @throws {FormatError} If it is none, or a Git LFS pointer. */
+/** Decode strict UTF-8; undefined stays undefined. @throws {FormatError} If it is not UTF-8, or is a Git LFS pointer. */
 export function decodeText(bytes: Uint8Array | undefined, name: string): string | undefined {
   if (bytes === undefined) return undefined;
   refuseLfsPointer(bytes, name);

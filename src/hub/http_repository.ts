@@ -12,7 +12,7 @@ import type { Repository, RepositoryOptions } from "./repository.ts";
 export class HttpRepository implements Repository {
   readonly name: string;
   readonly #base: URL;
-  /** Files that are not there, and what the server answered for them. */
+  /** Files that do not exist, and what the server answered for them if that may mean something else. */
   readonly #absent = new Map<string, string | undefined>();
 
   /**
@@ -66,7 +66,7 @@ export class HttpRepository implements Repository {
     if (answer.status !== 200) throw answer.fail(`the server answered ${answer.status}`);
     const tooLong = () =>
       new HubError(`Cannot fetch ${this.name}${file}: it has more than the ${limit} bytes that such a file may have`);
-    // The announced length is only shown, never allocated.
+    // The announced length is used for progress and limits, but never allocated.
     const announced = Number(answer.headers.get("content-length") ?? NaN);
     const total = Number.isSafeInteger(announced) && !answer.headers.has("content-encoding") ? announced : undefined;
     if ((total ?? 0) > limit) throw tooLong();

@@ -1,5 +1,5 @@
-// A repository of the Hub by its name. Its files come from the cache, and into it when they are not there yet: only what
-// is opened is fetched. The revision is looked up once; from then on everything is of one commit.
+// A repository of the Hub by its name. Its files are read from the cache; a file that the cache lacks is fetched into it when
+// it is opened. The revision is looked up once, so that all files are of one commit.
 import { HubError } from "../errors/mod.ts";
 import type { Network } from "./network/private_addresses.ts";
 import { collectPieces, joinPieces } from "./network/response_body.ts";
@@ -12,18 +12,18 @@ import { HubClient, type HubClientOptions, type RemoteFile } from "./hub_client.
 import { checkRevision, isCommit } from "./hub_name.ts";
 import { downloadRanges } from "./cache/ranged_download.ts";
 import type { Repository, RepositoryOptions } from "./repository.ts";
-import { type Answer, shown } from "./network/request.ts";
-import { type Patience, retrying } from "./network/retrying.ts";
+import { type Answer, withoutSecrets } from "./network/request.ts";
+import { type RetryPolicy, withRetries } from "./network/retry.ts";
 
-/** Files of at most so many bytes come in one request when the Hub's own host sends them. */
+/** Files of at most this many bytes are fetched by one request, if the Hub's own host sends them. */
 const smallBytes = 4 << 20;
 
-/** Options of {@linkcode HubRepository.open}, those of tests too. */
+/** Options of {@linkcode HubRepository.open}, also those for tests. */
 export interface HubRepositoryOptions extends RepositoryOptions {
   /** How names are resolved. @default the system's resolver */
   readonly network?: Network;
   /** How often, and after how long, a request is made again. */
-  readonly patience?: Patience;
+  readonly retryPolicy?: RetryPolicy;
   /** Whether the name was sought as a folder's before, in vain: messages say so. @default false */
   readonly folderIsMissing?: boolean;
 }
@@ -36,7 +36,7 @@ export class HubRepository implements Repository {
   readonly #offline: boolean;
   /** The commit, once it is known. */
   #commit: Promise<string> | undefined;
-  /** Why the Hub could not be asked, where the cache serves in its place. */
+  /** Why the Hub cannot be asked, if the cache is used in its place. */
   #unreachable: HubError | undefined;
   readonly #files = new Map<string, Promise<ByteSource | undefined>>();
 
@@ -56,7 +56,7 @@ export class HubRepository implements Repository {
    * Open a repository; no request is made yet.
    *
    * @param name Its name on the Hub.
-   * @throws {HubError} If there is no place for a cache.
+   * @throws {HubError} If no folder for the cache is known.
    */
   static async create(name: string, options: HubRepositoryOptions = {}): Promise<HubRepository> {
     const root = options.cacheDir ?? hubCacheFolder();
@@ -83,7 +83,7 @@ export class HubRepository implements Repository {
     const commit = await this.commit;
     if (this.#offline || this.#unreachable) return await this.#cache.namesOf(commit);
     const files = await this.#client.list(this.name, commit);
-    // Of what lies deeper, the first folder.
+    // Of a file in a folder only the outermost folder is listed.
     return [...new Set(files.map((file) => file.replace(/(?<=\/).*/s, "")))];
   }
 
@@ -122,7 +122,7 @@ export class HubRepository implements Repository {
     return decodeText(await this.readBytes(file), `${this.name}/${file}`);
   }
 
-  /** Find out the revision's commit; a name that leads nowhere may have been meant for a folder. */
+  /** Find the revision's commit; if that fails, the message adds that there is no folder of that name either. */
   async #lookUp(): Promise<string> {
     try {
       return await this.#askForCommit();
@@ -134,7 +134,7 @@ export class HubRepository implements Repository {
     }
   }
 
-  /** Ask for the revision's commit, by the file that every model has. */
+  /** Ask for the revision's commit, by requesting config.json, which every model has. */
   async #askForCommit(): Promise<string> {
     const cached = await this.#cache.commitOf(this.#revision);
     if (this.#offline) {
@@ -144,8 +144,8 @@ export class HubRepository implements Repository {
     try {
       return await this.#fetch(this.#revision, "config.json", cached !== undefined);
     } catch (error) {
-      const serves = error instanceof HubError && (error.code === "network" || error.code === "not-allowed");
-      if (!cached || !serves) throw error;
+      const cacheServes = error instanceof HubError && (error.code === "network" || error.code === "not-allowed");
+      if (!cached || !cacheServes) throw error;
       this.#unreachable = error;
       return cached;
     }
@@ -176,17 +176,17 @@ export class HubRepository implements Repository {
   /**
    * Fetch a file into the cache, or note that there is none.
    *
-   * @param impatient Whether something else serves if the Hub does not answer at once.
+   * @param once Whether only one attempt is made, since the cache can be used instead.
    * @returns The commit.
    */
-  async #fetch(revision: string, file: string, impatient = false): Promise<string> {
-    const { signal, patience } = this.options;
-    return await retrying({ signal, patience: impatient ? { tries: 1 } : patience }, async () => {
+  async #fetch(revision: string, file: string, once = false): Promise<string> {
+    const { signal, retryPolicy } = this.options;
+    return await withRetries({ signal, retryPolicy: once ? { tries: 1 } : retryPolicy }, async () => {
       const found = await this.#client.find(this.name, revision, file);
       if (!("etag" in found)) {
         const { commit } = found;
         if (commit) await this.#cache.writeAbsence(revision, commit, file);
-        return commit ?? this.#nameless(revision, file);
+        return commit ?? this.#noCommit(revision, file);
       }
       try {
         if (await this.#cache.find(found.commit, file)) await this.#cache.remember(revision, found.commit);
@@ -198,19 +198,19 @@ export class HubRepository implements Repository {
     });
   }
 
-  /** Make sure that a file's blob is there, and that its snapshot has it. */
+  /** Make sure that the cache has a file's blob, and that the commit's snapshot links to it. */
   async #store(found: RemoteFile, revision: string, file: string): Promise<void> {
     const { etag, commit, size } = found;
     await this.#cache.prepare(revision, commit);
     using _lock = await this.#cache.lock(etag, this.options.signal);
     const length = await this.#cache.sizeOf(etag);
-    const isThere = length !== undefined && (size === undefined || length === size);
-    if (!isThere) await this.#download(found, this.#client.addressOf(this.name, revision, file), file);
-    await this.#cache.link(etag, commit, file, !isThere);
+    const exists = length !== undefined && (size === undefined || length === size);
+    if (!exists) await this.#download(found, this.#client.addressOf(this.name, revision, file), file);
+    await this.#cache.link(etag, commit, file, !exists);
   }
 
   async #download({ etag, size, answer }: RemoteFile, url: URL, file: string): Promise<void> {
-    const { signal, patience, onProgress } = this.options;
+    const { signal, retryPolicy, onProgress } = this.options;
     const onBytes = (done: number) => onProgress?.({ stage: "downloading", file, done, total: size });
     if (answer && (size ?? 0) <= smallBytes) {
       return await this.#cache.writeBlob(etag, await receive(answer, etag, size, onBytes));
@@ -218,23 +218,23 @@ export class HubRepository implements Repository {
     answer?.[Symbol.dispose]();
     const path = this.#cache.blob(etag);
     try {
-      const options = { signal, patience, onBytes };
+      const options = { signal, retryPolicy, onBytes };
       await downloadRanges(this.#client, { url, etag, size: size! }, `${path}.limner.incomplete`, path, options);
     } catch (error) {
       throw this.#cache.unwritable(path, error);
     }
   }
 
-  #nameless(revision: string, file: string): string {
+  #noCommit(revision: string, file: string): string {
     if (isCommit(revision)) return revision;
-    const address = shown(this.#client.addressOf(this.name, revision, file));
+    const address = withoutSecrets(this.#client.addressOf(this.name, revision, file));
     throw new HubError(`Cannot fetch ${address}: it is not there, and the answer has no X-Repo-Commit`, {
       code: "not-found",
     });
   }
 }
 
-/** Read a small file's answer, and check that it is what its etag says. */
+/** Read a small file's answer, and check its content against its etag. */
 async function receive(
   answer: Answer,
   etag: string,

@@ -1,4 +1,4 @@
-// What a person asks when the Hub does not serve: where it is, whether it answers, who asks, where the cache lies.
+// The state of the Hub for a person who looks for a fault: its address, whether it answers, the token, the cache.
 import { HubError } from "../errors/mod.ts";
 import { hubCacheFolder, hubEndpoint, hubToken, isOffline } from "./environment.ts";
 import { request } from "./network/request.ts";
@@ -8,18 +8,18 @@ export interface HubState {
   readonly endpoint: string;
   readonly offline: boolean;
   readonly reachable: boolean;
-  /** Why it is not; empty where it is, or was not asked. */
+  /** Why it is not reachable; empty if it is, or if it was not asked. */
   readonly reason: string;
   /** Whether there is a token; never the token. */
   readonly token: boolean;
   readonly cache: string | undefined;
-  /** Bytes of all blobs; undefined where there is no cache yet. */
+  /** The bytes of all blobs; undefined if there is no cache yet. */
   readonly cacheBytes: number | undefined;
-  /** Why the cache cannot be written; empty where it can. */
+  /** Why the cache cannot be written; empty if it can. */
   readonly cacheReason: string;
 }
 
-/** Ask the Hub whether it is there, and look at its cache. */
+/** Ask the Hub whether it answers, and inspect its cache. */
 export async function inspectHub(): Promise<HubState> {
   const [endpoint, offline, cache] = [hubEndpoint(), isOffline(), hubCacheFolder()];
   const [reason, token, cacheBytes, cacheReason] = await Promise.all([
@@ -54,11 +54,11 @@ async function folderBytes(folder: string): Promise<number> {
       if (isDirectory) bytes += await folderBytes(`${folder}/${name}`);
       if (isFile) bytes += (await Deno.lstat(`${folder}/${name}`)).size;
     }
-  } catch { /* what is not there, or may not be read, has no bytes */ }
+  } catch { /* a folder that does not exist, or may not be read, counts as empty */ }
   return bytes;
 }
 
-/** Why nothing can be written below a folder; the nearest one that is there is asked. */
+/** Why nothing can be written below a folder, by trying the nearest folder that exists; empty if it can. */
 async function whyUnwritable(folder: string): Promise<string> {
   let at = folder;
   while (at.includes("/") && !await Deno.stat(at).then(() => true, () => false)) at = at.slice(0, at.lastIndexOf("/"));

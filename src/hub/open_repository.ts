@@ -1,5 +1,5 @@
-// Opening a model repository, which has files such as config.json and model.safetensors: a folder, a web address, or a
-// name on Hugging Face's Hub.
+// Opening a model repository, a set of files such as config.json and model.safetensors, by a folder's path, a web address, or
+// a name on Hugging Face's Hub.
 import { HubError, OptionError } from "../errors/mod.ts";
 import { isMissing } from "./byte_source.ts";
 import { toPath } from "./file_path.ts";
@@ -66,7 +66,7 @@ export async function openHubRepository(
   if (!isHubName(name)) {
     throw new OptionError(`Cannot open ${name} on the Hub: expected a name such as organisation/model`);
   }
-  // Imported when needed: a model in a folder starts without it.
+  // Imported when needed, so that a model in a folder starts without it.
   return await (await import("./hub_repository.ts")).HubRepository.create(name, { ...options, folderIsMissing });
 }
 

@@ -7,10 +7,10 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Texts, and what Python's json writes for numbers that JSON does not have. */
+/** Strings, and what Python's json writes for numbers that JSON does not have. */
 const textOrNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|(?<![\w.])(?:-?Infinity|NaN(?!\s*:))/gs;
 
-/** Stands for NaN, which has no spelling in JSON: a text that no file has. */
+/** Stands for NaN, which JSON does not have; no file contains this string. */
 const notANumber = "\0NaN\uffff";
 
 /**
@@ -39,7 +39,7 @@ function parseWithNumbers(text: string): unknown {
   try {
     return JSON.parse(spelled, (_, value) => value === notANumber ? NaN : value);
   } catch {
-    return undefined; // What is wrong with the text as it stands is said.
+    return undefined; // the caller reports what is wrong with the original text
   }
 }
 

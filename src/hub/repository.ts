@@ -1,17 +1,17 @@
-// What a model repository offers: files by name. Whoever loads from one knows not where the files lie.
+// A model repository: files by name. Code that loads from one does not know where the files are.
 import type { ByteSource } from "./byte_source.ts";
 import type { Timeouts } from "./network/timeouts.ts";
 
-/** A folder of files, wherever it lies. */
+/** A folder of files on this machine, at a web address or on the Hub. */
 export interface Repository {
   /** What messages call it: the folder's path, the base URL, or the name on the Hub. */
   readonly name: string;
-  /** Where it lies if it is a folder of the user's own, symbolic links resolved: a save there replaces its files. */
+  /** The real path of a folder of the user's own, symbolic links resolved; saving there replaces the files that are read. */
   readonly folder?: string;
   /**
-   * The hash by which the Hub names a file's content; absent where files may change under their name.
+   * The hash by which the Hub names a file's content; repositories whose files may change have no such method.
    *
-   * @returns The hash, or undefined if there is no such file, or nothing is known of its content.
+   * @returns The hash, or undefined if there is no such file, or its hash is not known.
    */
   blobOf?(file: string): Promise<string | undefined>;
   /**
@@ -39,19 +39,19 @@ export interface Repository {
   readBytes(file: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** The names of what it has, of folders with a `/` at the end, where that can be told: for messages. */
   list?(): Promise<string[]>;
-  /** What was answered for a file that is not there, where that may mean something else: for messages. */
+  /** For messages: what was answered for an absent file, if that may mean something else. */
   whyMissing?(file: string): string | undefined;
 }
 
 /** How far the download of a file has come. */
 export interface DownloadProgress {
-  /** What is being done. */
+  /** The kind of progress. */
   readonly stage: "downloading";
   /** The file's name in the repository. */
   readonly file: string;
   /** Bytes received. */
   readonly done: number;
-  /** Bytes in all, if the server said so. */
+  /** The file's bytes, if the server announced them. */
   readonly total?: number;
 }
 
@@ -59,7 +59,7 @@ export interface DownloadProgress {
 export interface RepositoryOptions extends HubOptions {
   /** Ends downloads that are under way. */
   readonly signal?: AbortSignal;
-  /** Limits of time for whatever is fetched. */
+  /** Time limits for what is fetched. */
   readonly timeouts?: Timeouts;
   /** The most bytes of a file that is fetched from a web address and held in memory. @default 16 GiB */
   readonly maxFileBytes?: number;
@@ -67,16 +67,16 @@ export interface RepositoryOptions extends HubOptions {
   readonly onProgress?: (progress: DownloadProgress) => void;
 }
 
-/** Which repository of the Hub, for whom, and where it is kept. */
+/** The revision, the user's token, the Hub's address and the cache. */
 export interface HubOptions {
   /** A branch, a tag, or a commit. @default "main" */
   readonly revision?: string;
-  /** The token of whoever asks. @default HF_TOKEN, or what the token file of Hugging Face's tools holds */
+  /** The user's token. @default HF_TOKEN, or what the token file of Hugging Face's tools holds */
   readonly token?: string;
   /** The Hub's address. @default HF_ENDPOINT, or Hugging Face's own */
   readonly endpoint?: string;
   /** The folder of the Hub's cache, which Python shares. @default HF_HUB_CACHE, or as Python finds it */
   readonly cacheDir?: string;
-  /** Make no request: folders and what the cache holds. @default whether HF_HUB_OFFLINE is set */
+  /** Make no request: only folders and the cache are read. @default whether HF_HUB_OFFLINE is set */
   readonly localFilesOnly?: boolean;
 }

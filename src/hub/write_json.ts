@@ -15,9 +15,9 @@ export function writeJson(folder: string | URL, file: string, content: unknown):
 
 /** JSON with two spaces, and NaN and infinities as Python's json writes them. */
 export function formatJson(content: unknown): string {
-  const odd = "\0number:";
+  const marker = "\0number:";
   const marked = JSON.stringify(content, (_, value) => {
-    return typeof value === "number" && !Number.isFinite(value) ? `${odd}${value}` : value;
+    return typeof value === "number" && !Number.isFinite(value) ? `${marker}${value}` : value;
   }, 2);
   return marked.replaceAll(/"\\u0000number:(-?\w+)"/g, "$1");
 }

@@ -103,7 +103,7 @@ const bad: readonly {
   {
     what: "a connection that says nothing",
     break: () => ({ path }) => path.includes("/resolve/") ? new Promise(() => {}) : undefined,
-    options: { timeouts: { answer: 50 }, patience: { tries: 2, wait: 1 } },
+    options: { timeouts: { answer: 50 }, retryPolicy: { tries: 2, wait: 1 } },
     file: "config.json",
     message: "no answer came for 0.05 s",
     code: "network",

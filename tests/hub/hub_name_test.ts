@@ -141,7 +141,7 @@ Deno.test("what is cached serves while the Hub cannot be reached, and says so", 
       assertEquals(server.requests.length, 1, "whoever has a cache does not wait");
       assertEquals(await repository.readText("a.json"), undefined);
       assert(repository.whyMissing()!.includes("the Hub cannot be reached"));
-      const other = await open("org/other", { patience: { tries: 2, wait: 1 } });
+      const other = await open("org/other", { retryPolicy: { tries: 2, wait: 1 } });
       const error = await assertRejects(() => other.readText("config.json"), HubError, "it was tried 2 times");
       assertEquals(error.code, "network");
     }

@@ -16,7 +16,7 @@ export async function withHub(use: (place: HubPlace) => Promise<void>): Promise<
   const cacheDir = await Deno.makeTempDir({ prefix: "limner_hub_" });
   try {
     const open: HubPlace["open"] = (name, options) =>
-      HubRepository.create(name, { endpoint: server.url, cacheDir, token: "", patience: { wait: 2 }, ...options });
+      HubRepository.create(name, { endpoint: server.url, cacheDir, token: "", retryPolicy: { wait: 2 }, ...options });
     await use({ server, cacheDir, open });
   } finally {
     await Deno.remove(cacheDir, { recursive: true });

@@ -1,14 +1,14 @@
-// What an etag says of a file's content: SHA-256 of a large file, git's SHA-1 of a small one. Other servers' etags say
-// nothing that could be checked.
+// The hash that an etag of the Hub is: SHA-256 of a large file's content, git's SHA-1 of a small one's. Etags of another
+// form cannot be checked.
 import { createHash, type Hash } from "node:crypto";
 
-/** Hashes a file's bytes in order, and compares them with its etag. */
+/** Hashes a file's bytes in order, and compares the hash with its etag. */
 export class ContentHash {
   readonly #hash: Hash | undefined;
 
   /**
    * @param etag The file's etag.
-   * @param size The file's bytes, which git hashes with it.
+   * @param size The number of the file's bytes, which is part of what git hashes.
    */
   constructor(private readonly etag: string, size: number) {
     if (/^[0-9a-f]{64}$/.test(etag)) this.#hash = createHash("sha256");
@@ -20,7 +20,7 @@ export class ContentHash {
     this.#hash?.update(bytes);
   }
 
-  /** What is wrong with the content, for a person; undefined if nothing is. */
+  /** A clause for a message if the content has another hash than the etag; undefined if it has the same. */
   problem(): string | undefined {
     const found = this.#hash?.digest("hex");
     if (found === undefined || found === this.etag) return undefined;

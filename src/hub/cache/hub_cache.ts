@@ -1,9 +1,11 @@
-// The part of the Hub's cache that belongs to one repository, by Hugging Face's specification, which Python follows too:
-// blobs named by their etag, snapshots of symbolic links to them, refs from branches to commits, and what does not exist.
+// One repository's folder in the Hub's cache, as Hugging Face specifies it and Python reads it. Think of it as a small git:
+// `blobs` has contents, each named by its etag; `snapshots/COMMIT` has a file's name as a symbolic link to its blob; `refs` has
+// the commit of each branch and tag; `.no_exist/COMMIT` has an empty file for each name that the commit is known not to have.
+// A blob and a ref appear by a rename, when they are whole.
 import { HubError } from "../../errors/mod.ts";
 import { isMissing } from "../byte_source.ts";
 import { PendingFile, removeStaleFiles } from "../atomic_file.ts";
-import { isSet } from "../environment.ts";
+import { isEnabled } from "../environment.ts";
 import { lockFile } from "./file_lock.ts";
 import { isCommit } from "../hub_name.ts";
 
@@ -19,12 +21,12 @@ export class HubCache {
    * @param name The repository's name on the Hub.
    */
   constructor(readonly root: string, name: string) {
-    const own = `models--${name.replaceAll("/", "--")}`;
-    this.folder = `${root}/${own}`;
-    this.#locks = `${root}/.locks/${own}`;
+    const folderName = `models--${name.replaceAll("/", "--")}`;
+    this.folder = `${root}/${folderName}`;
+    this.#locks = `${root}/.locks/${folderName}`;
   }
 
-  /** The commit that a branch or tag was at when it was last looked up, if its snapshot is there. */
+  /** The commit that a branch or tag was at when it was last looked up, if that commit's snapshot exists. */
   async commitOf(revision: string): Promise<string | undefined> {
     const commit = isCommit(revision) ? revision : (await readText(`${this.folder}/refs/${revision}`))?.trim();
     if (!commit || !isCommit(commit)) return undefined;
@@ -65,21 +67,21 @@ export class HubCache {
     }
   }
 
-  /** The path of a blob, whether it is there or not. */
+  /** The path of a blob, whether it exists or not. */
   blob(etag: string): string {
     return `${this.folder}/blobs/${etag}`;
   }
 
-  /** The size of a blob; undefined if it is not there. */
+  /** The size of a blob; undefined if it does not exist. */
   async sizeOf(etag: string): Promise<number | undefined> {
     return await Deno.stat(this.blob(etag)).then(({ size, isFile }) => isFile ? size : undefined, () => undefined);
   }
 
-  /** Make the folders that a file needs, and remember what its revision is. */
+  /** Make the folders that a file needs, and write the commit of its revision. */
   async prepare(revision: string, commit: string): Promise<void> {
     await this.#writing(`${this.folder}/blobs`, async () => {
       await Deno.mkdir(`${this.folder}/blobs`, { recursive: true });
-      // A ref to a commit without a snapshot is damage in Python's eyes.
+      // Python takes a ref to a commit without a snapshot for damage.
       await Deno.mkdir(`${this.folder}/snapshots/${commit}`, { recursive: true });
     });
     if (!this.#tidied) await removeStaleFiles(`${this.folder}/blobs`);
@@ -92,18 +94,18 @@ export class HubCache {
     if (await readText(path) === commit) return;
     await this.#writing(path, async () => {
       await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
-      // Begun among the blobs: everything in refs counts as one.
+      // The temporary file is in blobs, since every file in refs counts as a ref.
       using pending = await PendingFile.of(`${this.folder}/blobs`, commit);
       await pending.appear(`../refs/${revision}`);
     });
   }
 
-  /** Remember what a revision is, where the cache may be written; one that only may be read serves all the same. */
+  /** Write the commit of a revision, if the cache can be written; nothing fails where it can only be read. */
   async remember(revision: string, commit: string): Promise<void> {
     if (revision !== commit) await this.#writeRef(revision, commit).catch(() => {});
   }
 
-  /** Remember that a commit has no file of a name. */
+  /** Write that a commit has no file of a name. */
   async writeAbsence(revision: string, commit: string, file: string): Promise<void> {
     await this.prepare(revision, commit);
     const path = `${this.folder}/.no_exist/${commit}/${file}`;
@@ -113,7 +115,7 @@ export class HubCache {
     });
   }
 
-  /** Wait until nobody else, Python included, fetches a blob, and keep others waiting until this is disposed of. */
+  /** Wait until no other process, Python's included, fetches a blob, and keep others waiting until the result is disposed of. */
   async lock(etag: string, signal?: AbortSignal): Promise<Disposable> {
     const path = `${this.#locks}/${etag}.lock`;
     return await this.#writing(path, async () => {
@@ -122,7 +124,7 @@ export class HubCache {
     });
   }
 
-  /** Give a small blob its content, whole or not at all. */
+  /** Write a small blob, whole or not at all. */
   async writeBlob(etag: string, content: Uint8Array): Promise<void> {
     await this.#writing(this.blob(etag), async () => {
       using pending = await PendingFile.of(`${this.folder}/blobs`, content);
@@ -131,9 +133,9 @@ export class HubCache {
   }
 
   /**
-   * Put a blob into a commit's snapshot: by a relative symbolic link, or where there can be none as the file itself.
+   * Put a blob into a commit's snapshot, as a relative symbolic link or, where links are not possible, as the file itself.
    *
-   * @param isNew Whether nothing else can be linked to the blob, so that it may be moved.
+   * @param isNew Whether no other snapshot can link to the blob yet, so that it may be moved instead of copied.
    * @returns The file's path in the snapshot.
    */
   async link(etag: string, commit: string, file: string, isNew: boolean): Promise<string> {
@@ -144,7 +146,7 @@ export class HubCache {
       if (await exists(path)) return path;
       await Deno.remove(path).catch(() => {}); // a link to a blob that is gone
       await this.#symlink(target, path).catch(async (error) => {
-        if (error instanceof Deno.errors.AlreadyExists) return; // another process was as fast
+        if (error instanceof Deno.errors.AlreadyExists) return; // another process has made it meanwhile
         await (isNew ? Deno.rename : Deno.copyFile)(this.blob(etag), path);
       });
       return path;
@@ -152,11 +154,11 @@ export class HubCache {
   }
 
   async #symlink(target: string, path: string): Promise<void> {
-    if (isSet("HF_HUB_DISABLE_SYMLINKS")) throw new Error("symbolic links are switched off");
+    if (isEnabled("HF_HUB_DISABLE_SYMLINKS")) throw new Error("symbolic links are switched off");
     await Deno.symlink(target, path, { type: "file" });
   }
 
-  /** Write to the cache, and say what is wrong with it where that fails. */
+  /** Write to the cache; a failure is explained as `unwritable` does. */
   async #writing<T>(path: string, write: () => Promise<T>): Promise<T> {
     try {
       return await write();
@@ -165,7 +167,7 @@ export class HubCache {
     }
   }
 
-  /** An error of the file system, as a person should read it; others as they are. */
+  /** An error of the file system with a message for a person; other errors are returned as they are. */
   unwritable(path: string, error: unknown): unknown {
     if (!(error instanceof Error) || error instanceof HubError) return error;
     const number = Number(/\(os error (\d+)\)/.exec(error.message)?.[1]);
@@ -184,7 +186,7 @@ export class HubCache {
   }
 }
 
-/** The system's numbers for a full disk, a file that may not be so long, and a used quota; Windows' for a full disk. */
+/** The errno of a full disk (ENOSPC), a file that is too long (EFBIG) and a used-up quota (EDQUOT); Windows' of a full disk. */
 const noRoom = [28, 27, 122, 112];
 
 async function readText(path: string): Promise<string | undefined> {

@@ -1,26 +1,27 @@
-// A file that comes in pieces, in any order, from several connections, and goes on where a killed process left it. Think
-// of it as the file's bytes with a journal of one byte a piece after them: written after its piece, cut off at the end.
+// A file that arrives in pieces, in any order, from several connections, and is continued where a killed process left it.
+// Think of it as the file's bytes followed by a journal of one byte per piece. A piece's byte is written after the piece, so
+// a piece counts only when it is whole; when all have arrived the journal is cut off, and the file gets its name.
 import { HubError } from "../../errors/mod.ts";
-import { DiskPace } from "./disk_pace.ts";
+import { BackgroundSync } from "../background_sync.ts";
 
-/** The bytes of a piece: what a killed process fetches again at most, for each of its connections. */
+/** The bytes of a piece: the most that is fetched again for each connection of a killed process. */
 export const pieceBytes = 1 << 20;
 
 /** A file that is not whole yet. */
 export class PartialFile implements Disposable {
-  /** Bytes that are there. */
+  /** The bytes that have arrived. */
   done = 0;
   readonly #journal: Uint8Array<ArrayBuffer>;
   #open = true;
-  readonly #pace: DiskPace;
+  readonly #sync: BackgroundSync;
 
   private constructor(readonly path: string, readonly size: number, private readonly file: Deno.FsFile) {
     this.#journal = new Uint8Array(Math.ceil(size / pieceBytes));
-    this.#pace = new DiskPace(file);
+    this.#sync = new BackgroundSync(file);
   }
 
   /**
-   * Open what there is of a file, or begin it.
+   * Open what has arrived of a file, or begin it.
    *
    * @param path The partial file's own path; whoever opens it holds the blob's lock.
    * @param size The bytes of the whole file.
@@ -40,7 +41,7 @@ export class PartialFile implements Disposable {
   async #recover(): Promise<void> {
     const pieces = this.#journal.length;
     const { size } = await this.file.stat();
-    // It was cut to its length before it was killed: all pieces are there.
+    // The process was killed after it cut off the journal: all pieces have arrived.
     if (size === this.size && size > 0) this.#journal.fill(1);
     else if (size === this.size + pieces) await readFully(this.file, this.size, this.#journal);
     else await this.clear();
@@ -52,12 +53,12 @@ export class PartialFile implements Disposable {
     return this.#journal.length;
   }
 
-  /** Whether a piece is there. */
+  /** Whether a piece has arrived. */
   has(piece: number): boolean {
     return this.#journal[piece] === 1;
   }
 
-  /** Forget what is there. */
+  /** Discard what has arrived. */
   async clear(): Promise<void> {
     this.#journal.fill(0);
     this.done = 0;
@@ -65,20 +66,20 @@ export class PartialFile implements Disposable {
     await this.file.truncate(this.size + this.#journal.length);
   }
 
-  /** Write one piece, then that it is there. */
+  /** Write one piece, then its byte of the journal. */
   async write(piece: number, bytes: Uint8Array): Promise<void> {
     const length = this.#lengthOf(piece);
     if (bytes.length !== length) throw new HubError(`Cannot write ${this.path}: a piece has ${bytes.length} bytes`);
-    // Each writer has a position of its own.
+    // Connections write at the same time, so each opens the file for a position of its own.
     using file = await Deno.open(this.path, { write: true });
     await writeFully(file, piece * pieceBytes, bytes);
     await writeFully(file, this.size + piece, Uint8Array.of(1));
     if (this.#journal[piece] === 0) this.done += length;
     this.#journal[piece] = 1;
-    this.#pace.wrote(length);
+    this.#sync.wrote(length);
   }
 
-  /** Read a piece that is there into a buffer; returns the part of it that is filled. */
+  /** Read a piece that has arrived into a buffer; returns the part of the buffer that is filled. */
   readSync(piece: number, buffer: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     const bytes = buffer.subarray(0, this.#lengthOf(piece));
     this.file.seekSync(piece * pieceBytes, Deno.SeekMode.Start);
@@ -90,10 +91,10 @@ export class PartialFile implements Disposable {
     return bytes;
   }
 
-  /** Give the whole file its name, when it is on the disk. */
+  /** Give the whole file its name, once it is on the disk. */
   async appear(path: string): Promise<void> {
     await this.file.truncate(this.size);
-    await this.#pace.flush();
+    await this.#sync.flush();
     this.#close();
     await Deno.rename(this.path, path);
   }

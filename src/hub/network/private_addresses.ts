@@ -1,5 +1,5 @@
-// Which addresses are private, and connections that are refused there. A name is resolved once: the address that was
-// checked is the one connected to.
+// Which addresses are private, and refusing connections to them. A name is resolved once, so that the address that was
+// checked is the one that is connected to.
 import { lookup as lookupAddress } from "node:dns";
 import { BlockList, isIP } from "node:net";
 import { HubError } from "../../errors/mod.ts";
@@ -14,19 +14,19 @@ for (
   ] as [string, number][]
 ) notPublic.addSubnet(net, prefix, "ipv4");
 
-/** The IPv6 addresses that are public: global unicast, without those that stand for other addresses or for examples. */
+/** The IPv6 addresses that are public: global unicast, without those that stand for other addresses or for examples below. */
 const globalUnicast = new BlockList();
 globalUnicast.addSubnet("2000::", 3, "ipv6");
-const embedded = new BlockList();
+const specialUnicast = new BlockList();
 for (
   const [net, prefix] of [["2001::", 23], ["2001:db8::", 32], ["2002::", 16], ["3fff::", 20]] as [string, number][]
 ) {
-  embedded.addSubnet(net, prefix, "ipv6");
+  specialUnicast.addSubnet(net, prefix, "ipv6");
 }
 
 /** The IPv6 addresses by which networks without IPv4 reach it (RFC 6052): as public as the address at their end. */
-const isTranslated = new BlockList();
-isTranslated.addSubnet("64:ff9b::", 96, "ipv6");
+const nat64 = new BlockList();
+nat64.addSubnet("64:ff9b::", 96, "ipv6");
 
 /** The IPv4 address at the end of an IPv6 one. */
 function lastFourBytes(address: string): string {
@@ -44,9 +44,9 @@ function lastFourBytes(address: string): string {
 export function isPrivateAddress(address: string): boolean {
   const [bare] = address.split("%");
   if (isIP(bare) === 4) return notPublic.check(bare, "ipv4");
-  const translated = isIP(bare) === 6 && isTranslated.check(bare, "ipv6") ? lastFourBytes(bare) : undefined;
+  const translated = isIP(bare) === 6 && nat64.check(bare, "ipv6") ? lastFourBytes(bare) : undefined;
   if (translated) return notPublic.check(translated, "ipv4");
-  if (isIP(bare) === 6) return !globalUnicast.check(bare, "ipv6") || embedded.check(bare, "ipv6");
+  if (isIP(bare) === 6) return !globalUnicast.check(bare, "ipv6") || specialUnicast.check(bare, "ipv6");
   return true;
 }
 
@@ -56,11 +56,11 @@ export interface Address {
   readonly family: number;
 }
 
-/** How names are resolved and which addresses are private; tests put their own in. */
+/** How names are resolved and which addresses are private; tests pass their own. */
 export interface Network {
   /** All addresses of a host. */
   resolve(host: string): Promise<readonly Address[]>;
-  /** Whether no stranger may send us to an address. */
+  /** Whether an address is private, so that no redirect of a public server may lead there. */
   isPrivate(address: string): boolean;
 }
 
@@ -78,7 +78,7 @@ export const systemNetwork: Network = {
 /**
  * The addresses of a host, if all of them are public.
  *
- * @throws {HubError} If one is private. One is enough: whoever owns the name could turn to it next.
+ * @throws {HubError} If one is private. One is enough, since the name's owner decides which one the next look-up returns.
  */
 export async function publicAddresses(url: URL, network: Network = systemNetwork): Promise<readonly Address[]> {
   const found = await network.resolve(url.hostname);
@@ -93,7 +93,7 @@ export async function publicAddresses(url: URL, network: Network = systemNetwork
   );
 }
 
-/** Whether a host has a private address, or none that can be found out. Behind a proxy only the address itself tells. */
+/** Whether a host has a private address. Where a proxy resolves names, only an address that is written out counts. */
 export async function isPrivateHost(url: URL, network: Network = systemNetwork): Promise<boolean> {
   if (proxyOf(url) && !isIP(url.hostname.replace(/[[\]]/g, ""))) return false;
   const found = await network.resolve(url.hostname).catch(() => []);

@@ -1,6 +1,6 @@
 // Following redirects, each hop checked as the first address was.
 import { HubError } from "../../errors/mod.ts";
-import { type Answer, request, type RequestOptions, shown } from "./request.ts";
+import { type Answer, request, type RequestOptions, withoutSecrets } from "./request.ts";
 
 /** The most redirects that are followed. */
 export const mostRedirects = 10;
@@ -8,7 +8,7 @@ export const mostRedirects = 10;
 /**
  * The address that an answer redirects to.
  *
- * @returns The address, or undefined if the answer is no redirect.
+ * @returns The address, or undefined if the answer is not a redirect.
  * @throws {HubError} If it leads to another scheme than http and https, from https to http, or nowhere.
  */
 export function redirectOf({ status, headers, url, fail }: Answer): URL | undefined {
@@ -17,20 +17,22 @@ export function redirectOf({ status, headers, url, fail }: Answer): URL | undefi
   const target = location === null ? null : URL.parse(location, url);
   if (!target) throw fail(`the server answered ${status}, a redirect, without an address to go to`);
   if (target.protocol !== "https:" && target.protocol !== url.protocol) {
-    throw fail(`it redirects to ${shown(target)}, and ${url.protocol} was expected`);
+    throw fail(`it redirects to ${withoutSecrets(target)}, and ${url.protocol} was expected`);
   }
   return target;
 }
 
 /** An error about redirects without end. */
 export function tooManyRedirects(url: URL): HubError {
-  return new HubError(`Cannot fetch ${shown(url)}: it redirects more than ${mostRedirects} times`, { code: "network" });
+  return new HubError(`Cannot fetch ${withoutSecrets(url)}: it redirects more than ${mostRedirects} times`, {
+    code: "network",
+  });
 }
 
 /**
- * Ask for a file, and where the answer is a redirect, there.
+ * Request a file, following redirects.
  *
- * @returns The first answer that is no redirect.
+ * @returns The first answer that is not a redirect.
  * @throws {HubError} As {@linkcode request} does; if redirects do not end, or leave http and https.
  */
 export async function requestFollowing(url: URL, options: RequestOptions = {}): Promise<Answer> {

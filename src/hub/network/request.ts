@@ -1,8 +1,8 @@
-// One request and its answer, with limits of time; redirects are the caller's to follow. A request that may reach public
-// addresses only connects to the very address that was checked.
+// One HTTP request and its answer, with time limits; redirects are left to the caller. A request that is restricted to public
+// addresses connects to the very address that was checked.
 import { HubError } from "../../errors/mod.ts";
 import type { Network } from "./private_addresses.ts";
-import { proxyOf, variable } from "../environment.ts";
+import { environmentVariable, proxyOf } from "../environment.ts";
 import { type Timeouts, Transfer } from "./timeouts.ts";
 
 /** How a request is made. */
@@ -14,28 +14,28 @@ export interface RequestOptions {
   readonly publicOnly?: boolean;
   /** How names are resolved, where private addresses are refused. */
   readonly network?: Network;
-  /** Makes the connections, where any address will do. */
+  /** Makes the connections, unless the request is restricted to public addresses. */
   readonly client?: Deno.HttpClient;
 }
 
-/** What a server answered. Whoever has it reads the body or disposes of it. */
+/** An HTTP response. Its owner reads the body to the end or disposes of it. */
 export interface Answer extends Disposable {
   readonly status: number;
   readonly headers: Headers;
   readonly url: URL;
-  /** The body's chunks, good until the next is asked for. */
+  /** The body's chunks, each valid until the next is requested. */
   readonly body: AsyncIterable<Uint8Array>;
-  /** An error about this answer, which names the address and how far the body had come. */
+  /** An error about this answer, which names the address and how many bytes of the body had arrived. */
   fail(reason: string, cause?: unknown): HubError;
 }
 
-/** An address for a person to read: without its query, which may hold a signature, and without a password. */
-export function shown(url: URL): string {
+/** An address for messages: without its query, which may contain a signature, and without a password. */
+export function withoutSecrets(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }
 
 /**
- * Ask for a file by GET.
+ * Request a file by GET.
  *
  * @param url An http or https address.
  * @returns The answer, whatever its status, also a redirect.
@@ -45,17 +45,17 @@ export async function request(url: URL, options: RequestOptions = {}): Promise<A
   const transfer = new Transfer(options.timeouts, options.signal);
   const fail = (reason: string, cause?: unknown) => {
     const when = transfer.bytes === 0 ? "" : `after ${transfer.bytes} bytes, `;
-    return new HubError(`Cannot fetch ${shown(url)}: ${when}${reason}`, { cause, code: "network" });
+    return new HubError(`Cannot fetch ${withoutSecrets(url)}: ${when}${reason}`, { cause, code: "network" });
   };
   const explain = (error: unknown) => {
     transfer[Symbol.dispose]();
     return options.signal?.aborted || error instanceof HubError ? error : fail(reasonOf(error), error);
   };
   try {
-    const open = options.publicOnly && !proxyOf(url) ? openPublic : openAny;
+    const open = options.publicOnly && !proxyOf(url) ? openPublicAddress : openByFetch;
     const { status, headers, chunks, cancel } = await open(url, options, transfer.signal);
     transfer.answered();
-    const body = counted(chunks, transfer, explain);
+    const body = countBytes(chunks, transfer, explain);
     const dispose = () => (transfer[Symbol.dispose](), cancel());
     return { status, headers, url, body, fail, [Symbol.dispose]: dispose };
   } catch (error) {
@@ -63,19 +63,19 @@ export async function request(url: URL, options: RequestOptions = {}): Promise<A
   }
 }
 
-/** An answer as the two ways of asking give it. */
-interface Opened {
+/** An answer as either way of requesting returns it. */
+interface RawAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly chunks: AsyncIterable<Uint8Array>;
   readonly cancel: () => void;
 }
 
-async function openAny(url: URL, options: RequestOptions, signal: AbortSignal): Promise<Opened> {
-  // A proxy resolves names in our place; an address that is written out is checked all the same.
+async function openByFetch(url: URL, options: RequestOptions, signal: AbortSignal): Promise<RawAnswer> {
+  // A proxy resolves names itself, so only an address that is written out can be checked here.
   if (options.publicOnly) {
     const { publicAddresses, systemNetwork } = await import("./private_addresses.ts");
-    await publicAddresses(url, { ...(options.network ?? systemNetwork), resolve: ownAddress });
+    await publicAddresses(url, { ...(options.network ?? systemNetwork), resolve: literalAddress });
   }
   const stop = new AbortController();
   const response = await fetch(url, {
@@ -88,7 +88,7 @@ async function openAny(url: URL, options: RequestOptions, signal: AbortSignal): 
   return { status, headers, chunks: body ? readInto(body) : empty(), cancel: () => stop.abort() };
 }
 
-/** Read a stream through one buffer, where every chunk would be a new one of 64 KiB, however few bytes it has. */
+/** Read a stream through one buffer; by default each chunk has a new one of 64 KiB, however few bytes it has. */
 async function* readInto(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const reader = body.getReader({ mode: "byob" });
   try {
@@ -105,19 +105,19 @@ async function* readInto(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
 
 const bufferBytes = 1 << 18;
 
-async function openPublic(url: URL, options: RequestOptions, signal: AbortSignal): Promise<Opened> {
+async function openPublicAddress(url: URL, options: RequestOptions, signal: AbortSignal): Promise<RawAnswer> {
   // Imported when needed, as are the modules of Node's below: they take as long to start as a folder's model to be read.
   const { publicAddresses } = await import("./private_addresses.ts");
   const addresses = await publicAddresses(url, options.network);
   const secure = url.protocol === "https:";
   const { request } = secure ? await import("node:https") : await import("node:http");
-  const ca = secure ? await ownAuthorities() : undefined;
-  const { promise, resolve, reject } = Promise.withResolvers<Opened>();
+  const ca = secure ? await certificateAuthorities() : undefined;
+  const { promise, resolve, reject } = Promise.withResolvers<RawAnswer>();
   const asked = request(url, {
     headers: options.headers,
     agent: false,
     ...(ca && { ca }),
-    // It is asked in place of a resolver, and knows only what was checked.
+    // Node calls this in place of a resolver; it returns the addresses that were checked.
     lookup: (_host, { all }, found) =>
       all ? found(null, [...addresses]) : found(null, addresses[0].address, addresses[0].family),
   }, (response) => {
@@ -135,15 +135,15 @@ async function openPublic(url: URL, options: RequestOptions, signal: AbortSignal
   return await promise;
 }
 
-/** The authorities that DENO_CERT adds to those that are known, which only fetch heeds by itself. */
-async function ownAuthorities(): Promise<string[] | undefined> {
-  const file = variable("DENO_CERT");
+/** Certificate authorities with those of DENO_CERT, which fetch adds by itself but node:https does not. */
+async function certificateAuthorities(): Promise<string[] | undefined> {
+  const file = environmentVariable("DENO_CERT");
   if (!file) return undefined;
   const { rootCertificates } = await import("node:tls");
   return [...rootCertificates, await Deno.readTextFile(file)];
 }
 
-async function* counted(
+async function* countBytes(
   chunks: AsyncIterable<Uint8Array>,
   transfer: Transfer,
   explain: (error: unknown) => unknown,
@@ -162,14 +162,14 @@ async function* counted(
 
 async function* empty(): AsyncGenerator<Uint8Array> {}
 
-/** The address that a host is, if it is one; for names nothing is known. */
-function ownAddress(host: string): Promise<{ address: string; family: number }[]> {
+/** Resolves a host that is an address to itself, and a name to nothing. */
+function literalAddress(host: string): Promise<{ address: string; family: number }[]> {
   const bare = host.replace(/^\[(.*)\]$/, "$1");
   const family = bare.includes(":") ? 6 : /^[\d.]+$/.test(bare) ? 4 : 0;
   return Promise.resolve(family ? [{ address: bare, family }] : []);
 }
 
-/** What a failed request says, with the cause that fetch keeps apart. */
+/** Why a request failed, with the cause that fetch's error keeps apart. */
 function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   if (error instanceof Deno.errors.NotCapable) return `it is not permitted: ${message}`;

@@ -1,18 +1,17 @@
-// Bodies collected into memory of our own: a chunk that comes is a view of a buffer of 64 KiB, and keeping thousands of
-// small ones would keep all those buffers.
-/** Pieces grow from so many bytes, doubling … */
-const firstPiece = 64 << 10;
-/** … to so many. */
-const largestPiece = 4 << 20;
+// Response bodies copied into buffers of their own: a received chunk is a view of a buffer of 64 KiB, and keeping thousands
+// of small ones would keep all those buffers.
+
+/** The bytes of the first piece and of the largest; each piece is twice as long as the previous one. */
+const firstPiece = 64 << 10, largestPiece = 4 << 20;
 
 /**
  * Collect a body.
  *
- * @param chunks What comes.
+ * @param chunks The body's chunks.
  * @param limit The most bytes it may have.
- * @param tooLong The error where it has more.
- * @param onBytes Is told the bytes that have come.
- * @returns The body in pieces, which hold little more memory than it has bytes.
+ * @param tooLong Makes the error for a body that has more.
+ * @param onBytes Called with the number of bytes that have arrived.
+ * @returns The body in pieces, which take little more memory than it has bytes.
  */
 export async function collectPieces(
   chunks: AsyncIterable<Uint8Array>,

@@ -1,6 +1,6 @@
-// The cause of an error that an answer's status gave, for those who decide whether to ask again.
+// The cause of an error about an answer's status, by which a retry is decided.
 
-/** A server's answer that is neither the file nor a reason why there is none. */
+/** The status and headers of an answer that is neither the file nor a report that it does not exist. */
 export class StatusError extends Error {
   readonly status: number;
   readonly headers: Headers;

@@ -1,4 +1,4 @@
-// How long the network may keep anyone waiting. A transfer is never cut for being large, only for being slow.
+// Time limits of a transfer. One is never ended for being large, only for being slow.
 
 /** Limits of time, in milliseconds, for whatever is fetched. */
 export interface Timeouts {
@@ -12,12 +12,12 @@ export interface Timeouts {
 
 const defaults: Required<Timeouts> = { answer: 30_000, stall: 60_000, total: 600_000 };
 
-/** As many bytes as must come within `total`. */
-const bytesOfTotal = 16 << 20;
+/** The bytes that must arrive within `total`. */
+const bytesPerTotal = 16 << 20;
 
-/** A transfer under way; its signal ends it when the caller's does, or when a limit of time is reached. */
+/** A transfer; its signal is aborted with the caller's, or when a time limit is reached. */
 export class Transfer implements Disposable {
-  /** The bytes of the body that have come. */
+  /** The bytes of the body that have arrived. */
   bytes = 0;
   readonly signal: AbortSignal;
   readonly #limits: Required<Timeouts>;
@@ -28,7 +28,7 @@ export class Transfer implements Disposable {
   /**
    * Begin to wait for an answer.
    *
-   * @param timeouts The limits; what is left out is as its default.
+   * @param timeouts The limits; one that is left out has its default.
    * @param signal The caller's.
    */
   constructor(timeouts: Timeouts = {}, signal?: AbortSignal) {
@@ -38,18 +38,18 @@ export class Transfer implements Disposable {
     this.#wait(this.#limits.answer, "no answer came for");
   }
 
-  /** Note that the headers have come: the body is waited for. */
+  /** Note that the headers have arrived; the body is waited for next. */
   answered(): void {
     this.#wait(this.#limits.stall, "nothing came for");
     this.#restart();
   }
 
-  /** Note that bytes of the body came. */
+  /** Note that bytes of the body have arrived. */
   count(bytes: number): void {
-    const before = Math.floor(this.bytes / bytesOfTotal);
+    const before = Math.floor(this.bytes / bytesPerTotal);
     this.bytes += bytes;
     this.#wait(this.#limits.stall, "nothing came for");
-    if (Math.floor(this.bytes / bytesOfTotal) > before) this.#restart();
+    if (Math.floor(this.bytes / bytesPerTotal) > before) this.#restart();
   }
 
   #wait(milliseconds: number, what: string): void {

@@ -1,64 +1,63 @@
-// Asking again where that may help: after a broken connection, 429 and 5xx, no sooner than the server wishes.
+// Retrying requests where that may help: after a broken connection, 429 and 5xx, and no sooner than Retry-After asks.
 import { HubError } from "../../errors/mod.ts";
 import { StatusError } from "./status_error.ts";
 
-/** How often, and after how long, something is tried again. */
-export interface Patience {
-  /** Tries in all without anything new. @default 5 */
+/** How often, and after which waits, a request is retried. */
+export interface RetryPolicy {
+  /** The most attempts without progress. @default 5 */
   readonly tries?: number;
-  /** Milliseconds before the second try; each further wait is twice as long. @default 500 */
+  /** Milliseconds before the second attempt; each further wait is twice as long. @default 500 */
   readonly wait?: number;
-  /** The longest wait, in milliseconds, also where the server wishes a longer one. @default 60000 */
+  /** The longest wait, in milliseconds, also if the server asks for a longer one. @default 60000 */
   readonly longestWait?: number;
 }
 
 /**
- * Try until something succeeds, fails for good, or has failed too often.
+ * Attempt something until it succeeds, fails for good, or has failed too often.
  *
- * @param options Who ends the waiting, and how patient we are.
- * @param attempt What is tried.
- * @param progressed Whether the last try brought something new, so that the count begins again.
- * @throws What the last try threw.
+ * @param options A signal that ends the waiting, and how often to retry.
+ * @param attempt What is attempted.
+ * @param progressed Whether the last attempt made progress, so that the count begins again.
+ * @throws What the last attempt threw.
  */
-export async function retrying<T>(
-  options: { readonly signal?: AbortSignal; readonly patience?: Patience },
+export async function withRetries<T>(
+  options: { readonly signal?: AbortSignal; readonly retryPolicy?: RetryPolicy },
   attempt: () => Promise<T>,
   progressed: () => boolean = () => false,
 ): Promise<T> {
-  const { tries = 5, wait = 500, longestWait = 60_000 } = options.patience ?? {};
+  const { tries = 5, wait = 500, longestWait = 60_000 } = options.retryPolicy ?? {};
   for (let failures = 1;; failures++) {
     try {
       return await attempt();
     } catch (error) {
       if (progressed()) failures = 1;
-      if (options.signal?.aborted || !mayPass(error)) throw error;
-      if (failures >= tries) throw tiredOf(error, failures);
-      const wished = error.cause instanceof StatusError ? wishedWait(error.cause.headers) : undefined;
-      if (wished !== undefined && wished > longestWait) throw tooBusy(error, wished);
-      // Spread, so that those who failed together do not come back together.
+      if (options.signal?.aborted || !isTransient(error)) throw error;
+      if (failures >= tries) throw gaveUp(error, failures);
+      const wished = error.cause instanceof StatusError ? retryAfter(error.cause.headers) : undefined;
+      if (wished !== undefined && wished > longestWait) throw waitTooLong(error, wished);
+      // Random, so that clients that failed together do not retry together.
       const ours = Math.min(longestWait, wait * 2 ** (failures - 1)) * (0.75 + Math.random() / 2);
       await sleep(wished ?? ours, options.signal);
     }
   }
 }
 
-/** Whether an error may be gone the next time. */
-function mayPass(error: unknown): error is HubError {
+/** Whether the next attempt may succeed. */
+function isTransient(error: unknown): error is HubError {
   if (!(error instanceof HubError) || error.code !== "network") return false;
   if (error.cause instanceof StatusError) {
     return [408, 425, 429].includes(error.cause.status) || error.cause.status >= 500;
   }
-  // What was tried often enough will not be there the next time, nor a host that does not
-  // exist or listen, nor a permission.
+  // Not after retries that were given up, for a host that does not exist or listen, or without a permission.
   const { cause } = error;
   return cause !== undefined && !(cause instanceof HubError || cause instanceof Deno.errors.NotCapable) &&
     !/dns error|ENOTFOUND|Connection refused|ECONNREFUSED/.test(error.message);
 }
 
 /**
- * The milliseconds that a server wishes us to wait. A date is compared with the server's own, for our clock may be wrong.
+ * The milliseconds that Retry-After asks to wait. A date is compared with the server's Date, since the local clock may be wrong.
  */
-function wishedWait(headers: Headers): number | undefined {
+function retryAfter(headers: Headers): number | undefined {
   const wish = headers.get("retry-after");
   if (wish === null) return undefined;
   if (/^\s*\d+(\.\d+)?\s*$/.test(wish)) return 1000 * Number(wish);
@@ -67,17 +66,17 @@ function wishedWait(headers: Headers): number | undefined {
   return Number.isNaN(then) ? undefined : Math.max(0, then - now);
 }
 
-function tiredOf(error: HubError, failures: number): HubError {
+function gaveUp(error: HubError, failures: number): HubError {
   const message = failures === 1 ? error.message : `${error.message}; it was tried ${failures} times`;
   return new HubError(message, { cause: error, code: error.code });
 }
 
-function tooBusy(error: HubError, wished: number): HubError {
+function waitTooLong(error: HubError, wished: number): HubError {
   const message = `${error.message}, and asks to wait for ${Math.ceil(wished / 1000)} s`;
   return new HubError(message, { cause: error, code: error.code });
 }
 
-/** Wait, unless a signal comes first. */
+/** Wait, unless the signal is aborted first. */
 export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const stop = () => reject(signal!.reason);

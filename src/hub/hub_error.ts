@@ -1,9 +1,9 @@
-// The Hub's refusals as a person should read them: X-Error-Code says more than the status, which hides what is private.
+// Errors of the Hub with messages for a person. X-Error-Code is more precise than the status, which hides what is private.
 import { HubError } from "../errors/mod.ts";
 import type { Answer } from "./network/request.ts";
 
-/** What was asked for. */
-export interface Question {
+/** The file that was requested, and with which token. */
+export interface RequestedFile {
   readonly name: string;
   readonly revision: string;
   /** The repository's page, where a person accepts its terms. */
@@ -12,11 +12,11 @@ export interface Question {
 }
 
 /**
- * The error that an answer means.
+ * The error for an answer that has no file.
  *
- * @returns Undefined if the answer only means that the revision has no such file.
+ * @returns The error, or undefined if the answer only means that the revision has no such file.
  */
-export function refusalOf(answer: Answer, { name, revision, page, token }: Question): HubError | undefined {
+export function hubErrorOf(answer: Answer, { name, revision, page, token }: RequestedFile): HubError | undefined {
   const { status, headers } = answer;
   const code = headers.get("x-error-code");
   const refuse = (reason: string, code: HubError["code"]) => new HubError(`${answer.fail(reason).message}`, { code });
