@@ -167,7 +167,10 @@ for (const variant of ["fp16", "bf16"]) {
 Deno.test("a Git LFS pointer is named wherever it stands", async () => {
   const bytes = new TextEncoder().encode(pointer);
   for (
-    const name of ["tokenizer.json", "tokenizer_config.json", "sentencepiece.bpe.model", "vocab.txt", "spiece.model"]
+    const name of [
+      ...["tokenizer.json", "tokenizer_config.json", "vocab.txt"],
+      ...["sentencepiece.bpe.model", "spiece.model", "tokenizer.model", "spm.model"],
+    ]
   ) {
     await withFiles({ [name]: pointer }, async (folder) => {
       const message = await messageOf(() => AutoTokenizer.fromPretrained(folder));

@@ -11,7 +11,7 @@ const load = (name: string) => Captioner.load(new URL(`${name}/`, folder), { bac
 
 const receipt =
   "<s_menu><s_nm> Latte</s_nm><s_price> 4,500</s_price><sep/><s_nm> Americano</s_nm><s_price> 3,000</s_price></s_menu>";
-const menu = { menu: [{ nm: "Latte", price: "4,500" }, { nm: "Americano", price: "3,000" }] };
+const { json: menu } = await goldenOf("cord");
 
 Deno.test("document() reads a receipt of CORD, from the model's own task token and by its name", async () => {
   await using captioner = await load("cord");
@@ -88,8 +88,13 @@ Deno.test("the command prints documents as JSON", async () => {
   const { json, text, prompt } = await goldenOf("docvqa");
   assertEquals((await run("docvqa", "--question", "What is the total?")).stdout, JSON.stringify(json) + "\n");
   assertEquals((await run("docvqa", "--prompt", prompt)).stdout, text + "\n");
+  assertEquals((await run("docvqa", "--document", "--prompt", prompt)).stdout, JSON.stringify(json) + "\n");
+  const { json: kind } = await goldenOf("rvlcdip");
+  assertEquals((await run("rvlcdip", "--document")).stdout, JSON.stringify(kind) + "\n");
   const object = JSON.parse((await run("rvlcdip", "--task", "rvlcdip", "--json")).stdout);
-  assertEquals([object.document, object.text], [{ class: "invoice" }, undefined]);
+  assertEquals([object.document, object.text], [kind, undefined]);
+  const { markdown } = await goldenOf("nougat");
+  assertEquals(JSON.parse((await run("nougat", "--document")).stdout), { text: markdown });
   const { code, stdout, stderr } = await run("docvqa");
   assertEquals([code, stdout], [1, ""]);
   assert(stderr.includes("starts from a task prompt, such as <s_docvqa>") && !stderr.includes("white.png"), stderr);

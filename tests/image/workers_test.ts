@@ -13,6 +13,10 @@ const inputs = [
   "inputs/rgba.png",
   "formats/progressive.jpg",
   "formats/lossy.webp",
+  "scans/bits_group4.tif",
+  "scans/rgb16.tif",
+  "scans/full_colours.avif",
+  "scans/deep.ppm",
 ]
   .map((file) => new URL(file, fixtures));
 const vit = createImageProcessor("ViTImageProcessor", { size: { height: 32, width: 48 } });

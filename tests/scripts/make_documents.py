@@ -1,5 +1,6 @@
 """Makes tests/fixtures/field/donut/{docvqa,rvlcdip,nougat}: models that write one text whatever the picture, with what
-Python makes of it. Their decoders know positions only: the head answers each with the token of its place.
+Python makes of it. Their decoders know positions only: the head answers each with the token of its place. Of cord, which
+is there already, what Python makes of it is written.
 
     python tests/scripts/make_documents.py
 """
@@ -67,6 +68,10 @@ def make(name, prompt, text, tags, processor, special=False, starts=False):
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     processor.save_pretrained(folder)
+    write_golden(folder, prompt, model, tokenizer, processor)
+
+
+def write_golden(folder, prompt, model, tokenizer, processor):
     white = Image.open(OUT / "white.png").convert("RGB")
     pixels = processor(white, return_tensors="pt").pixel_values
     ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt").input_ids
@@ -81,7 +86,13 @@ def make(name, prompt, text, tags, processor, special=False, starts=False):
     else:
         golden["markdown"] = t.NougatTokenizer().post_process_generation(golden["text"])
     (folder / "golden.json").write_text(json.dumps(golden))
-    print(name, golden)
+    print(folder.name, golden)
+
+
+def read_again(name, prompt):
+    folder = OUT / name
+    write_golden(folder, prompt, t.VisionEncoderDecoderModel.from_pretrained(folder).eval(),
+                 t.AutoTokenizer.from_pretrained(folder), t.DonutImageProcessor.from_pretrained(folder))
 
 
 def main():
@@ -94,6 +105,7 @@ def main():
          ["<s_rvlcdip>", "<s_class>", "</s_class>", "<invoice/>", "<letter/>"], donut, special=True, starts=True)
     make("nougat", "<s>", "# Results\n\nA **bold** one.", [], t.NougatImageProcessor(size=size, do_crop_margin=False),
          starts=True)
+    read_again("cord", "<s_cord-v2>")
 
 
 if __name__ == "__main__":
