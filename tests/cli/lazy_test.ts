@@ -1,5 +1,5 @@
 // What is not asked for is not loaded: libonnxruntime (290 MB) comes only with the ffi backend, ImageMagick only with a TIFF.
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { deno } from "./command_process.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
@@ -73,4 +73,23 @@ Deno.test("the ffi backend does fetch libonnxruntime", async () => {
   const { code, stderr } = await deno(["caption.ts", "--backend", "ffi", "assets/examples/line.png"], { env });
   assertEquals(code, 0, stderr);
   assert(rareIn(await npmCache()).some((name) => name.endsWith("/onnxruntime-node")));
+});
+
+Deno.test("a TIFF whose library cannot be fetched is said to be so, and other pictures are read", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "limner_cache_" });
+  try {
+    await Deno.writeTextFile(
+      `${folder}/script.ts`,
+      `import { readImage } from "${new URL("../../src/image/mod.ts", import.meta.url)}";
+      await readImage("tests/fixtures/images/scans/lines.tif").catch((error) => console.log(error.message));
+      console.log((await readImage("tests/fixtures/images/scans/bytes.ppm")).width);`,
+    );
+    const env = { DENO_DIR: `${folder}/empty` };
+    const { stdout, stderr } = await deno(["--cached-only", `${folder}/script.ts`], { env });
+    const [said, width] = stdout.split("\n");
+    assertStringIncludes(said, "scans/lines.tif: the library for TIFF does not load: ", stderr);
+    assertEquals(width, "37");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
