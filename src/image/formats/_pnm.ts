@@ -8,7 +8,7 @@ import type { Decoder, ImageHeader } from "./headers/image_header.ts";
 const number = /(?:[\s\v]|#[^\r\n]*[\r\n])*([0-9]{1,9})/y;
 
 /**
- * Read a PNM's header, and check that its samples are all there if they are bytes.
+ * Read a PNM's header, and check that there is room for all of its samples.
  *
  * @param bytes The whole file, whose signature has been seen.
  * @param name The file's name, for messages.
@@ -30,9 +30,13 @@ export function readPnmHeader(bytes: Uint8Array, name: string): ImageHeader {
     fail(`its white is ${most}, and 1 to 65535 are possible`, start);
   }
   const colored = kind % 3 === 0, text = kind <= 3;
-  const row = most === undefined ? Math.ceil(width / 8) : width * (colored ? 3 : 1) * (most > 255 ? 2 : 1);
-  if (!text && start + row * height > bytes.length) {
-    fail(`its rows take ${row * height} bytes from byte ${start} on, but the file has ${bytes.length}`, start);
+  // A digit, and but for bits a space after it, is the least that a sample takes as text; the last space may be missing.
+  const row = most === undefined
+    ? (text ? width : Math.ceil(width / 8))
+    : width * (colored ? 3 : 1) * (text || most > 255 ? 2 : 1);
+  const least = row * height - (text && most !== undefined ? 1 : 0);
+  if (start + least > bytes.length) {
+    fail(`its rows take ${least} bytes or more from byte ${start} on, but the file has ${bytes.length}`, start);
   }
   return {
     format: "pnm",

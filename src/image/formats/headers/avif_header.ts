@@ -26,20 +26,7 @@ export function readAvifHeader(bytes: Uint8Array, name: string): ImageHeader {
     throw new FormatError(`Cannot read AVIF ${name}: ${what}`, { file: name, offset });
   };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const boxesOf = (start: number, end: number): Box[] => {
-    const boxes: Box[] = [];
-    for (let at = start; at < end;) {
-      if (at + 8 > end) fail(`the file ends after ${bytes.length} bytes, within a box`, at);
-      const kind = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
-      const short = view.getUint32(at);
-      const head = short === 1 ? 16 : 8;
-      const size = short === 0 ? end - at : short === 1 && at + 16 <= end ? Number(view.getBigUint64(at + 8)) : short;
-      if (size < head || at + size > end) fail(`box ${kind} has ${size} bytes, and ${end - at} are left`, at);
-      boxes.push({ kind, start: at + head, end: at + size });
-      at += size;
-    }
-    return boxes;
-  };
+  const boxesOf = (start: number, end: number) => readBoxes(view, start, end, fail);
   const only = (boxes: readonly Box[], kind: string): Box =>
     boxes.find((box) => box.kind === kind) ?? fail(`it has no box ${kind}`, bytes.length);
   const meta = only(boxesOf(0, bytes.length), "meta");
@@ -72,6 +59,27 @@ export function readAvifHeader(bytes: Uint8Array, name: string): ImageHeader {
     alpha: stored.some(isAlpha),
     orientation: orientations[mirror][first("irot") & 3],
   };
+}
+
+/** The boxes between two places, none of which goes on beyond them. */
+function readBoxes(
+  view: DataView,
+  start: number,
+  end: number,
+  fail: (what: string, offset: number) => never,
+): Box[] {
+  const boxes: Box[] = [];
+  for (let at = start; at < end;) {
+    if (at + 8 > end) fail(`the file ends after ${view.byteLength} bytes, within a box`, at);
+    const kind = String.fromCharCode(...[4, 5, 6, 7].map((i) => view.getUint8(at + i)));
+    const short = view.getUint32(at);
+    const head = short === 1 ? 16 : 8;
+    const size = short === 0 ? end - at : short === 1 && at + 16 <= end ? Number(view.getBigUint64(at + 8)) : short;
+    if (size < head || at + size > end) fail(`box ${kind} has ${size} bytes, and ${end - at} are left`, at);
+    boxes.push({ kind, start: at + head, end: at + size });
+    at += size;
+  }
+  return boxes;
 }
 
 function primaryItem(view: DataView, { start }: Box): number {

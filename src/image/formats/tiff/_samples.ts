@@ -1,7 +1,7 @@
 // From the bytes of a TIFF's page, which are not compressed any more, to a picture of 8 bits, by Pillow's arithmetic.
 import { inksToRgb } from "../_inks.ts";
 import { type Channels, RawImage } from "../../raw_image.ts";
-import type { TiffPage } from "./tiff_page.ts";
+import { bytesOfRow, type TiffPage } from "./tiff_page.ts";
 
 /** The size of a page, in pixels. */
 interface Size {
@@ -22,6 +22,9 @@ export function pictureOf(planes: readonly Uint8Array[], size: Size, page: TiffP
   const alpha = extra !== "nothing";
   const taken = colors + (alpha ? 1 : 0);
   const each = planes.length > 1 ? 1 : samples;
+  const bytes = bytesOfRow(width, page) * height;
+  const short = planes.find((plane) => plane.length !== bytes);
+  if (short) throw new Error(`${short.length} bytes are not the ${bytes} of a plane`);
   const levels = planes.slice(0, taken).map((plane) => levelsOf(plane, size, each, page));
   const data = each === taken ? levels[0] : takeSamples(levels, width * height, taken, each);
   const image = (pixels: Uint8Array, channels: number) => new RawImage(pixels, width, height, channels as Channels);

@@ -30,16 +30,19 @@ async function start(magick: Magick, module: WebAssembly.Module): Promise<Decode
   const holder = magick.ImageMagick as unknown as InstanceHolder;
   holder._api = undefined;
   await magick.initializeImageMagick(module);
-  const read = (file: Uint8Array, channels: string): Uint8Array =>
-    magick.ImageMagick.read(file, magick.MagickFormat.Tiff, (image) => {
+  const own = holder._api!;
+  const read = (file: Uint8Array, channels: string): Uint8Array => {
+    holder._api = own;
+    return magick.ImageMagick.read(file, magick.MagickFormat.Tiff, (image) => {
       const { width, height } = image;
       const pixels = image.getPixels((all) => all.toByteArray(0, 0, width, height, channels));
       return pixels ?? new Uint8Array();
     });
+  };
   return {
     memory: {
       get buffer() {
-        return holder._api!.HEAPU8.buffer;
+        return own.HEAPU8.buffer;
       },
     },
     decode: (bytes, header) => {

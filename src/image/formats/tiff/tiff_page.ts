@@ -14,7 +14,7 @@ import {
 export interface TiffPage {
   /** Where its directory is in the file. */
   readonly directory: number;
-  /** Where the place of the first directory stands in the file, and in how many bytes. */
+  /** Whether places in the file are numbers of 8 bytes (BigTIFF). */
   readonly big: boolean;
   readonly littleEndian: boolean;
   /** TIFF's number of the compression. */
