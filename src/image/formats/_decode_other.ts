@@ -1,11 +1,10 @@
 // GIF (the first frame) and BMP pixels, by the image crate in photon's WebAssembly.
 import { loadPhotonModule } from "../../packages/cf_wasm_photon.ts";
 import { numberColors } from "./_bmp_runs.ts";
-import { firstGifFrame } from "./_gif_frame.ts";
+import { firstGifFrame, paintFrame } from "./_gif_frame.ts";
 import { pickChannels } from "./_pick_channels.ts";
 import { giveBytes, instantiate, onInstances, type RustExports } from "./_wasm_decoder.ts";
 import type { Decoder } from "./headers/image_header.ts";
-import { RawImage } from "../raw_image.ts";
 
 interface Photon extends RustExports {
   photonimage_new_from_byteslice(at: number, length: number): number;
@@ -23,7 +22,7 @@ export async function load(): Promise<Decoder> {
     return {
       memory: photon.memory,
       decode: (bytes, header) => {
-        const still = header.format === "gif" ? firstGifFrame(bytes, header) : undefined;
+        const still = header.format === "gif" ? firstGifFrame(bytes) : undefined;
         const numbered = header.format === "bmp" ? numberColors(bytes) : undefined;
         const image = photon.photonimage_new_from_byteslice(
           ...giveBytes(photon, (still ?? numbered)?.bytes ?? bytes),
@@ -31,13 +30,14 @@ export async function load(): Promise<Decoder> {
         const [width, height] = [photon.photonimage_get_width(image), photon.photonimage_get_height(image)];
         const [at, length] = photon.photonimage_get_raw_pixels(image);
         const rgba = new Uint8Array(photon.memory.buffer, at >>> 0, length);
-        for (let i = 3; still && i < length; i += 4) if (rgba[i] === 0) rgba.set(still.background, i - 3);
         if (numbered) colorByNumber(rgba, numbered.palette);
         if (header.levels) roundDown(rgba, header.levels);
-        const result = pickChannels(rgba, width, height, header.alpha ? 4 : 3);
+        const result = still
+          ? paintFrame(still, rgba, header)
+          : pickChannels(rgba, width, height, header.alpha ? 4 : 3);
         photon.__wbindgen_free(at, length, 1);
         photon.__wbg_photonimage_free(image, 0);
-        return still?.rows ? takeRows(result, still.rows) : result;
+        return result;
       },
     };
   });
@@ -59,11 +59,4 @@ function roundDown(rgba: Uint8Array, levels: readonly number[]): void {
   for (let i = 0; i < rgba.length; i += 4) {
     for (let c = 0; c < 3; c++) rgba[i + c] = tables[c][rgba[i + c]];
   }
-}
-
-function takeRows({ data, width, height, channels }: RawImage, rows: readonly number[]): RawImage {
-  const row = width * channels;
-  const taken = new Uint8Array(data.length);
-  rows.forEach((from, y) => taken.set(data.subarray(from * row, (from + 1) * row), y * row));
-  return new RawImage(taken, width, height, channels);
 }

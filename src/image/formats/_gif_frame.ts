@@ -1,14 +1,18 @@
-// The first frame of a GIF as a GIF of its own, in which all is said that decoders read differently from Pillow.
+// The first frame of a GIF as a GIF of its own, in which all is said that decoders read differently from Pillow, and the
+// frame painted into its place on the screen: a screen may be much larger than its frame.
+import { RawImage } from "../raw_image.ts";
 import { findFrame } from "./headers/gif_header.ts";
 import type { ImageHeader } from "./headers/image_header.ts";
 
 /** A frame that stands alone. */
 export interface StillGif {
-  /** A GIF of one frame with a palette of 256 colours. */
+  /** A GIF of one frame, which is all of its screen, with a palette of 256 colours. */
   readonly bytes: Uint8Array;
   /** The colour of transparent places, and of those around the frame. */
   readonly background: readonly [red: number, green: number, blue: number];
-  /** For each row of the result the row of the decoded GIF, if the frame is interlaced. */
+  /** Where the frame is on the screen, in pixels. */
+  readonly place: { readonly left: number; readonly top: number; readonly width: number; readonly height: number };
+  /** For each row of the frame the row of the decoded GIF, if the frame is interlaced. */
   readonly rows?: readonly number[];
 }
 
@@ -16,38 +20,72 @@ export interface StillGif {
  * Take the first frame out of a GIF.
  *
  * @param bytes The whole file, whose blocks have been checked.
- * @param header What its header says: the screen may be larger than the file's.
  */
-export function firstGifFrame(bytes: Uint8Array, { width, height }: ImageHeader): StillGif {
+export function firstGifFrame(bytes: Uint8Array): StillGif {
   const { at, data: [start, end], palette, transparent } = findFrame(bytes, "");
+  const field = (offset: number): number => bytes[at + offset] + 256 * bytes[at + offset + 1];
+  const place = { left: field(1), top: field(3), width: field(5), height: field(7) };
   // Colours that a palette does not have are black; without one, all are grey.
   const colors = palette.length > 0
     ? new Uint8Array(768)
     : Uint8Array.from({ length: 768 }, (_, i) => Math.floor(i / 3));
   colors.set(palette);
   const control = transparent === undefined ? [] : [0x21, 0xf9, 4, 1, 0, 0, transparent, 0];
-  const descriptor = [...bytes.subarray(at, at + 9), 0];
-  const screen = [width & 255, width >> 8, height & 255, height >> 8, 0xf7, 0, 0];
-  const parts = [[...new TextEncoder().encode("GIF89a"), ...screen], colors, control, descriptor];
-  const file = new Uint8Array(13 + 768 + control.length + 10 + end - start + 1);
+  const size = bytes.subarray(at + 5, at + 9);
+  const parts = [
+    [...new TextEncoder().encode("GIF89a"), ...size, 0xf7, 0, 0],
+    colors,
+    control,
+    [0x2c, 0, 0, 0, 0, ...size, 0],
+    bytes.subarray(start, end),
+    [0x3b],
+  ];
+  const file = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let length = 0;
-  for (const part of [...parts, bytes.subarray(start, end), [0x3b]]) {
+  for (const part of parts) {
     file.set(part, length);
     length += part.length;
   }
   const entry = 3 * (transparent ?? 0);
   const background = [colors[entry], colors[entry + 1], colors[entry + 2]] as const;
-  const top = bytes[at + 3] + 256 * bytes[at + 4];
-  const rows = bytes[at + 9] & 0x40 ? interlacedRows(height, top, bytes[at + 7] + 256 * bytes[at + 8]) : undefined;
-  return { bytes: file, background, rows };
+  return { bytes: file, background, place, rows: bytes[at + 9] & 0x40 ? interlacedRows(place.height) : undefined };
 }
 
 /** The order of an interlaced frame's rows, which the image crate cannot always undo: every 8th, 4th and so on. */
-function interlacedRows(screenHeight: number, top: number, height: number): number[] {
-  const rows = Array.from({ length: screenHeight }, (_, y) => y);
-  let stored = top;
+function interlacedRows(height: number): number[] {
+  const rows = new Array<number>(height);
+  let stored = 0;
   for (const [first, step] of [[0, 8], [4, 8], [2, 4], [1, 2]]) {
-    for (let y = first; y < height; y += step) rows[top + y] = stored++;
+    for (let y = first; y < height; y += step) rows[y] = stored++;
   }
   return rows;
+}
+
+/**
+ * Paint a frame on its screen.
+ *
+ * @param rgba The frame's samples, shape [height, width, 4]; nothing shows where it is transparent.
+ * @param screen What the file's header says.
+ */
+export function paintFrame({ background, place, rows }: StillGif, rgba: Uint8Array, screen: ImageHeader): RawImage {
+  const { width, height, alpha } = screen;
+  const channels = alpha ? 4 : 3;
+  const data = filled(width * height * channels, alpha ? [...background, 0] : background);
+  for (let y = 0, to = 0; y < place.height; y++) {
+    to = ((place.top + y) * width + place.left) * channels;
+    const row = 4 * place.width * (rows ? rows[y] : y);
+    for (let from = row; from < row + 4 * place.width; from += 4, to += channels) {
+      if (rgba[from + 3] === 0) continue;
+      for (let c = 0; c < channels; c++) data[to + c] = rgba[from + c];
+    }
+  }
+  return new RawImage(data, width, height, channels);
+}
+
+/** A pattern again and again. */
+function filled(length: number, pattern: readonly number[]): Uint8Array {
+  const data = new Uint8Array(length);
+  data.set(pattern);
+  for (let done = pattern.length; done < length; done *= 2) data.copyWithin(done, 0, Math.min(done, length - done));
+  return data;
 }
