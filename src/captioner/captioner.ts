@@ -16,6 +16,7 @@ import { Channel } from "../async/channel.ts";
 import { openRepository } from "../hub/mod.ts";
 import { ImageWorkers } from "../image/image_workers.ts";
 import { AutoImageProcessor, type ImageProcessor, type RawImage } from "../image/mod.ts";
+import { defaultLimits, resolveLimits } from "../limits/mod.ts";
 import { checkLoadOptions } from "../model/load_options.ts";
 import { architectureOf } from "../models/mod.ts";
 import { batchSize, type ImageInput, picturesOf, promptsOf } from "./picture_batches.ts";
@@ -70,7 +71,7 @@ export class Captioner implements AsyncDisposable {
    *
    * @throws {OptionError} If one is missing.
    */
-  constructor({ model, tokenizer, processor, maxPixels = 64e6, ...reading }: CaptionerParts) {
+  constructor({ model, tokenizer, processor, maxPixels = defaultLimits.maxPixels, ...reading }: CaptionerParts) {
     for (const [part, given] of Object.entries({ model, tokenizer, processor })) {
       if (given) continue;
       throw new OptionError(
@@ -92,7 +93,9 @@ export class Captioner implements AsyncDisposable {
    */
   static async load(source: string | URL = embeddedModel, given: CaptionerLoadOptions = {}): Promise<Captioner> {
     checkLoadOptions(given, ["tokenizer", "processor", "maxPixels", "allowPrivateAddresses"]);
-    const { tokenizer: words, processor: shape, maxPixels, allowPrivateAddresses, ...options } = given;
+    const { tokenizer: words, processor: shape, maxPixels, allowPrivateAddresses, ...rest } = given;
+    const limits = resolveLimits(maxPixels === undefined ? rest.limits : { ...rest.limits, maxPixels });
+    const options = { ...rest, limits };
     // The three read one repository: of one commit, and each file once. A part from elsewhere has revisions of its own.
     const repository = await openRepository(source, options);
     const elsewhere = { ...options, revision: undefined };
@@ -104,7 +107,8 @@ export class Captioner implements AsyncDisposable {
         partOf("tokenizer", AutoTokenizer.fromPretrained(words ?? repository, elsewhere)),
       ]);
       const { timeouts } = options;
-      return new Captioner({ model: await model, processor, tokenizer, maxPixels, allowPrivateAddresses, timeouts });
+      const reading = { maxPixels: limits.maxPixels, allowPrivateAddresses, timeouts };
+      return new Captioner({ model: await model, processor, tokenizer, ...reading });
     } catch (error) {
       // The model's own fault comes first; a model that did load is released.
       await (await model)[Symbol.asyncDispose]();

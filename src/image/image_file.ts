@@ -1,6 +1,7 @@
 // A picture's file before it is decoded: its bytes, from anywhere, and what its header says. Content decides the format,
 // not the name.
 import { FormatError, OptionError } from "../errors/mod.ts";
+import { defaultLimits } from "../limits/mod.ts";
 import { type ImageSource, isBytes, nameOfSource, readSource, type SourceOptions } from "./source_bytes.ts";
 import { readHeader } from "./formats/headers/read_header.ts";
 import type { ImageHeader } from "./formats/headers/image_header.ts";
@@ -39,7 +40,7 @@ export interface ImageFile {
  * @throws {FormatError} If it is no picture, is cut short, has more than `maxPixels`, or its file more than 512 MiB.
  */
 export async function readImageFile(source: ImageSource, options: ReadImageOptions = {}): Promise<ImageFile> {
-  const maxPixels = options.maxPixels ?? 64e6;
+  const maxPixels = options.maxPixels ?? defaultLimits.maxPixels;
   if (!(maxPixels > 0)) {
     throw new OptionError(
       `Could not read a picture: option maxPixels is ${maxPixels}, and a positive number was expected`,

@@ -83,7 +83,12 @@ export interface Demand {
  * @param amount What would be taken, in the limit's unit; NaN is too much.
  * @throws {LimitError} If it is more than the limit.
  */
-export function demand(limits: Limits, limit: keyof Limits, amount: number, { task, because, key }: Demand): void {
+export function demand<Name extends keyof Limits>(
+  limits: Pick<Limits, Name>,
+  limit: Name,
+  amount: number,
+  { task, because, key }: Demand,
+): void {
   const most = limits[limit];
   if (amount <= most) return;
   throw new LimitError(

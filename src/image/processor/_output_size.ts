@@ -1,12 +1,7 @@
 // The size that a picture is resized to, for each form of size (Transformers' image_transforms.py and image_utils.py).
 import { ConfigError } from "../../errors/mod.ts";
+import type { Rectangle } from "./resample.ts";
 import type { SizeConfig } from "./processor_config.ts";
-
-/** A height and a width, in pixels. */
-export interface Rectangle {
-  readonly height: number;
-  readonly width: number;
-}
 
 /**
  * The size that `image` is resized to.

@@ -1,6 +1,7 @@
 // From a model's repository to its image processor.
-import { ConfigError, HubError } from "../../errors/mod.ts";
+import { ConfigError, HubError, LimitError } from "../../errors/mod.ts";
 import { whyMissing } from "../../hub/network/absent_files.ts";
+import type { Limits } from "../../limits/mod.ts";
 import { readJson } from "../../hub/read_json.ts";
 import { openRepository, type RepositoryOptions } from "../../hub/open_repository.ts";
 import { createImageProcessor, type ImageProcessor } from "./image_processor.ts";
@@ -26,10 +27,11 @@ export class AutoImageProcessor {
    * @throws {HubError} If there is no such repository, or it has no preprocessor_config.json.
    * @throws {FormatError} If the file is not JSON.
    * @throws {ConfigError} If the processor is unknown, or a value cannot work.
+   * @throws {LimitError} If every picture would take more pixels than are allowed.
    */
   static async fromPretrained(
     source: string | URL | TextFiles,
-    options: RepositoryOptions = {},
+    { limits, ...options }: RepositoryOptions & { readonly limits?: Partial<Limits> } = {},
   ): Promise<ImageProcessor> {
     const repository = typeof source === "string" || source instanceof URL
       ? await openRepository(source, options)
@@ -37,8 +39,12 @@ export class AutoImageProcessor {
     const config = await readConfig(repository);
     try {
       const named = config.image_processor_type ?? config.feature_extractor_type;
-      return createImageProcessor(processorType(config, named ? undefined : await encoderType(repository)), config);
+      const type = processorType(config, named ? undefined : await encoderType(repository));
+      return createImageProcessor(type, config, { limits });
     } catch (error) {
+      if (error instanceof LimitError) {
+        throw new LimitError(`${error.message} (${repository.name})`, error.details, { cause: error });
+      }
       if (!(error instanceof ConfigError)) throw error;
       throw new ConfigError(`${error.message} (${repository.name})`, error.key, { cause: error });
     }

@@ -2,16 +2,17 @@
 // (shape_image.ts), then rescaling in float64 and normalising in float32. A sample has 256 values, so both are one table
 // a channel.
 import { ConfigError, ShapeError } from "../../errors/mod.ts";
+import { type Limits, resolveLimits } from "../../limits/mod.ts";
 import { isRecord } from "../../hub/read_json.ts";
 import { Tensor } from "../../tensor/mod.ts";
-import type { Rectangle } from "./_output_size.ts";
 import { optionKeys, type ProcessorSettings, processorSettings, type ProcessorType } from "./processor_config.ts";
 import type { RawImage } from "../raw_image.ts";
+import type { Rectangle } from "./resample.ts";
 import { padsFirst, shapeImage } from "./shape_image.ts";
 
 /** Keys of preprocessor_config.json in camelCase that hold for one call, for example `{ doNormalize: false }`. */
 export type ImageProcessorOptions = Partial<
-  & Omit<ProcessorSettings, "type" | "size" | "cropSize" | "padSize" | "imageMean" | "imageStd">
+  & Omit<ProcessorSettings, "type" | "maxPixels" | "size" | "cropSize" | "padSize" | "imageMean" | "imageStd">
   & Record<"size" | "cropSize" | "padSize", number | readonly number[] | Readonly<Record<string, number>>>
   & Record<"imageMean" | "imageStd", number | readonly number[]>
 >;
@@ -26,6 +27,7 @@ export interface ImageProcessor {
    * @returns `pixelValues` float32, shape [batch, channels, height, width].
    * @throws {ShapeError} If the pictures of a batch come out in different sizes, or there are none.
    * @throws {ConfigError} If an option has a value that cannot work.
+   * @throws {LimitError} If a picture would take more pixels than are allowed, as it comes out or in between.
    */
   (images: RawImage | readonly RawImage[], options?: ImageProcessorOptions): { pixelValues: Tensor };
   /** preprocessor_config.json's content, keys that are not known to Limner too. */
@@ -45,18 +47,23 @@ export interface ImageProcessor {
  *
  * @param type The processor's name in Transformers.
  * @param config preprocessor_config.json's content; what is missing has the processor's default.
+ * @param options.limits The most pixels that a picture may have on its way.
  * @returns A function from pictures to pixel values.
  * @throws {ConfigError} If a value cannot work.
+ * @throws {LimitError} If every picture would take more pixels than are allowed.
  */
 export function createImageProcessor(
   type: ProcessorType,
   config: Readonly<Record<string, unknown>> = {},
+  { limits }: { readonly limits?: Partial<Limits> } = {},
 ): ImageProcessor {
-  const settings = processorSettings(type, config);
+  const allowed = resolveLimits(limits);
+  const settings = processorSettings(type, config, allowed);
   // The options of a call do not change what the configuration's size means.
   const decided = { ...config, size: settings.size, use_square_size: false };
   const call = (images: RawImage | readonly RawImage[], options?: ImageProcessorOptions): { pixelValues: Tensor } => {
-    const now = options ? processorSettings(type, { ...decided, ...knownOptions(snakeCaseKeys(options)) }) : settings;
+    const changed = options && { ...decided, ...knownOptions(snakeCaseKeys(options)) };
+    const now = changed ? processorSettings(type, changed, allowed) : settings;
     return { pixelValues: process(Array.isArray(images) ? images : [images], now) };
   };
   const savePretrained = async (folder: string | URL): Promise<void> => {
@@ -130,8 +137,22 @@ function largest(images: readonly RawImage[]): Rectangle {
 function valueTable(settings: ProcessorSettings, channel: number): Float32Array {
   const mean = Math.fround(settings.imageMean[channel]);
   const deviation = Math.fround(settings.imageStd[channel]);
-  return Float32Array.from({ length: 256 }, (_, sample) => {
-    const value = Math.fround(settings.doRescale ? sample * settings.rescaleFactor : sample);
-    return settings.doNormalize ? Math.fround(value - mean) / deviation : value;
-  });
+  const { doRescale, doNormalize, rescaleFactor } = settings;
+  const rescaled = Float32Array.from({ length: 256 }, (_, sample) => doRescale ? sample * rescaleFactor : sample);
+  checkFinite(rescaled, "rescale_factor", rescaleFactor);
+  if (!doNormalize) return rescaled;
+  const centred = rescaled.map((value) => value - mean);
+  checkFinite(centred, "image_mean", settings.imageMean);
+  const values = centred.map((value) => value / deviation);
+  checkFinite(values, "image_std", settings.imageStd);
+  return values;
+}
+
+/** @throws {ConfigError} If values are beyond float32: of those a model makes nothing. */
+function checkFinite(values: Float32Array, key: string, given: unknown): void {
+  if (values.every(Number.isFinite)) return;
+  throw new ConfigError(
+    `Could not process pictures: ${key} is ${JSON.stringify(given)}, which makes values that are not finite in float32`,
+    key,
+  );
 }

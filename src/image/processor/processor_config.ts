@@ -1,6 +1,8 @@
 // preprocessor_config.json made whole: the class that is named, its defaults, and every older spelling of a size.
 // The defaults are those of Transformers' image processor classes.
 import { ConfigError } from "../../errors/mod.ts";
+import { defaultLimits, type Limits } from "../../limits/mod.ts";
+import { askPixels } from "./_pixel_budget.ts";
 import type { Resample } from "./resample.ts";
 
 /** The image processors that are known, by their name in Transformers. */
@@ -39,6 +41,8 @@ export interface ProcessorSettings {
   readonly doThumbnail: boolean;
   readonly doAlignLongAxis: boolean;
   readonly doCropMargin: boolean;
+  /** The most pixels that a picture may have on its way through. */
+  readonly maxPixels: number;
 }
 
 const half = [0.5, 0.5, 0.5];
@@ -159,9 +163,15 @@ export function processorType(config: Readonly<Record<string, unknown>>, encoder
  * @param type The processor.
  * @param config preprocessor_config.json's content. As in Transformers null is no default but unset: a flag is off then,
  * and a value that is needed must be there. Unknown keys are passed over.
+ * @param limits The most that it may ask for.
  * @throws {ConfigError} If a value cannot work.
+ * @throws {LimitError} If every picture would take more pixels than are allowed.
  */
-export function processorSettings(type: ProcessorType, config: Readonly<Record<string, unknown>>): ProcessorSettings {
+export function processorSettings(
+  type: ProcessorType,
+  config: Readonly<Record<string, unknown>>,
+  { maxPixels }: Pick<Limits, "maxPixels"> = defaultLimits,
+): ProcessorSettings {
   const value = (key: string): unknown => config[key] === undefined ? defaults[type][key] : config[key];
   const flag = (key: string): boolean => {
     const given = value(key) ?? false;
@@ -181,7 +191,7 @@ export function processorSettings(type: ProcessorType, config: Readonly<Record<s
   if (type === "DonutImageProcessor") size = Array.isArray(size) ? size.toReversed() : size ?? defaults[type].size;
   // Kosmos-2 in its first files.
   if (type === "CLIPImageProcessor" && config.use_square_size === true) size = square(224);
-  return {
+  const settings = {
     type,
     doConvertRgb: flag("do_convert_rgb"),
     doResize: flag("do_resize"),
@@ -199,7 +209,21 @@ export function processorSettings(type: ProcessorType, config: Readonly<Record<s
     doThumbnail: flag("do_thumbnail"),
     doAlignLongAxis: flag("do_align_long_axis"),
     doCropMargin: flag("do_crop_margin"),
+    maxPixels,
   };
+  checkSizes(settings);
+  return settings;
+}
+
+/** Ask for the least pixels that any picture will have. */
+function checkSizes(settings: ProcessorSettings): void {
+  const { size, cropSize, padSize, doResize, doPad, doCenterCrop } = settings;
+  if (doResize || doPad) {
+    if ("height" in size) askPixels(settings, "size", size);
+    else if ("shortest_edge" in size && !size.longest_edge) askPixels(settings, "size", square(size.shortest_edge));
+  }
+  if (doCenterCrop && cropSize) askPixels(settings, "crop_size", cropSize);
+  if (doPad && padSize) askPixels(settings, "pad_size", padSize);
 }
 
 function fail(key: string, given: unknown, expected: string): never {

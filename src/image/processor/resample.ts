@@ -113,6 +113,12 @@ export function resize(image: RawImage, width: number, height: number, resample:
   return resampleHeight(resampleRows(image, columns, width, start, end), rows, height);
 }
 
+/** A height and a width, in pixels. */
+export interface Rectangle {
+  readonly height: number;
+  readonly width: number;
+}
+
 function resampleRows(image: RawImage, taps: Taps, width: number, start: number, end: number): RawImage {
   const { data: source, channels } = image;
   const height = end - start;

@@ -2,10 +2,11 @@
 // before the rescaling.
 import { ConfigError, ShapeError } from "../../errors/mod.ts";
 import { cropMargin } from "./_crop_margin.ts";
-import { outputSize, type Rectangle, shortestEdge, thumbnailSize } from "./_output_size.ts";
+import { askPixels } from "./_pixel_budget.ts";
+import { outputSize, shortestEdge, thumbnailSize } from "./_output_size.ts";
 import type { ProcessorSettings, ProcessorType } from "./processor_config.ts";
 import { RawImage } from "../raw_image.ts";
-import { resize } from "./resample.ts";
+import { type Rectangle, resize } from "./resample.ts";
 import { centerCrop, crop, orient, resizeWithGap } from "./transforms.ts";
 
 /** A picture that has been shaped already, in another thread for example. */
@@ -22,6 +23,7 @@ export class ShapedImage extends RawImage {
  * @returns A picture in RGB; `image` itself if it has been shaped by these settings.
  * @throws {ShapeError} If it does not fit into what it is padded to.
  * @throws {ConfigError} If a size is missing, or is of a form that cannot work.
+ * @throws {LimitError} If it takes more pixels than `settings.maxPixels`, as it comes out or in between.
  */
 export function shapeImage(image: RawImage, settings: ProcessorSettings): RawImage {
   if (image instanceof ShapedImage && image.settings === settings) return image;
@@ -37,12 +39,17 @@ function geometry(image: RawImage, settings: ProcessorSettings): RawImage {
   if (padsFirst(settings.type)) return documentGeometry(image, settings);
   const { doResize, size, resample, doCenterCrop } = settings;
   const { width, height } = doResize ? outputSize(image, size) : image;
+  if (doResize) askPixels(settings, "size", { width, height }, image);
   const resized = resize(image, width, height, resample);
   return doCenterCrop ? cut(resized, settings) : resized;
 }
 
-function cut(image: RawImage, { cropSize }: ProcessorSettings): RawImage {
-  if (cropSize) return centerCrop(image, cropSize.width, cropSize.height);
+function cut(image: RawImage, settings: ProcessorSettings): RawImage {
+  const { cropSize } = settings;
+  if (cropSize) {
+    askPixels(settings, "crop_size", cropSize);
+    return centerCrop(image, cropSize.width, cropSize.height);
+  }
   throw new ConfigError("Could not crop a picture: do_center_crop is true, and crop_size was expected", "crop_size");
 }
 
@@ -59,16 +66,21 @@ function documentGeometry(image: RawImage, settings: ProcessorSettings): RawImag
   }
   if (settings.doResize) {
     const edge = shortestEdge(result, Math.min(size.height, size.width));
+    askPixels(settings, "size", edge, result);
     result = resize(result, edge.width, edge.height, resample);
   }
   if (settings.doThumbnail) {
     const { width, height } = thumbnailSize(result, size);
+    askPixels(settings, "size", { width, height }, result);
     // Nougat resizes to the thumbnail through its own `resize`, always bicubic and in two steps.
     result = nougat
       ? resizeWithGap(result, width, height, 3, 2)
       : resize(result, width, height, resample === 0 ? 3 : resample);
   }
-  if (settings.doPad) result = padAround(result, size, type);
+  if (settings.doPad) {
+    askPixels(settings, "size", size);
+    result = padAround(result, size, type);
+  }
   return settings.doCenterCrop && !nougat ? cut(result, settings) : result;
 }
 
