@@ -1,4 +1,4 @@
-// The backend on one device: memory, streams of work, and compiling graphs into plans and pipelines.
+// The backend on one device: it allocates memory, makes streams of work, and compiles graphs into steps and pipelines.
 import { BackendError } from "../../src/errors/mod.ts";
 import {
   type Backend,
@@ -18,7 +18,7 @@ import { prepare } from "../../src/passes/mod.ts";
 import type { DataType } from "../../src/tensor/mod.ts";
 import type { StoredWeights } from "../../src/weights/mod.ts";
 import type { Device } from "./device/device.ts";
-import { GpuTensor } from "./device/device_tensor.ts";
+import { GpuTensor } from "./device/gpu_tensor.ts";
 import { type Layout, layoutKey } from "./weights/layout.ts";
 import { isSupported, lower } from "./program/lowerings.ts";
 import { Planner, type Step } from "./program/planner.ts";
@@ -26,7 +26,7 @@ import type { Profile } from "./device/profile.ts";
 import type { Pipeline } from "./device/pipelines.ts";
 import { GpuProgram } from "./program/program.ts";
 import { GpuStream } from "./device/stream.ts";
-import { GpuWeights } from "./weights/weights.ts";
+import { GpuWeights } from "./weights/gpu_weights.ts";
 
 /** WGSL kernels on one WebGPU device. */
 export class WebGpuBackend implements Backend {
@@ -37,8 +37,8 @@ export class WebGpuBackend implements Backend {
 
   /**
    * @param gpu The device, which the backend owns.
-   * @param profile What kernels are shaped for.
-   * @param device The device for people.
+   * @param profile The kind of device that kernels are written for.
+   * @param device The device's name, for a person to read.
    */
   constructor(gpu: Device, readonly profile: Profile, readonly device: string) {
     this.#gpu = gpu;
@@ -68,16 +68,16 @@ export class WebGpuBackend implements Backend {
     });
     const steps = planner.plan((node) => lower(planner, node));
     const pipelines = this.#compileKernels(steps);
-    // A failed kernel is told of below, after the weights.
+    // A kernel that fails to compile is reported below, after the weights are loaded.
     pipelines.catch(() => {});
-    const wanted = layoutsOf(steps);
-    await held.load(wanted, options.signal);
+    const neededLayouts = layoutsOf(steps);
+    await held.load(neededLayouts, options.signal);
     const writes = writtenParameters(graph);
     return new GpuProgram({
       graph,
       device: this.#gpu,
       weights: held,
-      wanted,
+      neededLayouts,
       writes,
       steps,
       pipelines: await pipelines,

@@ -4,7 +4,7 @@ import type { BackendDetails } from "../../../src/graph/mod.ts";
 import { Device } from "./device.ts";
 import { type Profile, profiles } from "./profile.ts";
 
-/** The fastest adapter, so that a real GPU comes before one in software; undefined where there is none. */
+/** The fastest adapter: a real GPU is preferred to one in software; undefined where there is none. */
 export async function findAdapter(): Promise<GPUAdapter | undefined> {
   try {
     return await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? undefined;
@@ -13,12 +13,12 @@ export async function findAdapter(): Promise<GPUAdapter | undefined> {
   }
 }
 
-/** The adapter for people. */
+/** The adapter's name, for a person to read. */
 export function nameOf({ info }: GPUAdapter): string {
   return info.description || info.device || info.vendor || "GPU";
 }
 
-/** What an adapter says of itself. */
+/** What an adapter reports about itself. */
 export function detailsOf({ info, features, limits }: GPUAdapter): BackendDetails {
   const names = ["maxBufferSize", "maxStorageBufferBindingSize", "maxComputeWorkgroupStorageSize"] as const;
   return {
@@ -37,7 +37,7 @@ export function isSoftware({ info }: GPUAdapter): boolean {
   return isFallbackAdapter === true || /llvmpipe|lavapipe|swiftshader|software|basic render/i.test(info.description);
 }
 
-/** What is asked of the device, as far as the adapter has it. */
+/** The limits that are requested of the device: the adapter's own. */
 function limitsOf({ limits }: GPUAdapter): Record<string, number> {
   const names = [
     "maxBufferSize",

@@ -2,31 +2,31 @@
 import { abortable } from "../../../src/async/abortable.ts";
 import { DeviceLostError, LimnerError, WebGpuError } from "../../../src/errors/mod.ts";
 import { newCounters } from "../../../src/graph/mod.ts";
-import { type BufferDevice, Buffers } from "./buffers.ts";
+import { type BufferDevice, BufferPool } from "./buffer_pool.ts";
 import type { Dispatch } from "../kernels/shader.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
-import { Queue, type Recorder } from "./submissions.ts";
-import { Staging } from "./staging.ts";
+import { type Recorder, SubmissionQueue } from "./submission_queue.ts";
+import { ReadbackBuffers } from "./readback_buffers.ts";
 
 /** A device, its queue, its buffers, its pipelines and its errors. */
 export class Device implements BufferDevice {
   /** `uploadPeak` is the most bytes of parameters that were under way to the device. */
   readonly counters = { ...newCounters(), uploadPeak: 0 };
-  readonly queue: Queue;
-  readonly buffers: Buffers;
+  readonly queue: SubmissionQueue;
+  readonly buffers: BufferPool;
   readonly #pipelines: Pipelines;
-  readonly #staging: Staging;
-  /** An error that is no stream's. */
+  readonly #staging: ReadbackBuffers;
+  /** An error that belongs to no stream. */
   #failure: string | undefined;
-  /** Errors of making what streams use: whoever uses it fails by that, and says why. */
+  /** Errors of making objects that streams use: the work that uses such an object fails, and reports these as the cause. */
   readonly #causes = new Set<string>();
   #lost: DeviceLostError | undefined;
   #closed = false;
 
   constructor(readonly gpu: GPUDevice) {
-    this.queue = new Queue(gpu, (message) => this.fail(message));
-    this.buffers = new Buffers(this);
-    this.#staging = new Staging(gpu);
+    this.queue = new SubmissionQueue(gpu, (message) => this.fail(message));
+    this.buffers = new BufferPool(this);
+    this.#staging = new ReadbackBuffers(gpu);
     this.#pipelines = new Pipelines(gpu, () => this.check());
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
@@ -39,13 +39,13 @@ export class Device implements BufferDevice {
     });
   }
 
-  /** Keep an error that is no stream's for the next read of any; the first one is the cause of the others. */
+  /** Keep an error that belongs to no stream for the next read of any stream; the first error is the cause of the others. */
   fail(message: string): void {
     this.#failure ??= message;
   }
 
   /**
-   * Make something that work will use. Where that fails the work does, as what it uses is invalid.
+   * Make an object that work will use. Where that fails, the work fails too, since the object is invalid.
    */
   making<T>(make: () => T): T {
     return this.queue.scoped((message) => this.#causes.add(message), make);
@@ -109,7 +109,7 @@ export class Device implements BufferDevice {
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       if (error instanceof LimnerError) throw error;
-      // The message of the map says only that it failed; the cause comes by other ways, which need a turn of the loop.
+      // The map's message says only that it failed; the cause arrives by other events, which need a turn of the event loop.
       await new Promise((resolve) => setTimeout(resolve, 0));
       this.#throwFailure();
       throw new WebGpuError(`Cannot read from the GPU: ${(error as Error).message}`, { cause: error });

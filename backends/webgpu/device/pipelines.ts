@@ -1,4 +1,4 @@
-// Kernels as pipelines, each compiled once: equal code has equal bindings, as their access stands in it.
+// Kernels as pipelines, each compiled once: equal code has equal bindings, since their access is part of the code.
 import { WebGpuError } from "../../../src/errors/mod.ts";
 import type { Dispatch } from "../kernels/shader.ts";
 
@@ -28,7 +28,7 @@ export class Pipelines {
 
   async #compile(label: string, code: string, writes: readonly boolean[]): Promise<Pipeline> {
     this.check();
-    // Caught here, so that no later read is told of it.
+    // Caught here, so that no later read reports it.
     this.gpu.pushErrorScope("validation");
     const module = this.gpu.createShaderModule({ label, code });
     await this.gpu.popErrorScope();

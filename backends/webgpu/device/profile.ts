@@ -1,4 +1,4 @@
-// What kernels are shaped for. On a software adapter a storage load costs like 14 multiply-adds and shared memory hardly
+// The kinds of devices that kernels are written for. On a software adapter a storage load costs like 14 multiply-adds and shared memory hardly
 // less, so registers and subgroup broadcasts win; on a GPU shared tiles do.
 
 /** A kind of device. `soft`: a CPU that has subgroups of 8; `soft-nosg`: without; `gpu`, `gpu-sg`: likewise. */

@@ -1,4 +1,4 @@
-// One caller's work on a GPU: its recording, its failure and its abort.
+// The stream of one caller's work on a GPU: its recorder, its failure and its abort.
 import { ShapeError, WebGpuError } from "../../../src/errors/mod.ts";
 import type {
   DeviceTensor,
@@ -11,12 +11,12 @@ import type {
 } from "../../../src/graph/mod.ts";
 import { sizeOf, type Tensor, type TypedArray } from "../../../src/tensor/mod.ts";
 import type { Device } from "./device.ts";
-import { fromDevice, type GpuTensor, toDevice } from "./device_tensor.ts";
-import { Recorder } from "./submissions.ts";
+import { fromDevice, type GpuTensor, toDevice } from "./gpu_tensor.ts";
+import { Recorder } from "./submission_queue.ts";
 import type { GpuRun } from "../program/run.ts";
 
-/** A stretch of a stream's work that ends with a failure, which its first read reports. */
-interface Stretch {
+/** A segment of a stream's work that ends with a failure, which its first read reports. */
+interface Segment {
   failure?: WebGpuError;
 }
 
@@ -24,14 +24,14 @@ interface Stretch {
 export class GpuStream implements Stream {
   readonly #recorder: Recorder;
   readonly #signal: AbortSignal | undefined;
-  /** What is recorded now belongs to it; the reads under way each to the one that they were asked for in. */
-  #stretch: Stretch = {};
+  /** The segment that is recorded now; a read that is under way belongs to the segment in which it was called. */
+  #segment: Segment = {};
   readonly #onAbort = () => this.#recorder.discard();
   #live = true;
 
   constructor(readonly device: Device, { signal }: StreamOptions) {
     this.#recorder = new Recorder(device.queue, (message) => {
-      this.#stretch.failure ??= device.errorOf(message);
+      this.#segment.failure ??= device.errorOf(message);
     });
     this.#signal = signal;
     signal?.addEventListener("abort", this.#onAbort, { once: true });
@@ -40,7 +40,7 @@ export class GpuStream implements Stream {
 
   /** Whether work is dropped: the stream was aborted, or has a failure that no read has reported yet. */
   get #drops(): boolean {
-    return this.#signal?.aborted === true || this.#stretch.failure !== undefined;
+    return this.#signal?.aborted === true || this.#segment.failure !== undefined;
   }
 
   write(target: DeviceTensor, data: TypedArray, offset = 0): void {
@@ -69,19 +69,19 @@ export class GpuStream implements Stream {
     this.#checkLive();
     const { buffer, size, dataType } = source as GpuTensor;
     if (sizeOf(shape) > size) throw new ShapeError(`Cannot read [${shape}]: the buffer is for [${source.capacity}]`);
-    const stretch = this.#stretch;
+    const segment = this.#segment;
     const take = (words: ArrayBuffer) => {
-      this.#report(stretch);
+      this.#report(segment);
       return fromDevice(dataType, shape, words, into);
     };
-    this.#report(stretch);
+    this.#report(segment);
     return await this.device.read(this.#recorder, buffer, 4 * sizeOf(shape), take, this.#signal);
   }
 
-  #report(stretch: Stretch): void {
-    if (!stretch.failure) return;
-    if (stretch === this.#stretch) this.#stretch = {};
-    throw stretch.failure;
+  #report(segment: Segment): void {
+    if (!segment.failure) return;
+    if (segment === this.#segment) this.#segment = {};
+    throw segment.failure;
   }
 
   #checkLive(): void {

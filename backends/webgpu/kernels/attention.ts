@@ -1,14 +1,17 @@
-// Attention with the softmax computed as the keys pass by (Milakov and Gimelshein 2018): nothing of the size T · S is kept.
-// A workgroup a query, its lanes sharing the keys, for few queries; for many an invocation a query (or the broadcasting
-// kernel of attention_broadcast.ts).
+// Attention with an online softmax (Milakov and Gimelshein 2018), so that nothing of the size T · S is kept. For few queries
+// a workgroup computes one query, its lanes sharing the keys; for many an invocation computes one query (or the kernel of
+// attention_broadcast.ts computes them).
 import type { Profile } from "../device/profile.ts";
-import { type AttentionOperands, lowest, prepareParts, upTo } from "./attention_parts.ts";
-import { type Dispatch, elementsOf } from "./shader.ts";
+import { type AttentionOperands, beginAttention, lowest } from "./attention_shader.ts";
+import { type Dispatch, elementCount, upTo } from "./shader.ts";
 
 /** An invocation a query: its numbers and its sums in registers, keys four at a time. */
 export function queryAttentionKernel(operands: AttentionOperands, profile: Profile): Dispatch {
-  const { shader, wide, type, buffers, counts, T, ofLine, ofQuery, steps, score } = prepareParts(operands, "attention");
-  const items = elementsOf(operands.query.shape.slice(0, 3));
+  const { shader, wide, type, buffers, counts, T, ofLine, ofQuery, steps, score } = beginAttention(
+    operands,
+    "attention",
+  );
+  const items = elementCount(operands.query.shape.slice(0, 3));
   const lanes = profile.sharedTiles ? 64 : 8;
   const block = 4;
   const times = (i: number, j: number) => {
@@ -54,11 +57,11 @@ export function queryAttentionKernel(operands: AttentionOperands, profile: Profi
 
 /** A workgroup a query: each lane takes every so many keys, then the lanes' sums are combined in workgroup memory. */
 export function splitAttentionKernel(operands: AttentionOperands, profile: Profile): Dispatch {
-  const { shader, wide, type, buffers, counts, T, ofLine, ofQuery, steps, score } = prepareParts(
+  const { shader, wide, type, buffers, counts, T, ofLine, ofQuery, steps, score } = beginAttention(
     operands,
     "attention split",
   );
-  const items = elementsOf(operands.query.shape.slice(0, 3));
+  const items = elementCount(operands.query.shape.slice(0, 3));
   const lanes = splitLanes(operands, profile);
   shader.declare(`var<workgroup> lane_largest: array<f32, ${lanes}>;`);
   shader.declare(`var<workgroup> lane_total: array<f32, ${lanes}>;`);

@@ -3,13 +3,12 @@ import { multiplyDimensions } from "../../../src/graph/mod.ts";
 import type { Resolve } from "../program/view.ts";
 import {
   type AttentionOperands,
-  type AttentionParts,
+  type AttentionShader,
+  beginAttention,
   lowest,
-  prepareParts,
-  readsInFours,
-  upTo,
-} from "./attention_parts.ts";
-import type { Dispatch } from "./shader.ts";
+  readsHeadsAsVec4,
+} from "./attention_shader.ts";
+import { type Dispatch, upTo } from "./shader.ts";
 
 /** The keys, and the lanes, that `broadcastAttentionKernel` takes at once. */
 const broadcastLanes = 8;
@@ -17,7 +16,7 @@ const broadcastLanes = 8;
 /** Whether a head's numbers are few enough to unroll `broadcastAttentionKernel`. */
 export function canBroadcast(operands: AttentionOperands): boolean {
   const [D, E] = [operands.query.shape[3] as number, operands.value.shape[3] as number];
-  return D + E <= (readsInFours(operands) ? 256 : 48);
+  return D + E <= (readsHeadsAsVec4(operands) ? 256 : 48);
 }
 
 /** The queries of a workgroup. */
@@ -38,7 +37,7 @@ const eachQuery = (statements: (n: number) => string, between = "\n    "): strin
  * loaded once for 16 queries.
  */
 export function broadcastAttentionKernel(operands: AttentionOperands): Dispatch {
-  const parts = prepareParts(operands, "attention broadcast");
+  const parts = beginAttention(operands, "attention broadcast");
   const { shader, steps, T } = parts;
   const [rows, heads, queries] = operands.query.shape;
   const lines = multiplyDimensions(rows, heads);
@@ -62,8 +61,8 @@ export function broadcastAttentionKernel(operands: AttentionOperands): Dispatch 
   });
 }
 
-/** Statements that read a lane's queries, and say before which key, `last`, none of the workgroup's sees any more. */
-function readQueries({ T, ofLine, ofQuery, counts, type, buffers }: AttentionParts, causal: boolean): string {
+/** Statements that read a lane's queries, and declare `last`: the workgroup's queries see only keys before it. */
+function readQueries({ T, ofLine, ofQuery, counts, type, buffers }: AttentionShader, causal: boolean): string {
   const seen = causal ? "select(min(used, max(limit_first, limit_last)), used, blind_first)" : "used";
   const limits = `let seen_first = i32(used) - i32(${T}) + i32(tile) + 1;
   let blind_first = seen_first <= 0;
@@ -85,7 +84,7 @@ function readQueries({ T, ofLine, ofQuery, counts, type, buffers }: AttentionPar
 }
 
 /** Statements that score 8 keys for both queries: `s0_0` to `s1_7`. */
-function scoreKeys({ wide, counts, buffers, score }: AttentionParts): string {
+function scoreKeys({ wide, counts, buffers, score }: AttentionShader): string {
   const product = (n: number, i: number) => wide ? `dot(q${n}_${i}, k)` : `q${n}_${i} * k`;
   const add = (i: number, j: number) =>
     `{ let k = ${share(j)}; ${eachQuery((n) => `s${n}_${j} += ${product(n, i)};`, " ")} }`;
@@ -101,7 +100,7 @@ function scoreKeys({ wide, counts, buffers, score }: AttentionParts): string {
     ${eachQuery((n) => keys.map((j) => masked(n, j)).join("\n    "))}`;
 }
 
-/** Statements that make weights of a query's scores, and say what is kept of the sums before: an online softmax. */
+/** Statements of an online softmax: a query's weights, and the factor `kept` by which its earlier sums are scaled. */
 function weighKeys(n: number): string {
   const most = keys.map((j) => `s${n}_${j}`).reduce((a, b) => `max(${a}, ${b})`);
   const weight = (j: number) => `let p${n}_${j} = select(0.0, exp(s${n}_${j} - next${n}), first + ${j}u < limit${n});`;
@@ -113,7 +112,7 @@ function weighKeys(n: number): string {
 }
 
 /** Statements that add the weighted values of 8 keys to both queries' sums. */
-function addValues({ counts, buffers }: AttentionParts): string {
+function addValues({ counts, buffers }: AttentionShader): string {
   const add = (j: number) => `{ let v = ${share(j)}; ${eachQuery((n) => `r${n} += p${n}_${j} * v;`, " ")} }`;
   return upTo(counts[1]).map((i) =>
     `{ let x = ${buffers.value}[value_place + ${i}u]; ${eachQuery((n) => `var r${n} = o${n}_${i} * kept${n};`, " ")} ${
@@ -122,8 +121,8 @@ function addValues({ counts, buffers }: AttentionParts): string {
   ).join("\n    ");
 }
 
-/** Statements that write what the two queries are given. */
-function writeResults({ T, counts, buffers }: AttentionParts): string {
+/** Statements that write the results of the two queries. */
+function writeResults({ T, counts, buffers }: AttentionShader): string {
   const write = (n: number, i: number) => `${buffers.target}[target_at${n} + ${i}u] = o${n}_${i} / total${n};`;
   return eachQuery((n) =>
     `if (wanted${n} < ${T}) {

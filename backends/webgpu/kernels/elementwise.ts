@@ -3,9 +3,9 @@ import type { DataType } from "../../../src/tensor/mod.ts";
 import type { AttributesOf, elementwise } from "../../../src/operators/mod.ts";
 import type { Profile } from "../device/profile.ts";
 import { broadcastView, type View } from "../program/view.ts";
-import { compare, isNotZero, toBfloat16, toFloat16 } from "./bits.ts";
-import { declareActivation, declareErf, sigmoid } from "./functions.ts";
-import { type Dispatch, elementsOf, elementType, Shader } from "./shader.ts";
+import { compare, isNotZero, toBfloat16, toFloat16 } from "./float_bits.ts";
+import { declareActivation, declareErf, sigmoid } from "./activations.ts";
+import { type Dispatch, elementCount, elementType, Shader } from "./shader.ts";
 
 /** An operand of an expression: elements of a view, a number, or an expression that has no kernel of its own. */
 export type Operand =
@@ -127,5 +127,5 @@ export function elementwiseKernel(label: string, expression: Expression, target:
   };
   const result = emit(expression);
   const body = [shader.places(expression.shape, "index", views), ...loads, ...lines, `${out}[out] = ${result};`];
-  return shader.elements(body.join("\n  "), elementsOf(expression.shape), profile.lanes);
+  return shader.elements(body.join("\n  "), elementCount(expression.shape), profile.lanes);
 }

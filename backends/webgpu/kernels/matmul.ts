@@ -1,10 +1,10 @@
-// The matrix product of any two views: strides, broadcast batches, any sizes. An invocation computes 4 × 4 results; where
-// lanes can broadcast, 8 of them compute 16 × 32, a number of a being loaded once for all.
+// The matrix product of any two views: strides, broadcast batches, any sizes. An invocation computes 4 × 4 results;
+// where lanes can broadcast, 8 lanes compute 16 × 32, and each number of a is loaded once for all lanes.
 import type { Dimension, Shape } from "../../../src/graph/mod.ts";
 import type { Profile } from "../device/profile.ts";
 import { broadcastView, type Resolve, type View } from "../program/view.ts";
 import { declareEpilogue, type Epilogue } from "./epilogue.ts";
-import { type Dispatch, elementsOf, Shader } from "./shader.ts";
+import { type Dispatch, elementCount, Shader, upTo } from "./shader.ts";
 
 /** The part of K that one dispatch multiplies; the next ones add to it. */
 const depthStep = 32_768;
@@ -14,7 +14,7 @@ const broadcastLanes = 8;
 const broadcastColumns = 4;
 
 /** A product under construction, with the names of what its kernel reads. */
-interface Parts {
+interface MatmulShader {
   readonly shader: Shader;
   readonly buffers: readonly [left: string, right: string, out: string];
   readonly lengths: readonly [rows: string, columns: string, depth: string];
@@ -26,7 +26,7 @@ interface Parts {
   readonly matrices: Dimension;
 }
 
-function prepareParts(a: View, b: View, target: View, epilogue: Epilogue): Parts {
+function beginMatmul(a: View, b: View, target: View, epilogue: Epilogue): MatmulShader {
   const shader = new Shader("matmul");
   const [left, right] = [a, b].map(({ storage }) => shader.read(storage, "f32"));
   const rank = target.shape.length;
@@ -47,13 +47,13 @@ function prepareParts(a: View, b: View, target: View, epilogue: Epilogue): Parts
     strides: [am, ak, bk, bn],
     begin: shader.repeat(K, depthStep),
     places: shader.places(batch, "matrix", { left: outer(a), right: outer(b) }),
-    matrices: elementsOf(batch),
+    matrices: elementCount(batch),
   };
 }
 
 /** Statements that write `results[i]`, which is of row `m` and column `n`; parts of K add up in the target. */
 function writeResults(
-  { buffers: [, , out], lengths: [rows, columns, depth], begin }: Parts,
+  { buffers: [, , out], lengths: [rows, columns, depth], begin }: MatmulShader,
   count: number,
   at: string,
 ) {
@@ -69,8 +69,6 @@ function writeResults(
   }`;
 }
 
-const upTo = (n: number): number[] => [...Array(n).keys()];
-
 /** Text for each pair of rows and columns. */
 function each(ms: number[], ns: number[], f: (m: number, n: number) => string, separator = " "): string {
   return ms.flatMap((m) => ns.map((n) => f(m, n))).join(separator);
@@ -79,10 +77,10 @@ function each(ms: number[], ns: number[], f: (m: number, n: number) => string, s
 /**
  * target[..., m, n] = Σ a[..., m, k] · b[..., k, n], completed by the epilogue.
  *
- * @param target In a row.
+ * @param target Contiguous.
  */
 export function matmulKernel(a: View, b: View, target: View, epilogue: Epilogue, profile: Profile): Dispatch {
-  const parts = prepareParts(a, b, target, epilogue);
+  const parts = beginMatmul(a, b, target, epilogue);
   const { shader, buffers: [left, right], lengths: [rows, columns, depth], strides: [am, ak, bk, bn], begin } = parts;
   const [M, N] = target.shape.slice(-2);
   const size = [M, N].map((length) => length === 1 ? 1 : 4);
@@ -121,7 +119,7 @@ export function matmulKernel(a: View, b: View, target: View, epilogue: Epilogue,
 
 /** The same by a subgroup of 8 lanes, for more than a few rows. */
 export function broadcastMatmulKernel(a: View, b: View, target: View, epilogue: Epilogue): Dispatch {
-  const parts = prepareParts(a, b, target, epilogue);
+  const parts = beginMatmul(a, b, target, epilogue);
   const { shader, buffers: [left, right], lengths: [rows, columns, depth], strides: [am, ak, bk, bn], begin } = parts;
   const [M, N] = target.shape.slice(-2);
   const [ms, ns] = [upTo(16), upTo(broadcastColumns)];

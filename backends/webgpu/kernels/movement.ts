@@ -1,10 +1,10 @@
-// Kernels that move data: copies between strided views, filling, tables read at indices, counting.
+// Kernels that move data: copies between strided views, filling, gather and scatter, reordering of caches, ranges.
 import { type Dimension, divideDimensions, multiplyDimensions } from "../../../src/graph/mod.ts";
 import type { AttributesOf } from "../../../src/operators/mod.ts";
 import type { Profile } from "../device/profile.ts";
 import { rowMajor, type View } from "../program/view.ts";
-import { placeInPanels } from "./panels.ts";
-import { type Dispatch, elementsOf, elementType, Shader } from "./shader.ts";
+import { placeInPanels } from "./panel_matmul.ts";
+import { type Dispatch, elementCount, elementType, Shader } from "./shader.ts";
 
 /** Copy elements from one view to another of the same shape. */
 export function copyKernel(from: View, to: View, profile: Profile): Dispatch {
@@ -12,7 +12,7 @@ export function copyKernel(from: View, to: View, profile: Profile): Dispatch {
   const source = shader.read(from.storage, "u32");
   const target = shader.write(to.storage, "u32");
   const places = shader.places(to.shape, "index", { out: to, at: from });
-  return shader.elements(`${places}\n  ${target}[out] = ${source}[at];`, elementsOf(to.shape), profile.lanes);
+  return shader.elements(`${places}\n  ${target}[out] = ${source}[at];`, elementCount(to.shape), profile.lanes);
 }
 
 /** Write one number to every element of a view. */
@@ -22,7 +22,7 @@ export function fillKernel(to: View, value: number, profile: Profile): Dispatch 
   const number = type === "f32" ? shader.float(value) : `${type}(${shader.integer(value)})`;
   const target = shader.write(to.storage, type);
   const places = shader.places(to.shape, "index", { out: to });
-  return shader.elements(`${places}\n  ${target}[out] = ${number};`, elementsOf(to.shape), profile.lanes);
+  return shader.elements(`${places}\n  ${target}[out] = ${number};`, elementCount(to.shape), profile.lanes);
 }
 
 /** start, start + 1, … */
@@ -31,7 +31,7 @@ export function rangeKernel(to: View, start: Dimension, profile: Profile): Dispa
   const type = elementType(to.dataType);
   const first = typeof start === "number" ? shader.integer(start) : `i32(${shader.parameter(start)})`;
   const target = shader.write(to.storage, type);
-  return shader.elements(`${target}[index] = ${type}(${first} + i32(index));`, elementsOf(to.shape), profile.lanes);
+  return shader.elements(`${target}[index] = ${type}(${first} + i32(index));`, elementCount(to.shape), profile.lanes);
 }
 
 /** What `gatherKernel` reads: entries `from` and on of a table, as [outer, entries, block]. */
@@ -42,7 +42,7 @@ export interface TablePart {
   readonly block: Dimension;
   /** The part's first entry, where a table is bound in parts: others are left as they are. */
   readonly from?: number;
-  /** The panels' padded inputs, where entries are outputs packed in panels; else the table lies in a row. */
+  /** The panels' padded inputs, where entries are outputs packed in panels; else the table is contiguous. */
   readonly depth?: number;
 }
 
@@ -53,7 +53,7 @@ export function gatherKernel(part: TablePart, indices: View, to: View, profile: 
   const source = shader.read(table.storage, "u32");
   const ids = shader.read(indices.storage, "i32");
   const target = shader.write(to.storage, "u32");
-  const [width, count, length] = [block, elementsOf(indices.shape), entries].map((d) => shader.parameter(d));
+  const [width, count, length] = [block, elementCount(indices.shape), entries].map((d) => shader.parameter(d));
   const first = from === undefined ? "" : `
   let begin = i32(${shader.parameter(from)});
   if (id < begin || id >= begin + i32(${length})) { return; }
@@ -68,10 +68,10 @@ export function gatherKernel(part: TablePart, indices: View, to: View, profile: 
   let id = ${ids}[at];${first || `\n  let entry = u32(clamp(id, 0, i32(${length}) - 1));`}
   let source_at = ${place};
   ${target}[index] = ${source}[source_at + ${shader.parameter(table.offset)}];`;
-  return shader.elements(body, elementsOf([outer, ...indices.shape, block]), profile.lanes);
+  return shader.elements(body, elementCount([outer, ...indices.shape, block]), profile.lanes);
 }
 
-/** to[indices[j], b] = updates[j, b]: an invocation for each j and b. All views lie in a row. */
+/** to[indices[j], b] = updates[j, b]: an invocation for each j and b. All views are contiguous. */
 export function scatterKernel(indices: View, updates: View, to: View, block: Dimension, profile: Profile): Dispatch {
   const shader = new Shader("scatter");
   const ids = shader.read(indices.storage, "i32");
@@ -82,14 +82,14 @@ export function scatterKernel(indices: View, updates: View, to: View, block: Dim
   );
   const body = `let id = u32(clamp(${ids}[${ids0} + index / ${width}], 0, i32(${length}) - 1));
   ${target}[id * ${width} + index % ${width}] = ${source}[${source0} + index];`;
-  return shader.elements(body, elementsOf(updates.shape), profile.lanes);
+  return shader.elements(body, elementCount(updates.shape), profile.lanes);
 }
 
 /**
- * Each row of a state becomes the row `rows[i]` of it, of its group, in the first `length` positions of an axis. One
- * invocation reads an element of all rows of a group before it writes any, so that it is done in place.
+ * Replace each row i of a state by its row `rows[i]`, which is of the same group, in the first `length` positions of an axis.
+ * One invocation reads an element of all rows of a group before it writes any, so that the state can be written in place.
  *
- * @param state In a row.
+ * @param state Contiguous.
  */
 export function reorderKernel(
   state: View,
@@ -109,7 +109,7 @@ export function reorderKernel(
   const whole = state.shape.slice(1);
   if (pack === 4) { for (const list of [shape, whole]) list[list.length - 1] = packed(last!); }
   const strides = rowMajor(whole);
-  const [each, row] = [elementsOf(shape), elementsOf(whole)].map((d) => shader.parameter(d));
+  const [each, row] = [elementCount(shape), elementCount(whole)].map((d) => shader.parameter(d));
   const groups = divideDimensions(state.shape[0], group)!;
   const other = `let other = u32(${ids}[${shader.parameter(rows.offset)} + first + i]);`;
   const body = `let first = (index / ${each}) * ${group}u;
@@ -124,19 +124,19 @@ export function reorderKernel(
     ${other}
     if (other != first + i) { ${data}[(first + i) * ${row} + at] = moved[i]; }
   }`;
-  return shader.elements(body, multiplyDimensions(groups, elementsOf(shape)), profile.lanes);
+  return shader.elements(body, multiplyDimensions(groups, elementCount(shape)), profile.lanes);
 }
 
 /** How many indices one dispatch of `scatterAddKernel` takes. */
 const scatterStep = 32_768;
 
-/** to[indices[j], b] += updates[j, b], in order: an invocation for each b. All views lie in a row. */
+/** to[indices[j], b] += updates[j, b], in order: an invocation for each b. All views are contiguous. */
 export function scatterAddKernel(indices: View, updates: View, to: View, block: Dimension, profile: Profile): Dispatch {
   const shader = new Shader("scatterAdd");
   const ids = shader.read(indices.storage, "i32");
   const source = shader.read(updates.storage, "f32");
   const target = shader.write(to.storage, "f32");
-  const count = elementsOf(indices.shape);
+  const count = elementCount(indices.shape);
   const [all, width, length] = [count, block, to.shape[0]].map((d) => shader.parameter(d));
   const [ids0, source0] = [indices, updates].map(({ offset }) => shader.parameter(offset));
   const begin = shader.repeat(count, scatterStep);

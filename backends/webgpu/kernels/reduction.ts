@@ -2,8 +2,8 @@
 import type { Dimension, Shape } from "../../../src/graph/mod.ts";
 import type { Profile } from "../device/profile.ts";
 import { rowMajor, type View } from "../program/view.ts";
-import { rank } from "./bits.ts";
-import { type Dispatch, elementsOf, elementType, Shader } from "./shader.ts";
+import { rank } from "./float_bits.ts";
+import { type Dispatch, elementCount, elementType, Shader } from "./shader.ts";
 
 /** How results are combined. */
 export type Combination = "sum" | "maximum";
@@ -23,15 +23,15 @@ function combine(
   combination: Combination,
 ): { start: (first: () => string) => string; step: (x: string) => string } {
   if (combination === "sum") return { start: () => "0.0", step: (x) => `total = total + ${x};` };
-  // NaN where there is one.
+  // The maximum is NaN where an element is NaN.
   const isMore = `${rank(shader, "next")} > ${rank(shader, "total")}`;
   return { start: (first) => first(), step: (x) => `let next = ${x}; if (${isMore}) { total = next; }` };
 }
 
 /**
- * Reduce each chunk of each result: target [kept, chunks], in a row.
+ * Reduce each chunk of each result: target [kept, chunks], contiguous.
  *
- * @param chunks Whether there may be more than one chunk; they are reduced by a second use, on target.
+ * @param chunks Whether there may be more than one chunk; `reduceChunksKernel` reduces them to one result.
  */
 export function reduceKernel(
   { x, kept, reduced }: Reduced,
@@ -42,9 +42,9 @@ export function reduceKernel(
   const shader = new Shader("reduce");
   const source = shader.read(x.storage, "f32");
   const out = shader.write(target.storage, "f32");
-  const length = elementsOf(reduced.shape);
+  const length = elementCount(reduced.shape);
   const all = shader.parameter(length);
-  const count = elementsOf(kept.shape);
+  const count = elementCount(kept.shape);
   const { start, step } = combine(shader, combination);
   const split = chunks ? `let parts = (${all} + ${reductionChunk - 1}u) / ${reductionChunk}u;` : "";
   const body = `${split}
@@ -75,14 +75,14 @@ export function reduceKernel(
 
 function firstOf(shader: Shader, source: string, { shape, strides }: Reduced["reduced"]): string {
   // The chunk's first element: its place is computed as in the loop.
-  const terms = rowMajor(shape).map((inRow, axis) =>
-    `((begin / ${shader.parameter(inRow)}) % ${shader.parameter(shape[axis])}) * ${shader.parameter(strides[axis])}`
+  const terms = rowMajor(shape).map((stride, axis) =>
+    `((begin / ${shader.parameter(stride)}) % ${shader.parameter(shape[axis])}) * ${shader.parameter(strides[axis])}`
   );
   return `${source}[base + ${terms.join(" + ") || "0u"}]`;
 }
 
-/** Reduce what `reduceKernel` left of each result's chunks: partial [kept, chunks of `length`] to target, both in a row. */
-export function reducePartsKernel(
+/** Reduce what `reduceKernel` left of each result's chunks: partial [kept, chunks of `length`] to target, both contiguous. */
+export function reduceChunksKernel(
   partial: View,
   target: View,
   { length, combination, scale }: { length: Dimension; combination: Combination; scale?: Dimension },
@@ -97,7 +97,7 @@ export function reducePartsKernel(
   var total = ${start(() => `${source}[base]`)};
   for (var j = 0u; j < parts; j++) { ${step(`${source}[base + j]`)} }
   ${out}[index] = total${scale === undefined ? "" : ` / f32(${shader.parameter(scale)})`};`;
-  return shader.elements(body, elementsOf(target.shape), profile.lanes, {
+  return shader.elements(body, elementCount(target.shape), profile.lanes, {
     iterations: (resolve) => Math.ceil(resolve(length) / reductionChunk),
   });
 }
@@ -105,7 +105,7 @@ export function reducePartsKernel(
 /** The elements of a line that one dispatch of `cumulativeSumKernel` takes. */
 const sumStep = 32_768;
 
-/** Running sums along `axis`, both views in a row; `reversed` from the end. */
+/** Running sums along `axis`, both views contiguous; `reversed` sums from the end. */
 export function cumulativeSumKernel(
   x: View,
   target: View,
@@ -116,7 +116,7 @@ export function cumulativeSumKernel(
   const type = elementType(x.dataType);
   const source = shader.read(x.storage, type);
   const out = shader.write(target.storage, type);
-  const inner = elementsOf(x.shape.slice(axis + 1));
+  const inner = elementCount(x.shape.slice(axis + 1));
   const [length, step] = [x.shape[axis], inner].map((d) => shader.parameter(d));
   const offset = shader.parameter(x.offset);
   const begin = shader.repeat(x.shape[axis], sumStep);
@@ -130,6 +130,6 @@ export function cumulativeSumKernel(
     total = total + ${source}[${offset} + at];
     ${out}[at] = total;
   }`;
-  const lines = elementsOf(x.shape.filter((_, i) => i !== axis));
+  const lines = elementCount(x.shape.filter((_, i) => i !== axis));
   return shader.elements(body, lines, profile.lanes, { iterations: () => sumStep });
 }

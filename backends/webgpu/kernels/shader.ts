@@ -1,5 +1,5 @@
 // A kernel under construction: WGSL with its parameters and bindings. Equal structures give equal code, so pipelines are
-// shared; what differs between uses stands in a block of whole numbers. Kernels keep below 65,535 iterations of all loops
+// shared; what differs between uses is in a block of whole numbers, the parameters. Kernels keep below 65,535 iterations of all loops
 // of an invocation, after which the software adapter stops without an error.
 import { type Dimension, multiplyDimensions, type Shape } from "../../../src/graph/mod.ts";
 import type { DataType } from "../../../src/tensor/mod.ts";
@@ -25,7 +25,7 @@ export interface Dispatch {
   readonly label: string;
   readonly code: string;
   readonly storages: readonly Storage[];
-  /** For each storage whether the kernel writes it. */
+  /** Whether the kernel writes it, for each storage. */
   readonly writes: readonly boolean[];
   /** The parameters, in the order of the block. */
   readonly parameters: readonly Dimension[];
@@ -92,7 +92,7 @@ export class Shader {
 
   /**
    * Statements that declare, for the element `index` of a shape, its place in each view, named by the views' keys.
-   * Axes are merged, so that views in a row need no division.
+   * Axes are merged, so that contiguous views need no division.
    */
   places(shape: Shape, index: string, views: Readonly<Record<string, Pick<View, "strides" | "offset">>>): string {
     const names = Object.keys(views);
@@ -129,7 +129,7 @@ export class Shader {
     );
   }
 
-  /** Finish with a number of workgroups in a row, whose index is `group`; an invocation's is `lane`. */
+  /** Finish with a number of workgroups, whose index is `group`; an invocation's index in its workgroup is `lane`. */
   groups(body: string, count: Resolved, lanes: number, { iterations }: { iterations?: Resolved } = {}): Dispatch {
     const block = Math.max(1, Math.ceil(this.#parameters.length / 4));
     const code = [
@@ -168,7 +168,10 @@ export class Shader {
   }
 }
 
+/** The numbers from 0 to n − 1. */
+export const upTo = (n: number): number[] => [...Array(n).keys()];
+
 /** The number of elements of a shape. */
-export function elementsOf(shape: Shape): Dimension {
+export function elementCount(shape: Shape): Dimension {
   return multiplyDimensions(1, ...shape);
 }

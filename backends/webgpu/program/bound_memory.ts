@@ -1,12 +1,12 @@
-// Where kernels find what a run is bound to: in its tensor, or, where they cannot take it from there, in memory of the run's
-// own, which is filled before the run and copied back after it.
+// Where kernels find the tensors that a run is bound to: in the tensor's own buffer, or, where WebGPU cannot bind that, in
+// memory of the run, which is filled before the run and copied back after it.
 import type { BoundTensor } from "../../../src/graph/mod.ts";
 import { sizeOf } from "../../../src/tensor/mod.ts";
-import type { GpuTensor } from "../device/device_tensor.ts";
+import type { GpuTensor } from "../device/gpu_tensor.ts";
 import type { Dispatch } from "../kernels/shader.ts";
 
-/** What a run is bound to, by name. */
-export type Parts = Readonly<Record<string, BoundTensor<GpuTensor>>>;
+/** The tensors, or parts of tensors, that a run is bound to, by name. */
+export type BoundTensors = Readonly<Record<string, BoundTensor<GpuTensor>>>;
 
 /** The bytes of a part. */
 export function bytesOf({ shape }: BoundTensor): number {
@@ -22,12 +22,16 @@ export function bindingOf(part: BoundTensor<GpuTensor>, most: number): GPUBuffer
 }
 
 /**
- * The names of the parts that need memory of their own: they begin where no binding may, or a kernel would have a buffer
- * twice and write it.
+ * The names of the bound tensors that need memory of the run: they begin where no binding may begin, or a kernel would bind
+ * a buffer twice and write it.
  *
- * @param alignment Of bindings, in bytes.
+ * @param alignment The alignment of a binding's offset, in bytes.
  */
-export function partsApart(parts: Parts, dispatches: readonly Dispatch[], alignment: number): Set<string> {
+export function namesNeedingOwnMemory(
+  parts: BoundTensors,
+  dispatches: readonly Dispatch[],
+  alignment: number,
+): Set<string> {
   const apart = new Set(
     Object.keys(parts).filter((name) => {
       const { offset } = parts[name];

@@ -1,4 +1,4 @@
-// How each operator becomes views and kernels. Movements are views; the table must have every primitive.
+// How each operator becomes views and kernels. Movements of data become views; the table must have every primitive.
 import { addDimensions, type Dimension, type Node } from "../../../src/graph/mod.ts";
 import {
   type AttributesOf,
@@ -7,31 +7,37 @@ import {
   type PrimitiveName,
   type ReductionAttributes,
 } from "../../../src/operators/mod.ts";
-import { canAttend, lowerAttention } from "./attention.ts";
+import { canAttend, lowerAttention } from "./attention_lowering.ts";
 import { copyKernel, fillKernel, rangeKernel, reorderKernel } from "../kernels/movement.ts";
 import {
   type Combination,
   cumulativeSumKernel,
+  reduceChunksKernel,
   reduceKernel,
-  reducePartsKernel,
   reductionChunk,
 } from "../kernels/reduction.ts";
-import { layerNormalizationKernel, lineLength, linesAlong, softmaxKernel, topKernel } from "../kernels/rows.ts";
-import { elementsOf } from "../kernels/shader.ts";
-import { addProduct, lowerLinear } from "./linear.ts";
+import {
+  layerNormalizationKernel,
+  lineLength,
+  linesAlong,
+  softmaxKernel,
+  topKernel,
+} from "../kernels/softmax_norm_topk.ts";
+import { elementCount } from "../kernels/shader.ts";
+import { addProduct, lowerLinear } from "./linear_lowering.ts";
 import type { Planner } from "./planner.ts";
-import { lowerGather, lowerScatter, lowerScatterAdd } from "./lookup_tables.ts";
+import { lowerGather, lowerScatter, lowerScatterAdd } from "./indexing_lowerings.ts";
 import { broadcastView, mergeAxes, reshapeView, sliceView, transposeView, type View } from "./view.ts";
 
-/** Adds a node's steps to a plan and says where its outputs are. */
+/** Adds a node's steps to a plan and sets the views of its outputs. */
 type Lowering<A> = (planner: Planner, node: Node, attributes: A) => void;
 
-const elementwise: Lowering<object> = (planner, node) => planner.expression(node);
+const elementwise: Lowering<object> = (planner, node) => planner.lowerElementwise(node);
 
 /** A node that only changes how its operand is seen. */
 function movement<A>(see: (view: View, node: Node, attributes: A, planner: Planner) => View): Lowering<A> {
   return (planner, node, attributes) => {
-    planner.set(node.outputs[0], see(planner.view(node.inputs[0]), node, attributes, planner));
+    planner.setView(node.outputs[0], see(planner.view(node.inputs[0]), node, attributes, planner));
   };
 }
 
@@ -46,12 +52,12 @@ function reduce(combination: Combination, mean = false): Lowering<ReductionAttri
     const [kept, rest] = [part(false), part(true)];
     const merged = mergeAxes(rest.shape, [rest.strides]);
     const reduced = { shape: merged.shape, strides: merged.strides[0] };
-    const length = elementsOf(reduced.shape);
+    const length = elementCount(reduced.shape);
     const target = planner.target(node.outputs[0]);
     const scale = mean ? length : undefined;
     if (typeof length === "number" && length <= reductionChunk) {
       const options = { combination, chunks: false, scale };
-      planner.add(reduceKernel({ x, kept, reduced }, target, options, planner.profile));
+      planner.addDispatch(reduceKernel({ x, kept, reduced }, target, options, planner.profile));
       return;
     }
     // The chunks' results, then one more reduction of those. Their count is no polynomial of sizes.
@@ -60,12 +66,12 @@ function reduce(combination: Combination, mean = false): Lowering<ReductionAttri
       offset: 0,
       storage: {
         kind: "temporary",
-        elements: (resolve) => resolve(elementsOf(kept.shape)) * Math.ceil(resolve(length) / reductionChunk),
+        elements: (resolve) => resolve(elementCount(kept.shape)) * Math.ceil(resolve(length) / reductionChunk),
       },
     };
     const own = { x, kept, reduced };
-    planner.add(reduceKernel(own, partial, { combination, chunks: true }, planner.profile));
-    planner.add(reducePartsKernel(partial, target, { length, combination, scale }, planner.profile));
+    planner.addDispatch(reduceKernel(own, partial, { combination, chunks: true }, planner.profile));
+    planner.addDispatch(reduceChunksKernel(partial, target, { length, combination, scale }, planner.profile));
   };
 }
 
@@ -77,7 +83,7 @@ function concat(planner: Planner, node: Node, { axis }: { axis: number }): void 
   let start: Dimension = 0;
   for (const [i, view] of views.entries()) {
     const starts = value.shape.map((_, n): Dimension => n === along ? start : 0);
-    planner.add(copyKernel(view, sliceView(target, starts, node.inputs[i].shape), planner.profile));
+    planner.addDispatch(copyKernel(view, sliceView(target, starts, node.inputs[i].shape), planner.profile));
     start = addDimensions(start, view.shape[along]);
   }
 }
@@ -87,7 +93,7 @@ function top(planner: Planner, node: Node, { axis, k }: { axis: number; k?: numb
   const lines = linesAlong(x, normalizeAxis(axis, x.shape.length));
   const values = k === undefined ? undefined : planner.target(node.outputs[0]);
   const indices = planner.target(node.outputs[node.outputs.length - 1]);
-  planner.add(topKernel(lines, { k: k ?? 1, indices, values }, planner.profile));
+  planner.addDispatch(topKernel(lines, { k: k ?? 1, indices, values }, planner.profile));
 }
 
 function softmax(logarithm: boolean): Lowering<{ axis: number }> {
@@ -95,16 +101,16 @@ function softmax(logarithm: boolean): Lowering<{ axis: number }> {
     const x = planner.view(node.inputs[0]);
     const along = normalizeAxis(axis, x.shape.length);
     const target = planner.target(node.outputs[0]);
-    planner.add(softmaxKernel(linesAlong(x, along), linesAlong(target, along), { logarithm }, planner.profile));
+    planner.addDispatch(softmaxKernel(linesAlong(x, along), linesAlong(target, along), { logarithm }, planner.profile));
   };
 }
 
 /** The lowering of every primitive. */
 export const primitiveLowerings = {
   add: (planner, node) => {
-    const sum = planner.joins.sumOf(node);
+    const sum = planner.fusion.fusedSumOf(node);
     if (sum) lowerLinear(planner, sum.product, { residual: sum.other, result: node.outputs[0] });
-    else planner.expression(node);
+    else planner.lowerElementwise(node);
   },
   sub: elementwise,
   mul: elementwise,
@@ -124,7 +130,7 @@ export const primitiveLowerings = {
   where: elementwise,
   cast: elementwise,
   reshape: movement((view, { outputs: [{ shape }] }, _, planner) =>
-    reshapeView(view, shape) ?? reshapeView(planner.viewInRow(view), shape)!
+    reshapeView(view, shape) ?? reshapeView(planner.contiguousView(view), shape)!
   ),
   transpose: movement((view, _, { permutation }) => transposeView(view, permutation)),
   expand: movement((view, { outputs: [{ shape }] }) => broadcastView(view, shape)),
@@ -133,8 +139,8 @@ export const primitiveLowerings = {
   pad: (planner, node, { beginning, value = 0 }) => {
     const view = planner.view(node.inputs[0]);
     const target = planner.target(node.outputs[0]);
-    planner.add(fillKernel(target, value, planner.profile));
-    planner.add(copyKernel(view, sliceView(target, beginning, view.shape), planner.profile));
+    planner.addDispatch(fillKernel(target, value, planner.profile));
+    planner.addDispatch(copyKernel(view, sliceView(target, beginning, view.shape), planner.profile));
   },
   matmul: (planner, node) => {
     const [a, b] = node.inputs.map((value) => planner.view(value));
@@ -143,29 +149,29 @@ export const primitiveLowerings = {
   reduceSum: reduce("sum"),
   reduceMax: reduce("maximum"),
   cumulativeSum: (planner, node, { axis, reversed = false }) => {
-    const x = planner.inRow(node.inputs[0]);
+    const x = planner.contiguous(node.inputs[0]);
     const options = { axis: normalizeAxis(axis, x.shape.length), reversed };
-    planner.add(cumulativeSumKernel(x, planner.target(node.outputs[0]), options, planner.profile));
+    planner.addDispatch(cumulativeSumKernel(x, planner.target(node.outputs[0]), options, planner.profile));
   },
   argMax: (planner, node, { axis }) => top(planner, node, { axis }),
   topK: top,
   range: (planner, node, { start = 0 }) => {
-    planner.add(rangeKernel(planner.target(node.outputs[0]), start, planner.profile));
+    planner.addDispatch(rangeKernel(planner.target(node.outputs[0]), start, planner.profile));
   },
   gather: lowerGather,
   scatterAdd: lowerScatterAdd,
   scatter: lowerScatter,
   cacheAppend: (planner, node, { axis, at }) => {
     const [state, x] = node.inputs.map((value) => planner.view(value));
-    planner.beforeWrite(state, node);
+    planner.copyViewsBeforeWrite(state, node);
     const along = normalizeAxis(axis, state.shape.length);
     const starts = state.shape.map((_, i) => i === along ? at : 0);
     planner.copy(x, sliceView(state, starts, x.shape));
-    planner.set(node.outputs[0], state);
+    planner.setView(node.outputs[0], state);
   },
   assign: (planner, node) => {
     planner.assign(planner.view(node.inputs[0]), node.inputs[1]);
-    planner.set(node.outputs[0], planner.view(node.inputs[1]));
+    planner.setView(node.outputs[0], planner.view(node.inputs[1]));
   },
 } satisfies { [K in PrimitiveName]: Lowering<AttributesOf<K>> };
 
@@ -173,11 +179,11 @@ export const primitiveLowerings = {
 export const compositeLowerings = {
   cacheReorder: (planner, node, { axis, ...attributes }) => {
     const state = planner.view(node.inputs[0]);
-    const rows = planner.inRow(node.inputs[1]);
-    planner.beforeWrite(state, node);
+    const rows = planner.contiguous(node.inputs[1]);
+    planner.copyViewsBeforeWrite(state, node);
     const along = normalizeAxis(axis, state.shape.length);
-    planner.add(reorderKernel(state, rows, { axis: along, ...attributes }, planner.profile));
-    planner.set(node.outputs[0], state);
+    planner.addDispatch(reorderKernel(state, rows, { axis: along, ...attributes }, planner.profile));
+    planner.setView(node.outputs[0], state);
   },
   linear: (planner, node) => lowerLinear(planner, node),
   gelu: elementwise,
@@ -186,21 +192,21 @@ export const compositeLowerings = {
   logSoftmax: softmax(true),
   reduceMean: reduce("sum", true),
   layerNormalization: (planner, node, { axes = [-1], epsilon = 1e-5 }) => {
-    const [x, scale, bias] = node.inputs.map((value) => planner.inRow(value));
+    const [x, scale, bias] = node.inputs.map((value) => planner.contiguous(value));
     const from = x.shape.length - axes.length;
-    const lines = { x, length: lineLength(x.shape.slice(from)), lines: elementsOf(x.shape.slice(0, from)) };
+    const lines = { x, length: lineLength(x.shape.slice(from)), lines: elementCount(x.shape.slice(0, from)) };
     const target = planner.target(node.outputs[0]);
-    planner.add(layerNormalizationKernel(lines, { scale, bias, target }, { epsilon }, planner.profile));
+    planner.addDispatch(layerNormalizationKernel(lines, { scale, bias, target }, { epsilon }, planner.profile));
   },
   attention: lowerAttention,
 } satisfies { [K in CompositeName]?: Lowering<AttributesOf<K>> };
 
 const lowerings: Readonly<Record<string, Lowering<never>>> = { ...primitiveLowerings, ...compositeLowerings };
 
-/** The most rows that an invocation reads before it writes any. */
+/** The largest group of a cacheReorder: an invocation reads all rows of a group before it writes any. */
 const maxGroup = 64;
 
-/** The longest lines that a workgroup treats without too many iterations. */
+/** The longest lines that a workgroup can compute without too many iterations. */
 const maxLine = 1 << 20;
 
 /** Whether a node has a lowering for its shapes. */

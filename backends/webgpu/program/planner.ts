@@ -1,5 +1,7 @@
-// From a graph to dispatches: each node's lowering asks the planner for its operands' views and a target, and adds steps.
-// What can be put off is: an elementwise node that one other reads joins its kernel, a sum joins the product before it.
+// From a graph to dispatches. Think of the planner as walking the graph once with a notebook that has for each value where
+// its elements lie (a view). A node's lowering looks up its operands' views, asks for a target to write, adds dispatches, and
+// notes the view of its output; movements of data only note another view of the same storage. Work is deferred where that
+// saves a kernel: an elementwise node that only one elementwise node reads becomes a part of that node's expression.
 import {
   constantOperator,
   type Graph,
@@ -22,19 +24,19 @@ import {
   type Operand,
 } from "../kernels/elementwise.ts";
 import { copyKernel } from "../kernels/movement.ts";
-import { type Dispatch, elementsOf } from "../kernels/shader.ts";
-import { Joins } from "./fusion.ts";
+import { type Dispatch, elementCount } from "../kernels/shader.ts";
+import { Fusion } from "./fusion.ts";
 import type { Profile } from "../device/profile.ts";
-import { Uses } from "./value_uses.ts";
+import { ValueUses } from "./value_uses.ts";
 import { isContiguous, type Resolve, type Storage, type View, wholeView } from "./view.ts";
 
-/** One thing to do: the first variant that serves the sizes it is bound for. */
+/** One step of a program: of its variants the first is used whose condition holds for the sizes the program is bound for. */
 export type Step = readonly { readonly when?: (resolve: Resolve) => boolean; readonly dispatch: Dispatch }[];
 
-/** What a plan is made for. */
+/** The device's properties that a plan depends on. */
 export interface PlanOptions {
   readonly profile: Profile;
-  /** Bytes that one binding may have. */
+  /** The most bytes of one binding. */
   readonly maxBinding: number;
 }
 
@@ -43,33 +45,33 @@ const maxViews = 6;
 
 /** The number of axes' elements as a storage's size. */
 function sizeOfShape(shape: Shape): Extract<Storage, { kind: "temporary" }> {
-  const elements = elementsOf(shape);
+  const elements = elementCount(shape);
   return { kind: "temporary", elements: (resolve) => resolve(elements) };
 }
 
 /** Builds the steps of a graph. */
 export class Planner {
   readonly steps: Step[] = [];
-  readonly uses: Uses;
-  readonly joins: Joins;
+  readonly uses: ValueUses;
+  readonly fusion: Fusion;
   readonly #writes: ReadonlySet<string>;
   readonly #views = new Map<Value, View>();
-  readonly #pending = new Map<Value, Expression>();
+  readonly #deferred = new Map<Value, Expression>();
   readonly #written = new Set<string>();
   readonly #assigned: { state: View; value: Value }[] = [];
 
   /** @param graph A graph in which every node but the leaves has a lowering. */
   constructor(readonly graph: Graph, readonly options: PlanOptions) {
-    this.uses = new Uses(graph);
+    this.uses = new ValueUses(graph);
     this.#writes = writtenParameters(graph);
-    this.joins = new Joins(this.uses, { ...options, packs: (name) => this.packs(name) });
+    this.fusion = new Fusion(this.uses, { ...options, isPacked: (name) => this.isPacked(name) });
   }
 
   /**
-   * Whether products read a parameter packed. A program that trains reads what it writes as it is stored, and so what its
-   * gradients read by other ways than products.
+   * Whether products read a parameter packed. A program that trains reads the parameters that it writes as they are stored,
+   * and those that other nodes than products read, such as the nodes of the gradients.
    */
-  packs(name: string): boolean {
+  isPacked(name: string): boolean {
     if (this.#writes.size === 0) return true;
     const users = this.uses.of(this.graph.parameters.get(name)!);
     return !this.#writes.has(name) && users.every(({ operator }) => operator.name === "linear");
@@ -83,7 +85,7 @@ export class Planner {
   plan(lower: (node: Node) => void): Step[] {
     for (const node of this.graph.nodes) {
       if (isLeaf(node.operator)) this.#leaf(node);
-      else if (!this.joins.has(node)) lower(node);
+      else if (!this.fusion.isFused(node)) lower(node);
     }
     for (const [name, value] of this.graph.outputs) {
       if (this.#written.has(name)) continue;
@@ -94,23 +96,23 @@ export class Planner {
     return this.steps;
   }
 
-  /** The value's elements; an expression is computed now. */
+  /** The value's view; a deferred expression is computed now. */
   view(value: Value): View {
-    const pending = this.#pending.get(value);
-    if (pending) {
-      this.#pending.delete(value);
-      this.#compute(value, pending);
+    const deferred = this.#deferred.get(value);
+    if (deferred) {
+      this.#deferred.delete(value);
+      this.#compute(value, deferred);
     }
     return this.#views.get(value)!;
   }
 
-  /** The value's elements in a row, copied if they are not. */
-  inRow(value: Value): View {
-    return this.viewInRow(this.view(value));
+  /** A contiguous view of the value, of a copy if its view is not contiguous. */
+  contiguous(value: Value): View {
+    return this.contiguousView(this.view(value));
   }
 
-  /** The view's elements in a row, copied if they are not. */
-  viewInRow(view: View): View {
+  /** The view itself if it is contiguous, else a contiguous view of a copy. */
+  contiguousView(view: View): View {
     if (isContiguous(view)) return view;
     const copy = this.temporary(view.dataType, view.shape);
     this.copy(view, copy);
@@ -122,7 +124,7 @@ export class Planner {
     return wholeView(sizeOfShape(shape), dataType, shape);
   }
 
-  /** Where to compute a value, in a row: the state that it replaces, an output's own buffer, or new memory. */
+  /** A contiguous view to compute a value into: the state that it replaces, an output's own buffer, or new memory. */
   target(value: Value): View {
     const state = this.uses.inPlace.get(value);
     if (state) {
@@ -139,48 +141,48 @@ export class Planner {
     return view;
   }
 
-  /** Say where a value is. */
-  set(value: Value, view: View): void {
+  /** Note where a value's elements lie. */
+  setView(value: Value, view: View): void {
     this.#views.set(value, view);
   }
 
-  /** Add a step. */
-  add(dispatch: Dispatch): void {
+  /** Add a step of one dispatch. */
+  addDispatch(dispatch: Dispatch): void {
     this.steps.push([{ dispatch }]);
   }
 
   /** Add a copy. */
   copy(from: View, to: View): void {
-    this.add(copyKernel(from, to, this.profile));
+    this.addDispatch(copyKernel(from, to, this.profile));
   }
 
-  /** Lower an elementwise node: put off if one elementwise node of its shape reads it. */
-  expression(node: Node): void {
+  /** Lower an elementwise node; it is deferred if only one elementwise node, of the same shape, reads it. */
+  lowerElementwise(node: Node): void {
     const [value] = node.outputs;
     const operands = node.inputs.map((input) => this.#operand(input, value.shape));
     const from = node.inputs.map(({ dataType }) => dataType);
     const code = elementwiseCode(node.operator.name as never, node.attributes, from, value.dataType);
     const expression: Expression = { kind: "expression", dataType: value.dataType, shape: value.shape, operands, code };
     const [user] = this.uses.of(value);
-    const canWait = this.uses.isOnce(value) && countViews(expression) < maxViews &&
-      isElementwise(user.operator.name) && !this.joins.sumOf(user) &&
+    const canWait = this.uses.isUsedOnce(value) && countViews(expression) < maxViews &&
+      isElementwise(user.operator.name) && !this.fusion.fusedSumOf(user) &&
       sameShape(user.outputs[0].shape, value.shape) && !this.uses.writesBetween(node, user);
-    if (canWait) this.#pending.set(value, expression);
+    if (canWait) this.#deferred.set(value, expression);
     else this.#compute(value, expression);
   }
 
-  /** A state is about to be written in place: views of it that are used later are copied now. */
-  beforeWrite(state: View, writer: Node): void {
+  /** Copy the views of a state that are used after `writer`, which is about to write the state in place. */
+  copyViewsBeforeWrite(state: View, writer: Node): void {
     for (const [value, view] of [...this.#views]) {
       if (view.storage !== state.storage || isLeaf(value.node.operator) || value.node.operator.writesState) continue;
-      if (!this.uses.isAfter(value, writer)) continue;
+      if (!this.uses.isUsedAfter(value, writer)) continue;
       const copy = this.temporary(view.dataType, view.shape);
       this.copy(view, copy);
       this.#views.set(value, copy);
     }
   }
 
-  /** Put off an assignment to the end of the run, where the value was not computed into the state. */
+  /** Defer an assignment to the end of the run, unless the value was computed into the state. */
   assign(state: View, value: Value): void {
     if (!this.uses.inPlace.has(value)) this.#assigned.push({ state, value });
   }
@@ -198,10 +200,10 @@ export class Planner {
   }
 
   #operand(value: Value, shape: Shape): Operand {
-    const pending = this.#pending.get(value);
-    if (pending && sameShape(pending.shape, shape)) {
-      this.#pending.delete(value);
-      return pending;
+    const deferred = this.#deferred.get(value);
+    if (deferred && sameShape(deferred.shape, shape)) {
+      this.#deferred.delete(value);
+      return deferred;
     }
     if (value.node.operator === constantOperator) {
       const { tensor } = value.node.attributes as { tensor: Tensor };
@@ -212,20 +214,20 @@ export class Planner {
 
   #compute(value: Value, expression: Expression): void {
     const target = this.target(value);
-    this.add(elementwiseKernel(value.node.operator.name, expression, target, this.profile));
+    this.addDispatch(elementwiseKernel(value.node.operator.name, expression, target, this.profile));
   }
 
   #leaf(node: Node): void {
     const [value] = node.outputs;
     if (node.operator === constantOperator) {
       const { tensor } = node.attributes as { tensor: Tensor };
-      this.set(value, wholeView({ kind: "constant", tensor }, tensor.dataType, tensor.shape));
+      this.setView(value, wholeView({ kind: "constant", tensor }, tensor.dataType, tensor.shape));
       return;
     }
     const { name } = node.attributes as NamedLeaf;
     const storage: Storage = node.operator === parameterOperator
       ? { kind: "weights", name, layout: { kind: "raw" } }
       : { kind: "bound", name };
-    this.set(value, wholeView(storage, value.dataType, value.shape));
+    this.setView(value, wholeView(storage, value.dataType, value.shape));
   }
 }

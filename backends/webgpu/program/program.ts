@@ -1,4 +1,6 @@
-// A compiled plan: its steps, its constants, and the bind groups of its uses (run.ts).
+// A compiled program. Think of it as three layers: the program holds what all its uses share (steps, constants, bind groups); a
+// schedule (schedule.ts) is the steps for given maxima of the sizes; a run (run.ts) is a schedule with buffers, which records
+// its dispatches.
 import { WebGpuError } from "../../../src/errors/mod.ts";
 import {
   type Binding,
@@ -10,36 +12,36 @@ import {
   type TensorPart,
 } from "../../../src/graph/mod.ts";
 import type { Tensor } from "../../../src/tensor/mod.ts";
-import { type GpuTensor, toDevice } from "../device/device_tensor.ts";
-import { Groups } from "./bind_groups.ts";
-import type { ProgramParts } from "./program_parts.ts";
+import { type GpuTensor, toDevice } from "../device/gpu_tensor.ts";
+import { BindGroupCache } from "./bind_group_cache.ts";
+import type { CompiledGraph } from "./compiled_graph.ts";
 import { GpuRun } from "./run.ts";
 import { type Schedule, schedule } from "./schedule.ts";
 
-/** Sizes for which is kept what a program does. */
-const kept = 16;
+/** How many schedules a program keeps. */
+const keptSchedules = 16;
 
 /** A compiled graph on the GPU. */
 export class GpuProgram implements Program {
   readonly #constants = new Map<Tensor, GPUBuffer>();
-  readonly #groups: Groups;
-  /** By maxima, the one used last at the end. */
+  readonly #groups: BindGroupCache;
+  /** Schedules by the maxima of the sizes, the most recently used last. */
   readonly #schedules = new Map<string, Schedule>();
-  /** Runs that are not yet disposed: they keep the constants. */
+  /** The number of runs that are not yet disposed: they need the constants. */
   #runs = 0;
   #live = true;
 
-  constructor(readonly parts: ProgramParts) {
+  constructor(readonly parts: CompiledGraph) {
     const { device, steps } = parts;
     device.counters.liveHandles++;
     device.buffers.keep();
-    this.#groups = new Groups(device);
+    this.#groups = new BindGroupCache(device);
     for (const { dispatch } of steps.flat()) {
       for (const storage of dispatch.storages) {
         if (storage.kind !== "constant" || this.#constants.has(storage.tensor)) continue;
         const bytes = toDevice(storage.tensor.dataType, storage.tensor.data);
         const buffer = device.createBuffer(bytes.length);
-        // Where that fails, so does the work that reads it.
+        // Where the write fails, the work that reads the buffer fails too and reports it.
         device.queue.write(buffer, bytes, 0, () => {});
         this.#constants.set(storage.tensor, buffer);
       }
@@ -70,7 +72,7 @@ export class GpuProgram implements Program {
     const found = this.#schedules.get(key) ?? schedule(steps, binding, device.queue.alignment);
     this.#schedules.delete(key);
     this.#schedules.set(key, found);
-    if (this.#schedules.size > kept) this.#schedules.delete(this.#schedules.keys().next().value!);
+    if (this.#schedules.size > keptSchedules) this.#schedules.delete(this.#schedules.keys().next().value!);
     return found;
   }
 

@@ -1,27 +1,27 @@
-// A use of a program. Binding fixes buffers and bind groups; a run only records dispatches.
+// One use of a program. Binding fixes the buffers and bind groups; an execution only records dispatches.
 import { WebGpuError } from "../../../src/errors/mod.ts";
 import { type Binding, type BoundTensor, type Run, type Sizes, sizesOfRun } from "../../../src/graph/mod.ts";
 import type { Tensor } from "../../../src/tensor/mod.ts";
-import type { Lease } from "../device/buffers.ts";
-import type { GpuTensor } from "../device/device_tensor.ts";
-import type { Groups } from "./bind_groups.ts";
-import { bindingOf, bytesOf, partsApart } from "./bound_memory.ts";
-import type { ProgramParts } from "./program_parts.ts";
-import type { Recorder } from "../device/submissions.ts";
+import type { Lease } from "../device/buffer_pool.ts";
+import type { GpuTensor } from "../device/gpu_tensor.ts";
+import type { BindGroupCache } from "./bind_group_cache.ts";
+import { bindingOf, bytesOf, namesNeedingOwnMemory } from "./bound_memory.ts";
+import type { CompiledGraph } from "./compiled_graph.ts";
+import type { Recorder } from "../device/submission_queue.ts";
 import { resolver, type Schedule } from "./schedule.ts";
 import type { Resolve, Storage } from "./view.ts";
 
-/** What a use of a program is given. */
-export interface RunParts {
+/** What a run uses beside the compiled graph. */
+export interface RunResources {
   readonly binding: Binding<GpuTensor>;
   readonly schedule: Schedule;
   readonly constants: ReadonlyMap<Tensor, GPUBuffer>;
-  readonly groups: Groups;
+  readonly groups: BindGroupCache;
   readonly onDispose: () => void;
 }
 
-/** What a dispatch is recorded with. */
-interface Bound {
+/** The pipeline and the bind group that a dispatch is recorded with. */
+interface BoundDispatch {
   readonly pipeline: GPUComputePipeline;
   readonly group: GPUBindGroup;
 }
@@ -29,25 +29,25 @@ interface Bound {
 /** A program with its buffers on the GPU. */
 export class GpuRun implements Run {
   readonly #tensors: readonly GpuTensor[];
-  /** The temporaries, then the memory of the parts that are kept apart. */
+  /** The temporaries, then the memory of the bound tensors that cannot be bound directly. */
   readonly #leases: readonly Lease[];
   readonly #apart: ReadonlyMap<string, GPUBuffer>;
-  /** The pipeline and the bind group of each dispatch; undefined until all weights are there. */
-  #bound: readonly Bound[] | undefined;
-  /** The weights' version that is bound. */
+  /** The pipeline and the bind group of each dispatch; undefined while a layout of the weights is missing. */
+  #bound: readonly BoundDispatch[] | undefined;
+  /** The version of the weights that is bound. */
   #version: number;
-  /** The block for the sizes of an execution. */
+  /** The parameters for an execution whose sizes are not the maxima. */
   #block: Uint32Array | undefined;
   /** The place of a dispatch's parameters in the ring, which is copied out of it at once. */
   readonly #offset = new Uint32Array(1);
   #live = true;
 
-  constructor(readonly program: ProgramParts, readonly parts: RunParts) {
+  constructor(readonly program: CompiledGraph, readonly parts: RunResources) {
     const { device, weights } = program;
     const { binding: { parts: bound }, schedule: { dispatches, memory } } = parts;
     this.#version = weights.version;
     this.#tensors = Object.values(bound).map(({ tensor }) => tensor);
-    const apart = [...partsApart(bound, dispatches, device.gpu.limits.minStorageBufferOffsetAlignment)];
+    const apart = [...namesNeedingOwnMemory(bound, dispatches, device.gpu.limits.minStorageBufferOffsetAlignment)];
     this.#leases = device.buffers.borrow([...memory.sizes, ...apart.map((name) => bytesOf(bound[name]))]);
     this.#apart = new Map(apart.map((name, i) => [name, this.#leases[memory.sizes.length + i].buffer]));
     device.counters.liveHandles++;
@@ -59,8 +59,8 @@ export class GpuRun implements Run {
     }
   }
 
-  /** Find a bind group for each dispatch; none where copies of weights are given up. */
-  #bind(): Bound[] | undefined {
+  /** Find a bind group for each dispatch; undefined where a copy of a weight has been dropped. */
+  #bind(): BoundDispatch[] | undefined {
     const { program: { pipelines }, parts: { groups, schedule: { dispatches } } } = this;
     const resources = dispatches.map(({ storages }) => storages.map((storage) => this.#resource(storage)));
     if (resources.flat().includes(undefined)) return undefined;
@@ -70,11 +70,11 @@ export class GpuRun implements Run {
     });
   }
 
-  /** Bind the weights as they now are, copies of them made again. */
-  #renew(): void {
-    const { weights, wanted } = this.program;
+  /** Pack stale copies of weights again, and bind the weights as they are now. */
+  #repack(): void {
+    const { weights, neededLayouts } = this.program;
     if (this.#bound && this.#version === weights.version) return;
-    weights.renew(wanted);
+    weights.repack(neededLayouts);
     this.#bound = this.#bind();
     this.#version = weights.version;
   }
@@ -103,7 +103,7 @@ export class GpuRun implements Run {
   /**
    * Prepare an execution.
    *
-   * @returns What records it.
+   * @returns A function that records it.
    * @throws {ShapeError} If the sizes do not fit, or a buffer was disposed.
    * @throws {WebGpuError} If the run was disposed.
    */
@@ -111,7 +111,7 @@ export class GpuRun implements Run {
     const { program: { graph, device }, parts: { binding } } = this;
     const all = sizesOfRun(binding, sizes);
     if (!this.#live) throw new WebGpuError(`Cannot run ${graph.name}: the run was disposed`);
-    // The buffer of one that was disposed may be another's.
+    // The buffer of a disposed tensor may belong to another tensor by now.
     for (const tensor of this.#tensors) tensor.check();
     let varies = false;
     for (const name in sizes) varies ||= sizes[name] !== binding.maxima[name];
@@ -124,7 +124,7 @@ export class GpuRun implements Run {
   /** @param resolve Where sizes differ from the maxima. */
   #record(recorder: Recorder, resolve: Resolve | undefined): void {
     const { program: { device, weights, writes }, parts: { schedule } } = this;
-    this.#renew();
+    this.#repack();
     const base = device.queue.reserve(resolve ? this.#blockFor(resolve) : schedule.block);
     this.#copyApart((part, buffer, bytes) => {
       if (part.read) recorder.copy(part.tensor.buffer, 4 * part.offset, buffer, 0, bytes);
@@ -144,7 +144,7 @@ export class GpuRun implements Run {
     this.#copyApart((part, buffer, bytes) => {
       if (part.written) recorder.copy(buffer, 0, part.tensor.buffer, 4 * part.offset, bytes);
     });
-    if (writes.size > 0) weights.wrote(writes);
+    if (writes.size > 0) weights.markWritten(writes);
   }
 
   #copyApart(copy: (part: BoundTensor<GpuTensor>, buffer: GPUBuffer, bytes: number) => void): void {

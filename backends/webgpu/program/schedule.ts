@@ -1,8 +1,8 @@
-// What a program does for given sizes: which dispatches, their parameters, and which temporaries share a buffer.
+// A program's steps for given maxima of the sizes: which dispatches, their parameters, and which temporaries share a buffer.
 import { WebGpuError } from "../../../src/errors/mod.ts";
 import { type Binding, type Dimension, dimensionNames, resolveDimension, type Sizes } from "../../../src/graph/mod.ts";
 import { type Dispatch, maxIterations } from "../kernels/shader.ts";
-import { type Memory, planMemory } from "./temporaries.ts";
+import { type Memory, planMemory } from "./temporary_memory.ts";
 import type { Step } from "./planner.ts";
 import type { Resolve } from "./view.ts";
 
@@ -11,16 +11,16 @@ export interface Entry {
   readonly dispatch: Dispatch;
   /** Which of the dispatches it is. */
   readonly index: number;
-  /** Where its parameters begin in the block, in words. */
+  /** The word of the block at which its parameters begin. */
   readonly at: number;
-  /** What the repeated parameter is. */
+  /** The value of the repeated parameter. */
   readonly start: number;
   readonly workgroups: readonly [number, number, number];
   /** Whether the workgroups depend on sizes that may differ in an execution. */
   readonly varies: boolean;
 }
 
-/** Resolves dimensions, each once. */
+/** A function that resolves dimensions and remembers the results. */
 export function resolver(sizes: Sizes): Resolve {
   const known = new Map<Dimension, number>();
   return (dimension) => {
@@ -68,9 +68,9 @@ class Block {
 }
 
 /**
- * Find what a program does.
+ * Choose a program's dispatches for the maxima of a binding.
  *
- * @param alignment Of the places of entries' parameters, in bytes.
+ * @param alignment The alignment of each entry's parameters, in bytes.
  * @throws {WebGpuError} If a loop would be too long for the device.
  */
 export function schedule(steps: readonly Step[], { graph, maxima, fixed }: Binding, alignment: number): Schedule {

@@ -1,10 +1,10 @@
-// Who reads the values of a graph, and until when.
+// Which nodes use the values of a graph, and which use is the last.
 import type { Graph, Node, Value } from "../../../src/graph/mod.ts";
 import { assignedInPlace } from "../../../src/passes/mod.ts";
 
 /** The uses of a graph's values. */
-export class Uses {
-  /** The outputs by value; of several of one value the first. */
+export class ValueUses {
+  /** The outputs' names by value; where a value is several outputs, the first of their names. */
   readonly outputs: ReadonlyMap<Value, string>;
   /** The values that are computed into the states that they are assigned to, with the states. */
   readonly inPlace: ReadonlyMap<Value, Value>;
@@ -29,13 +29,13 @@ export class Uses {
     return this.#users.get(value) ?? [];
   }
 
-  /** Whether one operand of one node is all that a value is for. */
-  isOnce(value: Value): boolean {
+  /** Whether a value's only use is as one operand of one node. */
+  isUsedOnce(value: Value): boolean {
     return this.of(value).length === 1 && !this.outputs.has(value);
   }
 
-  /** Whether a value is still needed after a node. */
-  isAfter(value: Value, node: Node): boolean {
+  /** Whether a value is used after a node. */
+  isUsedAfter(value: Value, node: Node): boolean {
     return this.outputs.has(value) || this.of(value).some(({ id }) => id > node.id);
   }
 

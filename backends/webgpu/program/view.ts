@@ -1,5 +1,5 @@
-// Where a value's elements lie: a storage and a strided view of it. Movements of data are views of the same storage;
-// only what needs its elements in a row copies them.
+// Where a value's elements lie: a storage and a strided view of it. Movements of data are views of the same storage; elements
+// are copied only where a kernel needs them to be contiguous.
 import {
   addDimensions,
   type Dimension,
@@ -16,7 +16,7 @@ export type Resolve = (dimension: Dimension) => number;
 /** A number that depends on sizes. */
 export type Resolved = (resolve: Resolve) => number;
 
-/** Memory that kernels read or write; what stands behind it is decided when a program is bound. */
+/** Memory that kernels read or write; which buffer it is, is decided when a program is bound. */
 export type Storage =
   | { readonly kind: "temporary"; readonly elements: Resolved }
   | { readonly kind: "bound"; readonly name: string }
@@ -48,7 +48,7 @@ export function wholeView(storage: Storage, dataType: DataType, shape: Shape): V
   return { storage, dataType, shape, strides: rowMajor(shape), offset: 0 };
 }
 
-/** Whether a view's elements lie in a row. */
+/** Whether a view's elements are contiguous, in row-major order. */
 export function isContiguous({ shape, strides }: View): boolean {
   const expected = rowMajor(shape);
   return shape.every((length, i) => length === 1 || strides[i] === expected[i]);
@@ -105,17 +105,17 @@ export function reshapeView(view: View, shape: Shape): View | undefined {
   return { ...view, shape, strides };
 }
 
-/** The fewest axes on which all operands step alike: axes of length 1 dropped, neighbours in a row merged. */
+/** The fewest axes on which all operands step alike: axes of length 1 dropped, neighbouring axes that are contiguous merged. */
 export function mergeAxes(shape: Shape, strides: readonly Shape[]): { shape: Dimension[]; strides: Dimension[][] } {
   const merged: Dimension[] = [];
   const steps: Dimension[][] = strides.map(() => []);
   for (const [axis, length] of shape.entries()) {
     if (length === 1) continue;
     const last = merged.length - 1;
-    const inRow = last >= 0 && strides.every((own, i) => steps[i][last] === multiplyDimensions(own[axis], length));
-    if (inRow) merged[last] = multiplyDimensions(merged[last], length);
+    const contiguous = last >= 0 && strides.every((own, i) => steps[i][last] === multiplyDimensions(own[axis], length));
+    if (contiguous) merged[last] = multiplyDimensions(merged[last], length);
     else merged.push(length);
-    strides.forEach((own, i) => steps[i][inRow ? last : merged.length - 1] = own[axis]);
+    strides.forEach((own, i) => steps[i][contiguous ? last : merged.length - 1] = own[axis]);
   }
   return { shape: merged, strides: steps };
 }

@@ -1,44 +1,45 @@
-// How a parameter's elements, a piece of them at a time, come to lie in a layout: no array is as long as the parameter.
-import { cut, paddedDepth, type PanelLayout, panelWidth, type Part, type PlainLayout } from "./layout.ts";
+// Packing a parameter into a layout, a piece of its elements at a time, so that no array is as long as the parameter.
+import { type IndexRange, paddedDepth, type PanelLayout, panelWidth, type PlainLayout, splitRange } from "./layout.ts";
 
-/** Words and where they lie in their buffer, in words from its beginning. */
-export interface Run {
+/** Words, and the word of the buffer at which they begin. */
+export interface PlacedWords {
   readonly at: number;
   readonly words: Uint32Array;
 }
 
-/** Cut the elements, `size` of them, of a parameter into pieces of about `most`, of which each can be placed by itself. */
-export function piecesOf(layout: PlainLayout, size: number, most: number): Part[] {
-  if (layout.kind !== "panels") return cut(0, size, most);
+/** Split the `size` elements of a parameter into pieces of about `most`, each of which can be placed by itself. */
+export function piecesOf(layout: PlainLayout, size: number, most: number): IndexRange[] {
+  if (layout.kind !== "panels") return splitRange(0, size, most);
   const { from, to, inputs, outputs, byOutput } = layout;
   const unit = byOutput ? panelWidth * inputs : outputs;
   const step = Math.max(1, Math.floor(most / unit)) * unit;
-  return byOutput ? cut(from * inputs, to * inputs, step) : cut(0, size, step);
+  return byOutput ? splitRange(from * inputs, to * inputs, step) : splitRange(0, size, step);
 }
 
 /**
- * Place a piece.
+ * Arrange a piece as its layout has it.
  *
  * @param words The piece's elements.
- * @param memory Gives words to pack into, which hold anything.
+ * @param memory Returns words to pack into, which are not cleared.
+ * @returns Contiguous words, each with its place in the buffer.
  */
-export function runsOf(
+export function placePiece(
   layout: PlainLayout,
-  { from }: Part,
+  { from }: IndexRange,
   words: Uint32Array,
   memory: (length: number) => Uint32Array,
-): Run[] {
+): PlacedWords[] {
   if (layout.kind !== "panels") return [{ at: from, words }];
   return layout.byOutput ? [packOutputs(layout, from, words, memory)] : packInputs(layout, from, words, memory);
 }
 
-/** Pack rows of inputs, an output each: whole panels. */
+/** Pack rows of inputs, one for each output, into whole panels. */
 function packOutputs(
   { from, inputs }: PanelLayout,
   first: number,
   words: Uint32Array,
   memory: (length: number) => Uint32Array,
-): Run {
+): PlacedWords {
   const [outputs, depth] = [words.length / inputs, paddedDepth(inputs)];
   const packed = memory(Math.ceil(outputs / panelWidth) * panelWidth * depth);
   if (depth !== inputs || outputs % panelWidth !== 0) packed.fill(0);
@@ -49,13 +50,13 @@ function packOutputs(
   return { at: (first / inputs - from) * depth, words: packed };
 }
 
-/** Pack rows of outputs, an input each: a run in every panel, or all panels where no input is missing. */
+/** Pack rows of outputs, one for each input: some words of every panel, or all panels at once where no input is missing. */
 function packInputs(
   { from, to, outputs, inputs }: PanelLayout,
   first: number,
   words: Uint32Array,
   memory: (length: number) => Uint32Array,
-): Run[] {
+): PlacedWords[] {
   const [rows, panels, depth] = [words.length / outputs, Math.ceil((to - from) / panelWidth), paddedDepth(inputs)];
   const length = rows * panelWidth;
   const packed = memory(panels * length);

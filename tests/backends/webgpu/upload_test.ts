@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { findAdapter, openDevice } from "../../../backends/webgpu/device/adapter.ts";
 import { WebGpuBackend } from "../../../backends/webgpu/backend.ts";
 import { load } from "../../../backends/webgpu/mod.ts";
-import { uploadBudget } from "../../../backends/webgpu/weights/upload.ts";
+import { uploadBudget } from "../../../backends/webgpu/weights/uploader.ts";
 import { type Backend, type DeviceTensor, type Graph, GraphBuilder } from "../../../src/graph/mod.ts";
 import { add, cast, gather, linear } from "../../../src/operators/mod.ts";
 import { allocateArray, bytesPerElement, type DataType, sizeOf, Tensor, toBfloat16 } from "../../../src/tensor/mod.ts";

@@ -1,21 +1,19 @@
-// How a parameter that was trained comes into the layouts that other programs read: by copies on the device, from the
-// layout it is trained in.
+// Packing a trained parameter again, on the device. Think of the parameter as it is stored as the original, which training
+// writes, and of its other layouts as copies that become stale: repacking copies the original into a layout by dispatches,
+// which are compiled once and recorded whenever the copy is needed again.
 import { checkBinding, GraphBuilder } from "../../../src/graph/mod.ts";
 import type { Device } from "../device/device.ts";
-import { Groups } from "../program/bind_groups.ts";
+import { BindGroupCache } from "../program/bind_group_cache.ts";
 import type { Dispatch } from "../kernels/shader.ts";
 import { copyKernel } from "../kernels/movement.ts";
-import { type JointMember, type Layout, paddedDepth, type PanelLayout, panelWidth } from "./layout.ts";
+import { type JointMember, type Layout, paddedDepth, type PanelLayout, panelWidth, rawLayout } from "./layout.ts";
 import type { Pipeline } from "../device/pipelines.ts";
 import type { Profile } from "../device/profile.ts";
-import type { Recorder } from "../device/submissions.ts";
+import type { Recorder } from "../device/submission_queue.ts";
 import { type Schedule, schedule } from "../program/schedule.ts";
 import { type Storage, type View, wholeView } from "../program/view.ts";
 
-/** The layout that a parameter is trained in. */
-const raw: Layout = { kind: "raw" };
-
-/** Elements as they are stored, and where they lie in a layout. */
+/** A block of elements: where it is stored, and where it lies in a layout. */
 interface Block {
   readonly from: View;
   readonly to: View;
@@ -25,7 +23,11 @@ interface Block {
 function panelBlocks(name: string, target: Storage, layout: PanelLayout, offset: number): Block[] {
   const { from, to, inputs, outputs, byOutput } = layout;
   // Outputs that are rows are bound by themselves, since a whole table may be larger than a binding.
-  const source: Storage = { kind: "weights", name, layout: byOutput ? { kind: "rows", from, to, width: inputs } : raw };
+  const source: Storage = {
+    kind: "weights",
+    name,
+    layout: byOutput ? { kind: "rows", from, to, width: inputs } : rawLayout,
+  };
   const [outputStep, inputStep] = byOutput ? [inputs, 1] : [1, outputs];
   const panelStep = paddedDepth(inputs) * panelWidth;
   const whole = Math.floor((to - from) / panelWidth);
@@ -45,19 +47,19 @@ function panelBlocks(name: string, target: Storage, layout: PanelLayout, offset:
 }
 
 /**
- * The dispatches that renew a parameter's part of a layout.
+ * The dispatches that pack a parameter's part of a layout again.
  *
  * @param name The name that the layout is held under.
  * @param size The parameter's elements.
  */
-export function renewalOf(
+export function repackingDispatches(
   name: string,
   layout: Layout,
   member: JointMember,
   size: number,
   profile: Profile,
 ): Dispatch[] {
-  const source: Storage = { kind: "weights", name: member.name, layout: raw };
+  const source: Storage = { kind: "weights", name: member.name, layout: rawLayout };
   const target: Storage = { kind: "weights", name, layout };
   const offset = member.offset / 4;
   const blocks = member.layout.kind === "panels"
@@ -66,24 +68,24 @@ export function renewalOf(
   return blocks.map(({ from, to }) => copyKernel(from, to, profile));
 }
 
-/** Copies that are compiled once and recorded whenever a layout is renewed. */
-export class Renewal {
+/** Copies that are compiled once, and recorded whenever a layout is packed again. */
+export class Repacking {
   readonly #schedule: Schedule;
 
   private constructor(
     readonly device: Device,
-    readonly groups: Groups,
+    readonly groups: BindGroupCache,
     dispatches: readonly Dispatch[],
     readonly pipelines: readonly Pipeline[],
   ) {
-    const binding = checkBinding(new GraphBuilder("renewal").build(), {}, {});
+    const binding = checkBinding(new GraphBuilder("repacking").build(), {}, {});
     this.#schedule = schedule(dispatches.map((dispatch) => [{ dispatch }]), binding, device.queue.alignment);
   }
 
-  /** Compile the copies of {@linkcode renewalOf}. */
-  static async compile(device: Device, dispatches: readonly Dispatch[]): Promise<Renewal> {
+  /** Compile the copies of {@linkcode repackingDispatches}. */
+  static async compile(device: Device, dispatches: readonly Dispatch[]): Promise<Repacking> {
     const pipelines = await Promise.all(dispatches.map((dispatch) => device.compile(dispatch)));
-    return new Renewal(device, new Groups(device), dispatches, pipelines);
+    return new Repacking(device, new BindGroupCache(device), dispatches, pipelines);
   }
 
   /** @param resource The buffer of a storage. */

@@ -1,35 +1,35 @@
-// How work reaches a device. Think of each stream as writing a letter of its own (a command encoder): an invalid command
-// spoils the letter it stands in and no other. A letter is posted when its stream reads, when a large write needs what was
-// recorded before it, or when the memory that all letters share runs out. There should be few: an encoder holds memory
-// until V8 collects it.
+// How work reaches a device. Think of each stream as recording into a command encoder of its own, like a letter that it writes
+// until it is posted: an invalid command spoils the encoder it is in and no other. An encoder is submitted when its stream
+// reads, when a large write needs what was recorded before it, or when the memory that all encoders share for parameters runs
+// out. There should be few encoders, since each holds memory until V8 collects it.
 import { WebGpuError } from "../../../src/errors/mod.ts";
 
-/** Bytes of parameters and of small writes that may be recorded and not yet submitted. */
+/** The most bytes of parameters and small writes that are recorded and not yet submitted. */
 const ringBytes = 1 << 22;
-/** Writes up to this size are recorded; others go before what is recorded after them. */
+/** Writes up to this size are recorded; larger ones are submitted at once, after what was recorded before them. */
 const recordedBytes = ringBytes / 4;
 /** writeBuffer is fastest in pieces of this size, each submitted. */
 const chunkBytes = 8 << 20;
 
-/** Is given the message of an error. */
+/** Gets the message of an error. */
 export type Report = (message: string) => void;
 
 /** A device's queue: what recorders share. */
-export class Queue {
+export class SubmissionQueue {
   /** The bytes that come from the host with a submission: the parameters of its dispatches, and small writes. */
   readonly ring: GPUBuffer;
   readonly alignment: number;
   readonly #staging = new Uint32Array(ringBytes / 4);
-  /** How much of the ring is reserved, and how much of that the device has, in bytes. */
+  /** How many bytes of the ring are reserved, and how many of those were written to the device. */
   #used = 0;
   #written = 0;
   /** The recorders that have something to submit. */
   readonly #recording = new Set<Recorder>();
-  /** What goes before the work of any stream: buffers that are handed out again are zeroed. */
+  /** Recorded work that is submitted before that of any stream: zeroing buffers that are handed out again. */
   readonly #preamble: Recorder;
   #scratch: GPUBuffer | undefined;
 
-  /** @param report Is given errors that are no stream's. */
+  /** @param report Gets errors that belong to no stream. */
   constructor(readonly gpu: GPUDevice, readonly report: Report) {
     const { UNIFORM, COPY_DST, COPY_SRC } = GPUBufferUsage;
     this.alignment = gpu.limits.minUniformBufferOffsetAlignment;
@@ -75,7 +75,7 @@ export class Queue {
     });
   }
 
-  /** Memory to put something aside within what is recorded at once; the next caller is given the same. */
+  /** Memory for a copy that is recorded and used at once; the next caller gets the same memory. */
   scratch(bytes: number): GPUBuffer {
     if (!this.#scratch || this.#scratch.size < bytes) {
       const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
@@ -109,7 +109,7 @@ export class Queue {
     if (this.#recording.size === 0) this.#used = this.#written = 0;
   }
 
-  /** Do what may go wrong on the device, and report that to whom it concerns. */
+  /** Call `act`, and report the errors of the device that it causes. */
   scoped<T>(report: Report, act: () => T): T {
     const filters = ["validation", "out-of-memory", "internal"] as const;
     for (const filter of filters) this.gpu.pushErrorScope(filter);
@@ -133,8 +133,8 @@ export class Recorder {
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
 
-  /** @param report Is given what goes wrong with the work. */
-  constructor(readonly queue: Queue, readonly report: Report) {}
+  /** @param report Gets the errors of the recorded work. */
+  constructor(readonly queue: SubmissionQueue, readonly report: Report) {}
 
   /** The pass that dispatches are recorded into. */
   get pass(): GPUComputePassEncoder {

@@ -1,17 +1,18 @@
-// What a program on the GPU is made of, which its uses share.
+// A graph as it was compiled: its steps and pipelines, which a program and all its runs share.
 import type { Graph } from "../../../src/graph/mod.ts";
 import type { Device } from "../device/device.ts";
 import type { Pipeline } from "../device/pipelines.ts";
-import type { GpuWeights, Wanted } from "../weights/weights.ts";
+import type { GpuWeights, LayoutsByName } from "../weights/gpu_weights.ts";
 import type { Step } from "./planner.ts";
 
-/** What a program is made of. */
-export interface ProgramParts {
+/** A compiled graph. */
+export interface CompiledGraph {
   readonly graph: Graph;
   readonly device: Device;
   readonly weights: GpuWeights;
-  /** The parameters that it reads, in their layouts, and those that it writes. */
-  readonly wanted: Wanted;
+  /** The layouts in which the graph reads parameters. */
+  readonly neededLayouts: LayoutsByName;
+  /** The names of the parameters that it writes. */
   readonly writes: ReadonlySet<string>;
   readonly steps: readonly Step[];
   readonly pipelines: ReadonlyMap<string, Pipeline>;

@@ -1,4 +1,4 @@
-// Attention as one kernel: which of them serves the number of queries.
+// The lowering of attention: one kernel, chosen by the number of queries.
 import { divideDimensions, type Node, type Value } from "../../../src/graph/mod.ts";
 import type { AttributesOf } from "../../../src/operators/mod.ts";
 import { queryAttentionKernel, splitAttentionKernel } from "../kernels/attention.ts";
@@ -6,24 +6,24 @@ import { broadcastAttentionKernel, canBroadcast } from "../kernels/attention_bro
 import type { Planner } from "./planner.ts";
 import { broadcastView, transposeView, type View } from "./view.ts";
 
-/** The widest heads whose numbers are kept in registers. */
+/** The widest heads that kernels keep in registers. */
 const maxHeadWidth = 512;
 
-/** Where the last axis is in a row, or a copy of it. */
-function lastInRow(planner: Planner, value: Value): View {
+/** The value's view if its last axis is contiguous, else a view of a copy. */
+function contiguousLastAxis(planner: Planner, value: Value): View {
   const view = planner.view(value);
   const axis = view.shape.length - 1;
-  return view.shape[axis] === 1 || view.strides[axis] === 1 ? view : planner.viewInRow(view);
+  return view.shape[axis] === 1 || view.strides[axis] === 1 ? view : planner.contiguousView(view);
 }
 
-/** Whether the heads are narrow enough: of queries and keys, and of values. */
+/** Whether the heads are narrow enough for the kernels: those of queries and keys, and those of values. */
 export function canAttend([query, , value]: readonly Value[]): boolean {
   return [query, value].every(({ shape: [, , , width] }) => typeof width === "number" && width <= maxHeadWidth);
 }
 
 /** Add an attention's steps. */
 export function lowerAttention(planner: Planner, node: Node, attributes: AttributesOf<"attention">): void {
-  const [query, key, value] = node.inputs.slice(0, 3).map((input) => lastInRow(planner, input));
+  const [query, key, value] = node.inputs.slice(0, 3).map((input) => contiguousLastAxis(planner, input));
   const [rows, H, T, D] = query.shape;
   const [batch, , S] = key.shape;
   const mask = node.inputs[3] && planner.view(node.inputs[3]);
@@ -53,5 +53,5 @@ export function lowerAttention(planner: Planner, node: Node, attributes: Attribu
         : queryAttentionKernel(operands, planner.profile),
     },
   ]);
-  planner.set(node.outputs[0], target);
+  planner.setView(node.outputs[0], target);
 }

@@ -1,15 +1,16 @@
-// Products with packed weights: weights [N, K] lie in panels of 64 outputs, [ceil(N / 64)][K][64], padded with zeros, so
-// that the lanes of a workgroup read neighbours. One generator serves one row (a step of decoding) to many.
+// Products with packed weights. Think of the weights [N, K] as cut into panels of 64 outputs, each stored input by input:
+// [ceil(N / 64)][K][64], padded with zeros. A workgroup takes a panel and some rows of x and walks along K; at each input its
+// lanes read neighbouring weights, which is what memory is fast at. One generator serves one row (a decoding step) to many.
 import type { Dimension } from "../../../src/graph/mod.ts";
 import type { Profile } from "../device/profile.ts";
 import { isMultiple, type View } from "../program/view.ts";
 import { paddedDepth, panelDepth, panelWidth } from "../weights/layout.ts";
-import { declareEpilogue, type Epilogue, readsInFours } from "./epilogue.ts";
-import { type Dispatch, Shader } from "./shader.ts";
+import { declareEpilogue, type Epilogue, readsOperandsAsVec4 } from "./epilogue.ts";
+import { type Dispatch, Shader, upTo } from "./shader.ts";
 
 /** Operands of a product with packed weights. */
 export interface PanelProduct {
-  /** Rows of K numbers in a row: `rows` of them, `stride` elements apart. */
+  /** Rows of K contiguous numbers: `rows` of them, `stride` elements apart. */
   readonly x: View;
   readonly rows: Dimension;
   readonly stride: Dimension;
@@ -21,14 +22,14 @@ export interface PanelProduct {
   readonly from: number;
   readonly to: number;
   readonly epilogue: Epilogue;
-  /** Rows of `outputs` numbers, in a row. */
+  /** Rows of `outputs` numbers, contiguous. */
   readonly target: View;
 }
 
 /** The rows of the result that a workgroup computes of a panel's columns, of which each of 8 lanes has 8. */
 export type TileRows = 1 | 2 | 4 | 8 | 16;
 
-/** The vectors of 4 columns that a lane has. */
+/** The indices of the vectors of 4 columns that a lane computes. */
 const vectors = [0, 1];
 
 /** Where a weight of an output and an input lies in panels of a depth: WGSL expressions. */
@@ -46,7 +47,7 @@ interface Names {
 
 /** The loop of a tile over K, A's numbers broadcast from the lane that loaded them, or loaded by every lane. */
 function tileLoop(tile: TileRows, names: Names, { broadcasts }: Profile, exact: boolean): string {
-  const rows = [...Array(tile).keys()];
+  const rows = upTo(tile);
   const lines: string[] = [];
   const load = (r: number, k: string) =>
     exact
@@ -74,7 +75,7 @@ function writeTile(
   tile: TileRows,
   names: { rows: string; width: string; last: string },
 ): string {
-  const inFours = outputs % 4 === 0 && isMultiple(target.offset, 4) && readsInFours(epilogue, isMultiple);
+  const inFours = outputs % 4 === 0 && isMultiple(target.offset, 4) && readsOperandsAsVec4(epilogue, isMultiple);
   declareEpilogue(shader, epilogue, inFours ? "vec4f" : "f32");
   const out = shader.write(target.storage, inFours ? "vec4f" : "f32");
   const write = inFours
@@ -88,7 +89,7 @@ function writeTile(
           ${out}[at] = finish(results[i][e], at, n + e);
         }
       }`;
-  const all = [...Array(tile).keys()].flatMap((r) => vectors.map((v) => `c${r}_${v}`));
+  const all = upTo(tile).flatMap((r) => vectors.map((v) => `c${r}_${v}`));
   return `var results = array<vec4f, ${all.length}>(${all.join(", ")});
   for (var i = 0u; i < ${all.length}u; i++) {
     let row = first_row + i / ${vectors.length}u;
@@ -114,7 +115,7 @@ export function panelKernel(product: PanelProduct, tile: TileRows, profile: Prof
     row: (r: number) => `row${r}`,
   };
   const [step, offset, first] = [stride, x.offset, from].map((d) => shader.parameter(d));
-  const range = [...Array(tile).keys()];
+  const range = upTo(tile);
   const body = `let row_tiles = (${names.rows} + ${tile - 1}u) / ${tile}u;
   let first_row = (group % row_tiles) * ${tile}u;
   let panel = group / row_tiles;
@@ -182,7 +183,7 @@ export function sharedPanelKernel(product: PanelProduct): Dispatch {
   });
 }
 
-/** A product of few rows on a GPU: 64 lanes a panel, each one column, K split over nothing. */
+/** A product of few rows on a GPU: 64 lanes for each panel, of which each computes one column over all of K. */
 export function columnPanelKernel(product: PanelProduct): Dispatch {
   const { x, rows, stride, inputs, outputs, weights, from, to, epilogue, target } = product;
   const shader = new Shader("linear columns");

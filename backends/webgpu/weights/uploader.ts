@@ -1,11 +1,11 @@
-// The way of parameters to the device: read, converted and packed in pieces, in host memory that is used again, and no
-// more of them under way than a budget, since the queue keeps a copy of what it has not yet written.
+// Uploading parameters to the device: they are read, converted and packed in pieces, in host memory that is reused, and no
+// more bytes than a budget are under way, since the device's queue keeps a copy of what it has not yet written.
 import { sizeOf } from "../../../src/tensor/mod.ts";
 import { elementReader, type StoredWeight } from "../../../src/weights/mod.ts";
 import type { Device } from "../device/device.ts";
-import { toDevice } from "../device/device_tensor.ts";
+import { toDevice } from "../device/gpu_tensor.ts";
 import type { PlainLayout } from "./layout.ts";
-import { piecesOf, runsOf } from "./packing.ts";
+import { piecesOf, placePiece } from "./packing.ts";
 
 /** Bytes of parameters that may be under way to the device. */
 export const uploadBudget = 64 << 20;
@@ -13,10 +13,10 @@ export const uploadBudget = 64 << 20;
 const pieceBytes = 2 << 20;
 
 /** Brings parameters to a device, one after the other. */
-export class Upload {
-  /** Bytes that were written since the last mark in the queue, since the last submission, and before the mark. */
+export class Uploader {
+  /** Bytes written since the last mark in the queue, since the last submission, and before the mark. */
   #written = 0;
-  #loose = 0;
+  #unsubmitted = 0;
   #marked = 0;
   #mark: Promise<unknown> = Promise.resolve();
   /** The first error since the last check. */
@@ -25,7 +25,7 @@ export class Upload {
 
   constructor(readonly device: Device) {}
 
-  /** Write a parameter to a buffer from `offset` on, in bytes; it waits where too much is under way. */
+  /** Write a parameter to a buffer from byte `offset` on; it waits where too many bytes are under way. */
   async write(weight: StoredWeight, layout: PlainLayout, buffer: GPUBuffer, offset = 0): Promise<void> {
     const { dataType, shape } = weight;
     const read = elementReader(weight, (bytes) => this.#take("stored", bytes));
@@ -33,7 +33,7 @@ export class Upload {
     for (const piece of piecesOf(layout, sizeOf(shape), pieceBytes / 4)) {
       const elements = await read(piece.from, piece.to);
       const words = wordsOf(toDevice(dataType, elements, (bytes) => this.#take("words", bytes)));
-      for (const run of runsOf(layout, piece, words, memory)) {
+      for (const run of placePiece(layout, piece, words, memory)) {
         const bytes = new Uint8Array(run.words.buffer, run.words.byteOffset, run.words.byteLength);
         await this.#pace(bytes.length);
         const report = (message: string) => this.#failure ??= message;
@@ -63,7 +63,7 @@ export class Upload {
    * has been written since the last: by the next mark the device has mostly gone past it.
    */
   async #pace(bytes: number): Promise<void> {
-    if (this.#loose + bytes > pieceBytes) this.#submit();
+    if (this.#unsubmitted + bytes > pieceBytes) this.#submit();
     if (this.#written + bytes > uploadBudget / 2) {
       this.#submit();
       await this.#mark;
@@ -73,17 +73,17 @@ export class Upload {
       [this.#marked, this.#written] = [this.#written, 0];
     }
     this.#written += bytes;
-    this.#loose += bytes;
+    this.#unsubmitted += bytes;
     const { counters } = this.device;
     counters.uploadPeak = Math.max(counters.uploadPeak, this.#marked + this.#written);
   }
 
   #submit(): void {
-    if (this.#loose > 0) this.device.gpu.queue.submit([]);
-    this.#loose = 0;
+    if (this.#unsubmitted > 0) this.device.gpu.queue.submit([]);
+    this.#unsubmitted = 0;
   }
 
-  /** Memory for one purpose, which is given again the next time. */
+  /** Memory for one purpose; the next call for that purpose returns the same memory. */
   #take(purpose: "stored" | "words" | "packed", bytes: number): ArrayBuffer {
     let buffer = this.#memory.get(purpose);
     if (!buffer || buffer.byteLength < bytes) {

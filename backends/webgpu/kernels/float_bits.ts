@@ -1,4 +1,4 @@
-// Functions of numbers that are the same on every device, NaN and infinities among them. WGSL lets a device assume that
+// Functions of numbers that give the same results on every device, also for NaN and infinities. WGSL lets a device assume that
 // there are none wherever it computes with floating-point numbers, even where it compares them, and round as it likes: so
 // these look at the bits of a number, as whole numbers. The others (sums, products, exponentials) are the device's own.
 import type { Shader } from "./shader.ts";

@@ -1,13 +1,13 @@
-// The bind groups of a program. Making one takes as long as recording ten dispatches, and what hangs on it is freed only
-// when V8 collects it; so those for the buffers of the last uses are kept, and a use with the same ones makes none.
+// A cache of a program's bind groups. Making a bind group takes as long as recording ten dispatches, and its memory is freed
+// only when V8 collects it; so the most recently used ones are kept, and a run with the same buffers makes none.
 import { WebGpuError } from "../../../src/errors/mod.ts";
 import type { Device } from "../device/device.ts";
 import type { Dispatch } from "../kernels/shader.ts";
 
-/** Groups of one dispatch that are kept: a generation has a few, one for each number of rows it goes on with. */
-const kept = 16;
+/** How many bind groups of one dispatch are kept: a generation needs a few, one for each number of rows it continues with. */
+const keptPerDispatch = 16;
 
-interface Known {
+interface KnownGroup {
   readonly resources: readonly GPUBufferBinding[];
   readonly group: GPUBindGroup;
 }
@@ -16,10 +16,10 @@ function isSame(a: GPUBufferBinding, b: GPUBufferBinding): boolean {
   return a.buffer === b.buffer && a.offset === b.offset && a.size === b.size;
 }
 
-/** Finds or makes bind groups. */
-export class Groups {
-  /** Of each dispatch, the one used last at the end. */
-  readonly #known = new Map<Dispatch, Known[]>();
+/** Finds or makes bind groups, of the dispatches of one program. */
+export class BindGroupCache {
+  /** The groups of each dispatch, the most recently used last. */
+  readonly #known = new Map<Dispatch, KnownGroup[]>();
 
   constructor(readonly device: Device) {}
 
@@ -29,7 +29,7 @@ export class Groups {
     if (!known) this.#known.set(dispatch, known = []);
     const at = known.findIndex((one) => one.resources.every((resource, i) => isSame(resource, resources[i])));
     const found = at < 0 ? { resources, group: this.#make(dispatch, layout, resources) } : known.splice(at, 1)[0];
-    if (known.push(found) > kept) known.shift();
+    if (known.push(found) > keptPerDispatch) known.shift();
     return found.group;
   }
 

@@ -1,10 +1,10 @@
-// What the kernels of attention share: where their operands' elements lie, which keys a query sees, and its scores.
+// What the attention kernels share: where their operands' elements lie, which keys a query sees, and its scores.
 import type { Dimension } from "../../../src/graph/mod.ts";
 import { lowestScore } from "../../../src/operators/mod.ts";
 import { isMultiple, type View } from "../program/view.ts";
 import { Shader } from "./shader.ts";
 
-/** The operands of an attention; the last axis of query, key, value and target is in a row. */
+/** The operands of an attention; the last axis of query, key, value and target is contiguous. */
 export interface AttentionOperands {
   /** Shape [rows, H, T, D]. */
   readonly query: View;
@@ -23,8 +23,8 @@ export interface AttentionOperands {
   readonly target: View;
 }
 
-/** What all kernels share. */
-export interface AttentionParts {
+/** A kernel that was begun, with the names and statements that all attention kernels use. */
+export interface AttentionShader {
   readonly shader: Shader;
   readonly wide: boolean;
   /** Vectors (or numbers) of a query and of a value. */
@@ -44,11 +44,11 @@ export interface AttentionParts {
 }
 
 /** Begin a kernel; heads are read in vectors of 4 where all places allow it. */
-export function prepareParts(operands: AttentionOperands, label: string): AttentionParts {
+export function beginAttention(operands: AttentionOperands, label: string): AttentionShader {
   const { query, key, value, target, mask, beams, length, causal, scale } = operands;
   const shader = new Shader(label);
   const [D, E] = [query.shape[3] as number, value.shape[3] as number];
-  const wide = readsInFours(operands);
+  const wide = readsHeadsAsVec4(operands);
   const type = wide ? "vec4f" : "f32";
   const buffers = {
     query: shader.read(query.storage, type),
@@ -101,7 +101,7 @@ export function prepareParts(operands: AttentionOperands, label: string): Attent
   };
 }
 
-/** Statements that declare which keys query `t` sees: those before `limit`; one before all keys, all alike (`blind`). */
+/** Statements that declare which keys query `t` sees: those before `limit`; a query before all keys is `blind`, and weighs all keys equally. */
 function limitsOf(n: string, T: string, causal: boolean): string[] {
   if (!causal) return [`let limit${n} = used;`];
   return [
@@ -131,14 +131,11 @@ function maskPlaces(shader: Shader, { view, shared }: NonNullable<AttentionOpera
 }
 
 /** Whether all places are multiples of 4. */
-export function readsInFours({ query, key, value, target }: AttentionOperands): boolean {
+export function readsHeadsAsVec4({ query, key, value, target }: AttentionOperands): boolean {
   return [query, key, value, target].every(({ shape, strides, offset }) =>
     isMultiple(shape[3], 4) && isMultiple(offset, 4) && strides.every((s, axis) => axis === 3 || isMultiple(s, 4))
   );
 }
-
-/** The numbers below n. */
-export const upTo = (n: number): number[] => [...Array(n).keys()];
 
 /** Below every score; not −∞, so that differences stay numbers. */
 export const lowest = "-3.4028234e38";

@@ -1,5 +1,5 @@
-// A buffer with a type and a capacity, and how host arrays become device words: 64 bits as 32, narrow types as words,
-// half precision as single.
+// A tensor on the GPU, and the conversion between host arrays and device words: 64 bits become 32, narrow types become words,
+// half precision becomes single.
 import { ShapeError } from "../../../src/errors/mod.ts";
 import type { DeviceTensor } from "../../../src/graph/mod.ts";
 import {
@@ -12,7 +12,7 @@ import {
   type TypedArray,
 } from "../../../src/tensor/mod.ts";
 import { toBfloat16 } from "../../../src/tensor/mod.ts";
-import type { Buffers, Lease } from "./buffers.ts";
+import type { BufferPool, Lease } from "./buffer_pool.ts";
 import { elementType } from "../kernels/shader.ts";
 
 /** A tensor on the GPU: one word an element. */
@@ -20,7 +20,7 @@ export class GpuTensor implements DeviceTensor {
   readonly #lease: Lease;
   #live = true;
 
-  constructor(buffers: Buffers, readonly dataType: DataType, readonly capacity: readonly number[]) {
+  constructor(buffers: BufferPool, readonly dataType: DataType, readonly capacity: readonly number[]) {
     this.#lease = buffers.take(4 * sizeOf(capacity));
   }
 
@@ -47,9 +47,9 @@ export class GpuTensor implements DeviceTensor {
 }
 
 /**
- * Elements as the device holds them: a word each.
+ * Elements as the device holds them: one word for each.
  *
- * @param memory Gives room for so many bytes where elements must be converted. @default a new array
+ * @param memory Returns memory of so many bytes where elements must be converted. @default a new array
  * @returns The elements' own bytes where they are words.
  */
 export function toDevice(

@@ -1,6 +1,6 @@
-// Functions of one number as WGSL expressions, for f32 and vectors alike, and the activations.
+// The activations and the functions that they need, in WGSL, for f32 and for vectors of four.
 import type { Activation } from "../../../src/operators/mod.ts";
-import { isNegative } from "./bits.ts";
+import { isNegative } from "./float_bits.ts";
 import type { Shader } from "./shader.ts";
 
 /** The floating-point types kernels compute in. */

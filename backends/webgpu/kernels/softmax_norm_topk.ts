@@ -1,10 +1,11 @@
-// Kernels in which a workgroup treats one line of a view together: normalisations and selections.
+// Softmax, layer normalisation and top-k: kernels in which the lanes of a workgroup compute one line of a view together. A
+// line is the elements along one axis (or the last axes) for given indices of the others.
 import { type Dimension, multiplyDimensions, type Shape } from "../../../src/graph/mod.ts";
 import type { Profile } from "../device/profile.ts";
 import type { View } from "../program/view.ts";
-import { type Dispatch, elementsOf, Shader } from "./shader.ts";
+import { type Dispatch, elementCount, Shader } from "./shader.ts";
 
-/** Lines of a view along one axis (or the last axes, in a row). */
+/** The lines of a view along one axis (or along the last axes, if they are contiguous). */
 export interface Lines {
   readonly x: View;
   /** The axes that a line does not lie along. */
@@ -90,13 +91,13 @@ export function softmaxKernel(
       `${out}[to + j * ${put}] = ${logarithm ? `${at} - largest - total` : `exp(${at} - largest) / total`};`,
     )
   }`;
-  return lineKernel(shader, elementsOf(kept.shape), lanes, body, (r) => 3 * Math.ceil(r(length) / lanes) + 2 * lanes);
+  return lineKernel(shader, elementCount(kept.shape), lanes, body, (r) => 3 * Math.ceil(r(length) / lanes) + 2 * lanes);
 }
 
 /**
- * Layer normalisation of lines in a row.
+ * Layer normalisation of contiguous lines.
  *
- * @param target As x, in a row.
+ * @param target Of x's shape, contiguous.
  */
 export function layerNormalizationKernel(
   { x, length, lines }: { x: View; length: Dimension; lines: Dimension },
@@ -132,17 +133,17 @@ export function layerNormalizationKernel(
   return lineKernel(shader, lines, lanes, body, (r) => 3 * Math.ceil(r(length) / lanes) + 3 * lanes);
 }
 
-/** The picks of one dispatch of `topKernel`. */
+/** How many of the k largest one dispatch of `topKernel` picks. */
 const picksAtOnce = 32;
 
 /** The most parts that a line is cut into, each of which is searched again only when its best was picked. */
 const maxParts = 512;
 
 /**
- * The k largest of a line, largest first, of equals the first: argMax where k is 1 and there are no values.
+ * The k largest of a line, largest first; ties go to the lowest index. Without `values` it is argMax.
  *
- * @param indices [lines, k] in a row, whole numbers.
- * @param values Likewise, float32.
+ * @param indices Shape [lines, k], contiguous, whole numbers.
+ * @param values Shape [lines, k], contiguous, float32.
  */
 export function topKernel(
   { x, kept, length, stride }: Lines,
@@ -159,11 +160,11 @@ export function topKernel(
     shader.declare(`var<workgroup> ${name}_values: array<f32, ${size}>;`);
     shader.declare(`var<workgroup> ${name}_places: array<u32, ${size}>;`);
   }
-  // Whether (a, i) comes before (b, j) in the order of picks; a place at the end is none.
+  // Whether (a, i) is picked before (b, j); a place equal to the line's length stands for no element.
   shader.declare(`fn before(a: f32, i: u32, b: f32, j: u32) -> bool {
   return i != ${end} && (j == ${end} || a > b || (a == b && i < j));
 }`);
-  // The best of a part that comes behind the last pick, if there was one.
+  // The best element of a part that is picked after the last pick, if there is one.
   shader.declare(`fn search(base: u32, part: u32, parts: u32, last: f32, place: u32) {
   var value = 0.0;
   var at = ${end};
@@ -210,7 +211,7 @@ export function topKernel(
     const perPick = Math.ceil(parts / lanes) + lanes + Math.ceil(n / parts) + 1;
     return Math.ceil(parts / lanes) * (Math.ceil(n / parts) + 1) + Math.min(k, picksAtOnce) * perPick;
   };
-  return lineKernel(shader, elementsOf(kept.shape), lanes, body, (r) => iterations(r(length)));
+  return lineKernel(shader, elementCount(kept.shape), lanes, body, (r) => iterations(r(length)));
 }
 
 /** The elements of the last axes together. */

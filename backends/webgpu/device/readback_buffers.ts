@@ -1,10 +1,10 @@
-// Memory that the host can map, which reads copy to: it is used again by those to come.
+// Buffers that the host can map, into which reads copy; later reads use them again.
 
-/** Memory that is larger is not kept for the next read, in bytes. */
+/** Larger buffers are not kept for later reads, in bytes. */
 const keptBytes = 1 << 22;
 
-/** A device's memory for reads. */
-export class Staging {
+/** A device's buffers for reads. */
+export class ReadbackBuffers {
   readonly #free: GPUBuffer[] = [];
 
   constructor(readonly gpu: GPUDevice) {}

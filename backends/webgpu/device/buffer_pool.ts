@@ -1,19 +1,19 @@
-// The buffers that come and go with generations. What hangs on a WebGPU object is freed when V8 collects the object, and V8,
-// which does not know how much that is, has no reason to do so soon: so buffers that are given back are handed out again,
-// the same ones for the same wishes, and with them the bind groups that name them (bind_groups.ts).
+// A pool of buffers. The memory of a WebGPU object is freed when V8 collects the object, and V8, which does not know how much
+// memory that is, has no reason to do so soon: so buffers that are released are handed out again, the same buffers for the
+// same sizes, so that the bind groups that refer to them can be reused too (bind_group_cache.ts).
 import { WebGpuError } from "../../../src/errors/mod.ts";
-import type { Queue } from "./submissions.ts";
+import type { SubmissionQueue } from "./submission_queue.ts";
 
-/** Bytes of buffers without users that are kept at most. */
+/** The most bytes of idle buffers that the pool keeps. */
 const mostIdleBytes = 128 << 20;
 
 /** Pooled buffers by their size in bytes. */
-type Shelf = Map<number, Pooled[]>;
+type BuffersBySize = Map<number, Pooled[]>;
 
 /** A buffer and how many use it. */
 interface Pooled {
   readonly buffer: GPUBuffer;
-  readonly shelf: Shelf;
+  readonly bySize: BuffersBySize;
   users: number;
 }
 
@@ -26,16 +26,16 @@ export interface Lease extends Disposable {
 export interface BufferDevice {
   readonly gpu: GPUDevice;
   readonly counters: { deviceBytes: number; liveHandles: number };
-  readonly queue: Queue;
-  /** Make something that work will use; where that fails the work does. */
+  readonly queue: SubmissionQueue;
+  /** Make an object that work will use; where that fails, the work that uses it fails too. */
   making<T>(make: () => T): T;
 }
 
 /** A device's buffers. */
-export class Buffers {
-  readonly #tensors: Shelf = new Map();
-  readonly #temporaries: Shelf = new Map();
-  /** Buffers without users, the one that is so for the longest time first. */
+export class BufferPool {
+  readonly #tensors: BuffersBySize = new Map();
+  readonly #temporaries: BuffersBySize = new Map();
+  /** Buffers without users, the one that has been idle longest first. */
   readonly #idle = new Set<Pooled>();
   #idleBytes = 0;
   #keepers = 0;
@@ -63,7 +63,7 @@ export class Buffers {
   }
 
   /**
-   * Buffers of these sizes for what a run holds only while it is executed: all who ask are given the same.
+   * Buffers of these sizes for a run's temporaries, which it needs only while it is executed: all runs get the same buffers.
    *
    * @throws {WebGpuError} If a size is too large; then none are given.
    */
@@ -84,7 +84,7 @@ export class Buffers {
     return leases;
   }
 
-  /** Keep what is given back for those who ask next, until as many have said `leave`. */
+  /** Keep idle buffers, until {@linkcode leave} was called as often as this. */
   keep(): void {
     this.#keepers++;
   }
@@ -109,18 +109,18 @@ export class Buffers {
     return buffer;
   }
 
-  /** Recorded work that uses the buffer is submitted before. */
+  /** Destroy a buffer, after submitting recorded work that may use it. */
   #destroy(buffer: GPUBuffer): void {
     this.device.queue.flush();
     buffer.destroy();
     this.device.counters.deviceBytes -= buffer.size;
   }
 
-  #add(shelf: Shelf, bytes: number): Pooled {
-    const added = { buffer: this.#create(bytes), shelf, users: 0 };
-    const alike = shelf.get(added.buffer.size);
+  #add(bySize: BuffersBySize, bytes: number): Pooled {
+    const added = { buffer: this.#create(bytes), bySize, users: 0 };
+    const alike = bySize.get(added.buffer.size);
     if (alike) alike.push(added);
-    else shelf.set(added.buffer.size, [added]);
+    else bySize.set(added.buffer.size, [added]);
     return added;
   }
 
@@ -147,12 +147,12 @@ export class Buffers {
     const most = this.#keepers > 0 ? mostIdleBytes : 0;
     for (const pooled of this.#idle) {
       if (this.#idleBytes <= most) break;
-      const { buffer, shelf } = pooled;
+      const { buffer, bySize } = pooled;
       this.#idle.delete(pooled);
       this.#idleBytes -= buffer.size;
-      const alike = shelf.get(buffer.size)!;
+      const alike = bySize.get(buffer.size)!;
       alike.splice(alike.indexOf(pooled), 1);
-      if (alike.length === 0) shelf.delete(buffer.size);
+      if (alike.length === 0) bySize.delete(buffer.size);
       this.#destroy(buffer);
     }
   }

@@ -1,4 +1,4 @@
-// Which of a run's temporaries share a buffer: one that is free again after its last use is taken over.
+// Which of a run's temporaries share a buffer: after the last use of one temporary, another takes its buffer.
 import type { Dispatch } from "../kernels/shader.ts";
 import type { Resolve, Storage } from "./view.ts";
 

@@ -1,52 +1,49 @@
-// A model's parameters on the device, once for each name and layout, whatever the number of programs. Of a parameter that
-// is trained the layout as stored (raw) is the truth: programs write it, and what others read is a copy, which is given up
-// when a program writes the parameter, and made again on the device before a program reads it.
+// A model's parameters on the device, once for each name and layout, whatever the number of programs. Think of a trained
+// parameter's stored layout (raw) as the original, which programs write, and of its other layouts as copies: they become stale
+// when a program writes the parameter, and are packed again on the device before a program reads them.
 import { ShapeError } from "../../../src/errors/mod.ts";
 import type { OpenOptions, Weights } from "../../../src/graph/mod.ts";
 import { isFloat, sizeOf, Tensor } from "../../../src/tensor/mod.ts";
 import { type StoredWeight, type StoredWeights, weightFromTensor } from "../../../src/weights/mod.ts";
 import type { Device } from "../device/device.ts";
-import { fromDevice } from "../device/device_tensor.ts";
-import { bytesIn, type JointMember, type Layout, layoutKey } from "./layout.ts";
+import { fromDevice } from "../device/gpu_tensor.ts";
+import { bytesIn, isCopy, type JointMember, jointName, type Layout, layoutKey, rawLayout } from "./layout.ts";
 import type { Profile } from "../device/profile.ts";
-import { Recorder } from "../device/submissions.ts";
-import { Renewal, renewalOf } from "./renewal.ts";
-import { Upload } from "./upload.ts";
+import { Recorder } from "../device/submission_queue.ts";
+import { Repacking, repackingDispatches } from "./repacking.ts";
+import { Uploader } from "./uploader.ts";
 
-/** Bytes of a binding, where a layout is a part of its buffer. */
-interface Binding {
+/** A range of a buffer, in bytes: a layout of rows is a part of its buffer. */
+interface BufferRange {
   readonly buffer: GPUBuffer;
   readonly offset: number;
   readonly size: number;
 }
 
 /** The layouts that a program reads, by the name that each is held under. */
-export type Wanted = ReadonlyMap<string, readonly Layout[]>;
+export type LayoutsByName = ReadonlyMap<string, readonly Layout[]>;
 
 /** Parameters in a layout. */
-interface Held {
+interface HeldLayout {
   readonly layout: Layout;
   readonly bytes: number;
   /** The parameters that the buffer holds: several where the layout is joint. */
   readonly members: readonly JointMember[];
-  /** Undefined while a copy is given up. */
+  /** Undefined while a stale copy holds no memory. */
   buffer: GPUBuffer | undefined;
-  /** The copies of the members that are trained, and those of them that have to be made again. */
-  readonly renewals: Map<string, Renewal>;
+  /** How the members that are trained are packed again, and the members whose copy is stale. */
+  readonly repackings: Map<string, Repacking>;
   readonly stale: Set<string>;
 }
 
-/** The layout that a parameter is trained in. */
-const raw: Layout = { kind: "raw" };
-
 /** Parameters on the GPU. */
 export class GpuWeights implements Weights {
-  /** Changes whenever a copy becomes stale, is given up or is made again. */
+  /** Changes whenever a copy becomes stale, is dropped or is packed again. */
   version = 0;
-  readonly #held = new Map<string, Map<string, Held>>();
+  readonly #held = new Map<string, Map<string, HeldLayout>>();
   readonly #written = new Map<string, Tensor>();
   readonly #trained = new Set<string>();
-  readonly #upload: Upload;
+  readonly #uploader: Uploader;
   /** Loads and writes under way: one at a time, so that programs compiled at the same time read a parameter once. */
   #uploading: Promise<void> = Promise.resolve();
 
@@ -56,7 +53,7 @@ export class GpuWeights implements Weights {
     readonly profile: Profile,
     { trainable }: OpenOptions = {},
   ) {
-    this.#upload = new Upload(device);
+    this.#uploader = new Uploader(device);
     for (const name of source.keys()) if (trainable?.(name)) this.#trained.add(name);
   }
 
@@ -72,16 +69,16 @@ export class GpuWeights implements Weights {
         if (this.#trained.has(name)) continue;
         await this.#holdRaw(name);
         this.#trained.add(name);
-        for (const held of this.#copiesOf(name)) await this.#compileRenewal(held, name);
-        this.wrote([name]);
+        for (const held of this.#copiesOf(name)) await this.#compileRepacking(held, name);
+        this.markWritten([name]);
       }
     });
   }
 
   /** Hold parameters in the layouts that a program reads, each read from the source at most once. */
-  load(wanted: Wanted, signal?: AbortSignal): Promise<void> {
+  load(neededLayouts: LayoutsByName, signal?: AbortSignal): Promise<void> {
     return this.#exclusively(async () => {
-      for (const [name, layouts] of wanted) {
+      for (const [name, layouts] of neededLayouts) {
         const missing = layouts.filter((layout) => !this.#find(name, layout));
         if (missing.length === 0) continue;
         signal?.throwIfAborted();
@@ -91,8 +88,8 @@ export class GpuWeights implements Weights {
     });
   }
 
-  /** The binding of a parameter in a layout that was loaded; undefined while it is given up. */
-  binding(name: string, layout: Layout): Binding | undefined {
+  /** The range to bind for a parameter in a layout that was loaded; undefined while its copy is dropped. */
+  binding(name: string, layout: Layout): BufferRange | undefined {
     const { buffer } = this.#find(name, layout)!;
     if (!buffer) return undefined;
     if (layout.kind !== "rows") return { buffer, offset: 0, size: buffer.size };
@@ -100,8 +97,8 @@ export class GpuWeights implements Weights {
     return { buffer, offset, size: (layout.to - layout.from) * layout.width * 4 };
   }
 
-  /** Give up the copies of parameters that a program writes; where others are in the same buffer, make them again later. */
-  wrote(names: Iterable<string>): void {
+  /** Mark copies of written parameters as stale; a buffer whose parameters are all stale is released. */
+  markWritten(names: Iterable<string>): void {
     for (const name of names) {
       for (const held of this.#copiesOf(name)) {
         if (held.stale.has(name)) continue;
@@ -113,24 +110,23 @@ export class GpuWeights implements Weights {
   }
 
   /**
-   * Make the copies again that a program reads: submitted at once and apart, as they are for all programs, whatever
-   * becomes of the stream that runs this one.
+   * Pack the stale copies that a program reads again. They are submitted at once, outside any stream, since all programs read
+   * them, whatever happens to the stream that runs this one.
    */
-  renew(wanted: Wanted): void {
+  repack(neededLayouts: LayoutsByName): void {
     const recorder = new Recorder(this.device.queue, (message) => this.device.fail(message));
-    for (const [name, layouts] of wanted) {
+    for (const [name, layouts] of neededLayouts) {
       for (const layout of layouts) {
         const held = this.#find(name, layout)!;
         if (held.stale.size === 0) continue;
-        // What trains may be recorded in another stream.
+        // The program that trained may be recorded in another stream, and not yet submitted.
         this.device.queue.flush();
         this.version++;
         held.buffer ??= this.#create(held.bytes);
         for (const stale of held.stale) {
-          held.renewals.get(stale)!.record(recorder, (storage) => {
-            if (storage.kind !== "weights") throw new Error("a renewal copies weights");
-            const isCopy = layoutKey(storage.layout) !== layoutKey(raw);
-            return isCopy ? { buffer: held.buffer! } : this.binding(storage.name, storage.layout)!;
+          held.repackings.get(stale)!.record(recorder, (storage) => {
+            if (storage.kind !== "weights") throw new Error("a repacking copies weights");
+            return isCopy(storage.layout) ? { buffer: held.buffer! } : this.binding(storage.name, storage.layout)!;
           });
         }
         held.stale.clear();
@@ -140,7 +136,7 @@ export class GpuWeights implements Weights {
   }
 
   async read(name: string): Promise<Tensor> {
-    const buffer = this.#find(name, raw)?.buffer;
+    const buffer = this.#find(name, rawLayout)?.buffer;
     if (!buffer || !this.isTrained(name)) return await (this.#written.get(name) ?? this.source.get(name)!.load());
     const { dataType, shape } = this.source.get(name)!;
     let failure: string | undefined;
@@ -162,29 +158,29 @@ export class GpuWeights implements Weights {
       const written = new Tensor(tensor.dataType, tensor.shape, tensor.data.slice());
       this.#written.set(name, written);
       const value = weightFromTensor(written);
-      // What was queued before reads the value of before.
+      // Work that was queued earlier reads the old value.
       this.device.queue.flush();
       const all = this.isTrained(name)
-        ? [this.#find(name, raw)].filter((held) => held !== undefined)
+        ? [this.#find(name, rawLayout)].filter((held) => held !== undefined)
         : this.#copiesOf(name, true);
       for (const { buffer, members } of all) {
         for (const { layout, offset } of members.filter((member) => member.name === name)) {
-          await this.#upload.write(value, layout, buffer!, offset);
+          await this.#uploader.write(value, layout, buffer!, offset);
         }
       }
-      await this.#upload.check();
-      this.wrote(this.isTrained(name) ? [name] : []);
+      await this.#uploader.check();
+      this.markWritten(this.isTrained(name) ? [name] : []);
     });
   }
 
-  #find(name: string, layout: Layout): Held | undefined {
+  #find(name: string, layout: Layout): HeldLayout | undefined {
     return this.#held.get(name)?.get(layoutKey(layout));
   }
 
-  /** Where a parameter is held but in the layout that it would be trained in, or with that. */
-  #copiesOf(name: string, withRaw = false): Held[] {
+  /** The layouts that hold a copy of a parameter; with `withRaw` also the raw layout. */
+  #copiesOf(name: string, withRaw = false): HeldLayout[] {
     return [...this.#held.values()].flatMap((layouts) => [...layouts.values()]).filter(({ layout, members }) =>
-      members.some((member) => member.name === name) && (withRaw || layoutKey(layout) !== layoutKey(raw))
+      members.some((member) => member.name === name) && (withRaw || isCopy(layout))
     );
   }
 
@@ -196,43 +192,42 @@ export class GpuWeights implements Weights {
   }
 
   async #holdRaw(name: string): Promise<void> {
-    if (!this.#find(name, raw)) await this.#hold(name, raw, await this.#value(name));
+    if (!this.#find(name, rawLayout)) await this.#hold(name, rawLayout, await this.#value(name));
   }
 
   /** Hold a parameter in a layout; of a joint layout each member is read by itself. */
   async #hold(name: string, layout: Layout, value: StoredWeight | undefined): Promise<void> {
     const bytes = bytesIn(layout, value ? sizeOf(value.shape) : 0);
     const members = layout.kind === "joint" ? layout.members : [{ name, layout, offset: 0 }];
-    const held: Held = { layout, bytes, members, buffer: undefined, renewals: new Map(), stale: new Set() };
-    const isCopy = layoutKey(layout) !== layoutKey(raw);
-    const trained = isCopy ? members.filter((member) => this.isTrained(member.name)) : [];
+    const held: HeldLayout = { layout, bytes, members, buffer: undefined, repackings: new Map(), stale: new Set() };
+    const trained = isCopy(layout) ? members.filter((member) => this.isTrained(member.name)) : [];
     for (const member of trained) {
       await this.#holdRaw(member.name);
-      await this.#compileRenewal(held, member.name);
+      await this.#compileRepacking(held, member.name);
       held.stale.add(member.name);
     }
-    if (!isCopy || trained.length < members.length) {
+    if (!isCopy(layout) || trained.length < members.length) {
       held.buffer = this.#create(bytes);
       try {
         for (const { name, layout, offset } of members) {
-          await this.#upload.write(value ?? (await this.#value(name))!, layout, held.buffer, offset);
+          await this.#uploader.write(value ?? (await this.#value(name))!, layout, held.buffer, offset);
         }
-        await this.#upload.check();
+        await this.#uploader.check();
       } catch (error) {
         this.#release(held);
         throw error;
       }
     }
-    const layouts = this.#held.get(name) ?? new Map<string, Held>();
+    const layouts = this.#held.get(name) ?? new Map<string, HeldLayout>();
     this.#held.set(name, layouts.set(layoutKey(layout), held));
   }
 
-  async #compileRenewal(held: Held, name: string): Promise<void> {
+  async #compileRepacking(held: HeldLayout, name: string): Promise<void> {
     const { layout, members } = held;
-    const under = members.length === 1 ? name : members.map(({ name }) => name).join("\n");
+    const heldName = members.length === 1 ? name : jointName(members);
     const member = members.find((member) => member.name === name)!;
-    const copies = renewalOf(under, layout, member, sizeOf(this.source.get(name)!.shape), this.profile);
-    held.renewals.set(name, await Renewal.compile(this.device, copies));
+    const copies = repackingDispatches(heldName, layout, member, sizeOf(this.source.get(name)!.shape), this.profile);
+    held.repackings.set(name, await Repacking.compile(this.device, copies));
   }
 
   #create(bytes: number): GPUBuffer {
@@ -241,7 +236,7 @@ export class GpuWeights implements Weights {
     return buffer;
   }
 
-  #release(held: Held): void {
+  #release(held: HeldLayout): void {
     if (!held.buffer) return;
     this.device.counters.weightBytes -= held.buffer.size;
     this.device.release(held.buffer);
@@ -251,7 +246,7 @@ export class GpuWeights implements Weights {
   #exclusively(work: () => Promise<void>): Promise<void> {
     const done = this.#uploading.then(work);
     const last = this.#uploading = done.catch(() => {}).then(() => {
-      if (this.#uploading === last) this.#upload.finish();
+      if (this.#uploading === last) this.#uploader.finish();
     });
     return done;
   }
