@@ -1,12 +1,12 @@
-// From a model's repository to its tokenizer, as Transformers 5 goes: the class that the files name is built from the
-// vocabulary, and where it is none of the known ones, tokenizer.json says all.
+// From a model's repository to its tokenizer, as in Transformers 5: the class that the files name is built from the
+// vocabulary; a class that is not known is built from tokenizer.json alone.
 import { ConfigError } from "../errors/mod.ts";
 import { readJson } from "../hub/read_json.ts";
 import { openRepository, type RepositoryOptions } from "../hub/open_repository.ts";
 import { checkDefinition } from "./files/check_definition.ts";
 import { bertJapanese } from "./files/bert_japanese.ts";
 import { contentOf, type Json, readSettings, type Role, type SettingsFiles } from "./files/tokenizer_settings.ts";
-import { olderVocabulary, tokenizerJsonFile } from "./files/vocabulary_sources.ts";
+import { readVocabularyFile, vocabularyOfTokenizerJson } from "./files/vocabulary_files.ts";
 import type { TokenizerClass } from "./files/tokenizer_class.ts";
 import { classOfModel, tokenizerClasses } from "./files/tokenizer_classes.ts";
 import { createTokenizer } from "./create_tokenizer.ts";
@@ -40,9 +40,9 @@ export class AutoTokenizer {
     );
     const name = `${files.name}/tokenizer.json`;
     const definition = tokenizer && checkDefinition(tokenizer, name);
-    const vocabulary = definition ? tokenizerJsonFile(definition, name) : await olderVocabulary(files);
+    const vocabulary = definition ? vocabularyOfTokenizerJson(definition, name) : await readVocabularyFile(files);
     const named = nameOfClass(config, modelConfig, files.name) ?? vocabulary.fallbackClass;
-    const className = named === "LlamaTokenizer" && definition && hasBytes(definition) ? "TokenizersBackend" : named;
+    const className = named === "LlamaTokenizer" && definition && isByteLevel(definition) ? "TokenizersBackend" : named;
     const settingsFiles: SettingsFiles = {
       config,
       specialTokensMap,
@@ -57,7 +57,7 @@ export class AutoTokenizer {
     const tokenizerClass = classes[className];
     const read = readSettings(settingsFiles, tokenizerClass, files.name);
     const token = (role: Role): string => contentOf(read.special.get(`${role}_token`) ?? "None");
-    const from = vocabulary.source(tokenizerClass, className, { options: read.options, token });
+    const from = vocabulary.vocabularyFor(tokenizerClass, className, { options: read.options, token });
     const { unkId } = from;
     const settings = unkId === undefined ? read : { ...read, options: { ...read.options, unk_id: unkId } };
     const given = { options: settings.options, token };
@@ -70,27 +70,27 @@ export class AutoTokenizer {
       model: { type: tokenizerClass.model, ...parts.model, vocab: from.vocab, merges: from.merges },
     }, vocabulary.name);
     const { inPython } = tokenizerClass;
-    const around = tokenizerClass.around?.(given);
-    return createTokenizer(built, { className, name: vocabulary.name, settings, inPython, around });
+    const surroundingTokens = tokenizerClass.surroundingTokens?.(given);
+    return createTokenizer(built, { className, name: vocabulary.name, settings, inPython, surroundingTokens });
   }
 }
 
 /** The class that the files name, without its older `Fast` ending; undefined where they name none. */
 function nameOfClass(config: Json | undefined, model: Json | undefined, repository: string): string | undefined {
-  // Transformers takes Donut's own repositories by their tokenizer.json.
+  // Transformers builds the tokenizers of Donut's own repositories from their tokenizer.json.
   if (/^naver-clova-ix\/donut-/i.test(repository)) return "TokenizersBackend";
   const named = config?.tokenizer_class ?? model?.tokenizer_class ?? classOfModel[String(model?.model_type)];
   return typeof named === "string" ? named.replace(/Fast$/, "") : undefined;
 }
 
-/** Whether a tokenizer.json is of bytes: so are those of later Llamas, whose files name the class of the first. */
-function hasBytes({ normalizer, pre_tokenizer, post_processor, decoder }: TokenizerDefinition): boolean {
+/** Whether a tokenizer.json is byte-level, as those of later Llamas are, whose files name the first Llama's class. */
+function isByteLevel({ normalizer, pre_tokenizer, post_processor, decoder }: TokenizerDefinition): boolean {
   return JSON.stringify([normalizer, pre_tokenizer, post_processor, decoder]).includes('"ByteLevel"');
 }
 
 function unknownClass(className: string, file: string): ConfigError {
   return new ConfigError(
-    `Could not build a ${className} from ${file}: a tokenizer.json, or one of the classes ${
+    `Cannot build a ${className} from ${file}: a tokenizer.json, or one of the classes ${
       Object.keys(classes).sort().join(", ")
     } was expected`,
     "tokenizer_class",

@@ -1,14 +1,14 @@
-// A tokenizer of its parts: added tokens, a normaliser, a pre-tokenizer, a model, what is put around a text, and a decoder.
-// The parts are those of npm @huggingface/tokenizers where they do as the Rust library does.
+// Makes a tokenizer from a tokenizer.json's parts: added tokens, a normaliser, a pre-tokenizer, a model, the special tokens
+// around a text, and a decoder. A part is npm @huggingface/tokenizers' where that computes what the Rust library does.
 import { FormatError, LimnerError, OptionError } from "../errors/mod.ts";
-import { failer } from "./files/check_definition.ts";
+import { makeFail } from "./files/check_definition.ts";
 import { contentOf, type Role, roles, type TokenizerSettings, tokensToAdd } from "./files/tokenizer_settings.ts";
 import { AddedTokens } from "./pipeline/added_tokens.ts";
 import { cleanUp, type Decode, makeDecoder } from "./pipeline/decoders.ts";
 import type { Component, TokenizerDefinition } from "./files/definition.ts";
 import { makeModel, type Model } from "./pipeline/models.ts";
 import { makeNormalizer } from "./pipeline/normalizers.ts";
-import { type Surroundings, surroundings } from "./pipeline/post_processors.ts";
+import { readSurroundingIds, type SurroundingIds } from "./pipeline/post_processors.ts";
 import { makePreTokenizer, type PreTokenize } from "./pipeline/pre_tokenizers.ts";
 import type {
   BatchEncoding,
@@ -19,8 +19,8 @@ import type {
   Tokenizer,
 } from "./tokenizer.ts";
 
-/** How a tokenizer is made of its definition. */
-export interface TokenizerUse {
+/** What a tokenizer is created with, besides its definition. */
+export interface CreateTokenizerOptions {
   /** Transformers' class, for example `GPT2Tokenizer`. */
   readonly className: string;
   /** What messages call the file. */
@@ -28,17 +28,17 @@ export interface TokenizerUse {
   readonly settings: TokenizerSettings;
   /** Whether the class is Transformers' own, in Python. */
   readonly inPython?: boolean;
-  /** The tokens around a text, where they are not the definition's. */
-  readonly around?: { readonly before: readonly string[]; readonly after: readonly string[] };
+  /** The special tokens before and after a text, where the definition's post-processor does not count. */
+  readonly surroundingTokens?: { readonly before: readonly string[]; readonly after: readonly string[] };
 }
 
-/** The parts that a tokenizer works with. */
+/** The parts of a tokenizer, ready for use. */
 interface Parts {
   readonly added: AddedTokens;
   readonly preTokenize: PreTokenize | undefined;
   readonly model: Model;
   readonly decode: Decode | undefined;
-  readonly around: Surroundings;
+  readonly surroundingIds: SurroundingIds;
 }
 
 /**
@@ -47,8 +47,8 @@ interface Parts {
  * @param definition A tokenizer.json's content, checked.
  * @throws {FormatError} If the definition names a component that does not exist.
  */
-export function createTokenizer(definition: TokenizerDefinition, use: TokenizerUse): Tokenizer {
-  const fail = failer(use.name);
+export function createTokenizer(definition: TokenizerDefinition, createdWith: CreateTokenizerOptions): Tokenizer {
+  const fail = makeFail(createdWith.name);
   try {
     const { normalizer, pre_tokenizer, decoder } = definition;
     const model = makeModel(definition.model, fail);
@@ -56,30 +56,32 @@ export function createTokenizer(definition: TokenizerDefinition, use: TokenizerU
     const added = new AddedTokens(model.vocabulary, normalize);
     added.add(definition.added_tokens);
     const present = new Set(added.entries.map(({ content }) => content));
-    const more = tokensToAdd(use.settings, (token) => present.has(token));
-    if (use.inPython) added.add(more.map((token) => ({ ...token, normalized: false })), true);
+    const more = tokensToAdd(createdWith.settings, (token) => present.has(token));
+    if (createdWith.inPython) added.add(more.map((token) => ({ ...token, normalized: false })), true);
     else added.add(more);
-    const post_processor = postProcessor(definition, use, (token) => added.id(token));
+    const post_processor = postProcessor(definition, createdWith, (token) => added.id(token));
     const whole = { ...definition, added_tokens: added.entries, post_processor };
     const parts: Parts = {
       added,
       model,
       preTokenize: pre_tokenizer ? makePreTokenizer(pre_tokenizer, fail) : undefined,
       decode: decoder ? makeDecoder(decoder, fail) : undefined,
-      around: post_processor ? surroundings(post_processor, fail) : { before: [], after: [] },
+      surroundingIds: post_processor ? readSurroundingIds(post_processor, fail) : { before: [], after: [] },
     };
-    return new PartsTokenizer(parts, whole, use);
+    return new PartsTokenizer(parts, whole, createdWith);
   } catch (error) {
     if (error instanceof LimnerError) throw error;
     const what = error instanceof Error ? error.message : String(error);
-    throw new FormatError(`Could not load tokenizer ${use.name}: ${what}`, { file: use.name }, { cause: error });
+    throw new FormatError(`Cannot load tokenizer ${createdWith.name}: ${what}`, { file: createdWith.name }, {
+      cause: error,
+    });
   }
 }
 
 /** The class's post-processor, else the definition's, else what add_bos_token and add_eos_token ask for. */
 function postProcessor(
   { post_processor }: TokenizerDefinition,
-  { around, settings, name }: TokenizerUse,
+  { surroundingTokens, settings, name }: CreateTokenizerOptions,
   idOf: (token: string) => number | undefined,
 ): Component | null {
   const { add_bos_token, add_eos_token } = settings.options;
@@ -88,13 +90,14 @@ function postProcessor(
     return asked && token ? [contentOf(token)] : [];
   };
   const asked = add_bos_token !== undefined || add_eos_token !== undefined;
-  if (!around && (post_processor || !asked)) return post_processor;
-  const { before, after } = around ?? { before: end("bos", add_bos_token), after: end("eos", add_eos_token) };
+  if (!surroundingTokens && (post_processor || !asked)) return post_processor;
+  const { before, after } = surroundingTokens ??
+    { before: end("bos", add_bos_token), after: end("eos", add_eos_token) };
   const tokens = [...new Set([...before, ...after])].map((id) => {
     const known = idOf(id);
     if (known !== undefined) return [id, { id, ids: [known], tokens: [id] }] as const;
     const what = `its vocabulary lacks ${JSON.stringify(id)}, which is put around texts`;
-    return failer(name)(what, "model.vocab");
+    return makeFail(name)(what, "model.vocab");
   });
   const special = (id: string) => ({ SpecialToken: { id, type_id: 0 } });
   const sequence = (id: string) => ({ Sequence: { id, type_id: 0 } });
@@ -110,7 +113,7 @@ function postProcessor(
 class PartsTokenizer implements Tokenizer {
   readonly #parts: Parts;
   readonly #definition: TokenizerDefinition;
-  readonly #use: TokenizerUse;
+  readonly #createdWith: CreateTokenizerOptions;
   readonly #settings: TokenizerSettings;
   readonly allSpecialIds: readonly number[];
   readonly padTokenId: number | undefined;
@@ -121,12 +124,12 @@ class PartsTokenizer implements Tokenizer {
   readonly sepTokenId: number | undefined;
   readonly maskTokenId: number | undefined;
 
-  constructor(parts: Parts, definition: TokenizerDefinition, use: TokenizerUse) {
+  constructor(parts: Parts, definition: TokenizerDefinition, createdWith: CreateTokenizerOptions) {
     this.#parts = parts;
     this.#definition = definition;
-    this.#use = use;
-    this.#settings = use.settings;
-    const { special, extra, listed } = use.settings;
+    this.#createdWith = createdWith;
+    this.#settings = createdWith.settings;
+    const { special, extra, listed } = createdWith.settings;
     const ids = [...special.values(), ...extra, ...listed].flatMap((token) => this.tokenToId(contentOf(token)) ?? []);
     this.allSpecialIds = [...new Set(ids)].sort((a, b) => a - b);
     const role = (name: Role): number | undefined => {
@@ -161,26 +164,26 @@ class PartsTokenizer implements Tokenizer {
   #content(text: string): number[] {
     const { added, preTokenize, model } = this.#parts;
     const ids: number[] = [];
-    for (const stretch of added.split(text.toWellFormed())) {
-      if (stretch.id !== undefined) {
-        ids.push(stretch.id);
+    for (const segment of added.split(text.toWellFormed())) {
+      if (segment.id !== undefined) {
+        ids.push(segment.id);
         continue;
       }
-      const words = preTokenize ? preTokenize(stretch.text, stretch.first) : [stretch.text];
+      const words = preTokenize ? preTokenize(segment.text, segment.first) : [segment.text];
       for (const word of words) for (const id of model.encode(word)) ids.push(id);
     }
     return ids;
   }
 
   #surround(content: number[], { addSpecialTokens = true }: EncodeOptions): number[] {
-    const { before, after } = this.#parts.around;
+    const { before, after } = this.#parts.surroundingIds;
     return addSpecialTokens ? [...before, ...content, ...after] : content;
   }
 
   encodeBatch(texts: readonly string[], options: EncodeBatchOptions = {}): BatchEncoding {
     const limit = options.maxLength ?? this.#settings.maxLength;
     if (!(limit >= 1)) {
-      throw new OptionError(`Could not encode texts: option maxLength is ${limit}, and at least 1 was expected`);
+      throw new OptionError(`Cannot encode texts: option maxLength is ${limit}, and at least 1 was expected`);
     }
     // As in Transformers, a length alone asks for truncation.
     const truncates = options.truncation ?? (options.maxLength !== undefined && !options.padding);
@@ -195,7 +198,7 @@ class PartsTokenizer implements Tokenizer {
     const pad = this.padTokenId;
     if (pad === undefined) {
       throw new OptionError(
-        "Could not pad texts: the tokenizer has no pad token; leave out option padding or name one",
+        "Cannot pad texts: the tokenizer has no pad token; leave out option padding or name one",
       );
     }
     const longest = Math.max(0, ...rows.map((row) => row.length));
@@ -207,14 +210,14 @@ class PartsTokenizer implements Tokenizer {
     return { inputIds: rows.map((row) => fill(row, pad)), attentionMask: masks.map((mask) => fill(mask, 0)) };
   }
 
-  /** Cut a text's own tokens so that they and the special ones around them are `limit`. */
+  /** Cut a text's own tokens so that they are at most `limit` with the special ones before and after them. */
   #truncate(content: number[], limit: number, { addSpecialTokens = true }: EncodeOptions): number[] {
-    const { before, after } = this.#parts.around;
+    const { before, after } = this.#parts.surroundingIds;
     const special = addSpecialTokens ? before.length + after.length : 0;
     const room = limit - special;
     if (room < 0) {
       throw new OptionError(
-        `Could not truncate a text to ${limit} tokens: its special tokens alone are ${special}`,
+        `Cannot truncate a text to ${limit} tokens: its special tokens alone are ${special}`,
       );
     }
     if (content.length <= room) return content;
@@ -223,7 +226,7 @@ class PartsTokenizer implements Tokenizer {
 
   decode(ids: readonly number[], options: DecodeOptions = {}): string {
     const { added, decode } = this.#parts;
-    const { inPython } = this.#use;
+    const { inPython } = this.#createdWith;
     const isSkipped = (id: number, token: string): boolean =>
       options.skipSpecialTokens === true && (inPython ? this.allSpecialIds.includes(id) : added.isSpecial(token));
     const tokens = ids.flatMap((id) => {
@@ -234,7 +237,7 @@ class PartsTokenizer implements Tokenizer {
     let text = decode ? decode(tokens).join("") : tokens.join(" ");
     if (inPython) text = text.trim();
     const clean = options.cleanUpTokenizationSpaces ?? this.#settings.cleanUpTokenizationSpaces;
-    // Transformers leaves BPE's text as it is: its spaces are the text's own.
+    // As in Transformers, BPE's text stays as it is, since its spaces are the text's own.
     return clean && this.#definition.model.type !== "BPE" ? cleanUp(text) : text;
   }
 
@@ -247,12 +250,12 @@ class PartsTokenizer implements Tokenizer {
   }
 
   idToToken(id: number): string | undefined {
-    const unknown = this.#use.inPython ? this.#settings.special.get("unk_token") : undefined;
+    const unknown = this.#createdWith.inPython ? this.#settings.special.get("unk_token") : undefined;
     return this.#parts.added.token(id) ?? (unknown && contentOf(unknown));
   }
 
   async savePretrained(folder: string | URL): Promise<void> {
     const { saveTokenizer } = await import("./save_tokenizer.ts");
-    await saveTokenizer(folder, this.#definition, this.#use);
+    await saveTokenizer(folder, this.#definition, this.#createdWith);
   }
 }

@@ -1,5 +1,5 @@
 // BertJapaneseTokenizer (manga-ocr) from vocab.txt. MeCab's and Sudachi's words need a dictionary, but their single
-// characters do not: the class is put in terms of a tokenizer.json here, which Transformers has none of.
+// characters do not: this file expresses the class as a tokenizer.json, which Transformers does not have for it.
 import { ConfigError } from "../../errors/mod.ts";
 import type { Json } from "./tokenizer_settings.ts";
 import type { ClassOptions, TokenizerClass } from "./tokenizer_class.ts";
@@ -12,18 +12,18 @@ export const bertJapanese: TokenizerClass = {
   special: { unk: "[UNK]", sep: "[SEP]", pad: "[PAD]", cls: "[CLS]", mask: "[MASK]" },
   parts: (_, { options, token }: ClassOptions) => ({
     ...wordsAndPieces(options),
-    // Tokens are joined by spaces and nothing is taken out.
+    // Tokens are joined by spaces, and no space is removed.
     decoder: { type: "WordPiece", prefix: "##", cleanup: false },
     model: { unk_token: token("unk"), continuing_subword_prefix: "##", max_input_chars_per_word: 100 },
   }),
-  around: ({ token }) => ({ before: [token("cls")], after: [token("sep")] }),
+  surroundingTokens: ({ token }) => ({ before: [token("cls")], after: [token("sep")] }),
 };
 
 const replace = (Regex: string, content = ""): Component => ({ type: "Replace", pattern: { Regex }, content });
 const [nfc, nfd, nfkc] = ["NFC", "NFD", "NFKC"].map((type): Component => ({ type }));
 const lower: Component = { type: "Lowercase", final_sigma: true };
 
-/** What BasicTokenizer does to a text: control characters go, and accents with capitals. */
+/** BasicTokenizer's normalising: control characters are removed, and with `lowercase` capitals and accents too. */
 const basic = (lowercase: boolean): Component[] => [
   replace("(?![\\t\\n\\r])\\p{C}|\\x{fffd}"),
   nfc,
@@ -37,9 +37,9 @@ function wordsAndPieces(options: Json): { normalizer: Component; pre_tokenizer: 
   const sequence = (normalizers: Component[]): Component => ({ type: "Sequence", normalizers });
   if (pieces === "character" && (words === "basic" || words === "mecab")) {
     const normalizers = words === "mecab"
-      // MeCab ends at NUL and passes over its four spaces.
+      // MeCab stops at NUL and skips the four characters that it takes for spaces.
       ? [nfkc, replace("\\x00[\\s\\S]*$"), replace("[\\t\\n\\x0b ]"), ...(lowercase ? [lower] : [])]
-      // Words are normalised one by one: a private character stands between them for that long.
+      // Words are normalised one by one, so a private-use character separates them until that is done.
       : [...basic(lowercase), replace("\\p{Z}|[\\t\\n\\r]", "\ue000"), nfkc, replace("\\x{e000}")];
     const pre_tokenizer = { type: "Split", pattern: { Regex: "[\\s\\S]" }, behavior: "Isolated", invert: false };
     return { normalizer: sequence(normalizers), pre_tokenizer };
@@ -48,7 +48,7 @@ function wordsAndPieces(options: Json): { normalizer: Component; pre_tokenizer: 
     return { normalizer: sequence(basic(lowercase)), pre_tokenizer: { type: "BertPreTokenizer" } };
   }
   throw new ConfigError(
-    `Could not build a BertJapaneseTokenizer: word_tokenizer_type is "${words}" with subword_tokenizer_type "${pieces}", ` +
+    `Cannot build a BertJapaneseTokenizer: word_tokenizer_type is "${words}" with subword_tokenizer_type "${pieces}", ` +
       'and "basic" or "mecab" with "character", or "basic" with "wordpiece" were expected',
     "word_tokenizer_type",
   );

@@ -1,16 +1,16 @@
-// What must hold of a tokenizer.json before the engine is given it: the engine believes what it is told.
+// Checks of a tokenizer.json's content. The parts of the pipeline rely on them and have no checks of their own.
 import { isRecord } from "../../hub/read_json.ts";
 import { FormatError } from "../../errors/mod.ts";
 import { addedToken, type Component, type Fail, type TokenizerDefinition } from "./definition.ts";
 
 /**
- * Make the error of a definition.
+ * Make a function that throws the error for a malformed definition.
  *
  * @param file What messages call it.
  */
-export function failer(file: string): Fail {
+export function makeFail(file: string): Fail {
   return (what, key) => {
-    throw new FormatError(`Could not load tokenizer ${file}: ${what}`, { file, key });
+    throw new FormatError(`Cannot load tokenizer ${file}: ${what}`, { file, key });
   };
 }
 
@@ -22,7 +22,7 @@ export function failer(file: string): Fail {
  * @throws {FormatError} If the vocabulary, the merges or an added token are malformed.
  */
 export function checkDefinition(value: unknown, file: string): TokenizerDefinition {
-  const fail: Fail = failer(file);
+  const fail: Fail = makeFail(file);
   if (!isRecord(value)) return fail("it holds no JSON object, and one was expected", "");
   const { model, added_tokens = [] } = value;
   if (!isRecord(model)) return fail(`its model is ${JSON.stringify(model)}, and an object was expected`, "model");
@@ -52,7 +52,7 @@ export function checkDefinition(value: unknown, file: string): TokenizerDefiniti
   };
 }
 
-/** Older files do not say which model they hold. */
+/** The model's type in older files, which do not name it. */
 function guessModel(model: Record<string, unknown>): string | undefined {
   if (Array.isArray(model.vocab)) return "Unigram";
   return "merges" in model ? "BPE" : "continuing_subword_prefix" in model ? "WordPiece" : undefined;
@@ -62,7 +62,7 @@ function checkVocabulary(vocab: unknown, fail: Fail): void {
   if (!isRecord(vocab)) return fail("its vocabulary is no JSON object, and one was expected", "model.vocab");
   const ids = Object.entries(vocab as Record<string, number>);
   if (ids.length === 0) fail("its vocabulary is empty", "model.vocab");
-  const taken = new Uint8Array(2 * ids.length); // ids are dense but for a few
+  const taken = new Uint8Array(2 * ids.length); // almost all ids are below the number of tokens
   const others = new Set<number>();
   for (const [token, id] of ids) {
     if (!isId(id)) {

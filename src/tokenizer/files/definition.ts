@@ -1,15 +1,15 @@
-// The content of a tokenizer.json (the Rust tokenizers library's serialisation) as far as Limner looks into it.
+// The content of a tokenizer.json (the Rust tokenizers library's serialisation), as far as Limner uses it.
 
 /** How a token is matched in a text before any other rule. */
 export interface AddedToken {
-  /** The id that a file gives it, which only Python's own classes keep to. */
+  /** The id that a file gives it; only classes that are written in Python use it. */
   readonly id?: number;
   readonly content: string;
-  /** Whether it matches only between word borders. */
+  /** Whether it matches only between word boundaries. */
   readonly single_word: boolean;
-  /** Whether it takes in the white space before it. */
+  /** Whether the match includes the white space before it. */
   readonly lstrip: boolean;
-  /** Whether it takes in the white space after it. */
+  /** Whether the match includes the white space after it. */
   readonly rstrip: boolean;
   /** Whether it is matched after normalisation. */
   readonly normalized: boolean;
@@ -35,13 +35,13 @@ export interface TokenizerDefinition {
   readonly [key: string]: unknown;
 }
 
-/** Makes the error for a definition that cannot be used: what is wrong, and the key where it stands. */
+/** Throws the error for a definition that cannot be used: what is wrong, and at which key. */
 export type Fail = (what: string, key: string) => never;
 
 /**
  * Look a component's type up in a table of the known ones.
  *
- * @param types What is known, by type.
+ * @param types The known ones, by type.
  * @param part The component.
  * @param key What messages call it, for example `pre_tokenizer`.
  */
@@ -51,7 +51,7 @@ export function lookUp<T>(types: Readonly<Record<string, T>>, part: Component, k
   return fail(`its ${key} is of type ${JSON.stringify(part.type)}, and one of ${known} was expected`, `${key}.type`);
 }
 
-/** An added token with all of its flags. */
+/** An added token with the defaults of the flags that are missing. */
 export function addedToken(token: Partial<AddedToken> & { readonly content: string }): AddedToken {
   const { id, content, single_word = false, lstrip = false, rstrip = false, special = false } = token;
   return { id, content, single_word, lstrip, rstrip, normalized: token.normalized ?? !special, special };

@@ -1,14 +1,14 @@
-// A SentencePiece model (sentencepiece.bpe.model, spiece.model, tokenizer.model, spm.model) read with a small protobuf reader; the fields are those of
-// sentencepiece_model.proto.
+// Reads a SentencePiece model (sentencepiece.bpe.model, spiece.model, tokenizer.model, spm.model) with a small protobuf
+// reader; the field numbers are those of sentencepiece_model.proto.
 import { FormatError } from "../../errors/mod.ts";
 import { refuseLfsPointer } from "../../hub/lfs_pointer.ts";
 
-/** What is read of a SentencePiece model. */
+/** The parts of a SentencePiece model that are used. */
 export interface SentencePieceModel {
   /** Pieces with their scores and kinds (1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte). */
   readonly pieces: readonly { readonly text: string; readonly score: number; readonly kind: number }[];
   readonly characterMap: Uint8Array;
-  /** The id of the unknown piece, as its training was told. */
+  /** The id of the unknown piece, from the options of its training. */
   readonly unkId: number;
 }
 
@@ -56,7 +56,7 @@ function readFields(
  */
 export function readSentencePiece(bytes: Uint8Array, name: string): SentencePieceModel {
   const fail = (what: string): never => {
-    throw new FormatError(`Could not read SentencePiece model ${name}: ${what}`, { file: name });
+    throw new FormatError(`Cannot read SentencePiece model ${name}: ${what}`, { file: name });
   };
   refuseLfsPointer(bytes, name);
   const utf8 = new TextDecoder("utf-8", { fatal: true });

@@ -17,7 +17,7 @@ export const bert: TokenizerClass = {
     decoder: { type: "WordPiece", prefix: "##", cleanup: true },
     model: { unk_token: token("unk"), continuing_subword_prefix: "##", max_input_chars_per_word: 100 },
   }),
-  around: ({ token }) => ({ before: [token("cls")], after: [token("sep")] }),
+  surroundingTokens: ({ token }) => ({ before: [token("cls")], after: [token("sep")] }),
 };
 
 const byteLevel: Component = { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true };
@@ -44,10 +44,10 @@ export const gpt2: TokenizerClass = {
 export const roberta: TokenizerClass = {
   ...gpt2,
   special: sentenceTokens,
-  around: ({ token }) => ({ before: [token("cls")], after: [token("sep")] }),
+  surroundingTokens: ({ token }) => ({ before: [token("cls")], after: [token("sep")] }),
 };
 
-/** The patterns are texts here, not regular expressions: so Transformers' class has them. */
+/** The patterns are plain strings here, not regular expressions, as they are in Transformers' class. */
 export const nougat: TokenizerClass = {
   model: "BPE",
   special: { unk: "<unk>", bos: "<s>", eos: "</s>", pad: "<pad>" },
@@ -71,10 +71,10 @@ export const nougat: TokenizerClass = {
       model: bytePairs,
     };
   },
-  around: ({ token }) => ({ before: [token("bos")], after: [token("eos")] }),
+  surroundingTokens: ({ token }) => ({ before: [token("bos")], after: [token("eos")] }),
 };
 
-/** The ids of what is put around a text are the class's, whatever the vocabulary says. */
+/** The ids of the special tokens before and after a text are fixed in the class, whatever ids the vocabulary has for them. */
 export const herbert: TokenizerClass = {
   model: "BPE",
   special: { cls: "<s>", unk: "<unk>", pad: "<pad>", mask: "<mask>", sep: "</s>" },

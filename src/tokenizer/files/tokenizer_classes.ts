@@ -1,6 +1,5 @@
-// What Transformers' tokenizer classes make of their files, by name. Version 5 takes of a tokenizer.json no more than the
-// vocabulary, the merges and the character map where the class is one of these; all else follows from the class and its
-// options.
+// Transformers' tokenizer classes by name. For one of these, version 5 uses only the vocabulary, the merges and the character
+// map of a tokenizer.json; all else follows from the class and its options.
 import { bert, gpt2, herbert, llama, nougat, roberta } from "./subword_classes.ts";
 import type { TokenizerClass } from "./tokenizer_class.ts";
 import { barthez, camembert, debertaV2, mbart, mbart50, t5, xlmRoberta, xlnet } from "./unigram_classes.ts";
@@ -34,7 +33,7 @@ export const tokenizerClasses: Readonly<Record<string, TokenizerClass>> = {
   XLNetTokenizer: xlnet,
 };
 
-/** The class of a model's type, which counts where no file names a class. */
+/** The class for a model's type, for repositories in which no file names a class. */
 export const classOfModel: Readonly<Record<string, string>> = {
   bart: "RobertaTokenizer",
   bert: "BertTokenizer",

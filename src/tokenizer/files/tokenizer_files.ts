@@ -1,6 +1,6 @@
 // Where a tokenizer is read from.
 
-/** What a tokenizer is read from: a folder of files, wherever it lies. */
+/** What a tokenizer is read from: a folder of files, such as a repository. */
 export interface TokenizerFiles {
   /** What messages call it. */
   readonly name: string;
@@ -8,6 +8,6 @@ export interface TokenizerFiles {
   readText(file: string): Promise<string | undefined>;
   /** The bytes of a file, or undefined if there is none of that name. */
   readBytes?(file: string): Promise<Uint8Array | undefined>;
-  /** What was answered for a file that is not there, where that may mean something else: for messages. */
+  /** For messages: what was answered for an absent file, if that may mean something else. */
   whyMissing?(file: string): string | undefined;
 }

@@ -1,4 +1,4 @@
-// tokenizer_config.json, special_tokens_map.json and added_tokens.json brought to one form, as Transformers 5 does it
+// tokenizer_config.json, special_tokens_map.json and added_tokens.json combined into one form, as Transformers 5 does it
 // (`PreTrainedTokenizerBase._from_pretrained` and `TokenizersBackend.__init__`).
 import { FormatError } from "../../errors/mod.ts";
 import { isRecord } from "../../hub/read_json.ts";
@@ -13,10 +13,10 @@ export type Role = typeof roles[number];
 /** A JSON object. */
 export type Json = Readonly<Record<string, unknown>>;
 
-/** A special token: its text alone, or how it is matched too. */
+/** A special token: its text, or its text and the flags by which it is matched. */
 export type SpecialToken = string | AddedToken;
 
-/** What stands around a vocabulary in a repository; undefined where there is no such file. */
+/** The contents of a repository's files besides the vocabulary; undefined where there is no such file. */
 export interface SettingsFiles {
   readonly config?: Json;
   readonly specialTokensMap?: Json;
@@ -27,7 +27,7 @@ export interface SettingsFiles {
   readonly pieces?: readonly AddedToken[];
 }
 
-/** What a class gives where the files say nothing. */
+/** A class's defaults for what the files do not set. */
 export interface SettingsDefaults {
   /** Special tokens by role. */
   readonly special?: Readonly<Partial<Record<Role, SpecialToken>>>;
@@ -46,19 +46,19 @@ export interface SettingsDefaults {
   readonly paddingSide?: "left" | "right";
 }
 
-/** How a tokenizer is to be used. */
+/** A tokenizer's settings from all its files, with the defaults of its class. */
 export interface TokenizerSettings {
   /** The options that Transformers would make the class with. */
   readonly options: Json;
-  /** Special tokens by what they are for: `bos_token` and so on, and a model's own. */
+  /** Special tokens by key: `bos_token` and so on, and a model's own. */
   readonly special: ReadonlyMap<string, SpecialToken>;
   /** Special tokens that have no role. */
   readonly extra: readonly SpecialToken[];
   /** Further tokens that count as special without being added. */
   readonly listed: readonly string[];
-  /** Tokens that the files number, in the order of these numbers. */
+  /** Tokens to which the files give ids, in the order of the ids. */
   readonly numbered: readonly AddedToken[];
-  /** The most tokens that the model takes; Infinity where none is said. */
+  /** The most tokens that the model takes; Infinity where no file sets it. */
   readonly maxLength: number;
   readonly paddingSide: "left" | "right";
   readonly truncationSide: "left" | "right";
@@ -66,10 +66,10 @@ export interface TokenizerSettings {
 }
 
 /**
- * Bring a tokenizer's settings to one form.
+ * Combine a tokenizer's settings from its files.
  *
  * @param files The files' contents.
- * @param defaults What the class gives where they say nothing.
+ * @param defaults The class's defaults for what they do not set.
  * @param where What messages call the repository.
  * @throws {FormatError} If a special token is neither text nor an object with its content.
  */
@@ -88,15 +88,15 @@ export function readSettings(files: SettingsFiles, defaults: SettingsDefaults, w
   const special = new Map<string, SpecialToken>();
   for (const role of roles) {
     const key = `${role}_token`;
-    // A tokenizer.json's own padding counts where no class says how to pad.
+    // The padding of a tokenizer.json counts only if the class has no special tokens of its own.
     const stored = role === "pad" && !defaults.special ? padding?.pad_token : undefined;
     const token = key in options ? options[key] : defaults.special?.[role] ?? stored;
     if (token == null) continue;
     const one = read(token, key);
     const numberedOne = key in options ? byContent.get(contentOf(one)) : undefined;
-    special.set(key, numberedOne ?? likeDefault(one, defaults.special?.[role]));
+    special.set(key, numberedOne ?? withFlagsOfDefault(one, defaults.special?.[role]));
   }
-  // A model's own: other keys that end so, and named ones.
+  // A model's own special tokens: other keys that end in _token, and named ones.
   const named = Object.assign(
     {},
     ...[options.extra_special_tokens, options.model_specific_special_tokens].filter(isRecord),
@@ -131,20 +131,20 @@ export function readSettings(files: SettingsFiles, defaults: SettingsDefaults, w
 
 type Read = (token: unknown, key: string) => SpecialToken;
 
-/** Where tokenizer_config.json numbers no tokens, the older files do; special_tokens_map.json counts only then. */
+/** If tokenizer_config.json gives no tokens ids, the older files do; only then special_tokens_map.json is used. */
 function numberedTokens(files: SettingsFiles, options: Record<string, unknown>, read: Read): AddedToken[] {
   const numbered = new Map<number, AddedToken>();
   const own = options.added_tokens_decoder as Json | undefined;
   if (own) {
     for (const [id, token] of Object.entries(own)) {
-      numbered.set(Number(id), flagged(read(token, `added_tokens_decoder.${id}`)));
+      numbered.set(Number(id), asAddedToken(read(token, `added_tokens_decoder.${id}`)));
     }
   } else {
     for (const [key, value] of Object.entries(files.specialTokensMap ?? {})) {
       options[key] = isRecord(value) && "content" in value ? { ...value, special: true } : value;
     }
     const extra = Array.isArray(options.extra_special_tokens) ? options.extra_special_tokens : [];
-    // Transformers does not look into the tokens that tokenizer_config.json spells out.
+    // As in Transformers, tokens that tokenizer_config.json writes as objects with a __type do not count.
     const plain = [...roles.map((role) => options[`${role}_token`]), ...extra]
       .filter((token) => typeof token === "string" || isRecord(token) && !("__type" in token));
     const special = new Set(plain.map((token) => contentOf(read(token, "special_tokens_map.json"))));
@@ -159,7 +159,7 @@ function numberedTokens(files: SettingsFiles, options: Record<string, unknown>, 
 }
 
 /**
- * The tokens that Transformers adds to a tokenizer for its settings, in their order.
+ * The tokens that Transformers adds to a tokenizer because of its settings, in its order.
  *
  * @param settings The settings.
  * @param isAdded Whether a token is one of the added ones already.
@@ -170,13 +170,13 @@ export function tokensToAdd(settings: TokenizerSettings, isAdded: (token: string
   const others = [...settings.special.values(), ...settings.extra].filter((token) =>
     !isAdded(contentOf(token)) && !known.has(contentOf(token))
   );
-  return [...settings.numbered, ...others.map(flagged)].map((token) =>
+  return [...settings.numbered, ...others.map(asAddedToken)].map((token) =>
     named.has(token.content) ? { ...token, special: true } : token
   );
 }
 
-/** A token of which only the text is said is matched as the class's own. */
-function likeDefault(token: SpecialToken, byDefault: SpecialToken | undefined): SpecialToken {
+/** A token that is given by its text alone takes the flags of the class's default. */
+function withFlagsOfDefault(token: SpecialToken, byDefault: SpecialToken | undefined): SpecialToken {
   return typeof token === "string" && typeof byDefault === "object" ? { ...byDefault, content: token } : token;
 }
 
@@ -185,8 +185,8 @@ export function contentOf(token: SpecialToken): string {
   return typeof token === "string" ? token : token.content;
 }
 
-/** A token that is only text is special. */
-function flagged(token: SpecialToken): AddedToken {
+/** An added token; one that is given by its text alone is special. */
+function asAddedToken(token: SpecialToken): AddedToken {
   return typeof token === "string" ? addedToken({ content: token, special: true }) : token;
 }
 
@@ -194,7 +194,7 @@ function readToken(token: unknown, key: string, where: string): SpecialToken {
   if (typeof token === "string") return token;
   if (isRecord(token) && typeof token.content === "string") return addedToken(token as unknown as AddedToken);
   throw new FormatError(
-    `Could not load the tokenizer of ${where}: ${key} is ${JSON.stringify(token)}, ` +
+    `Cannot load the tokenizer of ${where}: ${key} is ${JSON.stringify(token)}, ` +
       "and text or an object with its content was expected",
     { file: where, key },
   );

@@ -1,20 +1,20 @@
-// Transformers' classes with a Unigram vocabulary: what each makes of the pieces of a SentencePiece model.
+// Transformers' classes with a Unigram vocabulary, and the order that each gives to the pieces of a SentencePiece model.
 import { addedToken, type Component } from "./definition.ts";
 import {
   bertTokens,
   type ClassOptions,
+  type ClassVocabulary,
   metaspace,
   type Piece,
   sentenceTokens,
   sequence,
-  type Source,
   type TokenizerClass,
 } from "./tokenizer_class.ts";
 import { contentOf, type Json, type Role, type SpecialToken } from "./tokenizer_settings.ts";
 
 const unscored = (tokens: readonly string[]): Piece[] => tokens.map((token) => [token, 0]);
 
-const precompiled = ({ characterMap }: Source): Component | null =>
+const precompiled = ({ characterMap }: ClassVocabulary): Component | null =>
   characterMap ? { type: "Precompiled", precompiled_charsmap: characterMap } : null;
 
 const words = (scheme?: string): Component =>
@@ -32,7 +32,7 @@ export const xlmRoberta: TokenizerClass = {
       model: { unk_id: 3, byte_fallback: false },
     };
   },
-  around: ({ token }) => ({ before: [token("bos")], after: [token("eos")] }),
+  surroundingTokens: ({ token }) => ({ before: [token("bos")], after: [token("eos")] }),
   fromPieces: (pieces, token) => [...fairseq(pieces, token), [token("mask"), 0]],
 };
 
@@ -73,7 +73,10 @@ export const mbart: TokenizerClass = {
   special: languageTokens,
   extra: ({ own, given = [] }) => own ?? [...languages, ...without(given, languages)],
   parts: () => ({ pre_tokenizer: words(), decoder: metaspace(), model: { unk_id: 3, byte_fallback: false } }),
-  around: ({ options, token }) => ({ before: [], after: [token("eos"), options.src_lang as string ?? "en_XX"] }),
+  surroundingTokens: ({ options, token }) => ({
+    before: [],
+    after: [token("eos"), options.src_lang as string ?? "en_XX"],
+  }),
   fromPieces: (pieces, token) => [...fairseq(pieces, token), ...unscored([...languages, token("mask")])],
 };
 
@@ -95,7 +98,10 @@ export const mbart50: TokenizerClass = {
       model: { unk_id: 3, byte_fallback: false },
     };
   },
-  around: ({ options, token }) => ({ before: [options.src_lang as string ?? "en_XX"], after: [token("eos")] }),
+  surroundingTokens: ({ options, token }) => ({
+    before: [options.src_lang as string ?? "en_XX"],
+    after: [token("eos")],
+  }),
   fromPieces: (pieces, token) => [
     ...fairseq(pieces, token, "cls"),
     ...unscored([...mbart50Languages, token("mask")]),
@@ -118,7 +124,7 @@ export const t5: TokenizerClass = {
     decoder: metaspace(),
     model: { unk_id: 2, byte_fallback: false },
   }),
-  around: () => ({ before: [], after: ["</s>"] }),
+  surroundingTokens: () => ({ before: [], after: ["</s>"] }),
   fromPieces: (pieces, _, options) => [...pieces, ...unscored(sentinels(options).reverse())],
 };
 
@@ -128,7 +134,7 @@ const cleanSpaces: Component = sequence("normalizers", [
   { type: "Strip", strip_left: false, strip_right: true },
 ]);
 
-/** Of SentencePiece's ids and character map Transformers takes neither: 3 is unknown, whatever it is in the model. */
+/** Transformers uses neither SentencePiece's ids nor its character map here: 3 is unknown, whatever it is in the model. */
 export const barthez: TokenizerClass = {
   model: "Unigram",
   special: { ...sentenceTokens, mask: addedToken({ content: "<mask>", lstrip: true }) },
@@ -166,7 +172,7 @@ export const debertaV2: TokenizerClass = {
       model: { unk_id: unscoredAt >= 0 ? unscoredAt : options.unk_id ?? 1, byte_fallback: false },
     };
   },
-  around: ({ token }) => ({ before: [token("cls")], after: [token("sep")] }),
+  surroundingTokens: ({ token }) => ({ before: [token("cls")], after: [token("sep")] }),
   fromPieces: (pieces) => [...pieces],
 };
 
@@ -197,6 +203,6 @@ export const xlnet: TokenizerClass = {
       model: { unk_id: options.unk_id ?? 0, byte_fallback: false },
     };
   },
-  around: ({ token }) => ({ before: [], after: [token("sep"), token("cls")] }),
+  surroundingTokens: ({ token }) => ({ before: [], after: [token("sep"), token("cls")] }),
   fromPieces: (pieces) => [...pieces],
 };

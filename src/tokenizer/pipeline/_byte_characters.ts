@@ -1,4 +1,5 @@
-// GPT-2's spelling of bytes: each of the 256 is a printable character, so that any text is made of known characters.
+// GPT-2's spelling of bytes: each of the 256 bytes is a printable character, so that a vocabulary of 256 characters covers
+// every text.
 import { ByteLevelPreTokenizer } from "../../packages/huggingface_tokenizers.ts";
 
 const encoder = new TextEncoder();

@@ -1,11 +1,11 @@
-// Tokens beside a model's vocabulary, as the Rust library holds them (AddedVocabulary): they get ids of their own and are
-// found in a text before all other rules, some in the text as it is, the others once it is normalised.
+// Tokens that are added to a model's vocabulary, as in the Rust library (AddedVocabulary): they have ids of their own and are
+// found in a text before all other steps, some in the text as it is, the others once it is normalised.
 import type { AddedToken } from "../files/definition.ts";
 import type { Normalize } from "./normalizers.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
-/** A stretch of a text: an added token where `id` is given, and else text to be cut further. */
-export interface Stretch {
+/** A segment of a text: an added token if `id` is set, otherwise text for the next steps. */
+export interface TextSegment {
   readonly text: string;
   readonly id?: number;
   /** Whether the whole text begins with it. */
@@ -31,7 +31,7 @@ export class AddedTokens {
   /**
    * Add tokens, in their order: those that the vocabulary lacks get the next ids, and those known get new flags.
    *
-   * @param keepIds Whether the ids that tokens come with count.
+   * @param keepIds Whether tokens keep the `id` that they have.
    */
   add(tokens: readonly AddedToken[], keepIds = false): void {
     const { size } = this.#vocabulary;
@@ -53,7 +53,7 @@ export class AddedTokens {
     return this.#ids.get(token) ?? this.#vocabulary.id(token);
   }
 
-  /** The token of an id, added or of the vocabulary; as Rust gives it back, added ones are spelled as they are found. */
+  /** The token of an id, added or of the vocabulary; as in Rust, an added one is spelled as it is found in normalised text. */
   token(id: number): string | undefined {
     return this.#spellings.get(id) ?? this.#vocabulary.token(id);
   }
@@ -63,7 +63,7 @@ export class AddedTokens {
     return this.#special.has(token);
   }
 
-  /** How many tokens there are with the vocabulary's. */
+  /** How many tokens there are, the vocabulary's included. */
   get size(): number {
     const others = [...this.#ids.keys()].filter((token) => this.#vocabulary.id(token) === undefined);
     return this.#vocabulary.size + others.length;
@@ -75,16 +75,16 @@ export class AddedTokens {
   }
 
   /** Cut a text into added tokens and normalised text between them. */
-  split(text: string): Stretch[] {
+  split(text: string): TextSegment[] {
     const [plain, normalized] = this.#finders ??= this.#makeFinders();
-    return plain.cut({ text, first: true }).flatMap((stretch) => {
-      if (stretch.id !== undefined) return stretch;
-      const text = this.#normalize(stretch.text);
-      return normalized.cut({ text, first: stretch.first && !this.#losesFirst(stretch.text, text) });
+    return plain.cut({ text, first: true }).flatMap((segment) => {
+      if (segment.id !== undefined) return segment;
+      const text = this.#normalize(segment.text);
+      return normalized.cut({ text, first: segment.first && !this.#losesFirst(segment.text, text) });
     });
   }
 
-  /** Whether normalising takes a text's first character away: what is left is not the text's beginning any more. */
+  /** Whether normalising removes a text's first character, so that the rest does not count as the text's beginning. */
   #losesFirst(text: string, normalized: string): boolean {
     const first = String.fromCodePoint(text.codePointAt(0)!);
     return this.#normalize(first) === "" && this.#normalize(text.slice(first.length)) === normalized;
@@ -108,7 +108,7 @@ interface Node {
 const beginsWithWord = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
 const isSpace = /^\p{White_Space}/u;
 
-/** Finds spellings in texts: the leftmost first, and there the longest. */
+/** Finds tokens in texts: the leftmost first, and of several at one place the longest. */
 class Finder {
   readonly #root: Node = { next: new Map() };
 
@@ -122,12 +122,12 @@ class Finder {
     if (node !== this.#root) node.found ??= { id, token };
   }
 
-  /** Cut a stretch at the tokens found in it; what is empty is left out. */
-  cut({ text, first }: Stretch): Stretch[] {
-    const stretches: Stretch[] = [];
+  /** Cut a segment at the tokens found in it; empty segments are left out. */
+  cut({ text, first }: TextSegment): TextSegment[] {
+    const segments: TextSegment[] = [];
     let end = 0;
     const add = (from: number, to: number, id?: number): void => {
-      if (to > from) stretches.push({ text: text.slice(from, to), id, first: first && from === 0 });
+      if (to > from) segments.push({ text: text.slice(from, to), id, first: first && from === 0 });
     };
     for (let at = 0; at < text.length;) {
       const match = this.#longest(text, at);
@@ -149,7 +149,7 @@ class Finder {
       end = to;
     }
     add(end, text.length);
-    return stretches;
+    return segments;
   }
 
   #longest(text: string, from: number): { found: NonNullable<Node["found"]>; end: number } | undefined {

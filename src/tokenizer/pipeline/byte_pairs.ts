@@ -1,5 +1,6 @@
-// Byte-pair encoding as the Rust library does it: neighbours are merged in the order of the merges, on ids. (The engine's
-// merges on spellings, which differs where a vocabulary lacks characters or has prefixes within words.)
+// Byte-pair encoding as the Rust library does it. Think of a word as a list of ids, one per character: of all neighbours that
+// may merge, those of the lowest rank become one id, until none may. (npm @huggingface/tokenizers merges spellings, not ids,
+// which differs where a vocabulary lacks characters or has prefixes within words.)
 import type { Component, Fail } from "../files/definition.ts";
 import { unknown, type Vocabulary } from "./vocabulary.ts";
 
@@ -8,7 +9,7 @@ import { unknown, type Vocabulary } from "./vocabulary.ts";
  *
  * @param part A tokenizer.json's `model` of type BPE.
  * @param vocabulary Its tokens.
- * @param fail Makes the error for merges that the vocabulary does not know.
+ * @param fail Throws the error for merges whose tokens the vocabulary lacks.
  */
 export function bytePairs(part: Component, vocabulary: Vocabulary, fail: Fail): (word: string) => number[] {
   const { continuing_subword_prefix: prefix, end_of_word_suffix: suffix, unk_token, ignore_merges } = part;
@@ -23,23 +24,23 @@ export function bytePairs(part: Component, vocabulary: Vocabulary, fail: Fail): 
     const whole = ignore_merges ? vocabulary.id(word) : undefined;
     if (whole !== undefined) return [whole];
     const ids: number[] = [];
-    const waiting: number[] = []; // the unknown token, which joins the next where it may
+    const unknownToken: number[] = []; // an unknown token that the next unknown character may join
     const characters = [...word];
     characters.forEach((character, i) => {
       const spelling = symbol(character, i === 0, i === characters.length - 1);
       const id = vocabulary.id(spelling);
       if (id !== undefined) {
-        ids.push(...waiting.splice(0), id);
+        ids.push(...unknownToken.splice(0), id);
         return;
       }
       const bytes = part.byte_fallback ? vocabulary.bytes(spelling) : undefined;
       if (bytes) ids.push(...bytes);
       else if (unk_token != null) {
-        if (!part.fuse_unk) ids.push(...waiting.splice(0));
-        waiting[0] = vocabulary.id(unk_token as string) ?? unknown(word);
+        if (!part.fuse_unk) ids.push(...unknownToken.splice(0));
+        unknownToken[0] = vocabulary.id(unk_token as string) ?? unknown(word);
       }
     });
-    ids.push(...waiting);
+    ids.push(...unknownToken);
     return merges.apply(ids);
   };
 }
@@ -67,7 +68,7 @@ class Merges {
   readonly #merged: number[] = [];
   readonly #factor: number;
 
-  /** @param size How many ids there are; others do not merge. */
+  /** @param size How many ids there are. */
   constructor(size: number) {
     this.#factor = size;
   }
@@ -76,14 +77,14 @@ class Merges {
     this.#ranks.set(left * this.#factor + right, this.#merged.push(merged) - 1);
   }
 
-  /** Merge, lowest rank first and of equal ones the leftmost, until nothing merges; changes `ids`. */
+  /** Merge until nothing merges, the lowest rank first; ties go to the leftmost. Changes `ids`. */
   apply(ids: number[]): number[] {
     const length = ids.length;
     const next = Int32Array.from(ids, (_, i) => i + 1);
     const previous = Int32Array.from(ids, (_, i) => i - 1);
     const rankAt = (at: number): number | undefined =>
       at >= 0 && next[at] < length ? this.#ranks.get(ids[at] * this.#factor + ids[next[at]]) : undefined;
-    const queue = new Queue();
+    const queue = new MinHeap();
     const offer = (at: number): void => {
       const rank = rankAt(at);
       if (rank !== undefined) queue.push(rank * length + at);
@@ -92,7 +93,7 @@ class Merges {
     for (let entry = queue.pop(); entry !== undefined; entry = queue.pop()) {
       const at = entry % length;
       const rank = (entry - at) / length;
-      if (ids[at] < 0 || rankAt(at) !== rank) continue; // merged otherwise meanwhile
+      if (ids[at] < 0 || rankAt(at) !== rank) continue; // one of the two was merged meanwhile
       const right = next[at];
       ids[at] = this.#merged[rank];
       ids[right] = -1;
@@ -106,7 +107,7 @@ class Merges {
 }
 
 /** A binary heap of numbers, the lowest first. */
-class Queue {
+class MinHeap {
   readonly #heap: number[] = [];
 
   push(value: number): void {

@@ -1,5 +1,6 @@
-// SentencePiece's precompiled character map as the Rust library applies it (crate spm_precompiled): a double-array trie
-// from UTF-8 bytes to replacements, tried on each grapheme first and then on each of its characters.
+// SentencePiece's precompiled character map as the Rust library applies it (crate spm_precompiled). Think of a dictionary
+// from short texts to replacements, stored as a trie over UTF-8 bytes in one array (a double-array trie). Each grapheme of a
+// text is looked up first; where there is none, each of its characters is.
 import type { Fail } from "../files/definition.ts";
 
 const encoder = new TextEncoder();
@@ -8,11 +9,11 @@ const encoder = new TextEncoder();
  * Make a normaliser from a precompiled character map.
  *
  * @param charsmap The map: the trie's size in bytes (uint32), the trie (uint32 each), replacements ended by NUL.
- * @param fail Makes the error for a malformed map.
+ * @param fail Throws the error for a malformed map.
  * @returns A function from text to normalised text.
  */
-export function precompiled(charsmap: Uint8Array, fail: Fail): (text: string) => string {
-  const bytes = charsmap.slice(); // aligned
+export function characterMapNormalizer(charsmap: Uint8Array, fail: Fail): (text: string) => string {
+  const bytes = charsmap.slice(); // so that the trie is aligned to 4 bytes
   const view = new DataView(bytes.buffer);
   const size = bytes.length >= 4 ? view.getUint32(0, true) : -1;
   if (size < 4 || size % 4 !== 0 || 4 + size > bytes.length) {
@@ -54,7 +55,7 @@ export function precompiled(charsmap: Uint8Array, fail: Fail): (text: string) =>
   return (text) => {
     let result = "";
     for (let at = 0; at < text.length;) {
-      // Between two printable ASCII characters there is always a border of graphemes.
+      // Between two printable ASCII characters there is always a boundary of graphemes, so these need no segmenter.
       let end = at;
       while (end < text.length && isPrintable(text, end)) end++;
       if (end < text.length) end = Math.max(at, end - 1);

@@ -1,4 +1,4 @@
-// The decoders of a tokenizer.json, as the Rust library has them: functions from tokens to the texts that are joined.
+// The decoders of a tokenizer.json, as in the Rust library: functions from tokens to texts, which are then joined.
 import { ReplaceNormalizer, StripDecoder } from "../../packages/huggingface_tokenizers.ts";
 import { textOfBytes } from "./_byte_characters.ts";
 import { type Component, type Fail, lookUp } from "../files/definition.ts";
@@ -10,7 +10,7 @@ export type Decode = (tokens: readonly string[]) => string[];
  * Make a decoder.
  *
  * @param part A tokenizer.json's `decoder`.
- * @param fail Makes the error for a type that does not exist or a malformed setting.
+ * @param fail Throws the error for a type that does not exist or a malformed setting.
  */
 export function makeDecoder(part: Component, fail: Fail): Decode {
   return lookUp(types, part, "decoder", fail)(part, fail);
@@ -26,7 +26,7 @@ const types: Readonly<Record<string, (part: Component, fail: Fail) => Decode>> =
   CTC: ctc,
   Fuse: () => (tokens) => [tokens.join("")],
   Metaspace: ({ replacement, prepend_scheme, add_prefix_space }) => (tokens) => {
-    // The first token's marks stand for the space that was put before the text, if one was.
+    // The first token's mark is the space that the pre-tokenizer put before the text, if it did.
     const never = prepend_scheme === "never" || prepend_scheme === undefined && add_prefix_space === false;
     return tokens.map((token, i) => token.replaceAll(replacement as string, i === 0 && !never ? "" : " "));
   },
@@ -39,8 +39,8 @@ const types: Readonly<Record<string, (part: Component, fail: Fail) => Decode>> =
     return (tokens) => steps.reduce<string[]>((now, step) => step(now), [...tokens]);
   },
   Strip: (part) => {
-    const engine = new StripDecoder(part as never);
-    return (tokens) => engine.decode_chain([...tokens]);
+    const decoder = new StripDecoder(part as never);
+    return (tokens) => decoder.decode_chain([...tokens]);
   },
   WordPiece: ({ prefix, cleanup }) => (tokens) =>
     tokens.map((token, i) => {
@@ -53,7 +53,7 @@ const types: Readonly<Record<string, (part: Component, fail: Fail) => Decode>> =
     }),
 };
 
-/** A run of byte tokens is one text if its bytes are UTF-8, and else a replacement character for each. */
+/** Consecutive byte tokens are one text if their bytes are UTF-8, otherwise a replacement character each. */
 function byteFallback(tokens: readonly string[]): string[] {
   const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const result: string[] = [];
@@ -88,16 +88,16 @@ function ctc({ pad_token, word_delimiter_token, cleanup }: Component): Decode {
       .filter((text) => text !== "");
 }
 
-/** The Rust library's clean-up of one token, which knows one contraction more than Transformers'. */
+/** The Rust library's clean-up of one token, which has one contraction more than Transformers'. */
 function cleanUpWords(text: string): string {
   return cleanUp(text, [" do not", " don't"]);
 }
 
 /**
- * Take out the spaces that tokens' texts have before punctuation (Transformers' `clean_up_tokenization`).
+ * Remove the spaces before punctuation and in contractions (Transformers' `clean_up_tokenization`).
  *
  * @param text The text.
- * @param more A pair that is replaced besides, where Rust's own clean-up has one.
+ * @param more A further pair of a text and its replacement, which Rust's clean-up has.
  */
 export function cleanUp(text: string, more?: readonly [string, string]): string {
   for (const pair of [" .", " ?", " !", " ,"]) text = text.replaceAll(pair, pair[1]);

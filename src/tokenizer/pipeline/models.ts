@@ -1,4 +1,4 @@
-// The models of a tokenizer.json: from a word to token ids. WordPiece is the engine's.
+// The models of a tokenizer.json: functions from a word to token ids. WordPiece is that of npm @huggingface/tokenizers.
 import { WordPiece } from "../../packages/huggingface_tokenizers.ts";
 import { bytePairs } from "./byte_pairs.ts";
 import { type Component, type Fail, lookUp } from "../files/definition.ts";
@@ -16,14 +16,14 @@ export interface Model {
  * Make a model.
  *
  * @param part A tokenizer.json's `model`, checked.
- * @param fail Makes the error for a type that does not exist or a malformed setting.
+ * @param fail Throws the error for a type that does not exist or a malformed setting.
  */
 export function makeModel(part: Component, fail: Fail): Model {
   const make = lookUp(types, part, "model", fail);
   const vocabulary = new Vocabulary(
     Array.isArray(part.vocab) ? part.vocab.map(([piece], id) => [piece, id]) : Object.entries(part.vocab as object),
   );
-  return { vocabulary, encode: remembering(make(part, vocabulary, fail)) };
+  return { vocabulary, encode: cached(make(part, vocabulary, fail)) };
 }
 
 type Encode = (word: string) => number[];
@@ -37,8 +37,8 @@ const types: Readonly<Record<string, (part: Component, vocabulary: Vocabulary, f
   WordPiece: wordPiece,
 };
 
-/** Words come again: those of texts are kept, within bounds. */
-function remembering(encode: Encode): Encode {
+/** Keep the ids of words, within bounds, since words repeat. */
+function cached(encode: Encode): Encode {
   const kept = new Map<string, number[]>();
   return (word) => {
     const known = kept.get(word);
@@ -54,6 +54,6 @@ function remembering(encode: Encode): Encode {
 function wordPiece(part: Component, vocabulary: Vocabulary): Encode {
   const { unk_token = "[UNK]", continuing_subword_prefix = "##", max_input_chars_per_word = 100 } = part;
   const settings = { ...part, unk_token, continuing_subword_prefix, max_input_chars_per_word };
-  const engine = new WordPiece(settings as unknown as ConstructorParameters<typeof WordPiece>[0]);
-  return (word) => engine.encode([word]).map((token) => vocabulary.id(token) ?? unknown(word));
+  const model = new WordPiece(settings as unknown as ConstructorParameters<typeof WordPiece>[0]);
+  return (word) => model.encode([word]).map((token) => vocabulary.id(token) ?? unknown(word));
 }

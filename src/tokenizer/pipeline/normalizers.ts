@@ -1,9 +1,9 @@
-// The normalisers of a tokenizer.json, as the Rust library has them: functions from text to text.
+// The normalisers of a tokenizer.json, as in the Rust library: functions from text to text.
 import { ReplaceNormalizer } from "../../packages/huggingface_tokenizers.ts";
 import { type Component, type Fail, lookUp } from "../files/definition.ts";
 import { compatible, composed, controls, inRust, marks, nonspacing } from "./_unicode_tables.ts";
 import { byteCharacters } from "./_byte_characters.ts";
-import { precompiled } from "./character_map.ts";
+import { characterMapNormalizer } from "./character_map.ts";
 
 /** Changes a text before it is cut into words. */
 export type Normalize = (text: string) => string;
@@ -12,22 +12,22 @@ export type Normalize = (text: string) => string;
  * Make a normaliser.
  *
  * @param part A tokenizer.json's `normalizer`.
- * @param fail Makes the error for a type that does not exist or a malformed setting.
+ * @param fail Throws the error for a type that does not exist or a malformed setting.
  */
 export function makeNormalizer(part: Component, fail: Fail): Normalize {
   return lookUp(types, part, "normalizer", fail)(part, fail);
 }
 
-/** The characters that a form of Unicode's leaves as they are. */
-const left: Readonly<Record<string, string>> = {
+/** The characters that Rust's older Unicode leaves as they are in each normalisation form. */
+const unchanged: Readonly<Record<string, string>> = {
   NFD: composed[0],
   NFKC: compatible[0],
   NFKD: composed[0] + compatible[0],
 };
 
 function unicode({ type }: Component): Normalize {
-  if (!left[type]) return (text) => text.normalize(type);
-  const kept = new RegExp(`([${left[type]}])`, "v");
+  if (!unchanged[type]) return (text) => text.normalize(type);
+  const kept = new RegExp(`([${unchanged[type]}])`, "v");
   return (text) => text.split(kept).map((part, i) => i % 2 === 0 ? part.normalize(type) : part).join("");
 }
 
@@ -46,7 +46,7 @@ const types: Readonly<Record<string, (part: Component, fail: Fail) => Normalize>
   Lowercase: ({ final_sigma }) => final_sigma ? (text) => text.toLowerCase() : lowercase,
   Nmt: () => nmt,
   Precompiled: ({ precompiled_charsmap: map }, fail) =>
-    map ? precompiled(Uint8Array.from(atob(map as string), (c) => c.charCodeAt(0)), fail) : (text) => text,
+    map ? characterMapNormalizer(Uint8Array.from(atob(map as string), (c) => c.charCodeAt(0)), fail) : (text) => text,
   Prepend: ({ prepend }) => (text) => text === "" ? "" : `${prepend}${text}`,
   Replace: replace,
   Sequence: ({ normalizers }, fail) => {
@@ -60,18 +60,18 @@ const types: Readonly<Record<string, (part: Component, fail: Fail) => Normalize>
   StripAccents: () => (text) => text.replace(allMarks, ""),
 };
 
-/** The engine translates the regular expression; its replacement would be read as a pattern by JavaScript. */
+/** npm @huggingface/tokenizers translates the regular expression; JavaScript would read `$` in its replacement as a pattern. */
 function replace(part: Component): Normalize {
   const { pattern } = new ReplaceNormalizer(part as unknown as ConstructorParameters<typeof ReplaceNormalizer>[0]);
   return pattern ? (text) => text.replace(pattern, () => part.content as string) : (text) => text;
 }
 
-/** Rust lowers each character by itself; JavaScript and Python look at a sigma's neighbours. */
+/** Rust lowercases each character by itself; JavaScript and Python consider a sigma's neighbours. */
 function lowercase(text: string): string {
   return text.replaceAll("Σ", "σ").toLowerCase();
 }
 
-/** SentencePiece's NMT rules: control characters go but for some, and all kinds of white space become spaces. */
+/** SentencePiece's NMT rules: most control characters are removed, and all kinds of white space become spaces. */
 function nmt(text: string): string {
   const stays = (c: string): boolean => "\0\t\n\f\r".includes(c) || c >= "\x80" && c !== "\x8f" && c !== "\x9f";
   return text.replace(/\p{Cc}/gu, (c) => stays(c) ? c : "")

@@ -1,35 +1,35 @@
-// The post-processors of a tokenizer.json: which tokens are put before and after those of a text.
+// The post-processors of a tokenizer.json: which special tokens are put before and after a text's own.
 import { type Component, type Fail, lookUp } from "../files/definition.ts";
 
-/** Ids around those of a text. */
-export interface Surroundings {
+/** The ids of the special tokens before and after a text's own. */
+export interface SurroundingIds {
   readonly before: readonly number[];
   readonly after: readonly number[];
 }
 
-const nothing: Surroundings = { before: [], after: [] };
+const nothing: SurroundingIds = { before: [], after: [] };
 
 /**
  * Read a post-processor.
  *
  * @param part A tokenizer.json's `post_processor`.
- * @param fail Makes the error for a type that does not exist or a malformed setting.
+ * @param fail Throws the error for a type that does not exist or a malformed setting.
  */
-export function surroundings(part: Component, fail: Fail): Surroundings {
+export function readSurroundingIds(part: Component, fail: Fail): SurroundingIds {
   return lookUp(types, part, "post_processor", fail)(part, fail);
 }
 
-const clsAndSep = ({ cls, sep }: Component): Surroundings => ({
+const clsAndSep = ({ cls, sep }: Component): SurroundingIds => ({
   before: [(cls as [string, number])[1]],
   after: [(sep as [string, number])[1]],
 });
 
-const types: Readonly<Record<string, (part: Component, fail: Fail) => Surroundings>> = {
+const types: Readonly<Record<string, (part: Component, fail: Fail) => SurroundingIds>> = {
   BertProcessing: clsAndSep,
   ByteLevel: () => nothing,
   RobertaProcessing: clsAndSep,
   Sequence: ({ processors }, fail) =>
-    (processors as Component[]).map((step) => surroundings(step, fail)).reduce(
+    (processors as Component[]).map((step) => readSurroundingIds(step, fail)).reduce(
       (inner, outer) => ({ before: [...outer.before, ...inner.before], after: [...inner.after, ...outer.after] }),
       nothing,
     ),
@@ -39,7 +39,7 @@ const types: Readonly<Record<string, (part: Component, fail: Fail) => Surroundin
 /** A piece of a template: the text, or a special token by its name. */
 type TemplatePiece = { readonly SpecialToken?: { readonly id: string }; readonly Sequence?: unknown };
 
-function template({ single, special_tokens }: Component, fail: Fail): Surroundings {
+function template({ single, special_tokens }: Component, fail: Fail): SurroundingIds {
   const pieces = single as TemplatePiece[];
   const text = pieces.findIndex((piece) => piece.Sequence);
   if (text < 0 || text !== pieces.findLastIndex((piece) => piece.Sequence)) {

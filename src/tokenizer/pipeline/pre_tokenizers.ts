@@ -1,7 +1,7 @@
-// The pre-tokenizers of a tokenizer.json, as the Rust library has them: functions that cut a text into words.
+// The pre-tokenizers of a tokenizer.json, as in the Rust library: functions that cut a text into words.
 import { SplitPreTokenizer } from "../../packages/huggingface_tokenizers.ts";
 import { byteCharacters } from "./_byte_characters.ts";
-import { type SplitBehavior, splitText } from "./_split.ts";
+import { type SplitBehavior, splitText } from "./_split_text.ts";
 import { inRust, numbers, punctuation as differences } from "./_unicode_tables.ts";
 import { type Component, type Fail, lookUp } from "../files/definition.ts";
 
@@ -16,13 +16,13 @@ export type PreTokenize = (text: string, first: boolean) => string[];
  * Make a pre-tokenizer.
  *
  * @param part A tokenizer.json's `pre_tokenizer`.
- * @param fail Makes the error for a type that does not exist or a malformed setting.
+ * @param fail Throws the error for a type that does not exist or a malformed setting.
  */
 export function makePreTokenizer(part: Component, fail: Fail): PreTokenize {
   return lookUp(types, part, "pre_tokenizer", fail)(part, fail);
 }
 
-/** White space and words as Unicode has them: JavaScript's `\s` lacks U+0085 and knows U+FEFF, its `\w` is ASCII's. */
+/** Word characters as Unicode defines them: JavaScript's `\w` is ASCII's (and its `\s` lacks U+0085 and has U+FEFF). */
 const word = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}";
 const punctuation = inRust("\\p{P}\\u0021-\\u002f\\u003a-\\u0040\\u005b-\\u0060\\u007b-\\u007e", differences);
 const number = new RegExp(inRust("\\p{N}", numbers), "gv");
@@ -54,7 +54,7 @@ function byteLevel({ add_prefix_space = true, use_regex = true }: Component): Pr
   };
 }
 
-/** Older files say `add_prefix_space` for `prepend_scheme`. */
+/** Older files have `add_prefix_space` in place of `prepend_scheme`. */
 function metaspace({ replacement, prepend_scheme, add_prefix_space, split = true }: Component): PreTokenize {
   const mark = replacement as string;
   const scheme = prepend_scheme ?? (add_prefix_space === false ? "never" : "always");
@@ -65,7 +65,7 @@ function metaspace({ replacement, prepend_scheme, add_prefix_space, split = true
   };
 }
 
-/** The engine translates the regular expression. */
+/** npm @huggingface/tokenizers translates the regular expression. */
 function split(part: Component): PreTokenize {
   const { pattern } = new SplitPreTokenizer(part as unknown as ConstructorParameters<typeof SplitPreTokenizer>[0]);
   return (text) => splitText(text, pattern!, part.behavior as SplitBehavior, part.invert === true);
@@ -79,7 +79,7 @@ function sequence(parts: readonly Component[], fail: Fail): PreTokenize {
     steps.forEach((step, n) => {
       const before = pieces[0];
       pieces = pieces.flatMap((piece, i) => step(piece, begins && i === 0));
-      // What was cut off the front is the beginning then; spelling it otherwise is not cutting.
+      // If a step removed the front of the text, no piece is its beginning any more; another spelling removes nothing.
       const respelled = parts[n].type === "ByteLevel" || parts[n].type === "Metaspace";
       begins &&= respelled || pieces.length > 0 && before.startsWith(pieces[0]);
     });

@@ -1,9 +1,11 @@
-// SentencePiece's Unigram as the Rust library does it: the pieces whose scores add up to the most. (The engine compares
-// sums after adding the next piece's score, and rounding then decides otherwise between equally good ways.)
+// SentencePiece's Unigram as the Rust library does it. Think of a word's positions as the nodes of a graph and of each piece
+// that matches between two positions as an edge with its score: the best path from the start to the end is found from left to
+// right (Viterbi), and read off backwards. (npm @huggingface/tokenizers compares sums after adding the next piece's score, so
+// rounding decides otherwise between paths that are equally good.)
 import type { Component } from "../files/definition.ts";
 import { unknown, type Vocabulary } from "./vocabulary.ts";
 
-/** How much worse than the worst piece an unknown character is (`K_UNK_PENALTY`). */
+/** How much lower than the lowest piece's score an unknown character's is (`K_UNK_PENALTY`). */
 const unknownPenalty = 10;
 
 /**
@@ -21,7 +23,7 @@ export function unigram(part: Component, vocabulary: Vocabulary): (word: string)
   const substitute = (text: string): number[] =>
     (part.byte_fallback ? vocabulary.bytes(text) : undefined) ?? [unk >= 0 ? unk : unknown(text)];
 
-  /** The best way to each place: its score, where its last piece begins, and that piece (-1: none has it). */
+  /** `best`, `begins`, `last`: the best path to each position by its score, its last piece's begin and id (-1: unknown). */
   return (word) => {
     const best = new Float64Array(word.length + 1);
     const begins = new Int32Array(word.length + 1).fill(-1);
@@ -46,7 +48,7 @@ export function unigram(part: Component, vocabulary: Vocabulary): (word: string)
     for (let end = word.length; end > 0;) {
       let from = begins[end];
       if (last[end] >= 0 && last[end] !== unk) ids.push(last[end]);
-      else { // neighbouring unknown pieces are one
+      else { // consecutive unknown characters are one unknown token
         while (from > 0 && (last[from] < 0 || last[from] === unk)) from = begins[from];
         ids.push(...substitute(word.slice(from, end)).reverse());
       }
@@ -56,7 +58,7 @@ export function unigram(part: Component, vocabulary: Vocabulary): (word: string)
   };
 }
 
-/** Pieces that begin alike; what is further down is made when a text first goes there. */
+/** Pieces with the same beginning. Child nodes are made when a text first needs them. */
 interface Node {
   /** The piece that ends here, or -1. */
   id: number;
@@ -64,7 +66,7 @@ interface Node {
   next?: Map<number, Node>;
 }
 
-/** Finds the pieces that a text goes on with. */
+/** Finds the pieces that a text has at a position. */
 class PieceTrie {
   readonly #pieces: readonly string[];
   readonly #root: Node;
@@ -74,7 +76,7 @@ class PieceTrie {
     this.#root = { id: -1, longer: pieces.map((_, id) => id) };
   }
 
-  /** Call `visit` with the end and the id of each piece that stands in `text` at `from`, the shortest first. */
+  /** Call `visit` with the end and the id of each piece that is in `text` at `from`, the shortest first. */
   prefixes(text: string, from: number, visit: (end: number, id: number) => void): void {
     let node: Node | undefined = this.#root;
     for (let at = from; node && at < text.length; at++) {

@@ -1,4 +1,4 @@
-// A model's vocabulary, and what is done with text that it does not cover.
+// A model's vocabulary, and the error for text that it does not cover.
 import { FormatError } from "../../errors/mod.ts";
 
 /** The tokens of a model by their ids, and the other way round. */
@@ -37,9 +37,9 @@ export class Vocabulary {
 
 const encoder = new TextEncoder();
 
-/** The vocabulary does not cover a word, and there is no token to put in its place. */
+/** Throw the error for a word that the vocabulary does not cover and has no unknown token for. */
 export function unknown(word: string): never {
   throw new FormatError(
-    `Could not encode ${JSON.stringify(word)}: the vocabulary does not cover it and has no token for what is unknown`,
+    `Cannot encode ${JSON.stringify(word)}: the vocabulary does not cover it and has no token for what is unknown`,
   );
 }

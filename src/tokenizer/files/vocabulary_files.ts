@@ -1,26 +1,26 @@
-// Where a class's vocabulary comes from: tokenizer.json, or the files that came before it.
+// The files that a class's vocabulary can be read from: tokenizer.json, or the older files that a repository without one has.
 import { ConfigError, FormatError, HubError } from "../../errors/mod.ts";
 import { whyMissing } from "../../hub/network/absent_files.ts";
 import { parseJson } from "../../hub/read_json.ts";
 import { readSentencePiece, type SentencePieceModel } from "./sentence_piece.ts";
 import type { Json } from "./tokenizer_settings.ts";
-import type { ClassOptions, Source, TokenizerClass } from "./tokenizer_class.ts";
+import type { ClassOptions, ClassVocabulary, TokenizerClass } from "./tokenizer_class.ts";
 import { type AddedToken, addedToken, type Component } from "./definition.ts";
 import type { TokenizerFiles } from "./tokenizer_files.ts";
 
-/** A vocabulary's file, read but not yet in a class's order. */
+/** A vocabulary that was read from files, but is not yet in the order of a class's ids. */
 export interface VocabularyFile {
   /** What messages call it. */
   readonly name: string;
-  /** The class that such a file is of, where nothing says it. */
+  /** The class to build where no file names one. */
   readonly fallbackClass: string;
-  /** Control and user-defined pieces, which a SentencePiece model has. */
+  /** The control and user-defined pieces of a SentencePiece model. */
   readonly pieces?: readonly AddedToken[];
-  /** Its vocabulary for a class. */
-  source(tokenizerClass: TokenizerClass, className: string, given: ClassOptions): Source;
+  /** The vocabulary in the form that a class takes. */
+  vocabularyFor(tokenizerClass: TokenizerClass, className: string, given: ClassOptions): ClassVocabulary;
 }
 
-/** What SentencePiece models are called, and the class that writes one of that name. */
+/** The names of SentencePiece models, and the class that writes each. */
 const sentencePieceFiles = [
   ["sentencepiece.bpe.model", "XLMRobertaTokenizer"],
   ["sentencepiece.model", "XLMRobertaTokenizer"],
@@ -30,13 +30,13 @@ const sentencePieceFiles = [
 ] as const;
 
 /**
- * Find the vocabulary of a repository that has no tokenizer.json.
+ * Read the vocabulary of a repository that has no tokenizer.json.
  *
  * @param files The repository.
  * @throws {HubError} If it has no vocabulary at all.
  * @throws {FormatError} If a file is malformed.
  */
-export async function olderVocabulary(files: TokenizerFiles): Promise<VocabularyFile> {
+export async function readVocabularyFile(files: TokenizerFiles): Promise<VocabularyFile> {
   for (const [file, fallbackClass] of sentencePieceFiles) {
     const bytes = await files.readBytes?.(file);
     const name = `${files.name}/${file}`;
@@ -46,9 +46,9 @@ export async function olderVocabulary(files: TokenizerFiles): Promise<Vocabulary
     ["vocab.json", "merges.txt", "vocab.txt"].map((file) => files.readText(file)),
   );
   if (vocab !== undefined && merges !== undefined) return bytePairFiles(vocab, merges, `${files.name}/vocab.json`);
-  if (words !== undefined) return wordsFile(words, `${files.name}/vocab.txt`);
+  if (words !== undefined) return wordPieceFile(words, `${files.name}/vocab.txt`);
   throw new HubError(
-    `Could not load a tokenizer from ${files.name}: it has no tokenizer.json, and none of vocab.json with merges.txt, ` +
+    `Cannot load a tokenizer from ${files.name}: it has no tokenizer.json, and none of vocab.json with merges.txt, ` +
       `vocab.txt, ${sentencePieceFiles.map(([file]) => file).join(", ")} either${
         whyMissing(files, ["tokenizer.json"])
       }`,
@@ -56,24 +56,22 @@ export async function olderVocabulary(files: TokenizerFiles): Promise<Vocabulary
 }
 
 /** A vocabulary in a tokenizer.json, for a class that builds the rest itself. */
-export function tokenizerJsonFile(content: Json, name: string): VocabularyFile {
+export function vocabularyOfTokenizerJson(content: Json, name: string): VocabularyFile {
   return {
     name,
     fallbackClass: "TokenizersBackend",
-    source({ model: type }, className) {
+    vocabularyFor({ model: type }, className) {
       const { vocab, merges } = content.model as Component;
       if (Array.isArray(vocab) !== (type === "Unigram") || type === "BPE" && !Array.isArray(merges)) {
         throw new FormatError(
-          `Could not load tokenizer ${name}: its model is of type ${
-            JSON.stringify((content.model as Json).type)
-          }, and ` +
+          `Cannot load tokenizer ${name}: its model is of type ${JSON.stringify((content.model as Json).type)}, and ` +
             `${className} takes one of type ${type}`,
           { file: name, key: "model.type" },
         );
       }
       return {
-        vocab: vocab as Source["vocab"],
-        merges: merges as Source["merges"],
+        vocab: vocab as ClassVocabulary["vocab"],
+        merges: merges as ClassVocabulary["merges"],
         characterMap: characterMapOf(content.normalizer as Component | null),
         postProcessor: content.post_processor as Component | null,
       };
@@ -89,28 +87,32 @@ function characterMapOf(normalizer: Component | null): string | undefined {
 
 function bytePairFiles(vocabulary: string, merges: string, name: string): VocabularyFile {
   const vocab = parseJson(vocabulary, name) as Record<string, number>;
-  // RoBERTa's knows `<s>` and `</s>`.
+  // RoBERTa's vocabulary has `<s>` and `</s>`.
   const fallbackClass = Object.hasOwn(vocab, "<s>") && Object.hasOwn(vocab, "</s>")
     ? "RobertaTokenizer"
     : "GPT2Tokenizer";
   const lines = merges.split(/\r?\n/).filter((line) => line !== "" && !line.startsWith("#version"));
-  const source = only("BPE", { vocab, merges: lines }, name);
-  return { name, fallbackClass, source };
+  const vocabularyFor = forModelsOf("BPE", { vocab, merges: lines }, name);
+  return { name, fallbackClass, vocabularyFor };
 }
 
-function wordsFile(text: string, name: string): VocabularyFile {
+function wordPieceFile(text: string, name: string): VocabularyFile {
   const lines = text.split("\n");
   if (lines.at(-1) === "") lines.pop();
   const vocab = Object.fromEntries(lines.map((token, id) => [token.replace(/\p{White_Space}+$/u, ""), id]));
-  return { name, fallbackClass: "BertTokenizer", source: only("WordPiece", { vocab }, name) };
+  return { name, fallbackClass: "BertTokenizer", vocabularyFor: forModelsOf("WordPiece", { vocab }, name) };
 }
 
-/** A source for classes of one model; others cannot be made of it. */
-function only(type: TokenizerClass["model"], source: Source, name: string): VocabularyFile["source"] {
+/** A vocabulary for classes of one type of model; others cannot use it. */
+function forModelsOf(
+  type: TokenizerClass["model"],
+  source: ClassVocabulary,
+  name: string,
+): VocabularyFile["vocabularyFor"] {
   return ({ model }, className) => {
     if (model === type) return source;
     throw new ConfigError(
-      `Could not build a ${className} from ${name}: the file is of a ${type} model, and the class takes one of type ${model}`,
+      `Cannot build a ${className} from ${name}: the file is of a ${type} model, and the class takes one of type ${model}`,
       "tokenizer_class",
     );
   };
@@ -124,23 +126,23 @@ function sentencePieceFile(model: SentencePieceModel, name: string, fallbackClas
     name,
     fallbackClass,
     pieces: added.map(({ text, kind }) => addedToken({ content: text, normalized: false, special: kind === control })),
-    source({ fromPieces, model: type }, className, { token, options }) {
+    vocabularyFor({ fromPieces, model: type }, className, { token, options }) {
       // As in Transformers, a Unigram class takes the pieces and scores of a BPE model too.
       if (!fromPieces) {
         throw new ConfigError(
-          `Could not build a ${className} from ${name}: the class does not take a SentencePiece model`,
+          `Cannot build a ${className} from ${name}: the class does not take a SentencePiece model`,
           "tokenizer_class",
         );
       }
       const vocab = fromPieces(pieces, token, options);
-      if (type === "BPE") return bytePairsOf(vocab);
+      if (type === "BPE") return mergesFromPieces(vocab);
       return { vocab, characterMap: base64(model.characterMap), unkId: model.unkId };
     },
   };
 }
 
-/** A BPE vocabulary of pieces in the order of their ids: whatever two pieces join to a third merge, the earlier first. */
-function bytePairsOf(pieces: readonly (readonly [string, number])[]): Source {
+/** BPE's merges for pieces in the order of their ids: every two pieces that join to a third, those of the lowest id first. */
+function mergesFromPieces(pieces: readonly (readonly [string, number])[]): ClassVocabulary {
   const ids = new Map(pieces.map(([piece], id) => [piece, id]));
   const merges: { readonly pair: readonly [string, string]; readonly order: readonly number[] }[] = [];
   for (const [piece, id] of ids) {

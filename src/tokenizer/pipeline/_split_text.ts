@@ -1,6 +1,6 @@
 // Cutting a text by a pattern in the Rust library's five ways (tokenizers, SplitDelimiterBehavior).
 
-/** What becomes of the places that the pattern matches. */
+/** What happens to the parts of a text that the pattern matches. */
 export type SplitBehavior = "Removed" | "Isolated" | "MergedWithPrevious" | "MergedWithNext" | "Contiguous";
 
 interface Piece {
@@ -12,8 +12,8 @@ interface Piece {
  * Cut a text by a pattern.
  *
  * @param text The text.
- * @param pattern A text, or a global regular expression; where it matches nothing the text is cut all the same.
- * @param behavior What becomes of the matches.
+ * @param pattern A string, or a global regular expression; an empty match cuts the text too.
+ * @param behavior What happens to the matches.
  * @param invert Whether what does not match counts as the match.
  * @returns The pieces, none of them empty.
  */
