@@ -1,10 +1,10 @@
-// Text as pixels, in the face that photon's WebAssembly has built in: Roboto, for Latin, Greek and Cyrillic.
+// Text as pixels, in the font that photon's WebAssembly contains: Roboto, for Latin, Greek and Cyrillic.
 import { loadPhoton, loadPhotonModule } from "../packages/cf_wasm_photon.ts";
 
-/** Draws one line of text; what does not fit is cut off. */
+/** Draws one line of text, cut off where it does not fit. */
 export type DrawLabel = (text: string) => Uint8Array;
 
-/** What the face lacks is written as code points, and blanks are named. */
+/** A text as it can be drawn: characters that the font lacks become code points, and blanks become words. */
 function legible(text: string): string {
   const named = text.replace(/^ +(?=\S)/, "").replace(/\n/g, "⏎");
   if (named.trim() === "") return text === "" ? "(part of a character)" : "(space)";
@@ -14,9 +14,9 @@ function legible(text: string): string {
 }
 
 /**
- * Load the means to draw labels.
+ * Load the font's library.
  *
- * @returns A function that gives how much of each pixel a text covers, 0 to 255, [height, width].
+ * @returns A function that draws a text: how much of each pixel it covers, 0 to 255, shape [height, width].
  */
 export async function loadLabels(width: number, height: number, fontSize: number): Promise<DrawLabel> {
   const module = await loadPhotonModule();

@@ -1,22 +1,22 @@
-// Where the model looked at each token: the decoder's attention to the encoder's states, laid out as the picture is.
+// Where the model looked for each token: the decoder's cross-attention, arranged as the cells of the picture.
 import type { ImageProcessor, RawImage } from "../image/mod.ts";
 import type { EncoderPlaces, VisionEncoder } from "../models/mod.ts";
 import { Tensor } from "../tensor/mod.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
-import { seenPicture } from "./_seen_picture.ts";
+import { modelView } from "./_model_view.ts";
 
-/** A token and where the model looked when it decided it. */
+/** A token, and where the model looked when it chose it. */
 export interface AttendedToken {
   readonly id: number;
   /** Its text; a special token as the vocabulary spells it. */
   readonly text: string;
-  /** The share of attention that each cell got, [rows, columns], float32; what special states got is left out. */
+  /** The share of attention on each cell, shape [rows, columns], float32; that on special states is left out. */
   readonly heat: Tensor;
 }
 
 /** Where the model looked in a picture. */
 export interface Attention {
-  /** What `heat` lies over: the picture, or, where it was cropped, padded or turned, what the model saw of it. */
+  /** The picture that `heat` covers; if it was cropped, padded or turned, the result of that, which the model saw. */
   readonly picture: RawImage;
   /** The height and width of a cell as shares of the picture's; cells begin at the upper left. */
   readonly cell: readonly [height: number, width: number];
@@ -24,14 +24,14 @@ export interface Attention {
   readonly tokens: readonly AttendedToken[];
 }
 
-/** What {@linkcode attentionOf} needs of a row. */
+/** One row of a batch, as {@linkcode attentionOf} needs it. */
 export interface AttendedRow {
   readonly row: number;
   /** The row's tokens, of which the new ones begin at `from`. */
   readonly ids: readonly number[];
   readonly from: number;
   readonly image: RawImage;
-  /** The height and width the model saw it in. */
+  /** The height and width of the picture for the model, in pixels. */
   readonly size: readonly [height: number, width: number];
   readonly processor: ImageProcessor;
   readonly tokenizer: Tokenizer;
@@ -39,7 +39,7 @@ export interface AttendedRow {
 }
 
 /**
- * Lay out where the model looked: in the decoder's last layer, the mean of its heads.
+ * Compute where the model looked: the mean over the heads of the decoder's last layer.
  *
  * @param crossAttentions Each layer's attentions, [rows, H, T, S]: entry t of a row belongs to the token at t + 1.
  */
@@ -52,13 +52,13 @@ export function attentionOf(
   const special = new Set(tokenizer.allSpecialIds);
   const textOf = (id: number) => special.has(id) ? tokenizer.idToToken(id) ?? "" : tokenizer.decode([id]);
   return {
-    picture: seenPicture(image, processor),
+    picture: modelView(image, processor),
     cell: [places.cell[0] / size[0], places.cell[1] / size[1]],
     tokens: ids.slice(from).map((id, i) => ({ id, text: textOf(id), heat: heatOf(last, row, from + i - 1, places) })),
   };
 }
 
-/** The heat of step t of a row of attentions [rows, H, T, S]. */
+/** The mean over heads at step t of a row of attentions [rows, H, T, S]. */
 function heatOf({ shape, data }: Tensor, row: number, t: number, { special, grid }: EncoderPlaces): Tensor {
   const [, H, T, S] = shape;
   const heat = new Float32Array(grid[0] * grid[1]);

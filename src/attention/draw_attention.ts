@@ -1,8 +1,8 @@
-// Where the model looked, as a sheet of tiles: a tile a token, in reading order, with the token under it. The picture is
-// dark where the model did not look, and glows where it did.
+// Draws where the model looked as a sheet of tiles: one tile per token, in reading order, with the token as its label. The
+// picture is dark where the model did not look, and bright where it did.
 import { RawImage, resize } from "../image/mod.ts";
 import type { AttendedToken, Attention } from "./attention.ts";
-import { type Layout, layOut } from "./_layout.ts";
+import { type Layout, layOut } from "./_tile_layout.ts";
 
 type Color = readonly [red: number, green: number, blue: number];
 
@@ -18,7 +18,7 @@ const inferno: readonly Color[] = [
 /** How bright and how coloured the picture is where the model did not look. */
 const [dimmed, coloured] = [0.5, 0.35];
 
-/** For each heat from 0 to 255 the colour it glows in, and how much of that lies over the picture. */
+/** For each heat from 0 to 255, its colour and the share with which that covers the picture. */
 const glow = Array.from({ length: 256 }, (_, heat): { color: Color; share: number } => {
   const place = (0.25 + 0.75 * heat / 255) * (inferno.length - 1);
   const below = Math.min(inferno.length - 2, Math.floor(place));
@@ -29,7 +29,7 @@ const glow = Array.from({ length: 256 }, (_, heat): { color: Color; share: numbe
 /** A token's heat stretched over a tile, 0 to 255, the hottest cell at 255. */
 function stretch(heat: AttendedToken["heat"], cell: Attention["cell"], width: number, height: number): Uint8Array {
   const [rows, columns] = heat.shape;
-  const [down, across] = [1 / cell[0], 1 / cell[1]]; // cells in the picture, which the grid may miss or exceed
+  const [down, across] = [1 / cell[0], 1 / cell[1]]; // cells per side of the picture, which may be more or fewer than the grid's
   const grid = { height: Math.max(rows, Math.ceil(down)), width: Math.max(columns, Math.ceil(across)) };
   const data = new Uint8Array(grid.height * grid.width);
   const values = heat.data as Float32Array;
@@ -57,7 +57,7 @@ function paintTile(sheet: RawImage, left: number, top: number, picture: RawImage
   }
 }
 
-/** Paint a label, of which `coverage` is how much ink each pixel has. */
+/** Paint a label; `coverage` is how much of each pixel its text covers. */
 function paintLabel(sheet: RawImage, left: number, top: number, { tile, label }: Layout, coverage: Uint8Array): void {
   for (let y = 0, i = 0; y < label.height; y++) {
     for (let x = 0; x < tile.width; x++, i++) {
@@ -70,9 +70,9 @@ function paintLabel(sheet: RawImage, left: number, top: number, { tile, label }:
 }
 
 /**
- * Draw where the model looked when it decided each token.
+ * Draw where the model looked when it chose each token.
  *
- * @param attention What `Captioner.captions` gives with `outputAttentions`.
+ * @param attention The attention of a caption, which `Captioner.captions` returns with `outputAttentions`.
  * @returns A sheet of tiles, RGB.
  */
 export async function drawAttention({ picture, cell, tokens }: Attention): Promise<RawImage> {

@@ -43,7 +43,7 @@ export async function readImageFile(source: ImageSource, options: ReadImageOptio
   const maxPixels = options.maxPixels ?? defaultLimits.maxPixels;
   if (!(maxPixels > 0)) {
     throw new OptionError(
-      `Could not read a picture: option maxPixels is ${maxPixels}, and a positive number was expected`,
+      `Cannot read a picture: option maxPixels is ${maxPixels}, and a positive number was expected`,
     );
   }
   const page = options.page ?? 1;
@@ -56,7 +56,7 @@ export async function readImageFile(source: ImageSource, options: ReadImageOptio
   const pixels = header.width * header.height;
   if (pixels > maxPixels) {
     throw new FormatError(
-      `Could not read picture ${name}: its header says ${header.width} x ${header.height}, ${pixels} pixels, and at ` +
+      `Cannot read picture ${name}: its header says ${header.width} x ${header.height}, ${pixels} pixels, and at ` +
         `most ${maxPixels} are read (option maxPixels)`,
       { file: name },
     );

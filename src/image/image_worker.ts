@@ -1,4 +1,4 @@
-// What runs in a worker of image_workers.ts: a file comes in, its pixels go out, one after the other.
+// The script of image_workers.ts's workers: each message is a file to decode, each answer its pixels.
 import { decodeImage } from "./formats/decode_image.ts";
 import type { ImageFile } from "./image_file.ts";
 import type { ProcessorSettings } from "./processor/processor_config.ts";
@@ -8,11 +8,11 @@ import { shapeImage } from "./processor/shape_image.ts";
 /** A file to decode. */
 export interface ImageTask {
   readonly file: ImageFile;
-  /** What the picture is shaped by, if it is. */
+  /** The processor whose geometry is applied too, if any. */
   readonly settings?: ProcessorSettings;
 }
 
-/** The fields of a picture, which is an object of this thread only. */
+/** The fields of a picture, which as an object cannot be sent to another thread. */
 export interface Pixels {
   readonly data: Uint8Array<ArrayBuffer>;
   readonly width: number;
@@ -20,7 +20,7 @@ export interface Pixels {
   readonly channels: Channels;
 }
 
-/** What came of a file. */
+/** The result for a file. */
 export type ImageAnswer = { readonly pixels: Pixels; readonly shaped: boolean } | {
   /** The error's name and message. */
   readonly fault: readonly [name: string, message: string];
@@ -35,7 +35,7 @@ async function answer({ file, settings }: ImageTask): Promise<ImageAnswer> {
       shaped = true;
       return result;
     } catch {
-      return image; // The caller's processor says what is wrong with it.
+      return image; // the caller's processor reports what is wrong
     }
   };
   try {
@@ -50,7 +50,7 @@ function fieldsOf({ data, width, height, channels }: RawImage): Pixels {
   return { data: data as Uint8Array<ArrayBuffer>, width, height, channels };
 }
 
-/** What is used of a worker's global object, for which the project's other files have no types. */
+/** The part of a worker's global object that is used; deno.json's compiler options have no types for workers. */
 interface WorkerScope {
   onmessage: (event: MessageEvent<ImageTask>) => void;
   postMessage(answer: ImageAnswer | "ready", transfer?: Transferable[]): void;

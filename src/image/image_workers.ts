@@ -1,4 +1,4 @@
-// Workers that decode and shape pictures beside this thread, started when pictures come that are worth it.
+// Workers that decode pictures and apply a processor's geometry in other threads, started when there is enough work.
 import { WorkerPool } from "../async/worker_pool.ts";
 import { FormatError, LimnerError } from "../errors/mod.ts";
 import { decodeImage } from "./formats/decode_image.ts";
@@ -10,18 +10,18 @@ import { ShapedImage } from "./processor/shape_image.ts";
 
 /** How a file is decoded. */
 export interface ImageTaskOptions {
-  /** Shape the picture by these, where that costs no time of this thread. */
+  /** Apply this processor's geometry too, if a worker decodes the picture. */
   readonly settings?: ProcessorSettings;
   /** How many pictures of this size are expected, this one included. @default 1 */
   readonly expected?: number;
-  /** A file that is still in the queue when it comes is not decoded. */
+  /** A file that is still in the queue when this is aborted is not decoded. */
   readonly signal?: AbortSignal;
 }
 
-/** The pixels whose decoding takes longer than a worker takes to start. */
+/** The number of pixels whose decoding takes longer than starting a worker. */
 const worthStarting = 4e6;
 
-/** Decodes pictures in workers, which it starts when pictures come that are worth it. */
+/** Decodes pictures in workers, which it starts when there is enough work. */
 export class ImageWorkers implements Disposable {
   readonly #pool: WorkerPool<ImageTask, ImageAnswer, RawImage>;
 
@@ -35,11 +35,11 @@ export class ImageWorkers implements Disposable {
       transfer: ({ file }) => file.own ? [file.bytes.buffer as ArrayBuffer] : [],
       receive,
       here: ({ file }) => decodeImage(file),
-      lost: ({ file }, why) => new LimnerError(`Could not decode picture ${file.name}: ${why}`),
+      lost: ({ file }, why) => new LimnerError(`Cannot decode picture ${file.name}: ${why}`),
     }, most);
   }
 
-  /** How many files are decoded at a time; 0 where this thread decodes. */
+  /** How many files are decoded at a time; 0 if this thread decodes them. */
   get most(): number {
     return this.#pool.most;
   }
@@ -50,9 +50,9 @@ export class ImageWorkers implements Disposable {
   }
 
   /**
-   * Decode a file, whose bytes are moved away if they are the reader's own.
+   * Decode a file. Its bytes are transferred to the worker if they belong to the reader.
    *
-   * @returns The picture upright, and shaped if a worker could do it.
+   * @returns The picture upright, with the processor's geometry applied if a worker decoded it.
    * @throws {FormatError} If the file is damaged.
    */
   decode(file: ImageFile, { settings, expected = 1, signal }: ImageTaskOptions = {}): Promise<RawImage> {
@@ -60,7 +60,7 @@ export class ImageWorkers implements Disposable {
     return this.#pool.run({ file, settings }, { another: pixels >= worthStarting * (this.running + 1), signal });
   }
 
-  /** End the workers; files that are not decoded yet are given up. */
+  /** End the workers; files that are not decoded yet are dropped. */
   [Symbol.dispose](): void {
     this.#pool[Symbol.dispose]();
   }

@@ -1,4 +1,4 @@
-// A decoded picture: 8-bit samples, row-major, channels interleaved. It computes nothing but its own conversion to RGB.
+// A decoded picture: 8-bit samples, row-major, channels interleaved. Its only computation is the conversion to RGB.
 import { ShapeError } from "../errors/mod.ts";
 
 /** The number of samples a pixel has: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha. */
@@ -19,9 +19,9 @@ export type Channels = 1 | 2 | 3 | 4;
 export class RawImage {
   /**
    * @param data The samples, shape [height, width, channels].
-   * @param width Pixels a row.
+   * @param width Pixels per row.
    * @param height Rows.
-   * @param channels Samples a pixel: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+   * @param channels Samples per pixel: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
    * @throws {ShapeError} If a side is not a positive whole number, or the data has another length.
    */
   constructor(
@@ -32,24 +32,24 @@ export class RawImage {
   ) {
     if (!(Number.isSafeInteger(width) && Number.isSafeInteger(height) && width > 0 && height > 0)) {
       throw new ShapeError(
-        `Could not make a picture of ${width} x ${height}: both sides must be positive whole numbers`,
+        `Cannot make a picture of ${width} x ${height}: both sides must be positive whole numbers`,
       );
     }
     if (![1, 2, 3, 4].includes(channels)) {
-      throw new ShapeError(`Could not make a picture of ${channels} channels: 1, 2, 3 and 4 are possible`);
+      throw new ShapeError(`Cannot make a picture of ${channels} channels: 1, 2, 3 and 4 are possible`);
     }
     if (data.length !== width * height * channels) {
       throw new ShapeError(
-        `Could not make a picture of ${width} x ${height} with ${channels} channels: the data has ${data.length} ` +
+        `Cannot make a picture of ${width} x ${height} with ${channels} channels: the data has ${data.length} ` +
           `samples, and ${width * height * channels} were expected`,
       );
     }
   }
 
   /**
-   * The same picture in RGB: grey is repeated; alpha is dropped, as Pillow's `convert("RGB")` does, or laid on white.
+   * The same picture in RGB: grey is repeated; alpha is dropped, as Pillow's `convert("RGB")` does, or blended with white.
    *
-   * @param onWhite Whether transparent places show white, as Transformers' `convert_to_rgb` has it.
+   * @param onWhite Whether transparent pixels are blended with white, as in Transformers' `convert_to_rgb`.
    * @default onWhite false
    * @returns A picture of 3 channels; this one if it has them already.
    */
@@ -58,7 +58,7 @@ export class RawImage {
     if (channels === 3) return this;
     const rgb = new Uint8Array(width * height * 3);
     const grey = channels < 3;
-    if (onWhite && channels !== 1) return new RawImage(layOnWhite(data, channels, rgb), width, height, 3);
+    if (onWhite && channels !== 1) return new RawImage(blendWithWhite(data, channels, rgb), width, height, 3);
     for (let from = 0, to = 0; to < rgb.length; from += channels, to += 3) {
       rgb[to] = data[from];
       rgb[to + 1] = data[grey ? from : from + 1];
@@ -69,7 +69,7 @@ export class RawImage {
 }
 
 /** Pillow's `alpha_composite` over opaque white: 7 extra bits, and divisions by 255 rounded. */
-function layOnWhite(data: Uint8Array, channels: 2 | 4, rgb: Uint8Array): Uint8Array {
+function blendWithWhite(data: Uint8Array, channels: 2 | 4, rgb: Uint8Array): Uint8Array {
   const step = channels === 2 ? 0 : 1;
   for (let from = 0, to = 0; to < rgb.length; from += channels, to += 3) {
     const alpha = data[from + channels - 1];

@@ -1,4 +1,4 @@
-// A picture from anywhere (path, URL, bytes, Blob) to upright pixels, in this thread.
+// readImage(), which users call: a picture from any source (path, URL, bytes, Blob) to upright pixels, in this thread.
 import type { ImageSource } from "./source_bytes.ts";
 import { decodeImage } from "./formats/decode_image.ts";
 import { readImageFile, type ReadImageOptions } from "./image_file.ts";

@@ -1,4 +1,4 @@
-// The bytes of a picture's file, from wherever it is; a source without an end is left before it takes the memory.
+// The bytes of a picture's file, from any source. Reading stops at a limit, so that an endless source cannot fill the memory.
 import { FormatError, HubError, OptionError } from "../errors/mod.ts";
 import { collectPieces, joinPieces, requestFollowing, type Timeouts } from "../hub/mod.ts";
 import { sniff } from "./formats/headers/signatures.ts";
@@ -16,12 +16,12 @@ export type ImageSource =
 /** How a source is read. */
 export interface SourceOptions {
   /**
-   * Whether a picture's address may be in a private network, or lead there: on this machine, in its local network, or at
-   * what a cloud keeps for itself. Where a proxy makes the connections (HTTPS_PROXY), it resolves the names, and only
+   * Whether a picture's address may be in a private network, or redirect there: on this machine, in its local network, or at
+   * a cloud's internal addresses. Where a proxy makes the connections (HTTPS_PROXY), it resolves the names, and only
    * addresses that are written out can be refused. @default false
    */
   readonly allowPrivateAddresses?: boolean;
-  /** Limits of time for a picture that is fetched. */
+  /** Time limits for a picture that is fetched. */
   readonly timeouts?: Timeouts;
   /** Ends the reading of the source; what waits for it is rejected with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -30,10 +30,10 @@ export interface SourceOptions {
 /** The most bytes that a picture's file may have: 512 MiB. */
 export const maxFileBytes = 2 ** 29;
 
-/** A text that is longer than any path is data, and one that is longer than this is cut in messages. */
+/** A text longer than `longestPath` is data, not a path; a name longer than `longestName` is shortened in messages. */
 const longestPath = 4096, longestName = 256;
 
-/** What messages call a source: never its data. */
+/** The name of a source in messages, which never contains its data. */
 export function nameOfSource(source: ImageSource): string {
   if (isBytes(source)) return "(bytes)";
   if (source instanceof ReadableStream) return "(stream)";
@@ -52,7 +52,7 @@ export function isBytes(source: unknown): source is ArrayBufferLike | ArrayBuffe
   return ArrayBuffer.isView(source) || source instanceof ArrayBuffer || source instanceof SharedArrayBuffer;
 }
 
-/** What a value is, in a word or two. */
+/** The type of a value, for messages. */
 function typeOf(value: unknown): string {
   if (value === undefined || value === null || typeof value !== "object") {
     return value === undefined || value === null ? String(value) : `a ${typeof value}`;
@@ -61,7 +61,7 @@ function typeOf(value: unknown): string {
   return Array.isArray(value) ? "a list" : value instanceof Promise ? "a Promise, which is to be awaited" : `a ${name}`;
 }
 
-/** The beginning of a picture in base64: the text has no sign of a path's, and the bytes are those of a picture. */
+/** The first bytes of a picture in base64; undefined if the text can be a path, or its bytes are not those of a picture. */
 function base64Start(text: string): Uint8Array | undefined {
   const beginning = text.slice(0, 64).replace(/\s/g, "");
   const usable = beginning.slice(0, beginning.length - beginning.length % 4);
@@ -74,7 +74,7 @@ function fromBase64(text: string, name: string): Uint8Array {
   try {
     return Uint8Array.fromBase64(text);
   } catch (error) {
-    throw new FormatError(`Could not read picture ${name}: it is no whole base64 text`, { file: name }, {
+    throw new FormatError(`Cannot read picture ${name}: it is no whole base64 text`, { file: name }, {
       cause: error,
     });
   }
@@ -96,7 +96,7 @@ export async function readSource(source: ImageSource, name: string, options: Sou
   if (source instanceof Blob) return await collect(endedBy(source.stream(), signal), name);
   if (typeof source !== "string" && !(source instanceof URL)) {
     throw new OptionError(
-      `Could not read ${name.startsWith("(") ? "a picture" : `picture ${name}`}: it is ${
+      `Cannot read ${name.startsWith("(") ? "a picture" : `picture ${name}`}: it is ${
         typeOf(source)
       }, and a path, an address, base64, bytes, a Blob, a Response or ` +
         "a stream was expected",
@@ -104,7 +104,7 @@ export async function readSource(source: ImageSource, name: string, options: Sou
   }
   if (typeof source === "string" && base64Start(source)) return fromBase64(source, name);
   if (typeof source === "string" && source.length > longestPath && !/^(?:data|blob|https?):/i.test(source)) {
-    throw new OptionError(`Could not read picture ${name}: it is neither a path nor a picture in base64`);
+    throw new OptionError(`Cannot read picture ${name}: it is neither a path nor a picture in base64`);
   }
   const url = toUrl(source, name);
   if (url && /^https?:$/.test(url.protocol)) return await download(url, name, options);
@@ -112,17 +112,17 @@ export async function readSource(source: ImageSource, name: string, options: Sou
   try {
     using file = await Deno.open(url ?? source);
     const { isFile, isDirectory, size } = await file.stat();
-    if (isDirectory) throw new HubError(`Could not read picture ${name}: it is a folder, and a file was expected`);
+    if (isDirectory) throw new HubError(`Cannot read picture ${name}: it is a folder, and a file was expected`);
     if (!isFile) return await collect(endedBy(file.readable, signal), name);
     if (size > maxFileBytes) throw tooLong(name);
     return await readWhole(file, size, signal);
   } catch (error) {
     if (signal?.aborted || error instanceof HubError || error instanceof FormatError) throw error;
-    throw new HubError(`Could not read picture ${name}: ${reason(error)}`, { cause: error });
+    throw new HubError(`Cannot read picture ${name}: ${reason(error)}`, { cause: error });
   }
 }
 
-/** A stream that ends with the signal: only a pipe leaves a source that is silent when it comes. */
+/** A stream that ends when the signal is aborted; only a pipe ends the wait for a source that sends nothing. */
 function endedBy(stream: ReadableStream<Uint8Array>, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
   return signal ? stream.pipeThrough(new TransformStream(), { signal }) : stream;
 }
@@ -131,15 +131,15 @@ function toUrl(source: string | URL, name: string): URL | undefined {
   if (source instanceof URL) return source;
   if (!/^(https?|file|data|blob):/i.test(source)) return undefined;
   if (URL.canParse(source)) return new URL(source);
-  throw new HubError(`Could not read picture ${name}: it is no valid address`);
+  throw new HubError(`Cannot read picture ${name}: it is no valid address`);
 }
 
 function tooLong(name: string): FormatError {
-  const message = `Could not read picture ${name}: it has more than ${maxFileBytes} bytes, the most that are read`;
+  const message = `Cannot read picture ${name}: it has more than ${maxFileBytes} bytes, the most that are read`;
   return new FormatError(message, { file: name });
 }
 
-/** A regular file's bytes; it may have been cut since its size was told. */
+/** A regular file's bytes; it may have been truncated since its size was read. */
 async function readWhole(file: Deno.FsFile, size: number, signal?: AbortSignal): Promise<Uint8Array> {
   const bytes = new Uint8Array(size);
   let length = 0;
@@ -178,11 +178,11 @@ async function download(url: URL, name: string, options: SourceOptions): Promise
     if (!(error instanceof HubError)) throw error;
     const more = error.code === "not-allowed" ? " (option allowPrivateAddresses)" : "";
     const why = error.message.replace(/^Cannot fetch /, "");
-    throw new HubError(`Could not download picture ${name}: ${why}${more}`, { cause: error, code: error.code });
+    throw new HubError(`Cannot download picture ${name}: ${why}${more}`, { cause: error, code: error.code });
   }
 }
 
-/** The bytes of a `data:` or `blob:` URL, which are here already. */
+/** The bytes of a `data:` or `blob:` URL, for which no request is made. */
 async function readHere(url: URL, name: string): Promise<Uint8Array> {
   try {
     return await receive(await fetch(url), name);
@@ -190,15 +190,15 @@ async function readHere(url: URL, name: string): Promise<Uint8Array> {
     if (error instanceof FormatError || error instanceof HubError) throw error;
     // The library's message may quote a data URL, which is the data.
     const reason = url.protocol === "data:" ? "it cannot be decoded" : (error as Error).message;
-    throw new HubError(`Could not download picture ${name}: ${reason}`, { cause: error });
+    throw new HubError(`Cannot download picture ${name}: ${reason}`, { cause: error });
   }
 }
 
 async function receive(response: Response, name: string, signal?: AbortSignal): Promise<Uint8Array> {
-  if (response.bodyUsed) throw new HubError(`Could not read picture ${name}: the response was read already`);
+  if (response.bodyUsed) throw new HubError(`Cannot read picture ${name}: the response was read already`);
   if (response.ok && response.body) return await collect(endedBy(response.body, signal), name);
   await response.body?.cancel();
   throw new HubError(
-    `Could not download picture ${name}: the server answered ${response.status}, and 200 was expected`,
+    `Cannot download picture ${name}: the server answered ${response.status}, and 200 was expected`,
   );
 }

@@ -1,4 +1,4 @@
-// @cf-wasm/photon: photon, and the image crate in it, in WebAssembly; and the JavaScript that draws with it.
+// @cf-wasm/photon: photon and the image crate in WebAssembly, and the JavaScript that draws with them.
 
 /** Load the WebAssembly. */
 export async function loadPhotonModule(): Promise<WebAssembly.Module> {
@@ -6,7 +6,7 @@ export async function loadPhotonModule(): Promise<WebAssembly.Module> {
   return await import.source("npm:@cf-wasm/photon@0.4.0/photon.wasm");
 }
 
-/** Load the JavaScript, which has to be given the WebAssembly. */
+/** Load the JavaScript, to which the WebAssembly has to be passed. */
 export async function loadPhoton(): Promise<typeof import("npm:@cf-wasm/photon@0.4.0/others")> {
   return await import("npm:@cf-wasm/photon@0.4.0/others");
 }

@@ -1,12 +1,12 @@
 // @huggingface/hub: uploading to the Hub.
 
-/** What is used of it. */
+/** The exports that are used. */
 type Uploads = Pick<typeof import("npm:@huggingface/hub@2.17.5"), "createRepo" | "uploadFiles" | "HubApiError">;
 
-/** Computed, so that Deno downloads the package for those who upload and for nobody else. */
+/** Computed, so that Deno downloads the package only for users who upload. */
 const packageName: string = ["npm:@huggingface/hub", "2.17.5"].join("@");
 
-/** Load what makes repositories and uploads files. It is imported when something is uploaded, and only then. */
+/** Load the functions that create repositories and upload files. The package is imported only when something is uploaded. */
 export async function loadHubUploads(): Promise<Uploads> {
   return await import(packageName);
 }

@@ -1,4 +1,4 @@
-// @huggingface/tokenizers: the parts of its tokenizer that Limner's are made of.
+// @huggingface/tokenizers: those of its parts that Limner's tokenizers use.
 export {
   ByteLevelPreTokenizer,
   ReplaceNormalizer,

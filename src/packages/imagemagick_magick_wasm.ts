@@ -1,15 +1,15 @@
 // @imagemagick/magick-wasm: ImageMagick in WebAssembly, with libtiff in it.
 
-/** What is used of it. */
+/** The exports that are used. */
 type Magick = Pick<
   typeof import("npm:@imagemagick/magick-wasm@0.0.43"),
   "ImageMagick" | "initializeImageMagick" | "MagickFormat"
 >;
 
-/** Computed, so that Deno downloads the package's 11 MB for those who read a TIFF, and for nobody else. */
+/** Computed, so that Deno downloads the package's 11 MB only for users who read a TIFF. */
 const packageName: string = ["npm:@imagemagick/magick-wasm", "0.0.43"].join("@");
 
-/** Load the JavaScript, which has to be given the WebAssembly. */
+/** Load the JavaScript, to which the WebAssembly has to be passed. */
 export async function loadMagick(): Promise<Magick> {
   return await import(packageName);
 }

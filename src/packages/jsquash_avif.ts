@@ -1,6 +1,6 @@
 // @jsquash/avif: libavif in WebAssembly, and the JavaScript that Emscripten made to go with it.
 
-/** Computed, so that Deno downloads the package for those who read an AVIF, and for nobody else. */
+/** Computed, so that Deno downloads the package only for users who read an AVIF. */
 const packageName: string = ["npm:@jsquash/avif", "2.1.1"].join("@");
 
 /** Load the JavaScript, which starts the library. */

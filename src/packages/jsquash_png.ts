@@ -6,7 +6,7 @@ export async function loadPngModule(): Promise<WebAssembly.Module> {
   return await import.source("npm:@jsquash/png@3.1.1/codec/pkg/squoosh_png_bg.wasm");
 }
 
-/** Load the JavaScript, which has to be given the WebAssembly. */
+/** Load the JavaScript, to which the WebAssembly has to be passed. */
 export async function loadPngEncoder(): Promise<typeof import("npm:@jsquash/png@3.1.1/codec/pkg/squoosh_png.js")> {
   return await import("npm:@jsquash/png@3.1.1/codec/pkg/squoosh_png.js");
 }

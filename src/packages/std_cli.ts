@@ -1,2 +1,2 @@
-// @std/cli: the command line in its parts.
+// @std/cli: parsing of command-line arguments.
 export { parseArgs } from "jsr:@std/cli@^1/parse-args";

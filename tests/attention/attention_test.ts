@@ -11,8 +11,8 @@ import {
   Tensor,
   VisionEncoderDecoderConfig,
 } from "../../mod.ts";
-import { layOut } from "../../src/attention/_layout.ts";
-import { seenPicture } from "../../src/attention/_seen_picture.ts";
+import { layOut } from "../../src/attention/_tile_layout.ts";
+import { modelView } from "../../src/attention/_model_view.ts";
 import { architectureOf, buildEncode, defaultConfig } from "../../src/models/mod.ts";
 import { encoderConfigs } from "../models/family_models.ts";
 
@@ -87,13 +87,13 @@ Deno.test("a picture that was cropped, padded or turned is shown as the model sa
   const folder = new URL("images/", fixtures);
   const wide = new RawImage(new Uint8Array(3 * 40 * 20).map((_, i) => i % 251), 40, 20, 3);
   const processor = await AutoImageProcessor.fromPretrained(new URL("../../assets/model/", import.meta.url));
-  assertEquals(seenPicture(wide, processor), wide);
+  assertEquals(modelView(wide, processor), wide);
   const config = { image_processor_type: "DonutImageProcessor", size: { height: 30, width: 30 } };
   const files = {
     name: folder.href,
     readText: (file: string) => Promise.resolve(file.startsWith("pre") ? JSON.stringify(config) : undefined),
   };
-  const seen = seenPicture(wide, await AutoImageProcessor.fromPretrained(files));
+  const seen = modelView(wide, await AutoImageProcessor.fromPretrained(files));
   assertEquals([seen.width, seen.height], [30, 30]);
   assertEquals(seen.data[0], 0); // padding, black
   assert(seen.data[3 * (15 * 30 + 15)] > 0);

@@ -53,7 +53,7 @@ Deno.test("examples/serve.ts reads the pictures posted to it, with leave to read
     const [first, second] = await Promise.all([post(picture), post(date)]);
     assertEquals([first, second], [[200, "ninth century Zen master\n"], [200, "2/8/2021\n"]]);
     const [status, message] = await post(new Uint8Array([1, 2, 3]));
-    assertEquals([status, String(message).startsWith("Could not read picture")], [400, true]);
+    assertEquals([status, String(message).startsWith("Cannot read picture")], [400, true]);
     assertEquals((await fetch(address)).status, 405);
   } finally {
     child.kill();

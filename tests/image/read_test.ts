@@ -94,7 +94,7 @@ Deno.test("readImage() takes paths, URLs, bytes and Blobs", async () => {
     await server.shutdown();
   }
   const nobody = () => readImage("http://localhost:8/rgb.png", { allowPrivateAddresses: true });
-  await assertRejects(nobody, HubError, "Could not download picture");
+  await assertRejects(nobody, HubError, "Cannot download picture");
 });
 
 Deno.test("readImage() says in one message what is wrong with a source", async () => {

@@ -1,19 +1,19 @@
-// A BMP of runs (RLE4, RLE8) may leave places unpainted, which are of the palette's first colour in Pillow, and black in the
-// image crate: so it is decoded to the numbers of colours, of which an unpainted place has the first.
+// A run-length encoded BMP (RLE4, RLE8) may skip pixels. Pillow gives those the palette's first colour, the image crate black.
+// So the palette is replaced by one whose colours are their own index: then the crate returns indices, 0 for skipped pixels.
 
-/** A BMP that decodes to the numbers of its colours. */
+/** A BMP that decodes to palette indices. */
 export interface NumberedBmp {
-  /** The file with a palette whose colours have their own number as red. */
+  /** The file with a palette whose colours have their own index as red. */
   readonly bytes: Uint8Array;
-  /** Blue, green, red and nothing of each colour. */
+  /** The original palette: blue, green, red and an unused byte for each colour. */
   readonly palette: Uint8Array;
 }
 
 /**
- * Put numbers into the place of a BMP's colours.
+ * Replace the colours of a BMP's palette by their indices.
  *
  * @param bytes The whole file, whose header has been checked.
- * @returns The numbered file, or undefined if it is not made of runs.
+ * @returns The changed file, or undefined if it is not run-length encoded.
  */
 export function numberColors(bytes: Uint8Array): NumberedBmp | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

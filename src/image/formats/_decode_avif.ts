@@ -1,11 +1,11 @@
-// AVIF pixels (of a sequence, its first picture), by libavif in WebAssembly. Where colours have fewer samples than pixels it
-// does not interpolate as Pillow's build does: a hard edge between colours differs by some levels.
+// AVIF pixels (the first picture of a sequence), by libavif in WebAssembly. Where the colours are subsampled it interpolates
+// otherwise than Pillow's build, so a hard edge between colours differs by some levels.
 import { loadAvif, loadAvifModule } from "../../packages/jsquash_avif.ts";
 import { pickChannels } from "./_pick_channels.ts";
 import { type DecoderInstance, onInstances, startEmscripten } from "./_wasm_decoder.ts";
 import type { Decoder } from "./headers/image_header.ts";
 
-/** What libavif is asked for. */
+/** The function of libavif that is used. */
 interface AvifLibrary {
   /** RGBA of 8 bits; null if there is none. */
   decode(
@@ -14,7 +14,7 @@ interface AvifLibrary {
   ): { readonly data: ImageDataArray; readonly width: number; readonly height: number } | null;
 }
 
-/** Load the decoder; it gives grey or RGB, either with alpha. */
+/** Load the decoder; it returns grey or RGB, with or without alpha. */
 export async function load(): Promise<Decoder> {
   const [startAvif, module] = await Promise.all([loadAvif(), loadAvifModule()]);
   return onInstances(() => start(startAvif, module));

@@ -1,7 +1,7 @@
 // JPEG pixels by libjpeg-turbo, which Pillow decodes with too, in @cwasm/jpeg-turbo's WebAssembly. That has no SIMD and takes
-// 2 to 3 times Pillow's time for the same pixels; image_workers.ts makes up for it.
+// 2 to 3 times Pillow's time for the same pixels; the workers of image_workers.ts make up for it.
 import { loadJpegModule } from "../../packages/cwasm_jpeg_turbo.ts";
-import { inksToRgb } from "./_inks.ts";
+import { cmykToRgb } from "./_cmyk_to_rgb.ts";
 import { type DecoderInstance, instantiate, onInstances } from "./_wasm_decoder.ts";
 import type { Decoder, ImageHeader } from "./headers/image_header.ts";
 import { RawImage } from "../raw_image.ts";
@@ -12,7 +12,7 @@ interface TurboJpeg {
   malloc(bytes: number): number;
   free(at: number): void;
   tjInitDecompress(): number;
-  /** It returns -1 after a warning too; an error calls `longjmp`, which is not given, and so throws. */
+  /** It returns -1 after a warning too; an error calls `longjmp`, which is not provided and so throws. */
   tjDecompress2(
     handle: number,
     file: number,
@@ -30,7 +30,7 @@ interface TurboJpeg {
 /** TurboJPEG's pixel format for each kind of file, and the samples of a pixel. */
 const formats = { grey: [6, 1], rgb: [0, 3], cmyk: [11, 4], ycck: [11, 4] } as const;
 
-/** Load the decoder; it gives grey or RGB, not turned by EXIF. */
+/** Load the decoder; it returns grey or RGB, not yet turned by EXIF's orientation. */
 export async function load(): Promise<Decoder> {
   const module = await loadJpegModule();
   return onInstances(() => start(module));
@@ -52,7 +52,7 @@ function start(module: WebAssembly.Module): DecoderInstance {
     turbo.free(file);
     const data = new Uint8Array(turbo.memory.buffer, pixels >>> 0, size);
     return samples === 4
-      ? new RawImage(inksToRgb(data, true), width, height, 3)
+      ? new RawImage(cmykToRgb(data, true), width, height, 3)
       : new RawImage(data, width, height, samples);
   };
   return { memory: turbo.memory, decode };

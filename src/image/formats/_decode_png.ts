@@ -11,11 +11,11 @@ interface Png extends RustExports {
   __wbg_imagedatargba16_free(image: number): void;
 }
 
-/** Load the decoder; it keeps 8 bits as Pillow does: of 16 the upper 8, but grey of 16 bits is clipped at 255. */
+/** Load the decoder; it returns 8 bits as Pillow does: the upper 8 of 16, but grey of 16 bits is clipped at 255. */
 export async function load(): Promise<Decoder> {
   const module = await loadPngModule();
   return onInstances(() => {
-    let rgba: Uint8Array | Uint16Array = new Uint8Array(); // what the module shows of its memory
+    let rgba: Uint8Array | Uint16Array = new Uint8Array(); // the pixels, which the module passes as a view of its memory
     const png = instantiate<Png>(module, {
       __wbg_newwithownedu8clampedarray: (at, length) => {
         rgba = new Uint8Array(png.memory.buffer, at >>> 0, length);

@@ -1,4 +1,4 @@
-// WebP pixels (of an animation, its first frame), by libwebp in WebAssembly.
+// WebP pixels (the first frame of an animation), by libwebp in WebAssembly.
 import { loadWebpModule, startWebp } from "../../packages/jsquash_webp.ts";
 import { pickChannels } from "./_pick_channels.ts";
 import { type DecoderInstance, onInstances, startEmscripten } from "./_wasm_decoder.ts";
@@ -6,13 +6,13 @@ import { firstFrame } from "./_webp_frame.ts";
 import type { Decoder } from "./headers/image_header.ts";
 import { crop } from "../processor/transforms.ts";
 
-/** What libwebp is asked for. */
+/** The function of libwebp that is used. */
 interface WebpLibrary {
   /** RGBA; null if there is none. */
   decode(bytes: Uint8Array): { readonly data: ImageDataArray; readonly width: number; readonly height: number } | null;
 }
 
-/** Load the decoder; it gives RGB, or RGB and alpha. */
+/** Load the decoder; it returns RGB, or RGB and alpha. */
 export async function load(): Promise<Decoder> {
   const module = await loadWebpModule();
   return onInstances(() => start(module));

@@ -1,10 +1,10 @@
-// From the RGBA that decoders give to the channels a picture has.
+// From the RGBA that decoders return to the channels that a picture has.
 import { type Channels, RawImage } from "../raw_image.ts";
 
 /**
- * A picture of some of RGBA's channels.
+ * Make a picture of some of RGBA's channels.
  *
- * @param rgba Samples, shape [height, width, 4]; what is above 255 is clipped.
+ * @param rgba Samples, shape [height, width, 4]; samples above 255 are clipped.
  * @param channels 1 keeps red (grey), 2 red and alpha, 3 RGB, 4 all.
  */
 export function pickChannels(
@@ -17,7 +17,7 @@ export function pickChannels(
   if (rgba.length !== 4 * pixels) throw new Error(`${rgba.length} samples are not ${width} x ${height} x 4`);
   if (channels === 4) return new RawImage(new Uint8Array(rgba), width, height, 4);
   const data = new Uint8Array(pixels * channels);
-  let pixel = channels === 3 && rgba.BYTES_PER_ELEMENT === 1 ? pickWords(rgba, pixels, data) : 0;
+  let pixel = channels === 3 && rgba.BYTES_PER_ELEMENT === 1 ? rgbaToRgbByWords(rgba, pixels, data) : 0;
   for (let from = 4 * pixel, to = channels * pixel; pixel < pixels; pixel++, from += 4) {
     data[to++] = Math.min(255, rgba[from]);
     if (channels === 2) data[to++] = rgba[from + 3];
@@ -29,8 +29,12 @@ export function pickChannels(
   return new RawImage(data, width, height, channels);
 }
 
-/** Four words of RGBA to three of RGB, as far as there are four; the machine must be little-endian, as all are. */
-function pickWords(rgba: ArrayBufferView, pixels: number, data: Uint8Array): number {
+/**
+ * Convert RGBA to RGB by words of 32 bits, four pixels at a time. The machine must be little-endian, as all are.
+ *
+ * @returns How many pixels were converted: as many as there are in fours, or none if the bytes are not aligned.
+ */
+function rgbaToRgbByWords(rgba: ArrayBufferView, pixels: number, data: Uint8Array): number {
   if (rgba.byteOffset % 4 !== 0) return 0;
   const source = new Uint32Array(rgba.buffer, rgba.byteOffset, pixels);
   const target = new Uint32Array(data.buffer, 0, data.length >> 2);

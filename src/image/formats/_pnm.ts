@@ -1,5 +1,5 @@
-// PBM, PGM and PPM (netpbm's formats P1 to P6), whose samples are not coded at all: with the header read, a picture is its
-// numbers. Levels become 8 bits by Pillow's arithmetic.
+// PBM, PGM and PPM (netpbm's formats P1 to P6), whose samples are not compressed: after the header the file is the
+// picture's numbers. Levels become 8 bits by Pillow's arithmetic.
 import { FormatError } from "../../errors/mod.ts";
 import { RawImage } from "../raw_image.ts";
 import type { Decoder, ImageHeader } from "./headers/image_header.ts";
@@ -12,7 +12,7 @@ const number = /(?:[\s\v]|#[^\r\n]*[\r\n])*([0-9]{1,9})/y;
  *
  * @param bytes The whole file, whose signature has been seen.
  * @param name The file's name, for messages.
- * @throws {FormatError} If a field has no meaning, or the file ends early.
+ * @throws {FormatError} If a field has an invalid value, or the file ends early.
  */
 export function readPnmHeader(bytes: Uint8Array, name: string): ImageHeader {
   const fail = (what: string, offset: number): never => {
@@ -53,8 +53,8 @@ export function readPnmHeader(bytes: Uint8Array, name: string): ImageHeader {
 /** The most bytes of a header, comments included. */
 const longestHeader = 2 ** 16;
 
-/** The decoder; it gives grey or RGB. */
-export const decodePnm: Decoder = (bytes, header, use = (image) => image) => {
+/** The decoder; it returns grey or RGB. */
+export const decodePnm: Decoder = (bytes, header, transform = (image) => image) => {
   const { width, height, color } = header;
   const { text, most, start } = header.pnm!;
   const channels = color === "grey" ? 1 : 3;
@@ -68,10 +68,10 @@ export const decodePnm: Decoder = (bytes, header, use = (image) => image) => {
       for (let i = 0; i < samples.length; i++) samples[i] = level[data[2 * i] << 8 | data[2 * i + 1]];
     } else for (let i = 0; i < samples.length; i++) samples[i] = level[data[i]];
   }
-  return Promise.resolve(use(new RawImage(samples, width, height, channels)));
+  return Promise.resolve(transform(new RawImage(samples, width, height, channels)));
 };
 
-/** What each level is of 255, halves to the even; grey of more than 8 bits is scaled to 16 and clipped. */
+/** Each level as one of 255, ties to even; grey of more than 8 bits is scaled to 16 bits and clipped at 255. */
 function levelsOf(most: number, channels: number): Uint8Array {
   const white = channels === 1 && most > 255 ? 65535 : 255;
   return Uint8Array.from({ length: most > 255 ? 65536 : 256 }, (_, level) => {
@@ -82,7 +82,7 @@ function levelsOf(most: number, channels: number): Uint8Array {
   });
 }
 
-/** Bits, the first of a byte in its high bit; 1 is black, and rows end with their byte. */
+/** Read bits, the highest of a byte first; 1 is black, and each row is padded to whole bytes. */
 function readBits(data: Uint8Array, samples: Uint8Array, width: number): void {
   const row = Math.ceil(width / 8);
   for (let i = 0; i < samples.length; i++) {
@@ -91,7 +91,7 @@ function readBits(data: Uint8Array, samples: Uint8Array, width: number): void {
   }
 }
 
-/** Numbers in digits, with white space between them. */
+/** Read decimal numbers with white space between them. */
 function readNumbers(data: Uint8Array, samples: Uint8Array, level: Uint8Array): void {
   let at = 0;
   for (let i = 0; i < samples.length; i++) {
@@ -104,7 +104,7 @@ function readNumbers(data: Uint8Array, samples: Uint8Array, level: Uint8Array): 
   }
 }
 
-/** The digits 0 and 1, with or without white space between them; 1 is black. */
+/** Read the digits 0 and 1, with or without white space between them; 1 is black. */
 function readDigits(data: Uint8Array, samples: Uint8Array): void {
   let at = 0;
   for (let i = 0; i < samples.length; i++, at++) {
@@ -114,7 +114,7 @@ function readDigits(data: Uint8Array, samples: Uint8Array): void {
   }
 }
 
-/** The next place that is neither white space nor in a comment. */
+/** The next position that is neither white space nor in a comment. */
 function afterSpace(data: Uint8Array, at: number): number {
   for (;; at++) {
     if (data[at] === 0x23) { while (at < data.length && data[at] !== 10 && data[at] !== 13) at++; }

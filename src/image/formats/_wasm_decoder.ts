@@ -1,26 +1,26 @@
-// Libraries' decoders in WebAssembly, on instances of ours: an instance that has trapped is not to be trusted, and its
-// memory never shrinks, so it is replaced. (Their own JavaScript keeps one instance as long as the process lives.)
+// Libraries' decoders in WebAssembly, on instances that are replaced: one that has trapped cannot be trusted any more, and
+// the memory of one never shrinks. (The libraries' own JavaScript keeps one instance as long as the process runs.)
 import type { Decoder, ImageHeader } from "./headers/image_header.ts";
 import { RawImage } from "../raw_image.ts";
 
 /** One instance of a decoder. */
 export interface DecoderInstance {
   readonly memory: Pick<WebAssembly.Memory, "buffer">;
-  /** The picture may lie in the memory, where it stays until the next one is decoded. */
+  /** Decode a file. The picture may be a view of the memory, which is valid until the next one is decoded. */
   decode(bytes: Uint8Array, header: ImageHeader): RawImage;
 }
 
-/** Bytes of memory, above which an instance is not kept: 256 MiB, what a JPEG of 40 megapixels needs. */
+/** An instance with more bytes of memory than this is not kept: 256 MiB, what a JPEG of 40 megapixels needs. */
 const keptMemory = 2 ** 28;
 
 /** A decoder that starts an instance when there is none, after an error, and after a picture that took much memory. */
 export function onInstances(start: () => DecoderInstance | Promise<DecoderInstance>): Decoder {
   let current: Promise<DecoderInstance> | undefined;
-  return async (bytes, header, use = (image) => image) => {
+  return async (bytes, header, transform = (image) => image) => {
     try {
       const instance = await (current ??= Promise.resolve(start()));
-      const used = use(instance.decode(bytes, header));
-      const image = used.data.buffer === instance.memory.buffer ? copyOf(used) : used;
+      const transformed = transform(instance.decode(bytes, header));
+      const image = transformed.data.buffer === instance.memory.buffer ? copyOf(transformed) : transformed;
       if (instance.memory.buffer.byteLength > keptMemory) current = undefined;
       return image;
     } catch (error) {
@@ -38,8 +38,9 @@ function copyOf({ data, width, height, channels }: RawImage): RawImage {
  * Instantiate a module without the library's own JavaScript.
  *
  * @param module The module.
- * @param functions What it imports, by the beginning of the name; what decoding calls only in error may be left out.
- * @returns What it exports.
+ * @param functions The functions that it imports, by the beginnings of their names; those called only in case of an error may
+ * be left out.
+ * @returns The module's exports.
  */
 export function instantiate<Exports>(
   module: WebAssembly.Module,
@@ -49,13 +50,13 @@ export function instantiate<Exports>(
   for (const { module: from, name } of WebAssembly.Module.imports(module)) {
     const known = Object.keys(functions).find((beginning) => name.startsWith(beginning));
     (imports[from] ??= {})[name] = known ? functions[known] : () => {
-      throw new Error(`${name} is not given`);
+      throw new Error(`${name} is not provided`);
     };
   }
   return new WebAssembly.Instance(module, imports).exports as unknown as Exports;
 }
 
-/** Starts a library by the JavaScript that Emscripten made to go with it. */
+/** The function that starts a library, in the JavaScript that Emscripten generates for it. */
 type EmscriptenStart<Library> = (options: {
   printErr: () => void;
   instantiateWasm: (
@@ -65,9 +66,9 @@ type EmscriptenStart<Library> = (options: {
 }) => Promise<Library>;
 
 /**
- * Start a library of Emscripten's on a new instance; its JavaScript would read the module from a file by itself.
+ * Start a library built with Emscripten on a new instance. Left alone, its JavaScript would read the module from a file.
  *
- * @returns What the library's JavaScript gives, and the instance's memory.
+ * @returns The library as its JavaScript returns it, and the instance's memory.
  */
 export async function startEmscripten<Library>(
   start: EmscriptenStart<Library>,
@@ -86,14 +87,14 @@ export async function startEmscripten<Library>(
   return { library, memory: memory! };
 }
 
-/** What modules that wasm-bindgen made from Rust export. */
+/** The exports of every module that wasm-bindgen generates from Rust. */
 export interface RustExports {
   readonly memory: WebAssembly.Memory;
   __wbindgen_malloc(bytes: number, alignment: number): number;
   __wbindgen_free(at: number, bytes: number, alignment: number): void;
 }
 
-/** Copy bytes into a Rust module's memory; a function that takes a `Vec` owns them from then on. */
+/** Copy bytes into a Rust module's memory; a function that takes them as a `Vec` owns and frees them. */
 export function giveBytes(rust: RustExports, bytes: Uint8Array): [at: number, length: number] {
   const at = rust.__wbindgen_malloc(bytes.length, 1) >>> 0;
   new Uint8Array(rust.memory.buffer).set(bytes, at);

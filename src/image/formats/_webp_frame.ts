@@ -24,7 +24,7 @@ export function firstFrame(bytes: Uint8Array, canvas: ImageHeader): WebpFrame | 
     if (view.getUint32(at) === 0x414e4d46) { // "ANMF"
       const uint24 = (offset: number): number => view.getUint32(at + offset, true) & 0xffffff;
       const frame = { bytes: still(bytes.subarray(at + 8, at + 8 + length)), left: 2 * uint24(8), top: 2 * uint24(11) };
-      // What its own header says is decoded, whatever the canvas is.
+      // The decoder uses the size in the frame's own header, whatever the canvas is.
       const { width, height } = readWebpHeader(frame.bytes, "");
       if (frame.left + width <= canvas.width && frame.top + height <= canvas.height) return frame;
       throw new Error(`a frame of ${width} x ${height} does not fit`);
@@ -34,7 +34,7 @@ export function firstFrame(bytes: Uint8Array, canvas: ImageHeader): WebpFrame | 
   return undefined;
 }
 
-/** A file of the frame's chunks; with an alpha chunk it needs the extended header. */
+/** Make a still file of the frame's chunks; with an alpha chunk it needs the extended header. */
 function still(frame: Uint8Array): Uint8Array {
   const chunks = frame.subarray(16);
   const alpha = chunks[0] === 0x41; // "ALPH" comes before "VP8 "

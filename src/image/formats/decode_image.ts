@@ -1,21 +1,21 @@
-// From a picture's file to upright pixels, by the library for its format.
+// Decodes a picture's file to upright pixels, by the library for its format.
 import { FormatError, LimnerError } from "../../errors/mod.ts";
 import type { ImageFile } from "../image_file.ts";
-import type { Decoder, ImageFormat, ImageUse } from "./headers/image_header.ts";
+import type { Decoder, ImageFormat, ImageTransform } from "./headers/image_header.ts";
 import type { RawImage } from "../raw_image.ts";
 import { orient } from "../processor/transforms.ts";
 
 /**
  * Decode a picture and turn it upright as its file says (EXIF or XMP).
  *
- * @param use What is made of the picture as soon as it is there, which saves a copy of its pixels.
- * @returns The pixels: grey 1 channel, grey with alpha 2, colour and palettes 3, colour with alpha 4; or what `use` made.
+ * @param transform Makes another picture of the decoded one before its pixels are copied, which saves the copy.
+ * @returns The pixels: grey 1 channel, grey with alpha 2, colour and palettes 3, colour with alpha 4; or what `transform` returns.
  * @throws {FormatError} If the file is damaged.
  */
-export async function decodeImage({ bytes, header, name }: ImageFile, use?: ImageUse): Promise<RawImage> {
+export async function decodeImage({ bytes, header, name }: ImageFile, transform?: ImageTransform): Promise<RawImage> {
   const fail = (what: string, cause?: unknown): never => {
     const expected = `${header.width} x ${header.height} pixels were expected`;
-    const message = `Could not decode ${header.format.toUpperCase()} ${name}: ${what}, and ${expected}`;
+    const message = `Cannot decode ${header.format.toUpperCase()} ${name}: ${what}, and ${expected}`;
     throw new FormatError(message, { file: name }, { cause });
   };
   const decoder = await decoderOf(header.format, name);
@@ -27,10 +27,10 @@ export async function decodeImage({ bytes, header, name }: ImageFile, use?: Imag
       size = decoded;
       if (!fits()) return decoded;
       const upright = orient(decoded, header.orientation);
-      return use ? use(upright) : upright;
+      return transform ? transform(upright) : upright;
     });
   } catch (error) {
-    // What a library says of a damaged file says nothing to its reader.
+    // A library's own message about a damaged file does not help the user.
     return fail("its data is damaged", error);
   }
   return fits() ? image : fail(`its data is of ${size.width} x ${size.height}`);
@@ -47,13 +47,13 @@ const loaders = {
 } satisfies Record<string, () => Promise<Decoder>>;
 const loaded: Partial<Record<keyof typeof loaders, Promise<Decoder>>> = {};
 
-/** A decoder is loaded when the first picture for it comes: start-up stays short, and what nobody needs is not fetched. */
+/** Load a decoder when its first picture is decoded: starting stays fast, and packages that are not needed are not fetched. */
 async function decoderOf(format: ImageFormat, name: string): Promise<Decoder> {
   const kind = format === "gif" || format === "bmp" ? "other" : format;
   try {
     return await (loaded[kind] ??= loaders[kind]());
   } catch (error) {
-    delete loaded[kind]; // A network that failed may work the next time.
+    delete loaded[kind]; // a network that failed may work the next time
     const [reason] = String((error as Error)?.message ?? error).split("\n");
     throw new LimnerError(
       `Cannot decode picture ${name}: the library for ${format.toUpperCase()} does not load: ${reason}`,

@@ -1,11 +1,11 @@
-// A picture as the bytes of a PNG file, by the png crate in WebAssembly.
+// Encodes a picture as a PNG file, by the png crate in WebAssembly.
 import { loadPngEncoder, loadPngModule } from "../../packages/jsquash_png.ts";
 import type { RawImage } from "../raw_image.ts";
 
 /**
  * Encode a picture as PNG, in RGB and alpha.
  *
- * @param image The picture; it is opaque where it has no alpha.
+ * @param image The picture; one without alpha is opaque.
  * @returns The bytes of the file.
  */
 export async function encodePng(image: RawImage): Promise<Uint8Array> {

@@ -1,13 +1,13 @@
-// Nougat's cut of a page's empty margins (NougatImageProcessor.crop_margin).
+// Nougat's cropping of a page's empty margins (NougatImageProcessor.crop_margin).
 import type { RawImage } from "../raw_image.ts";
 import { crop } from "./transforms.ts";
 
 /**
- * Cut off the margins that hold nothing darker than the grey threshold.
+ * Crop the margins in which nothing is darker than the threshold.
  *
  * @param image A picture in RGB.
- * @param threshold What counts as dark, of 255, after the picture's range is stretched to all of it.
- * @returns The part with ink; the whole picture if it has one colour only.
+ * @param threshold Grey values below this count as dark, of 255, after the picture's range is stretched to 0 to 255.
+ * @returns The part inside the margins; the whole picture if it has one grey value only.
  * @default threshold 200
  */
 export function cropMargin(image: RawImage, threshold = 200): RawImage {

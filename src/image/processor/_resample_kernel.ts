@@ -1,24 +1,26 @@
-// The two passes of resampling in WebAssembly SIMD: four channels, or sixteen samples of a row, at a time. What they
-// compute is said in resample.ts; the arithmetic is the same 32-bit integers. Pictures go through the memory in parts.
+// The two passes of resampling in WebAssembly SIMD. Think of each output sample as a weighted sum of a few neighbouring source
+// samples (its taps), in 32-bit fixed point: `row` sums neighbours in a row, a pixel of four channels at a time, `column` sums
+// neighbours in a column, sixteen columns at a time. resample.ts makes the weights and decides the order of the passes.
+// Pictures are copied through the module's memory in parts that fit the processor's cache.
 import { assemble } from "./_wasm_assembler.ts";
 
-/** The source pixels that make each output pixel of an axis, with fixed-point weights. */
+/** For each output pixel of an axis, the source pixels that it is a weighted sum of (taps), with fixed-point weights. */
 export interface Taps {
-  /** Weights held for each output pixel. */
+  /** How many weights are stored for each output pixel. */
   readonly size: number;
   /** The first source pixel. */
   readonly first: Int32Array;
-  /** How many source pixels. */
+  /** How many source pixels there are. */
   readonly count: Int32Array;
   /** Shape [output, size]. */
   readonly weights: Int32Array;
 }
 
-/** Bits after the point of a weight: 32 - 8 (a sample) - 2 (overshoot). */
+/** Fractional bits of a weight: 32 - 8 (a sample) - 2 (overshoot). */
 export const precision = 22;
 const half = 1 << (precision - 1);
 
-// One row of RGB: each output pixel is a sum over a run of source pixels. Four bytes are read for three channels.
+// One row of RGB: each output pixel is a sum over consecutive source pixels. Four bytes are read for three channels.
 const row = {
   name: "row",
   parameters: ["source", "target", "end", "firsts", "counts", "weights", "stride"],
@@ -58,7 +60,7 @@ const widen = [
 ];
 const shifted = (lane: string): string => `local.get $${lane} i32.const ${precision} i32x4.shr_s`;
 
-// One output row of any samples: a sum over a run of source rows, sixteen columns at a time.
+// One output row of any samples: a sum over consecutive source rows, sixteen columns at a time.
 const column = {
   name: "column",
   parameters: ["source", "target", "end", "weights", "stop", "stride"],
@@ -107,7 +109,7 @@ interface Kernels {
 
 let kernels: Kernels | undefined;
 
-/** The kernels with at least `bytes` of memory. */
+/** The kernels, with a memory of at least `bytes`. */
 function withMemory(bytes: number): { kernels: Kernels; memory: Uint8Array } {
   kernels ??= new WebAssembly.Instance(new WebAssembly.Module(assemble([row, column], 1)))
     .exports as unknown as Kernels;
@@ -130,9 +132,9 @@ function put(memory: Uint8Array, at: number, values: Int32Array): void {
  * Resample the rows `start` to `end` of an RGB picture to `width` pixels.
  *
  * @param source Samples, shape [height, sourceWidth, 3].
- * @param sourceWidth Pixels a source row.
- * @param taps What makes each output pixel.
- * @param width Pixels an output row.
+ * @param sourceWidth Pixels per source row.
+ * @param taps The taps of each output pixel.
+ * @param width Pixels per output row.
  * @returns Samples, shape [end - start, width, 3].
  */
 export function resampleRgbRows(
@@ -170,8 +172,8 @@ export function resampleRgbRows(
  * Resample the columns of a picture of any channels to `height` rows.
  *
  * @param source Samples, shape [sourceHeight, stride].
- * @param stride Samples a row.
- * @param taps What makes each output row.
+ * @param stride Samples per row.
+ * @param taps The taps of each output row.
  * @param height The number of output rows.
  * @returns Samples, shape [height, stride].
  */

@@ -1,7 +1,8 @@
-// A small assembler for WebAssembly: functions in the text format's words, one after the other, to a module's bytes.
-// It knows the few instructions that the two kernels of resampling need, and no folded expressions.
+// A small assembler for WebAssembly. Think of a function as a list of instructions for a stack machine, in the words of the
+// text format: each word becomes its opcode's bytes, `$name` the index of a local, and the sections of a module are put around
+// them. It has only the instructions that the two kernels of resampling need, and no folded expressions.
 
-/** A function of the module, all of whose parameters are i32, and which returns nothing. */
+/** A function of the module. Its parameters are i32, `integers` and `vectors` are further locals, and it returns nothing. */
 export interface WasmFunction {
   readonly name: string;
   readonly parameters: readonly string[];
@@ -13,7 +14,7 @@ export interface WasmFunction {
 
 type Opcodes = Readonly<Record<string, readonly [code: number, operands?: string]>>;
 
-/** Opcodes (WebAssembly core specification 2.0, section 5.4), and what follows: "i" integer, "m" offset, "b" byte. */
+/** Opcodes (WebAssembly core specification 2.0, section 5.4), and their operands: "i" an integer, "m" an offset, "b" a byte. */
 const scalar: Opcodes = {
   "end": [0x0b],
   "br_if": [0x0d, "i"],
@@ -45,7 +46,7 @@ const vector: Opcodes = {
 const opcodes: Readonly<Record<string, readonly [code: readonly number[], operands?: string]>> = {
   "loop": [[0x03, 0x40]],
   ...withPrefix(scalar, []),
-  ...withPrefix(vector, [0xfd]), // whose codes are LEB128, those of one byte less than 128
+  ...withPrefix(vector, [0xfd]), // after the prefix the code is LEB128: one byte below 128, otherwise two
 };
 
 function withPrefix(table: Opcodes, prefix: readonly number[]) {
@@ -60,7 +61,7 @@ function withPrefix(table: Opcodes, prefix: readonly number[]) {
  * Assemble a module that exports its functions and a memory named `memory`.
  *
  * @param functions The functions.
- * @param pages The memory's first size, in pages of 64 KiB; it can grow.
+ * @param pages The memory's initial size, in pages of 64 KiB; it can grow.
  */
 export function assemble(functions: readonly WasmFunction[], pages: number): Uint8Array<ArrayBuffer> {
   const types = functions.map(({ parameters }) => [0x60, ...list(parameters.map(() => [0x7f])), ...list([])]);
@@ -87,7 +88,7 @@ function functionCode({ parameters, integers, vectors, body }: WasmFunction): nu
     const [code, operands = ""] = opcodes[words[at++]];
     bytes.push(...code);
     for (const operand of operands) {
-      if (operand === "m") bytes.push(0); // no alignment is promised
+      if (operand === "m") bytes.push(0); // no alignment is declared
       if (operand === "b") bytes.push(Number(words[at++]));
       else bytes.push(...integer(words[at++]));
     }
@@ -108,7 +109,7 @@ function text(value: string): number[] {
   return [value.length, ...Array.from(value, (character) => character.charCodeAt(0))];
 }
 
-/** A signed LEB128 number, which is a longer spelling of the same number where an unsigned one is expected. */
+/** A signed LEB128 number; where an unsigned one is expected it has the same value, possibly in one byte more. */
 function leb128(value: number): number[] {
   const bytes: number[] = [];
   for (let rest = value;;) {

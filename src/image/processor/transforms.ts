@@ -1,9 +1,9 @@
-// Moving whole pixels: turning and mirroring, cropping, padding, and Pillow's integer reduction.
+// Transforms of whole pixels: turning and mirroring, cropping, padding, and Pillow's integer reduction.
 import { RawImage } from "../raw_image.ts";
 import { type Box, type Resample, resize } from "./resample.ts";
 
 /**
- * Turn or mirror a picture so that EXIF orientation `orientation` stands upright, as Pillow's `ImageOps.exif_transpose`.
+ * Turn or mirror a picture so that EXIF orientation `orientation` is upright, as Pillow's `ImageOps.exif_transpose`.
  *
  * @param image The picture as stored.
  * @param orientation The EXIF value: 1 upright, 2 mirrored, 3 turned by 180°, 4 flipped, 5 to 8 with the axes exchanged.
@@ -79,8 +79,8 @@ export function centerCrop(image: RawImage, width: number, height: number): RawI
  * Average blocks of `factorX` x `factorY` pixels, as Pillow's `Image.reduce`; the last blocks may be smaller.
  *
  * @param image The picture.
- * @param factorX Pixels a block is wide.
- * @param factorY Pixels a block is high.
+ * @param factorX The width of a block, in pixels.
+ * @param factorY The height of a block, in pixels.
  * @param box The region to reduce, in whole pixels.
  * @returns A picture with the region's sides divided by the factors, rounded up.
  */

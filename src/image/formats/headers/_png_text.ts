@@ -1,4 +1,4 @@
-// The texts of a PNG (specification, third edition, section 11.3.3) in which programs put EXIF and XMP.
+// The text chunks of a PNG (specification, third edition, section 11.3.3), into which programs write EXIF and XMP.
 import type { Metadata } from "./orientation.ts";
 
 /** The most bytes of a compressed text that are read, as many as Pillow reads. */
@@ -12,7 +12,7 @@ export const textChunks: readonly string[] = ["tEXt", "zTXt", "iTXt"];
  *
  * @param kind The chunk's type, one of `textChunks`.
  * @param body The chunk's data.
- * @returns What it holds; nothing where it is another text or malformed.
+ * @returns The metadata; empty if it is another text, or malformed.
  */
 export async function readTextMetadata(kind: string, body: Uint8Array): Promise<Metadata> {
   const key = latin(body.subarray(0, 80)).split("\0", 1)[0];
@@ -24,7 +24,7 @@ export async function readTextMetadata(kind: string, body: Uint8Array): Promise<
   return /^(?:[0-9a-f]{2})+$/i.test(digits) ? { exif: Uint8Array.fromHex(digits) } : {};
 }
 
-/** A text after its key; one of an unknown compression is none. */
+/** The text after its key; undefined if its compression is unknown. */
 async function textOf(kind: string, body: Uint8Array): Promise<string | undefined> {
   if (kind === "tEXt") return latin(body);
   if (kind === "zTXt") return body[0] === 0 ? await inflate(body.subarray(1)) : undefined;
@@ -46,12 +46,12 @@ async function inflate(bytes: Uint8Array): Promise<string | undefined> {
       if (text.length > longest) return undefined;
     }
   } catch {
-    return undefined; // A damaged text says nothing; the picture may be whole.
+    return undefined; // a damaged text is ignored, since the picture may be intact
   }
   return text;
 }
 
-/** All that is looked for in texts is ASCII, so it does not matter how other bytes are read. */
+/** Decode as Latin-1: only ASCII is searched for, so it does not matter how other bytes are read. */
 function latin(bytes: Uint8Array): string {
   return new TextDecoder("latin1").decode(bytes);
 }

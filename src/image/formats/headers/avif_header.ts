@@ -2,7 +2,7 @@
 import { FormatError } from "../../../errors/mod.ts";
 import type { ImageHeader } from "./image_header.ts";
 
-/** A box: its kind, and where its content is. */
+/** A box: its type, and where its content begins and ends. */
 interface Box {
   readonly kind: string;
   readonly start: number;
@@ -19,7 +19,7 @@ const orientations = [[1, 8, 3, 6], [4, 5, 2, 7], [2, 7, 4, 5]];
  *
  * @param bytes The whole file, whose signature has been seen.
  * @param name The file's name, for messages.
- * @throws {FormatError} If it says no size, or ends early.
+ * @throws {FormatError} If it has no size, or ends early.
  */
 export function readAvifHeader(bytes: Uint8Array, name: string): ImageHeader {
   const fail = (what: string, offset: number): never => {
@@ -45,7 +45,7 @@ export function readAvifHeader(bytes: Uint8Array, name: string): ImageHeader {
   const size = only(own, "ispe");
   const first = (kind: string): number => bytes[own.find((box) => box.kind === kind)?.start ?? -1] ?? 0;
   const mirror = own.some(({ kind }) => kind === "imir") ? 1 + (first("imir") & 1) : 0;
-  // av1C: the picture has no colours; auxC: some other item holds the alpha.
+  // av1C has a flag for monochrome; auxC marks an item as another's alpha.
   const coded = own.find(({ kind }) => kind === "av1C");
   const isAlpha = ({ kind, start, end }: Box) =>
     kind === "auxC" && new TextDecoder("latin1").decode(bytes.subarray(start + 4, end)).startsWith(alphaMark);

@@ -7,11 +7,11 @@ import type { ImageHeader } from "./image_header.ts";
  *
  * @param bytes The whole file, whose signature has been seen.
  * @param name The file's name, for messages.
- * @throws {FormatError} If a field has no meaning, or the file ends early.
+ * @throws {FormatError} If a field has an invalid value, or the file ends early.
  */
 export function readBmpHeader(bytes: Uint8Array, name: string): ImageHeader {
   const fail = (what: string, offset: number): never => {
-    throw new FormatError(`Could not read BMP ${name}: ${what}`, { file: name, offset });
+    throw new FormatError(`Cannot read BMP ${name}: ${what}`, { file: name, offset });
   };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const size = bytes.length >= 18 ? view.getUint32(14, true) : 0;
@@ -30,7 +30,7 @@ export function readBmpHeader(bytes: Uint8Array, name: string): ImageHeader {
   if ((compression === 0 || compression === 3) && start + rows > bytes.length) {
     fail(`its rows take ${rows} bytes from byte ${start} on, but the file has ${bytes.length}`, start);
   }
-  // Masks say where the colours are, in the header or right behind it; without them, 16 bits are three times 5.
+  // Masks, in the header or right after it, give the bits of each colour; without them, 16 bits are 5 bits per colour.
   const mask = (at: number): number => compression === 3 && at + 4 <= bytes.length ? view.getUint32(at, true) : 0;
   const levels = { 0: 31, 0x3e0: 31, 0x7e0: 63 }[mask(58)];
   return {

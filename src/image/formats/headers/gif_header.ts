@@ -4,11 +4,11 @@ import type { ImageHeader } from "./image_header.ts";
 
 /** The first frame and the colours it is drawn with. */
 export interface GifFrame {
-  /** Where its descriptor is. */
+  /** The offset of its descriptor. */
   readonly at: number;
-  /** Where its compressed pixels begin and end. */
+  /** The offsets of the first byte of its compressed pixels and of the one after the last. */
   readonly data: readonly [start: number, end: number];
-  /** Red, green and blue of each colour; none where the file has no palette. */
+  /** Red, green and blue of each colour; empty if the file has no palette. */
   readonly palette: Uint8Array;
   /** The colour that is transparent. */
   readonly transparent?: number;
@@ -46,7 +46,7 @@ export function readGifHeader(bytes: Uint8Array, name: string): ImageHeader {
  */
 export function findFrame(bytes: Uint8Array, name: string): GifFrame {
   const fail = (what: string, offset: number): never => {
-    throw new FormatError(`Could not read GIF ${name}: ${what}`, { file: name, offset });
+    throw new FormatError(`Cannot read GIF ${name}: ${what}`, { file: name, offset });
   };
   const cut = (): never => fail(`the file ends after ${bytes.length} bytes, within its first frame`, bytes.length);
   const tableSize = (flags: number): number => flags & 0x80 ? 3 << ((flags & 7) + 1) : 0;
@@ -59,7 +59,7 @@ export function findFrame(bytes: Uint8Array, name: string): GifFrame {
   let transparent: number | undefined;
   for (let at = 13 + screenTable.length; at < bytes.length;) {
     if (bytes[at] === 0x21) {
-      // A graphic control extension says whether one colour is transparent.
+      // A graphic control extension can make one colour transparent.
       if (bytes[at + 1] === 0xf9 && at + 6 < bytes.length && bytes[at + 3] & 1) transparent = bytes[at + 6];
       at = skipBlocks(at + 2);
     } else if (bytes[at] === 0x2c) {

@@ -3,10 +3,10 @@ import { FormatError } from "../../../errors/mod.ts";
 import { orientationOf } from "./orientation.ts";
 import type { ImageHeader } from "./image_header.ts";
 
-/** What an XMP segment begins with. */
+/** The bytes that an XMP segment begins with. */
 const xmpMark = "http://ns.adobe.com/xap/1.0/\0";
 
-/** Every scan goes over all pixels; encoders write ten. More are read of pictures that are small enough for them. */
+/** Every scan covers all pixels; encoders write about ten. More than 20 are decoded only of pictures that are small enough. */
 const scansOfAnySize = 20;
 const mostScannedPixels = 20 * 64e6;
 
@@ -19,7 +19,7 @@ const mostScannedPixels = 20 * 64e6;
  */
 export function readJpegHeader(bytes: Uint8Array, name: string): ImageHeader {
   const fail = (what: string, offset: number): never => {
-    throw new FormatError(`Could not read JPEG ${name}: ${what}`, { file: name, offset });
+    throw new FormatError(`Cannot read JPEG ${name}: ${what}`, { file: name, offset });
   };
   const cut = (): never => fail(`the file ends after ${bytes.length} bytes without its end marker`, bytes.length);
   let frame: { width: number; height: number; bits: number; components: number } | undefined;

@@ -1,11 +1,11 @@
-// How a picture is to be turned, from whatever its file says of it: EXIF first, then XMP, as Pillow reads them.
+// A picture's orientation, from the metadata of its file: EXIF first, then XMP, as Pillow reads them.
 import { TiffFile } from "../tiff/directory.ts";
 
-/** What a file says of itself. */
+/** A file's metadata that can contain an orientation. */
 export interface Metadata {
-  /** The orientation that the file's own header says, if it has a place for one. */
+  /** The orientation in the file's own header, for formats that have one there. */
   readonly own?: number;
-  /** EXIF, from the TIFF header ("II" or "MM") on, or with "Exif\0\0" before it. */
+  /** EXIF, beginning with the TIFF header ("II" or "MM"), or with "Exif\0\0" and that. */
   readonly exif?: Uint8Array;
   /** XMP, an XML text. */
   readonly xmp?: string;
@@ -24,7 +24,7 @@ function orientationInExif(data: Uint8Array): number | undefined {
 /**
  * Read a picture's orientation.
  *
- * @returns 1 to 8; 1 where nothing says it or what does is malformed, as viewers do. XMP counts where EXIF has none.
+ * @returns 1 to 8; 1 if there is none or it is malformed, as viewers do. XMP is used only if EXIF has none.
  */
 export function orientationOf({ own, exif, xmp }: Metadata): number {
   const found = own ?? (exif && orientationInExif(exif)) ??

@@ -17,11 +17,11 @@ const colors: Readonly<Record<number, { color: ImageHeader["color"]; bits: reado
  *
  * @param bytes The whole file, whose signature has been seen.
  * @param name The file's name, for messages.
- * @throws {FormatError} If a field has no meaning, or the file ends early.
+ * @throws {FormatError} If a field has an invalid value, or the file ends early.
  */
 export async function readPngHeader(bytes: Uint8Array, name: string): Promise<ImageHeader> {
   const fail = (what: string, offset: number): never => {
-    throw new FormatError(`Could not read PNG ${name}: ${what}`, { file: name, offset });
+    throw new FormatError(`Cannot read PNG ${name}: ${what}`, { file: name, offset });
   };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 33) fail(`the file ends after ${bytes.length} bytes, within its header`, bytes.length);
@@ -49,7 +49,7 @@ export async function readPngHeader(bytes: Uint8Array, name: string): Promise<Im
       fail(`chunk ${kind} has ${length} bytes, but the file ends after ${bytes.length - at - 8} of them`, at);
     }
     if (kind === "PLTE") hasPalette = true;
-    // Pillow passes over the transparent value of 16-bit grey.
+    // Pillow ignores the transparent value of 16-bit grey.
     if (kind === "tRNS") header.alpha ||= !(type === 0 && bits === 16);
     if (kind === "IDAT") hasData = true;
     const body = bytes.subarray(at + 8, at + 8 + length);

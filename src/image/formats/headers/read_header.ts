@@ -1,5 +1,5 @@
-// What a picture's first bytes say: its format, its size and how it is to be turned. Nothing is decoded here, so that a
-// picture that is too large, cut short or no picture at all is refused before memory is taken.
+// Reads a picture's header: its format, size and orientation. Nothing is decoded here, so that a picture that is too large,
+// cut short or no picture at all is refused before memory is allocated.
 import { FormatError } from "../../../errors/mod.ts";
 import { refuseLfsPointer } from "../../../hub/lfs_pointer.ts";
 import { readAvifHeader } from "./avif_header.ts";
@@ -13,7 +13,7 @@ import type { ImageFormat, ImageHeader } from "./image_header.ts";
 import { sniff } from "./signatures.ts";
 import { readTiffHeader } from "../tiff/tiff_header.ts";
 
-/** How files of other kinds begin, as text, so that a refusal can call them by their name. */
+/** How files of other formats begin, as text, so that the message can name the format. */
 const others: readonly (readonly [name: string, beginning: RegExp])[] = [
   ["HEIC", /^....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)/s],
   ["JPEG XL", /^(\xff\n|\0{3}.JXL )/],

@@ -1,4 +1,4 @@
-// How a picture's format is told: by the first bytes of its file.
+// Recognises a picture's format by the first bytes of its file.
 import type { ImageFormat } from "./image_header.ts";
 
 /** The bytes that a file of each format begins with; undefined stands for any byte. */
@@ -18,7 +18,7 @@ const signatures: readonly (readonly [ImageFormat, readonly (number | undefined)
   ),
 ];
 
-/** Whether a file says that it can be read as AVIF, by its own brand or by one that it is compatible with. */
+/** Whether a file can be read as AVIF, by its brand or by one of those that it declares to be compatible with. */
 function isAvif(bytes: Uint8Array): boolean {
   const beginning = String.fromCharCode(...bytes.subarray(0, 256));
   const [, box = ""] = /^\0\0\0(?:.)ftyp(.*)$/s.exec(beginning) ?? [];
@@ -26,7 +26,7 @@ function isAvif(bytes: Uint8Array): boolean {
   return brands.some((brand, i) => i !== 1 && (brand === "avif" || brand === "avis")); // the second is a version
 }
 
-/** Tell a picture's format by its first bytes; undefined where it is none that is read. */
+/** The format of a picture by its first bytes; undefined if it is none that is supported. */
 export function sniff(bytes: Uint8Array): ImageFormat | undefined {
   if (isAvif(bytes)) return "avif";
   return signatures.find(([, expected]) => expected.every((byte, i) => (byte ?? bytes[i]) === bytes[i]))?.[0];

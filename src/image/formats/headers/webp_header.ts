@@ -12,7 +12,7 @@ import type { ImageHeader } from "./image_header.ts";
  */
 export function readWebpHeader(bytes: Uint8Array, name: string): ImageHeader {
   const fail = (what: string, offset: number): never => {
-    throw new FormatError(`Could not read WebP ${name}: ${what}`, { file: name, offset });
+    throw new FormatError(`Cannot read WebP ${name}: ${what}`, { file: name, offset });
   };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const end = 8 + view.getUint32(4, true);

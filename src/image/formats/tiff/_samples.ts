@@ -1,5 +1,5 @@
-// From the bytes of a TIFF's page, which are not compressed any more, to a picture of 8 bits, by Pillow's arithmetic.
-import { inksToRgb } from "../_inks.ts";
+// From the uncompressed bytes of a TIFF's page to a picture of 8 bits, by Pillow's arithmetic.
+import { cmykToRgb } from "../_cmyk_to_rgb.ts";
 import { type Channels, RawImage } from "../../raw_image.ts";
 import { bytesOfRow, type TiffPage } from "./tiff_page.ts";
 
@@ -12,8 +12,8 @@ interface Size {
 /**
  * Make a picture of a page's bytes.
  *
- * @param planes Each plane's rows; one plane with a pixel's samples together, unless they are stored apart. They may be
- * written to.
+ * @param planes The rows of each plane: one plane with all samples of a pixel, or a plane for each sample. They may be
+ * overwritten.
  */
 export function pictureOf(planes: readonly Uint8Array[], size: Size, page: TiffPage): RawImage {
   const { width, height } = size;
@@ -28,14 +28,14 @@ export function pictureOf(planes: readonly Uint8Array[], size: Size, page: TiffP
   const levels = planes.slice(0, taken).map((plane) => levelsOf(plane, size, each, page));
   const data = each === taken ? levels[0] : takeSamples(levels, width * height, taken, each);
   const image = (pixels: Uint8Array, channels: number) => new RawImage(pixels, width, height, channels as Channels);
-  if (photometric === "cmyk") return image(inksToRgb(data), 3);
-  const colored = photometric === "palette" ? paint(data, page, alpha) : data;
+  if (photometric === "cmyk") return image(cmykToRgb(data), 3);
+  const colored = photometric === "palette" ? applyPalette(data, page, alpha) : data;
   const channels = photometric === "palette" ? (alpha ? 4 : 3) : taken;
   if (extra === "multiplied alpha") divideByAlpha(colored, channels);
   return image(colored, channels);
 }
 
-/** A plane's samples as levels from 0 to 255; the numbers of colours stay. */
+/** A plane's samples as levels from 0 to 255; palette indices stay as they are. */
 function levelsOf(plane: Uint8Array, { width, height }: Size, each: number, page: TiffPage): Uint8Array {
   const { bits, photometric, differences, part } = page;
   const row = width * each;
@@ -52,22 +52,22 @@ function levelsOf(plane: Uint8Array, { width, height }: Size, each: number, page
     return levels;
   }
   const read = readerOf(view, page);
-  // Grey of more bits is clipped, not scaled.
+  // Grey of more than 8 bits is clipped, not scaled.
   for (let i = 0; i < levels.length; i++) levels[i] = Math.max(0, Math.min(255, read(i)));
   return levels;
 }
 
-/** Reads numbers of 16 and 32 bits by their place in a row of them. */
+/** A function that reads the i-th number of 16 or 32 bits. */
 function readerOf(view: DataView, { bits, format, littleEndian }: TiffPage): (i: number) => number {
   if (format === "float") return (i) => view.getFloat32(4 * i, littleEndian);
   if (bits === 16) {
     return format === "int" ? (i) => view.getInt16(2 * i, littleEndian) : (i) => view.getUint16(2 * i, littleEndian);
   }
-  // Pillow holds 32 bits with a sign, whatever the file says.
+  // Pillow treats 32 bits as signed, whatever the file declares.
   return (i) => view.getInt32(4 * i, littleEndian);
 }
 
-/** Samples of fewer than 8 bits, the first of a byte in its high bits; rows end with their byte. */
+/** Unpack samples of fewer than 8 bits, from a byte's high bits down; each row is padded to whole bytes. */
 function unpackBits(plane: Uint8Array, row: number, height: number, { bits, photometric }: TiffPage): Uint8Array {
   const levels = new Uint8Array(row * height);
   const most = 2 ** bits - 1, perByte = 8 / bits, bytes = Math.ceil(row / perByte);
@@ -84,7 +84,7 @@ function unpackBits(plane: Uint8Array, row: number, height: number, { bits, phot
   return levels;
 }
 
-/** Undo the horizontal predictor: a sample is stored as its distance from the one of the pixel on its left in its tile. */
+/** Undo the horizontal predictor: a sample is stored as its difference from that of the pixel on its left in its tile. */
 function addDifferences(
   view: DataView,
   { row, height, each, part }: Readonly<Record<"row" | "height" | "each" | "part", number>>,
@@ -105,7 +105,7 @@ function addDifferences(
   }
 }
 
-/** The first samples of each pixel, from one plane that has more of them, or from a plane for each. */
+/** The first samples of each pixel, from one plane that has more of them or from one plane per sample. */
 function takeSamples(levels: readonly Uint8Array[], pixels: number, taken: number, each: number): Uint8Array {
   const data = new Uint8Array(pixels * taken);
   for (let c = 0; c < taken; c++) {
@@ -117,18 +117,18 @@ function takeSamples(levels: readonly Uint8Array[], pixels: number, taken: numbe
   return data;
 }
 
-/** The colours of a palette in the place of their numbers. */
-function paint(numbers: Uint8Array, { colors, bits }: TiffPage, alpha: boolean): Uint8Array {
+/** Replace palette indices by their colours. */
+function applyPalette(indices: Uint8Array, { colors, bits }: TiffPage, alpha: boolean): Uint8Array {
   const [step, channels] = alpha ? [2, 4] : [1, 3];
-  const data = new Uint8Array(numbers.length / step * channels);
-  for (let from = 0, to = 0; from < numbers.length; from += step, to += channels) {
-    for (let c = 0; c < 3; c++) data[to + c] = colors![(c << bits) + numbers[from]] >> 8;
-    if (alpha) data[to + 3] = numbers[from + 1];
+  const data = new Uint8Array(indices.length / step * channels);
+  for (let from = 0, to = 0; from < indices.length; from += step, to += channels) {
+    for (let c = 0; c < 3; c++) data[to + c] = colors![(c << bits) + indices[from]] >> 8;
+    if (alpha) data[to + 3] = indices[from + 1];
   }
   return data;
 }
 
-/** Colours that were multiplied by their alpha as they were; what is wholly transparent is black. */
+/** Undo the multiplication of colours by alpha; fully transparent pixels become black. */
 function divideByAlpha(data: Uint8Array, channels: number): void {
   for (let i = 0; i < data.length; i += channels) {
     const alpha = data[i + channels - 1];

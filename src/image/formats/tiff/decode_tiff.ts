@@ -1,26 +1,26 @@
-// TIFF pixels, by libtiff in ImageMagick's WebAssembly: of fax, JPEG and YCbCr its pixels, of all else the bytes that it
-// unpacks, whose meaning is the business of _samples.ts.
+// TIFF pixels, by libtiff in ImageMagick's WebAssembly. For fax, JPEG and YCbCr its pixels are used; for all else only the
+// bytes that it decompresses, which _samples.ts interprets.
 import { loadMagick, loadMagickModule } from "../../../packages/imagemagick_magick_wasm.ts";
 import { RawImage } from "../../raw_image.ts";
-import { inksToRgb } from "../_inks.ts";
+import { cmykToRgb } from "../_cmyk_to_rgb.ts";
 import { type DecoderInstance, onInstances } from "../_wasm_decoder.ts";
 import type { Decoder, ImageHeader } from "../headers/image_header.ts";
-import { compressions } from "./_numbers.ts";
+import { compressions } from "./_tiff_codes.ts";
 import { pictureOf } from "./_samples.ts";
-import { fileOfBytes, fileOfPage } from "./_strip_files.ts";
+import { tiffOfPlaneBytes, tiffWithPageFirst } from "./_rewritten_tiff.ts";
 import type { TiffPage } from "./tiff_page.ts";
 
 type Magick = Awaited<ReturnType<typeof loadMagick>>;
 
-/** Where ImageMagick's JavaScript keeps its one instance; without one it starts another. */
+/** The object in which ImageMagick's JavaScript keeps its one instance; if that is undefined, it starts another. */
 interface InstanceHolder {
   _api: { readonly HEAPU8: Uint8Array<ArrayBuffer> } | undefined;
 }
 
-/** Compressions whose pixels are the library's: those that hold pictures, not bytes. */
+/** Compressions whose pixels are the library's: those that compress pictures, not bytes. */
 const pictures: readonly number[] = [...compressions.fax, ...compressions.jpeg];
 
-/** Load the decoder; it gives grey, RGB and either with alpha. */
+/** Load the decoder; it returns grey or RGB, with or without alpha. */
 export async function load(): Promise<Decoder> {
   const [magick, module] = await Promise.all([loadMagick(), loadMagickModule()]);
   return onInstances(() => start(magick, module));
@@ -52,7 +52,7 @@ async function start(magick: Magick, module: WebAssembly.Module): Promise<Decode
       }
       const planes = Array.from(
         { length: page.planes ? page.samples : 1 },
-        (_, plane) => read(fileOfBytes(bytes, header, page, plane), "R"),
+        (_, plane) => read(tiffOfPlaneBytes(bytes, header, page, plane), "R"),
       );
       return pictureOf(planes, header, page);
     },
@@ -65,7 +65,7 @@ function decodePicture(
   { color, width, height }: ImageHeader,
   page: TiffPage,
 ): RawImage {
-  const pixels = read(fileOfPage(bytes, page), color === "grey" ? "R" : color === "cmyk" ? "CMYK" : "RGB");
+  const pixels = read(tiffWithPageFirst(bytes, page), color === "grey" ? "R" : color === "cmyk" ? "CMYK" : "RGB");
   if (color === "grey") return new RawImage(pixels, width, height, 1);
-  return new RawImage(color === "cmyk" ? inksToRgb(pixels) : pixels, width, height, 3);
+  return new RawImage(color === "cmyk" ? cmykToRgb(pixels) : pixels, width, height, 3);
 }

@@ -1,10 +1,10 @@
-// A TIFF's directories (TIFF 6.0, section 2, and BigTIFF): tags with a few numbers each. EXIF is one of them, too.
-// Nothing is trusted: what points outside of the file has no values.
+// A TIFF's directories (TIFF 6.0, section 2, and BigTIFF): tags with a few numbers each; EXIF is such a directory too.
+// Nothing is trusted: a tag whose values are outside of the file has none.
 
 /** The bytes of a value of each type of whole numbers: short, long and long of 8 bytes, without and with a sign. */
 const sizes: Readonly<Record<number, 2 | 4 | 8>> = { 3: 2, 8: 2, 4: 4, 9: 4, 13: 4, 16: 8, 18: 8 };
 
-/** The most values that are read of a tag: a picture of a strip a row has no more rows than this. */
+/** The most values that are read of a tag; a picture with one strip per row has fewer rows than this. */
 const mostValues = 2 ** 24;
 
 /** A TIFF file, or the part of another file that is one. */
@@ -12,7 +12,7 @@ export class TiffFile {
   readonly #view: DataView;
   /** Whether numbers begin with their low byte ("II"), not with the high one ("MM"). */
   readonly littleEndian: boolean;
-  /** Whether places in the file are numbers of 8 bytes. */
+  /** Whether offsets are numbers of 8 bytes (BigTIFF). */
   readonly big: boolean;
 
   private constructor(view: DataView, littleEndian: boolean, big: boolean) {
@@ -38,7 +38,7 @@ export class TiffFile {
     return this.#view.byteLength;
   }
 
-  /** Where the first directory is. */
+  /** The offset of the first directory. */
   get first(): number {
     return this.#place(this.big ? 8 : 4);
   }
@@ -75,7 +75,7 @@ export class TiffFile {
     return value && Array.from({ length: value.count }, (_, i) => this.#number(value.at + i * value.size, value.size));
   }
 
-  /** Where an entry's value is: in the entry itself if there is room. */
+  /** Where an entry's value is: in the entry itself if it fits. */
   #valueOf<Size extends number>(entry: number | undefined, types: Readonly<Record<number, Size>>) {
     if (entry === undefined) return undefined;
     const size = types[this.#view.getUint16(entry + 2, this.littleEndian)];
@@ -98,11 +98,11 @@ export class TiffFile {
   }
 }
 
-/** One directory: a page of a TIFF, or what EXIF says of a picture. */
+/** One directory: a page of a TIFF, or EXIF. */
 export interface Directory {
-  /** Where it is in the file. */
+  /** Its offset in the file. */
   readonly offset: number;
-  /** Where the next one is; 0 if there is none. */
+  /** The offset of the next one; 0 if there is none. */
   readonly next: number;
   /** Whether all of its entries lie in the file. */
   readonly whole: boolean;

@@ -1,4 +1,4 @@
-// A TIFF's header: the directory of the page that is asked for.
+// Reads the header of a TIFF's page: its directory, of which there is one for each page.
 import { FormatError } from "../../../errors/mod.ts";
 import { orientationOf, orientationTag } from "../headers/orientation.ts";
 import type { ImageHeader } from "../headers/image_header.ts";
@@ -13,7 +13,7 @@ const xmpTag = 700;
  * @param bytes The whole file, whose signature has been seen.
  * @param name The file's name, for messages.
  * @param number The page, from 1 on.
- * @throws {FormatError} If there is no such page, it is of a kind that is not read, or the file ends early.
+ * @throws {FormatError} If there is no such page, it is of a kind that is not supported, or the file ends early.
  */
 export function readTiffHeader(bytes: Uint8Array, name: string, number: number): ImageHeader {
   const refuse = (what: string): never => {
@@ -38,7 +38,7 @@ export function readTiffHeader(bytes: Uint8Array, name: string, number: number):
   };
 }
 
-/** The directory of a page; each says where the next one is. */
+/** Find the directory of a page; each directory has the offset of the next one. */
 function findPage(file: TiffFile, number: number, refuse: (what: string) => never): Directory {
   const seen = new Set<number>();
   for (let at = file.first, page = 1;; page++) {

@@ -1,4 +1,4 @@
-// A page of a TIFF, as its directory describes it (TIFF 6.0): checked so far that what decodes it can trust it.
+// A page of a TIFF, as its directory describes it (TIFF 6.0), checked so that the decoder can rely on it.
 import type { Directory, TiffFile } from "./directory.ts";
 import {
   compressions,
@@ -8,43 +8,43 @@ import {
   photometrics,
   sampleFormats,
   tags,
-} from "./_numbers.ts";
+} from "./_tiff_codes.ts";
 
 /** What is known of a page before it is decoded; plain data, which can be sent to a worker. */
 export interface TiffPage {
-  /** Where its directory is in the file. */
+  /** The offset of its directory in the file. */
   readonly directory: number;
-  /** Whether places in the file are numbers of 8 bytes (BigTIFF). */
+  /** Whether offsets are numbers of 8 bytes (BigTIFF). */
   readonly big: boolean;
   readonly littleEndian: boolean;
-  /** TIFF's number of the compression. */
+  /** TIFF's code of the compression. */
   readonly compression: number;
   readonly photometric: Photometric;
   readonly bits: number;
   readonly format: "uint" | "int" | "float";
-  /** Samples a pixel, those that mean nothing included. */
+  /** Samples per pixel, unused ones included. */
   readonly samples: number;
-  /** What the first sample after the colours is. */
+  /** The meaning of the first sample after the colours. */
   readonly extra: "nothing" | "alpha" | "multiplied alpha";
-  /** Whether each sample is stored apart, plane by plane. */
+  /** Whether the samples are stored in planes, one for each sample of a pixel. */
   readonly planes: boolean;
-  /** Whether a sample is stored as its distance from the one on its left. */
+  /** Whether a sample is stored as its difference from that of the pixel on its left. */
   readonly differences: boolean;
-  /** TIFF's number of the order of bits in a byte. */
+  /** TIFF's code of the order of bits in a byte. */
   readonly fillOrder: number;
   /** The size of a tile, or of a strip, which is as wide as the picture. */
   readonly part: { readonly width: number; readonly height: number; readonly tile: boolean };
-  /** Where the strips or tiles are, plane by plane, and how many bytes each has. */
+  /** The offset of each strip or tile, plane by plane, and how many bytes it has. */
   readonly offsets: readonly number[];
   readonly lengths: readonly number[];
   /** The palette: all reds, all greens, all blues, of 16 bits. */
   readonly colors?: readonly number[];
 }
 
-/** Raises the error for a page that is not read. */
+/** Throws the error for a page that is not supported. */
 type Refuse = (what: string) => never;
 
-/** Bytes that a row of the picture, or of a tile, has in a plane. */
+/** The bytes of a row of the picture, or of a tile, in a plane. */
 export function bytesOfRow(
   width: number,
   { bits, samples, planes }: Pick<TiffPage, "bits" | "samples" | "planes">,
@@ -54,10 +54,10 @@ export function bytesOfRow(
 
 const knownCompressions: readonly number[] = Object.values(compressions).flat();
 
-/** The most samples a pixel may have, as in Pillow, and the most pixels of a tile, however small the picture is. */
+/** The most samples per pixel, as in Pillow, and the most pixels of a tile, however small the picture is. */
 const mostSamples = 6, mostTilePixels = 2 ** 26;
 
-/** Read a directory that is a page; `refuse` is called with what is wrong. */
+/** Read the directory of a page; `refuse` is called with what is wrong. */
 export function readPage(
   directory: Directory,
   file: TiffFile,
@@ -106,7 +106,7 @@ function readMeaning(directory: Directory, compression: number, refuse: Refuse) 
     const expected = kinds.length > 0 ? `expected one of: ${kinds.join(", ")}` : `with compression ${compression}`;
     refuse(`its samples (${photometric}) are ${widths.join(", ")}-bit ${format}, ${expected}`);
   }
-  // YCbCr of one sample is grey: so Pillow has it.
+  // YCbCr of one sample is grey, as in Pillow.
   const grey = photometric === "ycbcr" && samples === 1;
   if (samples > mostSamples || samples < colors && !grey) {
     refuse(`its pixels are ${photometric} and have ${samples} samples; ${colors} to ${mostSamples} are read`);
@@ -120,7 +120,7 @@ function readMeaning(directory: Directory, compression: number, refuse: Refuse) 
   };
 }
 
-/** The samples that are read of pixels of a kind; fax has bits, and JPEG bytes. */
+/** The formats of samples that are supported; with fax compression only bits, with JPEG only bytes. */
 function kindsOf(photometric: Photometric, compression: number): string[] {
   const is = (kind: readonly number[]) => kind.includes(compression);
   const only = is(compressions.fax) ? "1-bit" : is(compressions.jpeg) ? "8-bit uint" : "";
@@ -130,7 +130,7 @@ function kindsOf(photometric: Photometric, compression: number): string[] {
 function readExtra(directory: Directory, photometric: Photometric, count: number): TiffPage["extra"] {
   const kind = directory.values(tags.extraSamples)?.[0];
   if (count < 1 || photometric === "cmyk") return "nothing";
-  // A fourth sample that nothing is said of is alpha, and 999 is what a drawing program wrote for it: as in Pillow.
+  // As in Pillow, a fourth sample without a meaning is alpha, and so is 999, which a drawing program wrote for alpha.
   if (kind === undefined) return photometric === "rgb" ? "alpha" : "nothing";
   return kind === 1 ? "multiplied alpha" : kind === 2 || kind === 999 ? "alpha" : "nothing";
 }
@@ -142,15 +142,15 @@ function readColors(directory: Directory, bits: number, refuse: Refuse): number[
   return colors;
 }
 
-/** A page as far as it is known where its strips are read. */
-type Described =
+/** The fields of a page that are needed to read its strips. */
+type PageLayout =
   & Pick<TiffPage, "bits" | "samples" | "planes" | "compression">
   & { readonly width: number; readonly height: number };
 
-/** Where the strips or tiles are; every one of them lies in the file. */
+/** Read where the strips or tiles are, and check that each lies in the file. */
 function readParts(
   directory: Directory,
-  page: Described,
+  page: PageLayout,
   bytes: number,
   refuse: Refuse,
 ): Pick<TiffPage, "part" | "offsets" | "lengths"> {
@@ -171,7 +171,7 @@ function readParts(
   return { part, offsets: offsets.slice(0, count), lengths };
 }
 
-function readPartSize(directory: Directory, { width, height }: Described, refuse: Refuse): TiffPage["part"] {
+function readPartSize(directory: Directory, { width, height }: PageLayout, refuse: Refuse): TiffPage["part"] {
   const one = (tag: number, otherwise: number): number => directory.values(tag)?.[0] ?? otherwise;
   if (!directory.has(tags.tileWidth)) {
     const rows = Math.min(one(tags.rowsPerStrip, height), height);
@@ -183,8 +183,8 @@ function readPartSize(directory: Directory, { width, height }: Described, refuse
   return refuse(`its tiles are of ${tile.width} x ${tile.height}, expected multiples of 16`);
 }
 
-/** What a strip or tile takes that is not compressed, whatever the file says of it; the last strip may have fewer rows. */
-function bytesOfPart(i: number, part: TiffPage["part"], { height, bits, samples, planes }: Described): number {
+/** The bytes of an uncompressed strip or tile, whatever length the file declares; the last strip may have fewer rows. */
+function bytesOfPart(i: number, part: TiffPage["part"], { height, bits, samples, planes }: PageLayout): number {
   const down = Math.ceil(height / part.height);
   const isLast = !part.tile && i % down === down - 1;
   const rows = isLast ? height - (down - 1) * part.height : part.height;

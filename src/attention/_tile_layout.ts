@@ -1,4 +1,4 @@
-// How tiles are laid out on a sheet: as large as is pleasant, fewer pixels each where there are many of them.
+// How tiles are arranged on a sheet: each of a size that is easy to read, smaller if there are many of them.
 
 /** A sheet of tiles, in pixels. A tile is a picture with a label under it. */
 export interface Layout {
@@ -11,15 +11,15 @@ export interface Layout {
   readonly height: number;
 }
 
-/** The pixels of a tile's picture where they are few, and of all together where they are many. */
+/** The most pixels of one tile's picture, and of the pictures of all tiles together. */
 const tilePixels = 36_000;
 const allPixels = 12e6;
 
-/** The sides that a tile's picture may have. */
+/** The least and the most that the sides of a tile's picture may be, in pixels. */
 const sides = { width: [72, 560], height: [32, 360] } as const;
 
-/** The width of a sheet over its height that columns are chosen for. */
-const shape = 1.4;
+/** The aspect ratio of a sheet for which the number of columns is chosen. */
+const sheetAspect = 1.4;
 
 const clamp = (value: number, [least, most]: readonly [number, number]) =>
   Math.round(Math.min(most, Math.max(least, value)));
@@ -33,7 +33,7 @@ const clamp = (value: number, [least, most]: readonly [number, number]) =>
 export function layOut(count: number, picture: { readonly width: number; readonly height: number }): Layout {
   const aspect = picture.width / picture.height;
   const pixels = Math.min(tilePixels, allPixels / count);
-  // A side that had to be made shorter shortens the other too.
+  // If one side is limited, the other is shortened in proportion.
   const width = Math.min(Math.sqrt(pixels * aspect), sides.width[1], sides.height[1] * aspect);
   const tile = { width: clamp(width, sides.width), height: clamp(width / aspect, sides.height) };
   const fontSize = clamp(tile.height / 3, [15, 18]);
@@ -41,7 +41,7 @@ export function layOut(count: number, picture: { readonly width: number; readonl
   const gap = 12;
   const [across, down] = [tile.width + gap, tile.height + label.height + gap];
   let columns = 1;
-  while (columns < count && (columns + 1) * across <= shape * Math.ceil(count / (columns + 1)) * down + across) {
+  while (columns < count && (columns + 1) * across <= sheetAspect * Math.ceil(count / (columns + 1)) * down + across) {
     columns++;
   }
   const rows = Math.ceil(count / columns);

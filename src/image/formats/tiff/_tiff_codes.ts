@@ -1,5 +1,5 @@
-// TIFF's numbers (TIFF 6.0 and its supplements): tags, compressions and kinds of pixels, with those that are not read by
-// their names, so that a refusal can say them.
+// TIFF's codes (TIFF 6.0 and its supplements) for tags, compressions and photometric interpretations; also those that are not
+// supported, so that messages can name them.
 
 /** What the samples of a pixel mean (PhotometricInterpretation). */
 export type Photometric = "white" | "black" | "rgb" | "palette" | "cmyk" | "ycbcr";
@@ -27,7 +27,7 @@ export const tags = {
   sampleFormat: 339,
 };
 
-/** The compressions that are read, by TIFF's numbers. */
+/** TIFF's codes of the compressions that are supported. */
 export const compressions = {
   none: [1],
   fax: [2, 3, 4],
@@ -37,7 +37,7 @@ export const compressions = {
   packBits: [32773],
 } as const;
 
-/** Compressions that are not read, by their names. */
+/** The names of compressions that are not supported, by TIFF's codes. */
 export const otherCompressions: Readonly<Record<number, string>> = {
   9: "JBIG",
   10: "JBIG",
@@ -50,7 +50,7 @@ export const otherCompressions: Readonly<Record<number, string>> = {
   50002: "JPEG XL",
 };
 
-/** Samples a pixel has for its colours, by TIFF's number of the photometric interpretation. */
+/** Photometric interpretations and how many samples the colours of a pixel have, by TIFF's codes. */
 export const photometrics: Readonly<Record<number, readonly [Photometric, colors: number]>> = {
   0: ["white", 1],
   1: ["black", 1],
@@ -60,7 +60,7 @@ export const photometrics: Readonly<Record<number, readonly [Photometric, colors
   6: ["ycbcr", 3],
 };
 
-/** Kinds of pixels that are not read. */
+/** The names of photometric interpretations that are not supported, by TIFF's codes. */
 export const otherPhotometrics: Readonly<Record<number, string>> = {
   4: "a mask",
   8: "CIE L*a*b*",
@@ -70,7 +70,7 @@ export const otherPhotometrics: Readonly<Record<number, string>> = {
   34892: "a camera's raw data",
 };
 
-/** The bits and the format of the samples that are read, by what they mean. */
+/** The formats of samples that are supported, by the photometric interpretation. */
 export const sampleFormats: Readonly<Record<Photometric, readonly string[]>> = {
   white: ["1-bit uint", "2-bit uint", "4-bit uint", "8-bit uint", "16-bit uint", "32-bit float"],
   black: [

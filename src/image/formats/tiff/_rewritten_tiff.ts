@@ -1,15 +1,15 @@
-// TIFFs that are made for the library: of the same strips or tiles, but of one page, or described as nothing but grey bytes.
-// The library undoes the compression; what the bytes mean is _samples.ts's, since it keeps 8 bits and Pillow has its own ways
-// with 16.
-import { tags } from "./_numbers.ts";
+// Rewrites a TIFF for the library, with the same strips or tiles: either with another page first, or described as a picture of
+// grey bytes. In the second case the library only undoes the compression; _samples.ts interprets the bytes, since the library
+// keeps 8 bits and Pillow converts 16 in its own way.
+import { tags } from "./_tiff_codes.ts";
 import { bytesOfRow, type TiffPage } from "./tiff_page.ts";
 
 /**
- * The file with the page as its first.
+ * Copy the file with another page as its first.
  *
  * @param bytes The whole file, which is left as it is.
  */
-export function fileOfPage(bytes: Uint8Array, { directory, big, littleEndian }: TiffPage): Uint8Array {
+export function tiffWithPageFirst(bytes: Uint8Array, { directory, big, littleEndian }: TiffPage): Uint8Array {
   const file = bytes.slice();
   const view = new DataView(file.buffer);
   if (big) view.setBigUint64(8, BigInt(directory), littleEndian);
@@ -18,13 +18,13 @@ export function fileOfPage(bytes: Uint8Array, { directory, big, littleEndian }: 
 }
 
 /**
- * A file that has a page's plane as a grey picture, whose pixels are the plane's bytes.
+ * Make a file with a page's plane as a grey picture, whose pixels are the plane's bytes.
  *
  * @param bytes The whole file.
  * @param size The page's size, in pixels.
- * @param plane The plane; 0 where a page has no planes.
+ * @param plane The plane; 0 if the page is not stored in planes.
  */
-export function fileOfBytes(
+export function tiffOfPlaneBytes(
   bytes: Uint8Array,
   size: { readonly width: number; readonly height: number },
   page: TiffPage,
@@ -50,7 +50,7 @@ export function fileOfBytes(
   return writeFile(entries.sort(([a], [b]) => a - b), bytes);
 }
 
-/** A little-endian file of one directory, with the other file's bytes after it. All values are longs. */
+/** Make a little-endian file of one directory, followed by the other file's bytes. All values are longs. */
 function writeFile(entries: readonly (readonly [tag: number, values: readonly number[]])[], bytes: Uint8Array) {
   const arrays = 8 + 2 + 12 * entries.length + 4;
   const start = entries.reduce((at, [, values]) => at + (values.length > 1 ? 4 * values.length : 0), arrays);

@@ -1,10 +1,10 @@
-// What a model sees of a picture.
+// The part of a picture that a model sees after its processor.
 import { type ImageProcessor, RawImage } from "../image/mod.ts";
 
 /**
- * The picture itself where a processor only stretches it; else its pixels as the processor crops, pads and turns them.
+ * The picture itself if the processor only stretches it; otherwise its pixels as the processor crops, pads and turns them.
  */
-export function seenPicture(image: RawImage, processor: ImageProcessor): RawImage {
+export function modelView(image: RawImage, processor: ImageProcessor): RawImage {
   const { type, doCenterCrop, doPad } = processor.settings;
   const documents = type === "DonutImageProcessor" || type === "NougatImageProcessor";
   if (!documents && !doCenterCrop && !doPad) return image;
