@@ -1,7 +1,7 @@
 // AVIF pixels (the first picture of a sequence), by libavif in WebAssembly. Where the colours are subsampled it interpolates
 // otherwise than Pillow's build, so a hard edge between colours differs by some levels.
 import { loadAvif, loadAvifModule } from "../../packages/jsquash_avif.ts";
-import { pickChannels } from "./_pick_channels.ts";
+import { selectChannels } from "./_select_channels.ts";
 import { type DecoderInstance, onInstances, startEmscripten } from "./_wasm_decoder.ts";
 import type { Decoder } from "./headers/image_header.ts";
 
@@ -31,7 +31,7 @@ async function start(
       const pixels = library.decode(bytes, 8);
       if (!pixels) throw new Error("the library gave no picture");
       const channels = color === "grey" ? (alpha ? 2 : 1) : alpha ? 4 : 3;
-      return pickChannels(pixels.data, pixels.width, pixels.height, channels);
+      return selectChannels(pixels.data, pixels.width, pixels.height, channels);
     },
   };
 }

@@ -1,6 +1,6 @@
 // PNG pixels, by the png crate in @jsquash/png's WebAssembly.
 import { loadPngModule } from "../../packages/jsquash_png.ts";
-import { pickChannels } from "./_pick_channels.ts";
+import { selectChannels } from "./_select_channels.ts";
 import { giveBytes, instantiate, onInstances, type RustExports } from "./_wasm_decoder.ts";
 import type { Decoder } from "./headers/image_header.ts";
 
@@ -36,12 +36,12 @@ export async function load(): Promise<Decoder> {
         if (bits === 16 && channels === 1) {
           const image = png.decode_rgba16(...giveBytes(png, bytes));
           png.imagedatargba16_data(image);
-          const result = pickChannels(rgba, width, height, channels);
+          const result = selectChannels(rgba, width, height, channels);
           png.__wbg_imagedatargba16_free(image);
           return result;
         }
         png.decode(...giveBytes(png, bytes));
-        const result = pickChannels(rgba, width, height, channels);
+        const result = selectChannels(rgba, width, height, channels);
         png.__wbindgen_free(rgba.byteOffset, rgba.byteLength, 1);
         return result;
       },

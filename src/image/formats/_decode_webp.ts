@@ -1,6 +1,6 @@
 // WebP pixels (the first frame of an animation), by libwebp in WebAssembly.
 import { loadWebpModule, startWebp } from "../../packages/jsquash_webp.ts";
-import { pickChannels } from "./_pick_channels.ts";
+import { selectChannels } from "./_select_channels.ts";
 import { type DecoderInstance, onInstances, startEmscripten } from "./_wasm_decoder.ts";
 import { firstFrame } from "./_webp_frame.ts";
 import type { Decoder } from "./headers/image_header.ts";
@@ -26,7 +26,7 @@ async function start(module: WebAssembly.Module): Promise<DecoderInstance> {
       const frame = firstFrame(bytes, header);
       const pixels = library.decode(frame?.bytes ?? bytes);
       if (!pixels) throw new Error("the library gave no picture");
-      const image = pickChannels(pixels.data, pixels.width, pixels.height, header.alpha ? 4 : 3);
+      const image = selectChannels(pixels.data, pixels.width, pixels.height, header.alpha ? 4 : 3);
       return frame ? crop(image, -frame.left, -frame.top, header.width, header.height) : image;
     },
   };

@@ -1,5 +1,5 @@
-// The first frame of a GIF as a GIF of its own, in which all is said that decoders read differently from Pillow, and the
-// frame painted into its place on the screen: a screen may be much larger than its frame.
+// The first frame of a GIF as a GIF of its own, without what decoders read differently from Pillow, and then the decoded
+// frame painted at its place on the screen, which may be much larger than the frame.
 import { RawImage } from "../raw_image.ts";
 import { findFrame } from "./headers/gif_header.ts";
 import type { ImageHeader } from "./headers/image_header.ts";
@@ -8,7 +8,7 @@ import type { ImageHeader } from "./headers/image_header.ts";
 export interface StillGif {
   /** A GIF of one frame, which is all of its screen, with a palette of 256 colours. */
   readonly bytes: Uint8Array;
-  /** The colour of transparent places, and of those around the frame. */
+  /** The colour of transparent pixels, and of those around the frame. */
   readonly background: readonly [red: number, green: number, blue: number];
   /** Where the frame is on the screen, in pixels. */
   readonly place: { readonly left: number; readonly top: number; readonly width: number; readonly height: number };
@@ -25,7 +25,7 @@ export function firstGifFrame(bytes: Uint8Array): StillGif {
   const { at, data: [start, end], palette, transparent } = findFrame(bytes, "");
   const field = (offset: number): number => bytes[at + offset] + 256 * bytes[at + offset + 1];
   const place = { left: field(1), top: field(3), width: field(5), height: field(7) };
-  // Colours that a palette does not have are black; without one, all are grey.
+  // Colours that a palette lacks are black; without a palette, all are grey.
   const colors = palette.length > 0
     ? new Uint8Array(768)
     : Uint8Array.from({ length: 768 }, (_, i) => Math.floor(i / 3));
@@ -64,8 +64,8 @@ function interlacedRows(height: number): number[] {
 /**
  * Paint a frame on its screen.
  *
- * @param rgba The frame's samples, shape [height, width, 4]; nothing shows where it is transparent.
- * @param screen What the file's header says.
+ * @param rgba The frame's samples, shape [height, width, 4]; transparent pixels are not painted.
+ * @param screen The file's header.
  */
 export function paintFrame({ background, place, rows }: StillGif, rgba: Uint8Array, screen: ImageHeader): RawImage {
   const { width, height, alpha } = screen;
@@ -82,7 +82,7 @@ export function paintFrame({ background, place, rows }: StillGif, rgba: Uint8Arr
   return new RawImage(data, width, height, channels);
 }
 
-/** A pattern again and again. */
+/** Bytes filled with a repeated pattern. */
 function filled(length: number, pattern: readonly number[]): Uint8Array {
   const data = new Uint8Array(length);
   data.set(pattern);

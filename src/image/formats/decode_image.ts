@@ -43,13 +43,13 @@ const loaders = {
   avif: async () => await (await import("./_decode_avif.ts")).load(),
   tiff: async () => await (await import("./tiff/decode_tiff.ts")).load(),
   pnm: async () => (await import("./_pnm.ts")).decodePnm,
-  other: async () => await (await import("./_decode_other.ts")).load(),
+  gifOrBmp: async () => await (await import("./_decode_gif_bmp.ts")).load(),
 } satisfies Record<string, () => Promise<Decoder>>;
 const loaded: Partial<Record<keyof typeof loaders, Promise<Decoder>>> = {};
 
 /** Load a decoder when its first picture is decoded: starting stays fast, and packages that are not needed are not fetched. */
 async function decoderOf(format: ImageFormat, name: string): Promise<Decoder> {
-  const kind = format === "gif" || format === "bmp" ? "other" : format;
+  const kind = format === "gif" || format === "bmp" ? "gifOrBmp" : format;
   try {
     return await (loaded[kind] ??= loaders[kind]());
   } catch (error) {

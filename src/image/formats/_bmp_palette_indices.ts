@@ -2,7 +2,7 @@
 // So the palette is replaced by one whose colours are their own index: then the crate returns indices, 0 for skipped pixels.
 
 /** A BMP that decodes to palette indices. */
-export interface NumberedBmp {
+export interface IndexedBmp {
   /** The file with a palette whose colours have their own index as red. */
   readonly bytes: Uint8Array;
   /** The original palette: blue, green, red and an unused byte for each colour. */
@@ -15,7 +15,7 @@ export interface NumberedBmp {
  * @param bytes The whole file, whose header has been checked.
  * @returns The changed file, or undefined if it is not run-length encoded.
  */
-export function numberColors(bytes: Uint8Array): NumberedBmp | undefined {
+export function withIndexPalette(bytes: Uint8Array): IndexedBmp | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headerSize = view.getUint32(14, true);
   const compression = headerSize < 40 ? 0 : view.getUint32(30, true);
@@ -23,7 +23,7 @@ export function numberColors(bytes: Uint8Array): NumberedBmp | undefined {
   const start = 14 + headerSize;
   const most = 1 << view.getUint16(28, true);
   const colors = Math.min(view.getUint32(46, true) || most, most, Math.floor((bytes.length - start) / 4));
-  const numbered = bytes.slice();
-  for (let i = 0; i < colors; i++) numbered.set([0, 0, i], start + 4 * i);
-  return { bytes: numbered, palette: bytes.subarray(start, start + 4 * colors) };
+  const indexed = bytes.slice();
+  for (let i = 0; i < colors; i++) indexed.set([0, 0, i], start + 4 * i);
+  return { bytes: indexed, palette: bytes.subarray(start, start + 4 * colors) };
 }

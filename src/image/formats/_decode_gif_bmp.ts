@@ -1,8 +1,8 @@
 // GIF (the first frame) and BMP pixels, by the image crate in photon's WebAssembly.
 import { loadPhotonModule } from "../../packages/cf_wasm_photon.ts";
-import { numberColors } from "./_bmp_runs.ts";
+import { withIndexPalette } from "./_bmp_palette_indices.ts";
 import { firstGifFrame, paintFrame } from "./_gif_frame.ts";
-import { pickChannels } from "./_pick_channels.ts";
+import { selectChannels } from "./_select_channels.ts";
 import { giveBytes, instantiate, onInstances, type RustExports } from "./_wasm_decoder.ts";
 import type { Decoder } from "./headers/image_header.ts";
 
@@ -14,7 +14,7 @@ interface Photon extends RustExports {
   __wbg_photonimage_free(image: number, owned: number): void;
 }
 
-/** Load the decoder; it gives RGB, or RGB and alpha. */
+/** Load the decoder; it returns RGB, or RGB and alpha. */
 export async function load(): Promise<Decoder> {
   const module = await loadPhotonModule();
   return onInstances(() => {
@@ -23,18 +23,18 @@ export async function load(): Promise<Decoder> {
       memory: photon.memory,
       decode: (bytes, header) => {
         const still = header.format === "gif" ? firstGifFrame(bytes) : undefined;
-        const numbered = header.format === "bmp" ? numberColors(bytes) : undefined;
+        const indexed = header.format === "bmp" ? withIndexPalette(bytes) : undefined;
         const image = photon.photonimage_new_from_byteslice(
-          ...giveBytes(photon, (still ?? numbered)?.bytes ?? bytes),
+          ...giveBytes(photon, (still ?? indexed)?.bytes ?? bytes),
         );
         const [width, height] = [photon.photonimage_get_width(image), photon.photonimage_get_height(image)];
         const [at, length] = photon.photonimage_get_raw_pixels(image);
         const rgba = new Uint8Array(photon.memory.buffer, at >>> 0, length);
-        if (numbered) colorByNumber(rgba, numbered.palette);
+        if (indexed) colorByIndex(rgba, indexed.palette);
         if (header.levels) roundDown(rgba, header.levels);
         const result = still
           ? paintFrame(still, rgba, header)
-          : pickChannels(rgba, width, height, header.alpha ? 4 : 3);
+          : selectChannels(rgba, width, height, header.alpha ? 4 : 3);
         photon.__wbindgen_free(at, length, 1);
         photon.__wbg_photonimage_free(image, 0);
         return result;
@@ -43,15 +43,15 @@ export async function load(): Promise<Decoder> {
   });
 }
 
-/** The colours of a palette (blue, green, red and nothing) in the place of their numbers, which stand as red. */
-function colorByNumber(rgba: Uint8Array, palette: Uint8Array): void {
+/** Replace indices, which are in the red samples, by the colours of a palette (blue, green, red and an unused byte). */
+function colorByIndex(rgba: Uint8Array, palette: Uint8Array): void {
   for (let i = 0; i < rgba.length; i += 4) {
     const color = 4 * rgba[i];
     for (let c = 0; c < 3; c++) rgba[i + c] = palette[color + 2 - c];
   }
 }
 
-/** Samples of few levels to 8 bits, rounded down as Pillow does, not to the nearest. */
+/** Convert samples of fewer levels to 8 bits, rounded down as Pillow does, not to the nearest. */
 function roundDown(rgba: Uint8Array, levels: readonly number[]): void {
   const tables = levels.map((most) =>
     Uint8Array.from({ length: 256 }, (_, sample) => Math.floor(Math.round(sample * most / 255) * 255 / most))

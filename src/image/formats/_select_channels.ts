@@ -7,7 +7,7 @@ import { type Channels, RawImage } from "../raw_image.ts";
  * @param rgba Samples, shape [height, width, 4]; samples above 255 are clipped.
  * @param channels 1 keeps red (grey), 2 red and alpha, 3 RGB, 4 all.
  */
-export function pickChannels(
+export function selectChannels(
   rgba: Uint8Array | ImageDataArray | Uint16Array,
   width: number,
   height: number,
