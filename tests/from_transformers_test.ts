@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { deno, root } from "./cli/command_process.ts";
 import { isLong } from "./effort.ts";
-import { namesIn, withHub } from "./hub/hub_place.ts";
+import { namesIn, withHub } from "./hub/hub_fixture.ts";
 import type { HubServer } from "./hub/hub_server.ts";
 
 const text = await Deno.readTextFile(`${root}docs/from-transformers.md`);

@@ -2,7 +2,7 @@
 
 const root = new URL("../", import.meta.url);
 
-/** Each source's text by its path from the project's root: what is in src and backends, and the two entries. */
+/** Each source's text by its path from the project's root: the files of src and backends, and the two entry points. */
 export async function projectSources(): Promise<Map<string, string>> {
   const sources = new Map<string, string>();
   const visit = async (path: string): Promise<void> => {

@@ -1,7 +1,7 @@
 // Several calls on one model, and calls that are stopped: each gets its own result, nothing is left behind.
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { LimnerError, loadBackend, type Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
-import { readTensors } from "../conformance/golden.ts";
+import { readTensors } from "../conformance/read_golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
 const folder = new URL("../fixtures/models/vit_bert/", import.meta.url);

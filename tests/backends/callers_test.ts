@@ -1,7 +1,7 @@
 // Two callers on one backend: whatever becomes of the calls of one, the other's are never touched.
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Backend, loadBackend, type Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
-import { readTensors } from "../conformance/golden.ts";
+import { readTensors } from "../conformance/read_golden.ts";
 import { effort } from "../effort.ts";
 import { testedBackends } from "./tested_backends.ts";
 

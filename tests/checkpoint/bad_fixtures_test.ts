@@ -1,14 +1,14 @@
 // All 112 malformed inputs, each as its index says, in a process whose memory is watched: weights (as a file, and as those
 // of a model), models, tokenizers and pictures. Peak memory is read from /proc; where there is none it is not measured.
 import { assert, assertEquals } from "@std/assert";
-import { costFlags } from "../cost.ts";
+import { costFlags } from "../process_cost.ts";
 
 const bad = new URL("../fixtures/bad/", import.meta.url).pathname;
 const allowance = 64e6;
 
 /** Reads each input given as [kind, path]; prints what came of it, and its cost. */
 const program = `
-import { forgetPeak, memory, processorTime } from ${JSON.stringify(import.meta.resolve("../cost.ts"))};
+import { forgetPeak, memory, processorTime } from ${JSON.stringify(import.meta.resolve("../process_cost.ts"))};
 import {
   AutoTokenizer,
   Captioner,

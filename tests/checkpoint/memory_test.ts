@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { writeCheckpoint } from "../../src/checkpoint/mod.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
-import { costFlags, readsMemory } from "../cost.ts";
+import { costFlags, readsMemory } from "../process_cost.ts";
 import { type Bytes, bytes, concat, little, op, pickle, type TestEntry, torchZip, zip } from "./torch_file.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url).pathname;
@@ -11,7 +11,7 @@ const allowance = 64e6;
 
 /** Reads the files given, one after the other; prints what came of each and by how much the peak memory grew. */
 const program = `
-import { memory, processorTime } from ${JSON.stringify(import.meta.resolve("../cost.ts"))};
+import { memory, processorTime } from ${JSON.stringify(import.meta.resolve("../process_cost.ts"))};
 import { readCheckpoint } from ${JSON.stringify(import.meta.resolve("../../src/checkpoint/mod.ts"))};
 const [warm, ...files] = Deno.args;
 await readCheckpoint(warm);
@@ -24,7 +24,7 @@ for (const file of files) {
 
 /** Reads every tensor of a folder and drops it. */
 const lazily = `
-import { memory } from ${JSON.stringify(import.meta.resolve("../cost.ts"))};
+import { memory } from ${JSON.stringify(import.meta.resolve("../process_cost.ts"))};
 import { openCheckpoint } from ${JSON.stringify(import.meta.resolve("../../src/checkpoint/mod.ts"))};
 import { openRepository } from ${JSON.stringify(import.meta.resolve("../../src/hub/mod.ts"))};
 const before = memory().peak;

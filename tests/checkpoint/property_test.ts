@@ -12,7 +12,7 @@ import type { StoredWeight } from "../../src/weights/mod.ts";
 import { FormatError } from "../../src/errors/mod.ts";
 import { type ByteSource, FileSource, MemorySource } from "../../src/hub/mod.ts";
 import { bytesPerElement, sizeOf, Tensor, viewArray } from "../../src/tensor/mod.ts";
-import { processorTime } from "../cost.ts";
+import { processorTime } from "../process_cost.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url).pathname;
 const seed = 20_260_101; // fixed, so that a failure can be repeated

@@ -1,4 +1,4 @@
-// Weight files that tests make, and what reading them gives.
+// Small weight files for tests, and functions that read them and check what is refused.
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { openWeightFile } from "../../src/checkpoint/open_weight_file.ts";
 import { FormatError } from "../../src/errors/mod.ts";

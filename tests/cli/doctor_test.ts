@@ -4,7 +4,7 @@ import { adviceOn, type Findings } from "../../src/cli/_advice.ts";
 import { formatBytes, formatSeconds } from "../../src/cli/_units.ts";
 import type { Diagnosis } from "../../src/cli/doctor.ts";
 import { caption } from "./command_process.ts";
-import { withHub } from "../hub/hub_place.ts";
+import { withHub } from "../hub/hub_fixture.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
 Deno.test("caption.ts doctor says what this machine has, as lines and as an object", async () => {

@@ -2,7 +2,7 @@
 // be had.
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { caption, type Ended, root } from "./command_process.ts";
-import { namesIn, noise, withHub } from "../hub/hub_place.ts";
+import { namesIn, noise, withHub } from "../hub/hub_fixture.ts";
 import type { HubServer } from "../hub/hub_server.ts";
 
 const line = "assets/examples/line.png";

@@ -4,7 +4,7 @@ import type { Backend } from "../../src/graph/mod.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
 import { VisionEncoderDecoderModel } from "../../src/model/vision_encoder_decoder_model.ts";
 import { assertClose } from "./closeness.ts";
-import { readTensors } from "./golden.ts";
+import { readTensors } from "./read_golden.ts";
 
 const folder = new URL("../fixtures/models/", import.meta.url);
 

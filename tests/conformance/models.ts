@@ -5,7 +5,7 @@ import { Tensor } from "../../src/tensor/mod.ts";
 import { VisionEncoderDecoderModel } from "../../src/model/vision_encoder_decoder_model.ts";
 import { assertClose } from "./closeness.ts";
 import { familyConformance } from "./families.ts";
-import { readTensors } from "./golden.ts";
+import { readTensors } from "./read_golden.ts";
 
 /** The first axis cut to its first `count` entries. */
 function firstRows(tensor: Tensor, count: number): Tensor {

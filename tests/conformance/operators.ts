@@ -1,6 +1,6 @@
 // Every operator against PyTorch: values and gradients, on any backend. The cases are data (tests/fixtures/operators).
 import { assertEquals } from "@std/assert";
-import { readTensors } from "./golden.ts";
+import { readTensors } from "./read_golden.ts";
 import { differentiate } from "../../src/gradient/mod.ts";
 import {
   type Backend,

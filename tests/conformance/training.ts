@@ -10,7 +10,7 @@ import { Tensor } from "../../src/tensor/mod.ts";
 import type { StoredWeights } from "../../src/weights/mod.ts";
 import { assertClose } from "./closeness.ts";
 import { execute, memorySource } from "./execute.ts";
-import { int64, numbers } from "./numbers.ts";
+import { int64, numbers } from "./repeatable_numbers.ts";
 
 type Load = () => Promise<Backend>;
 

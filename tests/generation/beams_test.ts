@@ -1,7 +1,7 @@
 // Beams ranked in a program, several steps between two looks, are those that the host ranks at each step.
 import { assert, assertEquals } from "@std/assert";
 import { type Backend, type GenerateOptions, loadBackend, Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
-import { readTensors } from "../conformance/golden.ts";
+import { readTensors } from "../conformance/read_golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
 const folder = new URL("../fixtures/models/vit_gpt2_captioning/", import.meta.url);

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { loadBackend, Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
 import { resolveGeneration } from "../../src/generation/mod.ts";
 import { processorsOf } from "../../src/generation/scores/processor_list.ts";
-import { readTensors } from "../conformance/golden.ts";
+import { readTensors } from "../conformance/read_golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url);

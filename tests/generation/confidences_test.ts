@@ -1,7 +1,7 @@
 // How sure the model is of what it writes, beside the exponential of Transformers' compute_transition_scores.
 import { assert, assertEquals } from "@std/assert";
 import { loadBackend, Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
-import { readTensors } from "../conformance/golden.ts";
+import { readTensors } from "../conformance/read_golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url);

@@ -3,7 +3,7 @@ import { loadBackend, Tensor, VisionEncoderDecoderConfig, VisionEncoderDecoderMo
 import { generationConfigOf, resolveGeneration } from "../../src/generation/mod.ts";
 import { logSoftmax } from "../../src/generation/scores/normalization.ts";
 import { processorsOf } from "../../src/generation/scores/processor_list.ts";
-import { readTensors } from "../conformance/golden.ts";
+import { readTensors } from "../conformance/read_golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
 const models = new URL("../fixtures/models/", import.meta.url);

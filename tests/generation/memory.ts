@@ -1,7 +1,7 @@
 // Run by memory_test.ts in a process of its own: many generations, every third of them aborted. Prints what
 // the process held after 20 of them and after 200, as JSON.
 import { type BackendName, loadBackend, type Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
-import { readTensors } from "../conformance/golden.ts";
+import { readTensors } from "../conformance/read_golden.ts";
 
 const folder = new URL("../fixtures/models/vit_gpt2_captioning/", import.meta.url);
 const pixels: Tensor = (await readTensors(new URL("golden.safetensors", folder))).get("pixel_values")!;

@@ -2,7 +2,7 @@
 // process of its own: the others' memory would show. V8's young generation keeps one size: V8 doubles it a few times in a
 // process's life, by 6 MB the first time, sooner or later, which says nothing about generations.
 import { assert, assertEquals } from "@std/assert";
-import { costFlags } from "../cost.ts";
+import { costFlags } from "../process_cost.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
 const script = new URL("memory.ts", import.meta.url);

@@ -1,7 +1,7 @@
 // Rows of a batch: those that have ended stop costing, and no row's text depends on which others there are.
 import { assert, assertEquals } from "@std/assert";
 import { type Backend, loadBackend, Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
-import { readTensors } from "../conformance/golden.ts";
+import { readTensors } from "../conformance/read_golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
 const folder = new URL("../fixtures/models/vit_gpt2_captioning/", import.meta.url);

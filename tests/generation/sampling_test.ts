@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { type Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
 import { Noise } from "../../src/generation/scores/gumbel_noise.ts";
 import { blocksOf, draw } from "../../src/generation/scores/token_draw.ts";
-import { readTensors } from "../conformance/golden.ts";
+import { readTensors } from "../conformance/read_golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
 const models = new URL("../fixtures/models/", import.meta.url);

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import type { HubRepository } from "../../src/hub/hub_repository.ts";
 import { pieceBytes } from "../../src/hub/cache/partial_file.ts";
-import { noise } from "./hub_place.ts";
+import { noise } from "./hub_fixture.ts";
 
 /** The content of a large file. */
 export const weights: Uint8Array<ArrayBuffer> = noise(20 * pieceBytes + 12345);

@@ -4,7 +4,7 @@ import { HubError, type HubErrorCode } from "../../src/errors/mod.ts";
 import type { HubRepositoryOptions } from "../../src/hub/hub_repository.ts";
 import type { Fault, HubServer } from "./hub_server.ts";
 import { assertWhole, files, weights } from "./download_cases.ts";
-import { folderOf, namesIn, withHub } from "./hub_place.ts";
+import { folderOf, namesIn, withHub } from "./hub_fixture.ts";
 
 const bad: readonly {
   readonly what: string;

@@ -7,7 +7,7 @@ import { pieceBytes } from "../../src/hub/cache/partial_file.ts";
 import { deno } from "../cli/command_process.ts";
 import type { Fault } from "./hub_server.ts";
 import { assertWhole, files, weights } from "./download_cases.ts";
-import { folderOf, namesIn, withHub } from "./hub_place.ts";
+import { folderOf, namesIn, withHub } from "./hub_fixture.ts";
 
 Deno.test("a broken connection is gone on with, at the piece where it broke", async () => {
   await withHub(async ({ server, open }) => {

@@ -12,7 +12,7 @@ import { HubError, type HubErrorCode, OptionError } from "../../src/errors/mod.t
 import { hubCacheFolder, hubToken } from "../../src/hub/environment.ts";
 import { checkRevision, isHubName } from "../../src/hub/hub_name.ts";
 import { openRepository } from "../../src/hub/mod.ts";
-import { folderOf, namesIn, noise, withHub } from "./hub_place.ts";
+import { folderOf, namesIn, noise, withHub } from "./hub_fixture.ts";
 
 const weights = noise(5 << 20);
 

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FormatError, HubError, OptionError } from "../../src/errors/mod.ts";
 import { MemorySource, openRepository, toPath } from "../../src/hub/mod.ts";
-import { writing } from "../raw_server.ts";
+import { writing } from "../tcp_server.ts";
 
 async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "limner hub ü " });

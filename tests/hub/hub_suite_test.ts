@@ -3,7 +3,7 @@
 import { assertRejects } from "@std/assert";
 import { type HubCase, publishedCases, standIns } from "./hub_cases.ts";
 import { checkCase, type HubPlaces } from "./hub_check.ts";
-import { withHub } from "./hub_place.ts";
+import { withHub } from "./hub_fixture.ts";
 
 const isConnected = Deno.env.get("LIMNER_TEST_HUB") === "1";
 

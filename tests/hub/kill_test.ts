@@ -2,7 +2,7 @@
 // and what has a name in the cache is whole.
 import { assert, assertEquals } from "@std/assert";
 import type { HubServer } from "./hub_server.ts";
-import { folderOf, namesIn, noise, withHub } from "./hub_place.ts";
+import { folderOf, namesIn, noise, withHub } from "./hub_fixture.ts";
 import { pieceBytes } from "../../src/hub/cache/partial_file.ts";
 import { effort } from "../effort.ts";
 

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { HubError, LimnerError, VisionEncoderDecoderModel } from "../../mod.ts";
 import { HttpRepository } from "../../src/hub/http_repository.ts";
 import { namesListed } from "../../src/hub/network/index_page.ts";
-import { withHub } from "./hub_place.ts";
+import { withHub } from "./hub_fixture.ts";
 
 const config = await Deno.readTextFile(new URL("../fixtures/field/foreign_names/plain/config.json", import.meta.url));
 const found: readonly [files: Readonly<Record<string, string>>, said: string][] = [

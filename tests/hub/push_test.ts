@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { Captioner, pushModel } from "../../mod.ts";
 import { HubError, OptionError } from "../../src/errors/mod.ts";
 import { caption, root } from "../cli/command_process.ts";
-import { withHub } from "./hub_place.ts";
+import { withHub } from "./hub_fixture.ts";
 import type { Fault, HubServer } from "./hub_server.ts";
 
 /** Take uploads as the Hub does, and publish what a commit holds. */

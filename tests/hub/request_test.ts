@@ -7,7 +7,7 @@ import { collectPieces, joinPieces } from "../../src/hub/network/response_body.t
 import { openRepository, requestFollowing } from "../../src/hub/mod.ts";
 import { request } from "../../src/hub/network/request.ts";
 import type { Timeouts } from "../../src/hub/network/timeouts.ts";
-import { writing } from "../raw_server.ts";
+import { writing } from "../tcp_server.ts";
 
 const encoder = new TextEncoder();
 const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));

@@ -8,7 +8,7 @@ import {
   VisionEncoderDecoderModel,
 } from "../../mod.ts";
 import { architectureOf, declaredParameters } from "../../src/models/mod.ts";
-import { processorTime } from "../cost.ts";
+import { processorTime } from "../process_cost.ts";
 import { publishedModels } from "./published_models.ts";
 import { type Case, repositoryOf } from "./absurd_cases.ts";
 

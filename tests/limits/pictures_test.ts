@@ -12,7 +12,7 @@ import {
   readImage,
 } from "../../mod.ts";
 import type { ProcessorType } from "../../src/image/processor/processor_config.ts";
-import { processorTime } from "../cost.ts";
+import { processorTime } from "../process_cost.ts";
 import { publishedModels } from "./published_models.ts";
 
 /** Do something that is to be refused at once. @returns Its error. */

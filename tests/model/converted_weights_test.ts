@@ -5,7 +5,7 @@ import { MemorySource } from "../../src/hub/mod.ts";
 import { ZipArchive } from "../../src/checkpoint/torch/zip.ts";
 import { listConverted } from "../../src/model/converted_weights.ts";
 import { caption } from "../cli/command_process.ts";
-import { folderOf, namesIn, withHub } from "../hub/hub_place.ts";
+import { folderOf, namesIn, withHub } from "../hub/hub_fixture.ts";
 import type { HubServer } from "../hub/hub_server.ts";
 import { concat, zip } from "../checkpoint/torch_file.ts";
 import { binPieces } from "../checkpoint/weight_files.ts";

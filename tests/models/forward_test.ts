@@ -11,7 +11,7 @@ import {
 import { shiftTokensRight } from "../../src/model/forward_inputs.ts";
 import { VisionEncoderDecoderConfig } from "../../src/models/mod.ts";
 import { assertClose } from "../conformance/closeness.ts";
-import { readTensors } from "../conformance/golden.ts";
+import { readTensors } from "../conformance/read_golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
 const models = new URL("../fixtures/models/", import.meta.url);

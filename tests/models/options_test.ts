@@ -13,7 +13,7 @@ import {
 } from "../../mod.ts";
 import { architectureOf } from "../../src/models/mod.ts";
 import { assertClose } from "../conformance/closeness.ts";
-import { readTensors } from "../conformance/golden.ts";
+import { readTensors } from "../conformance/read_golden.ts";
 import { isLong } from "../effort.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ConfigError, type Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
 import { assertClose } from "../conformance/closeness.ts";
-import { readTensors } from "../conformance/golden.ts";
+import { readTensors } from "../conformance/read_golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
 const folder = new URL("../fixtures/warmstart/", import.meta.url);

@@ -2,7 +2,7 @@
 //   deno run -A tests/scripts/draw_tokens.ts < cases.json
 // It prints the sequences of each; null where the options of a case contradict one another.
 import { OptionError, Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
-import { readTensors } from "../conformance/golden.ts";
+import { readTensors } from "../conformance/read_golden.ts";
 
 const models = new URL("../fixtures/models/", import.meta.url);
 const cases = JSON.parse(await new Response(Deno.stdin.readable).text());

@@ -1,5 +1,5 @@
 // The tests' Hub as a process for check_hub.py: prints its address, and serves until it is ended.
-import { noise } from "../hub/hub_place.ts";
+import { noise } from "../hub/hub_fixture.ts";
 import { HubServer } from "../hub/hub_server.ts";
 
 await using server = new HubServer();

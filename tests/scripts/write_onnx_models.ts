@@ -10,7 +10,7 @@ import { architectureOf, buildCrossKeysValues, buildDecode, buildEncode } from "
 import { VisionEncoderDecoderConfig } from "../../src/models/mod.ts";
 import { assign, mul, operators, primitives, sub } from "../../src/operators/mod.ts";
 import { prepare } from "../../src/passes/mod.ts";
-import { readTensors } from "../conformance/golden.ts";
+import { readTensors } from "../conformance/read_golden.ts";
 
 const [folder] = Deno.args;
 const model = new URL("../../assets/model/", import.meta.url);

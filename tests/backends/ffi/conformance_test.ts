@@ -1,11 +1,11 @@
 import { load } from "../../../backends/ffi/mod.ts";
-import { edgeConformance } from "../../conformance/edges.ts";
-import { readsLines } from "../../conformance/lines.ts";
+import { edgeConformance } from "../../conformance/edge_cases.ts";
+import { readsLines } from "../../conformance/printed_lines.ts";
 import { modelConformance } from "../../conformance/models.ts";
 import { operatorConformance } from "../../conformance/operators.ts";
-import { partProofs } from "../../conformance/parts.ts";
-import { seamProofs } from "../../conformance/seam.ts";
-import { stateProofs } from "../../conformance/states.ts";
+import { partProofs } from "../../conformance/tensor_parts.ts";
+import { seamProofs } from "../../conformance/backend_contract.ts";
+import { stateProofs } from "../../conformance/assigned_states.ts";
 
 operatorConformance("ffi", load, 1e-5);
 edgeConformance("ffi", load);

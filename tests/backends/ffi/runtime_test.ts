@@ -12,7 +12,7 @@ import type { Tensor } from "../../../src/tensor/mod.ts";
 import { deno } from "../../cli/command_process.ts";
 import { assertClose } from "../../conformance/closeness.ts";
 import { memorySource } from "../../conformance/execute.ts";
-import { numbers } from "../../conformance/numbers.ts";
+import { numbers } from "../../conformance/repeatable_numbers.ts";
 
 /** A program without parameters, bound to buffers of its own. */
 async function bound(backend: Backend, graph: Graph, sizes: Record<string, number> = {}) {

@@ -3,7 +3,7 @@
 import { load } from "../../../backends/ffi/mod.ts";
 import { assertClose } from "../../conformance/closeness.ts";
 import { memorySource } from "../../conformance/execute.ts";
-import { numbers } from "../../conformance/numbers.ts";
+import { numbers } from "../../conformance/repeatable_numbers.ts";
 import { Files, runner } from "./weight_files.ts";
 
 const width = 4096;

@@ -5,8 +5,8 @@ import { type DataType, Tensor } from "../../../src/tensor/mod.ts";
 import { deno } from "../../cli/command_process.ts";
 import { assertClose } from "../../conformance/closeness.ts";
 import { memorySource } from "../../conformance/execute.ts";
-import { costFlags } from "../../cost.ts";
-import { numbers } from "../../conformance/numbers.ts";
+import { costFlags } from "../../process_cost.ts";
+import { numbers } from "../../conformance/repeatable_numbers.ts";
 import { Files, multiply, runner } from "./weight_files.ts";
 
 Deno.test("ffi reads weights from several files, in several folders, at any offset", async () => {

@@ -13,7 +13,7 @@ import {
 import { add, assign, mul, reshape, sub, transpose } from "../../../src/operators/mod.ts";
 import { type Tensor, VisionEncoderDecoderModel } from "../../../mod.ts";
 import { memorySource } from "../../conformance/execute.ts";
-import { readTensors } from "../../conformance/golden.ts";
+import { readTensors } from "../../conformance/read_golden.ts";
 
 /** How often GPU objects are made while `work` runs, and how many of the buffers were not destroyed again. */
 async function made(work: () => Promise<void>): Promise<{ groups: number; buffers: number; left: number }> {

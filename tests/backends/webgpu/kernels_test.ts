@@ -15,9 +15,9 @@ import {
 } from "../../../src/operators/mod.ts";
 import { sizeOf, Tensor } from "../../../src/tensor/mod.ts";
 import { assertClose } from "../../conformance/closeness.ts";
-import { edgeConformance } from "../../conformance/edges.ts";
+import { edgeConformance } from "../../conformance/edge_cases.ts";
 import { execute, memorySource } from "../../conformance/execute.ts";
-import { numbers } from "../../conformance/numbers.ts";
+import { numbers } from "../../conformance/repeatable_numbers.ts";
 import { operatorConformance } from "../../conformance/operators.ts";
 
 const tolerance = 2e-4;

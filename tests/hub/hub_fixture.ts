@@ -2,20 +2,20 @@
 import { HubRepository, type HubRepositoryOptions } from "../../src/hub/hub_repository.ts";
 import { HubServer } from "./hub_server.ts";
 
-/** What a test of the Hub works with. */
-export interface HubPlace {
+/** A Hub on this machine and an empty cache. */
+export interface HubFixture {
   readonly server: HubServer;
   readonly cacheDir: string;
-  /** Open a repository, with hardly any wait before a request is made again. */
+  /** Open a repository, with very short waits before retries. */
   open(name: string, options?: HubRepositoryOptions): Promise<HubRepository>;
 }
 
-/** Run a test with a Hub and a cache of its own. */
-export async function withHub(use: (place: HubPlace) => Promise<void>): Promise<void> {
+/** Run a test with a Hub and a cache of its own, which are removed afterwards. */
+export async function withHub(use: (place: HubFixture) => Promise<void>): Promise<void> {
   await using server = new HubServer();
   const cacheDir = await Deno.makeTempDir({ prefix: "limner_hub_" });
   try {
-    const open: HubPlace["open"] = (name, options) =>
+    const open: HubFixture["open"] = (name, options) =>
       HubRepository.create(name, { endpoint: server.url, cacheDir, token: "", retryPolicy: { wait: 2 }, ...options });
     await use({ server, cacheDir, open });
   } finally {
@@ -23,7 +23,7 @@ export async function withHub(use: (place: HubPlace) => Promise<void>): Promise<
   }
 }
 
-/** Bytes of chance that are the same each time. */
+/** Repeatable pseudo-random bytes. */
 export function noise(size: number, seed = 1): Uint8Array<ArrayBuffer> {
   const words = new Uint32Array(Math.ceil(size / 4));
   let state = seed * 2654435761 >>> 0;
@@ -44,7 +44,7 @@ export async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** The one folder that a repository has in a cache. */
+/** The folder of a repository in a cache. */
 export function folderOf(cacheDir: string, name: string): string {
   return `${cacheDir}/models--${name.replace("/", "--")}`;
 }

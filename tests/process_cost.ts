@@ -1,5 +1,5 @@
-// What work costs the process that does it, for tests that run it in a process of its own. Unlike the time that passes,
-// the processor's time is the same on a machine that others keep busy; so is the memory, with `costFlags`.
+// Processor time and memory of a process, for tests that run their work in a process of its own. Unlike elapsed time,
+// processor time does not depend on what else the machine does; nor does the memory, with `costFlags`.
 import process from "node:process";
 
 /** V8 collects on the one thread that allocates: how far its others fall behind depends on what else the machine does. */
@@ -21,7 +21,7 @@ export function memory(): { resident: number; peak: number } {
   return { resident: field("VmRSS"), peak: field("VmHWM") };
 }
 
-/** Let the peak of memory begin anew at what the process has now. */
+/** Reset the peak of memory to what the process has now. */
 export function forgetPeak(): void {
   if (readsMemory) Deno.writeTextFileSync("/proc/self/clear_refs", "5");
 }

@@ -1,6 +1,6 @@
-// A server below HTTP, for answers that no HTTP server would give.
+// A TCP server, for answers that no HTTP server would send.
 
-/** A server that writes what it is told to, at its pace, to each connection once something was asked. */
+/** Start a server that calls `write` for each connection, as soon as that has sent something. */
 export function writing(write: (connection: Deno.TcpConn) => Promise<void>): { url: string } & Disposable {
   const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const connections: Deno.TcpConn[] = [];
@@ -19,7 +19,7 @@ export function writing(write: (connection: Deno.TcpConn) => Promise<void>): { u
   };
 }
 
-/** Close a connection, unless whoever writes to it has. */
+/** Close a connection, unless `write` has closed it. */
 function closeQuietly(connection: Deno.TcpConn): void {
   try {
     connection.close();

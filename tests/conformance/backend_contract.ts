@@ -1,4 +1,4 @@
-// The seam proofs: what every backend promises beyond right numbers. See backend.ts.
+// What every backend promises beyond correct numbers, in terms of src/graph/backend.ts.
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FormatError, LimnerError, ShapeError } from "../../src/errors/mod.ts";
 import { type Backend, type DeviceTensor, GraphBuilder } from "../../src/graph/mod.ts";
@@ -18,7 +18,7 @@ import { Tensor } from "../../src/tensor/mod.ts";
 import { weightFromTensor } from "../../src/weights/mod.ts";
 import { assertClose } from "./closeness.ts";
 import { execute, memorySource } from "./execute.ts";
-import { int64, numbers } from "./numbers.ts";
+import { int64, numbers } from "./repeatable_numbers.ts";
 import { trainingProofs } from "./training.ts";
 
 /** A toy decoder: the next token is the largest of table[token] · weight; tokens stay in a state on the device. */

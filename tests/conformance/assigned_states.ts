@@ -1,5 +1,5 @@
-// What every backend promises of states that a run assigns: whoever reads one sees its old value, whether the new one is
-// computed in its place or not.
+// What every backend promises of states that a run assigns: an operator that reads one gets its old value, whether the new
+// one is computed in place or not.
 import { type Backend, type Graph, GraphBuilder, type Value } from "../../src/graph/mod.ts";
 import {
   add,

@@ -1,4 +1,4 @@
-// Reading goldens.
+// Reading goldens: tensors that Python computed, in safetensors files.
 import { openCheckpoint } from "../../src/checkpoint/mod.ts";
 import { FileSource } from "../../src/hub/mod.ts";
 import type { Tensor } from "../../src/tensor/mod.ts";
