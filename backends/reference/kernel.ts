@@ -1,5 +1,5 @@
 // What a kernel of the reference is: a function of host tensors.
-import { resolveShape, type Sizes, type Value } from "../../src/graph/mod.ts";
+import { resolveShape, type Sizes, type TensorType } from "../../src/graph/mod.ts";
 import { allocateArray, sizeOf, Tensor, type TypedArray } from "../../src/tensor/mod.ts";
 import { broadcastStrides, copyStrided, rowMajor } from "./strided_copy.ts";
 
@@ -8,7 +8,7 @@ export interface KernelContext {
   /** The values of named sizes in this execution. */
   readonly sizes: Sizes;
   /** Types and shapes of the outputs; names are resolved with `sizes`. */
-  readonly outputs: readonly Value[];
+  readonly outputs: readonly TensorType[];
 }
 
 /** Computes a node's outputs. A kernel that writes a state changes its first operand and returns it. */

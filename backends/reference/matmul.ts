@@ -1,5 +1,5 @@
 // The matrix product: rows of a against columns of b laid out as rows, four by four, summed in float64.
-import { sizeOf, type Tensor } from "../../src/tensor/mod.ts";
+import { allocateArray, sizeOf, type Tensor } from "../../src/tensor/mod.ts";
 import type { AttributesOf, matrixProducts } from "../../src/operators/mod.ts";
 import { allocateOutput, type Kernel } from "./kernel.ts";
 import { broadcastStrides } from "./strided_copy.ts";
@@ -41,7 +41,7 @@ function multiply(
 function toColumns(b: Tensor): Float32Array {
   const [K, N] = b.shape.slice(-2);
   const source = b.data as Float32Array;
-  const columns = new Float32Array(b.size);
+  const columns = allocateArray(b.dataType, b.size) as Float32Array;
   for (let at = 0; at < b.size; at += K * N) {
     for (let k = 0; k < K; k++) for (let n = 0; n < N; n++) columns[at + n * K + k] = source[at + k * N + n];
   }

@@ -1,4 +1,5 @@
-// Every operator against PyTorch: values and gradients, on any backend. The cases are data (tests/fixtures/operators).
+// Every operator against PyTorch: values and gradients, on any backend. The cases are data (tests/fixtures/operators), and
+// how near a result must be is derived from each (bounds.ts).
 import { assertEquals } from "@std/assert";
 import { readTensors } from "./read_golden.ts";
 import { differentiate } from "../../src/gradient/mod.ts";
@@ -11,13 +12,15 @@ import {
   type Sizes,
   type Value,
 } from "../../src/graph/mod.ts";
-import { movement, operators } from "../../src/operators/mod.ts";
-import { isFloat, type Tensor } from "../../src/tensor/mod.ts";
-import { assertClose } from "./closeness.ts";
+import { operators } from "../../src/operators/mod.ts";
+import type { Tensor } from "../../src/tensor/mod.ts";
+import type { Bounded } from "./bounds.ts";
+import { assertWithin } from "./closeness.ts";
 import { execute } from "./execute.ts";
+import { evaluate, type Grants, roundedTo32 } from "./oracle.ts";
 
-/** One operator with its operands and what PyTorch makes of them. */
-interface OperatorCase {
+/** A line of the cases' file: an operator with the names of its operands' tensors and of what PyTorch makes of them. */
+interface CaseEntry {
   readonly name: string;
   readonly operator: keyof typeof operators;
   readonly attributes: Record<string, unknown>;
@@ -29,34 +32,30 @@ interface OperatorCase {
   readonly shapes?: Readonly<Record<string, Shape>>;
 }
 
-/** The operators that copy: their results are exact. */
-const exact = new Set<string>([
-  ...Object.keys(movement),
-  "gather",
-  "split",
-  "roll",
-  "triangular",
-  "where",
-  "scatter",
-  "cacheAppend",
-  "cacheReorder",
-]);
+/** An operator's values, or its gradients: a graph, what it is given and what PyTorch makes of it. */
+export interface GoldenCase {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly operands: Readonly<Record<string, Tensor>>;
+  readonly sizes: Sizes;
+  readonly goldens: Readonly<Record<string, Tensor>>;
+  /** Set where the operands were rounded to float32 after PyTorch had used them: the ceiling that this needs. */
+  readonly roundedCeiling?: number;
+}
 
-/** Cases whose operands were rounded to float32 after PyTorch had used them: what that alone moves the result by. */
-const roundedOperands: Readonly<Record<string, number>> = { layer_normalization_large_mean: 3e-5 };
+/** What rounding the operands does to a result: the numbers are large, and what counts is their small differences. */
+const roundedCeilings: Readonly<Record<string, number>> = { layer_normalization_large_mean: 3e-5 };
 
 const folder = new URL("../fixtures/operators/", import.meta.url);
-
-async function readCases(name: string): Promise<[OperatorCase[], Map<string, Tensor>]> {
-  const { cases } = JSON.parse(await Deno.readTextFile(new URL(`${name}.json`, folder)));
-  return [cases, await readTensors(new URL(`${name}.safetensors`, folder))];
-}
 
 /** Whether an operator's result is a state. */
 const writes = (operator: string): boolean => (operators[operator as "add"] as Operator).writesState !== undefined;
 
-/** The case's operator on inputs, or first on a state that it writes, named as in the case. */
-function buildCase({ name, operator, attributes, inputs, shapes }: OperatorCase, tensors: Map<string, Tensor>): Graph {
+/** The entry's operator on inputs, or first on a state that it writes, named as in the entry. */
+function buildValues(
+  { name, operator, attributes, inputs, shapes }: CaseEntry,
+  tensors: ReadonlyMap<string, Tensor>,
+): Graph {
   const builder = new GraphBuilder(name);
   const operands = Object.entries(inputs).map(([key, tensor]): Value => {
     const { dataType, shape } = tensors.get(tensor)!;
@@ -69,21 +68,9 @@ function buildCase({ name, operator, attributes, inputs, shapes }: OperatorCase,
   return builder.build();
 }
 
-async function checkValues(backend: Backend, entry: OperatorCase, tensors: Map<string, Tensor>, tolerance: number) {
-  const operands = Object.fromEntries(Object.entries(entry.inputs).map(([key, name]) => [key, tensors.get(name)!]));
-  const results = await execute(backend, buildCase(entry, tensors), operands, entry.sizes);
-  entry.outputs.forEach((name, i) => {
-    const actual = results[writes(entry.operator) ? "state" : `output ${i}`];
-    const expected = tensors.get(name)!;
-    const isExact = exact.has(entry.operator) || !isFloat(expected.dataType);
-    assertClose(actual, expected, isExact ? 0 : tolerance, `output ${i}`);
-  });
-}
-
-async function checkGradients(backend: Backend, entry: OperatorCase, tensors: Map<string, Tensor>, tolerance: number) {
-  const names = Object.keys(entry.gradients!);
-  const forward = buildCase(entry, tensors);
-  const graph = differentiate(
+/** The gradients by inputs, from a cotangent that is an input too. */
+function buildGradients(forward: Graph, names: readonly string[]): Graph {
+  return differentiate(
     forward,
     "output 0",
     names.map((name) => forward.inputs.get(name)!),
@@ -93,21 +80,52 @@ async function checkGradients(backend: Backend, entry: OperatorCase, tensors: Ma
       return builder.input("cotangent", dataType, shape);
     },
   );
-  const operands = Object.fromEntries(Object.entries(entry.inputs).map(([key, name]) => [key, tensors.get(name)!]));
-  const results = await execute(
-    backend,
-    graph,
-    { ...operands, cotangent: tensors.get(entry.cotangent!)! },
-    entry.sizes,
-  );
-  for (const name of names) {
-    assertClose(
-      results[`gradient ${name}`],
-      tensors.get(entry.gradients![name])!,
-      tolerance,
-      `the gradient of ${name}`,
-    );
-  }
+}
+
+/** The values of an entry, and its gradients if it has any. */
+function casesOf(entry: CaseEntry, tensors: ReadonlyMap<string, Tensor>): GoldenCase[] {
+  const { name, operator, inputs, outputs, cotangent, gradients, sizes = {} } = entry;
+  const find = (names: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(names).map(([key, tensor]) => [key, tensors.get(tensor)!]));
+  const roundedCeiling = roundedCeilings[name];
+  const graph = buildValues(entry, tensors);
+  const results = Object.fromEntries(outputs.map((tensor, i) => [writes(operator) ? "state" : `output ${i}`, tensor]));
+  const values = { name, graph, operands: find(inputs), sizes, goldens: find(results), roundedCeiling };
+  if (!gradients) return [values];
+  return [values, {
+    ...values,
+    name: `${name}, gradients`,
+    graph: buildGradients(graph, Object.keys(gradients)),
+    operands: find({ ...inputs, cotangent: cotangent! }),
+    goldens: find(Object.fromEntries(Object.entries(gradients).map(([key, tensor]) => [`gradient ${key}`, tensor]))),
+  }];
+}
+
+/** The files of cases. */
+export const caseFiles = ["operators", "extra"] as const;
+
+/** The cases of a file. */
+export async function readCases(file: typeof caseFiles[number]): Promise<GoldenCase[]> {
+  const { cases }: { cases: CaseEntry[] } = JSON.parse(await Deno.readTextFile(new URL(`${file}.json`, folder)));
+  const tensors = await readTensors(new URL(`${file}.safetensors`, folder));
+  return cases.flatMap((entry) => casesOf(entry, tensors));
+}
+
+/** What the oracle makes of a case: its own numbers, and the largest error that a right device may make of each. */
+export function evaluateCase(
+  { graph, operands, sizes, roundedCeiling }: GoldenCase,
+  grants: Grants = {},
+): Record<string, Bounded> {
+  const given = Object.entries(operands).map(([key, x]) => [key, roundedCeiling ? roundedTo32(x) : x]);
+  return evaluate(graph, Object.fromEntries(given), { sizes, grants });
+}
+
+/** What is asked of a backend's numbers. */
+export interface Accuracy {
+  /** What no bound exceeds, relative to the largest value of a result; see `assertWithin`. */
+  readonly ceiling: number;
+  /** What the backend is granted beyond bounds.ts. */
+  readonly grants?: Grants;
 }
 
 /**
@@ -115,19 +133,24 @@ async function checkGradients(backend: Backend, entry: OperatorCase, tensors: Ma
  *
  * @param name The backend's name, for the tests' names.
  * @param load Loads it.
- * @param tolerance The largest error allowed, relative to the largest value of each result; copies are exact.
  */
-export function operatorConformance(name: string, load: () => Promise<Backend>, tolerance: number): void {
-  for (const file of ["operators", "extra"]) {
+export function operatorConformance(
+  name: string,
+  load: () => Promise<Backend>,
+  { ceiling, grants }: Accuracy,
+): void {
+  for (const file of caseFiles) {
     Deno.test(`${name} computes and differentiates the operators of ${file}.json as PyTorch`, async (t) => {
-      const [cases, tensors] = await readCases(file);
       await using backend = await load();
-      for (const entry of cases) {
-        const allowed = Math.max(tolerance, roundedOperands[entry.name] ?? 0);
-        await t.step(entry.name, () => checkValues(backend, entry, tensors, allowed));
-        if (entry.gradients) {
-          await t.step(`${entry.name}, gradients`, () => checkGradients(backend, entry, tensors, allowed));
-        }
+      for (const each of await readCases(file)) {
+        await t.step(each.name, async () => {
+          const results = await execute(backend, each.graph, each.operands, each.sizes);
+          const most = Math.max(ceiling, each.roundedCeiling ?? 0);
+          const exact = evaluateCase(each, grants);
+          for (const [key, value] of Object.entries(each.goldens)) {
+            assertWithin(results[key], { value, error: exact[key].error }, most, key);
+          }
+        });
       }
       assertEquals(backend.counters.liveHandles, 0);
     });

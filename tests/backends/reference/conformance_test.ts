@@ -7,7 +7,7 @@ import { partProofs } from "../../conformance/tensor_parts.ts";
 import { seamProofs } from "../../conformance/backend_contract.ts";
 import { stateProofs } from "../../conformance/assigned_states.ts";
 
-operatorConformance("reference", load, 1e-5);
+operatorConformance("reference", load, { ceiling: 1e-5 });
 edgeConformance("reference", load);
 seamProofs("reference", load, 1e-5);
 stateProofs("reference", load, 1e-5);

@@ -7,7 +7,7 @@ import { partProofs } from "../../conformance/tensor_parts.ts";
 import { seamProofs } from "../../conformance/backend_contract.ts";
 import { stateProofs } from "../../conformance/assigned_states.ts";
 
-operatorConformance("webgpu", load, 2e-4);
+operatorConformance("webgpu", load, { ceiling: 2e-4 });
 edgeConformance("webgpu", load, async () => !(await report()).software);
 seamProofs("webgpu", load, 2e-4);
 stateProofs("webgpu", load, 2e-4);
