@@ -7,7 +7,7 @@ import { Tensor } from "../../src/tensor/mod.ts";
 import { type Bounded, ulp } from "./bounds.ts";
 import { assertWithin } from "./closeness.ts";
 import { execute } from "./execute.ts";
-import { numbers } from "./numbers.ts";
+import { numbers } from "./repeatable_numbers.ts";
 import { caseFiles, evaluateCase, readCases } from "./operators.ts";
 import { evaluate } from "./oracle.ts";
 
