@@ -1,7 +1,7 @@
-// What a libonnxruntime is, without running anything on it.
+// The version and providers of a libonnxruntime, without running anything on it.
 import { BackendError } from "../../src/errors/mod.ts";
 import type { BackendDetails } from "../../src/graph/mod.ts";
-import { symbols } from "./api.ts";
+import { symbols } from "./ort_api.ts";
 import { OutPointer, readTable, versionOf } from "./runtime.ts";
 
 /**

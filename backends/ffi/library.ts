@@ -30,7 +30,7 @@ export function whyNoPackage(): string {
   return packageFile() ? "" : `there is no libonnxruntime for ${Deno.build.target} in ${packageName}; ${advice}`;
 }
 
-/** The path that a person gave, if any. */
+/** The path that the user gave, if any. */
 export function givenPath(options: BackendOptions): string | undefined {
   if (options.libraryPath) return options.libraryPath;
   const granted = Deno.permissions.querySync({ name: "env", variable: "LIMNER_ORT_LIBRARY" }).state === "granted";
@@ -41,7 +41,7 @@ export function givenPath(options: BackendOptions): string | undefined {
  * Find the library, downloading the package if it must.
  *
  * @returns The library's path.
- * @throws {BackendError} If it is not to be had, with what to do.
+ * @throws {BackendError} If it cannot be found or downloaded, with what to do.
  */
 export async function findLibrary(options: BackendOptions): Promise<string> {
   const given = givenPath(options);

@@ -1,4 +1,6 @@
-// A session and its uses. What a run needs is bound once; an execution fills in the sizes and calls the library.
+// A program on ONNX Runtime and its runs. Think of the session as something that the program holds on loan: it may be dropped
+// at any moment between two executions, because a parameter changed of which it has a copy, and is compiled again for the next
+// execution. A run binds its buffers to the present session once; an execution fills in the sizes and calls the library.
 import { BackendError } from "../../src/errors/mod.ts";
 import {
   type Binding,
@@ -14,16 +16,16 @@ import {
   type TensorPart,
   writtenParameters,
 } from "../../src/graph/mod.ts";
-import type { Compiled } from "./compiled.ts";
+import type { CompiledSession } from "./compiled_session.ts";
 import { cString, type Runtime } from "./runtime.ts";
-import { type OrtTensor, OrtValue, OrtView } from "./value.ts";
-import type { FfiWeights, Reader } from "./weights.ts";
+import { type OrtTensor, OrtValue, OrtView } from "./ort_value.ts";
+import type { FfiWeights, ParameterReader } from "./weights.ts";
 
-/** A tensor bound to a name: as long as the value stays, the binding does. */
+/** A tensor that is bound to a name, and bound again only when its value is another one. */
 interface Bound {
   readonly name: Uint8Array<ArrayBuffer>;
   readonly tensor: OrtTensor;
-  /** What of it is bound; undefined for the whole buffer. */
+  /** The part of it that is bound; undefined for the whole buffer. */
   readonly part: BoundTensor | undefined;
   bound: OrtValue | undefined;
   view: OrtView | undefined;
@@ -32,13 +34,13 @@ interface Bound {
 const none: ReadonlySet<string> = new Set();
 
 /** A program on ONNX Runtime. */
-export class FfiProgram implements Program, Reader {
-  /** Undefined while its session is given up. */
-  compiled: Compiled | undefined;
+export class FfiProgram implements Program, ParameterReader {
+  /** Undefined while its session is dropped. */
+  compiled: CompiledSession | undefined;
   /** The parameters that it writes. */
   readonly writes: ReadonlySet<string>;
   #fusesCaches = true;
-  /** Its uses that are not yet released. */
+  /** Its runs that are not yet released. */
   readonly runs = new Set<FfiRun>();
   #disposed = false;
 
@@ -52,16 +54,16 @@ export class FfiProgram implements Program, Reader {
     readonly runtime: Runtime,
     readonly graph: Graph,
     readonly weights: FfiWeights,
-    readonly compile: (pack: boolean, fusesCaches: boolean) => Promise<Compiled>,
+    readonly compile: (pack: boolean, fusesCaches: boolean) => Promise<CompiledSession>,
     public packed: boolean,
-    compiled: Compiled,
+    compiled: CompiledSession,
   ) {
     this.compiled = compiled;
     this.writes = writtenParameters(graph);
     runtime.counters.liveHandles++;
     weights.readers.add(this);
     // A step of training may have ended while this was compiled.
-    if (!weights.isCurrent(compiled)) this.giveUp();
+    if (!weights.isCurrent(compiled)) this.dropSession();
   }
 
   bind(tensors: Readonly<Record<string, DeviceTensor | TensorPart>>, maxima: Sizes = {}): Run {
@@ -87,14 +89,14 @@ export class FfiProgram implements Program, Reader {
     if (!this.compiled) return;
     const compiled = await this.compile(pack, this.#fusesCaches);
     await this.runtime.work.between(() => {
-      this.giveUp();
+      this.dropSession();
       this.compiled = compiled;
       // Where the program was released meanwhile, or parameters have changed, nobody may run this session.
-      if (this.#disposed || !this.weights.isCurrent(compiled)) this.giveUp();
+      if (this.#disposed || !this.weights.isCurrent(compiled)) this.dropSession();
     });
   }
 
-  giveUp(): void {
+  dropSession(): void {
     for (const run of this.runs) run.unbind();
     const { compiled } = this;
     this.compiled = undefined;
@@ -103,15 +105,15 @@ export class FfiProgram implements Program, Reader {
     for (const view of compiled.views) view.release();
   }
 
-  /** Have a session that can run with these sizes, compiled as a part of the run where there is none. */
-  async fit(sizes: Sizes): Promise<Compiled> {
+  /** A session that can run with these sizes; where there is none it is compiled now, as a part of the run. */
+  async sessionFor(sizes: Sizes): Promise<CompiledSession> {
     const refused = this.compiled?.model.fusedCaches.some(({ rows, T, length }) => {
       const tokens = resolveDimension(T, sizes);
       return tokens > 1 && resolveDimension(rows, sizes) > 1 && resolveDimension(length, sizes) !== tokens;
     });
     if (refused) {
       this.#fusesCaches = false;
-      this.giveUp();
+      this.dropSession();
     }
     return this.compiled ??= await this.compile(this.packed, this.#fusesCaches);
   }
@@ -124,7 +126,7 @@ export class FfiProgram implements Program, Reader {
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.runtime.release(() => this.giveUp());
+    this.runtime.release(() => this.dropSession());
     this.weights.leave(this);
   }
 }
@@ -136,7 +138,8 @@ export class FfiRun implements Run {
   #inputs: Bound[] = [];
   #outputs: Bound[] = [];
   #sizes: { expression: string; value: OrtValue }[] = [];
-  /** A new value's place, and the tensor whose place it takes, or whose part it is copied to, when the run has ended. */
+  /** Spare values for what is assigned at the end of a run: then a spare takes the place of its tensor's value, or is copied to
+   * a part of it. */
   #swaps: { spare: OrtValue; name: Uint8Array<ArrayBuffer>; tensor: OrtTensor; part: BoundTensor | undefined }[] = [];
   #disposed = false;
 
@@ -153,12 +156,12 @@ export class FfiRun implements Run {
   }
 
   /** Bind everything to a session, or nothing. */
-  #bindAll(compiled: Compiled): Deno.PointerObject {
+  #bindAll(compiled: CompiledSession): Deno.PointerObject {
     const { runtime } = this.program;
     const binding = runtime.create("bind a program", (out) => runtime.api.createIoBinding(compiled.session, out));
     this.#binding = binding;
     try {
-      this.#list(compiled);
+      this.#listBindings(compiled);
       this.#rebind();
     } catch (error) {
       this.#free();
@@ -168,7 +171,7 @@ export class FfiRun implements Run {
   }
 
   /** List what is bound to which name. */
-  #list({ model, parameters }: Compiled): void {
+  #listBindings({ model, parameters }: CompiledSession): void {
     const { program: { runtime, graph }, binding: { parts } } = this;
     const whole = (tensor: OrtTensor) => ({ tensor, part: undefined });
     const place = (name: string) => {
@@ -196,7 +199,7 @@ export class FfiRun implements Run {
   /**
    * Prepare an execution.
    *
-   * @returns What executes it, given the run options of a stream.
+   * @returns A function that executes it with the run options of a stream.
    * @throws {ShapeError} If the sizes do not fit.
    * @throws {BackendError} If the run, its program, its weights or a buffer were released.
    */
@@ -208,14 +211,14 @@ export class FfiRun implements Run {
     weights.checkOpen(graph.name);
     for (const { tensor } of Object.values(this.binding.parts)) tensor.checkLive();
     return async (runOptions) => {
-      const compiled = await this.program.fit(sizes);
+      const compiled = await this.program.sessionFor(sizes);
       const binding = this.#binding ?? this.#bindAll(compiled);
       for (const { expression, value } of this.#sizes) value.data[0] = BigInt(resolveDimension(expression, sizes));
       this.#rebind();
       runtime.counters.runs++;
       runtime.counters.dispatches++;
       const status = await runtime.api.runWithBinding(compiled.session, runOptions, binding);
-      weights.wrote(this.program.writes);
+      weights.markWritten(this.program.writes);
       runtime.check(status, `run ${graph.name}`);
       for (const swap of this.#swaps) {
         const { spare, tensor, part } = swap;
@@ -225,7 +228,7 @@ export class FfiRun implements Run {
     };
   }
 
-  /** Let go of the program's session, before it is released; nothing may be under way. */
+  /** Release what is bound to the program's session, before the session is released; no execution may be under way. */
   unbind(): void {
     this.#free();
   }

@@ -1,16 +1,16 @@
-// The library in this process: the function table, one environment with one pool of threads, and the work of all streams,
-// one run at a time. A status is checked in one place. What is released while work is queued is released when that has ended.
+// The library in this process: its function table, one environment with one pool of threads, and the work of all streams, one
+// run at a time. A status is checked in one place. Objects are released once the work that is queued by then has ended.
 import { type Lane, type LaneOptions, WorkQueue } from "../../src/async/work_queue.ts";
 import { BackendError, OrtError } from "../../src/errors/mod.ts";
 import { type BackendOptions, newCounters } from "../../src/graph/mod.ts";
-import { type Api, apiVersion, baseFunctions, functions, symbols } from "./api.ts";
+import { type Api, apiVersion, baseFunctions, functions, symbols } from "./ort_api.ts";
 
 /** A C string. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text + "\0");
 }
 
-/** A place for a function to put a pointer. */
+/** Memory for a pointer that a function returns through an out parameter. */
 export class OutPointer {
   readonly buffer = new BigUint64Array(1);
 
@@ -29,7 +29,7 @@ function baseFunction<T extends Deno.ForeignFunction>(
   return new Deno.UnsafeFnPointer(pointer as never, definition as unknown as T);
 }
 
-/** The version that a library says it is, such as "1.30.0". */
+/** The version that a library reports, such as "1.30.0". */
 export function versionOf(base: Deno.PointerObject): string {
   return new Deno.UnsafePointerView(baseFunction(base, baseFunctions.getVersionString).call()!).getCString();
 }
@@ -60,7 +60,7 @@ export function readTable(base: Deno.PointerObject, path: string): Api {
 /** ONNX Runtime: its functions, its environment, and the work queued on it. */
 export class Runtime {
   readonly counters = newCounters();
-  /** Arrays that the library reads while JavaScript goes on: they may not be collected. */
+  /** Arrays that the library reads while JavaScript continues: they may not be garbage-collected. */
   readonly pinned = new Set<Uint8Array>();
   readonly environment: Deno.PointerObject;
   readonly allocator: Deno.PointerObject;
@@ -99,7 +99,7 @@ export class Runtime {
     try {
       library = Deno.dlopen(path, symbols);
     } catch (error) {
-      // Deno and the system's loader each say that it could not be opened.
+      // Deno and the system's loader each prefix the message.
       const reason = (error as Error).message.replace(/^(Could not open library: )+/, "");
       throw new BackendError(`Cannot load the ffi backend: ${reason}`, "ffi", { cause: error });
     }

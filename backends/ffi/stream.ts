@@ -1,11 +1,11 @@
-// One caller's work on ONNX Runtime: its order, its failure and its abort, through run options of its own.
+// The stream of one caller's work on ONNX Runtime: its order, its failure, and its abort through its own run options.
 import type { Lane } from "../../src/async/work_queue.ts";
 import { BackendError, ShapeError } from "../../src/errors/mod.ts";
 import type { DeviceTensor, ReadOptions, RowCopies, Run, Sizes, Stream, StreamOptions } from "../../src/graph/mod.ts";
 import { bytesPerElement, copyArray, copyRows, sizeOf, Tensor, type TypedArray } from "../../src/tensor/mod.ts";
 import type { FfiRun } from "./program.ts";
 import type { Runtime } from "./runtime.ts";
-import type { OrtTensor } from "./value.ts";
+import type { OrtTensor } from "./ort_value.ts";
 
 /** A stream of the ffi backend. */
 export class FfiStream implements Stream {
@@ -29,7 +29,7 @@ export class FfiStream implements Stream {
       );
     }
     tensor.checkLive();
-    // Where the write must wait, the caller may use its array again before its turn comes.
+    // Where the write must wait, the caller may change its array before the write is executed.
     const own = this.runtime.work.isIdle ? data : data.slice();
     this.#run(() => tensor.value.data.set(own as never, offset));
   }
@@ -56,7 +56,7 @@ export class FfiStream implements Stream {
     this.#checkLive();
     const { counters } = this.runtime;
     counters.waits++;
-    // Copied in its turn: what is queued after this read does not show in it.
+    // The copy is queued too: work that is queued after this read cannot change its result.
     const data = await this.#lane.read(() => copyArray(tensor.value.data.subarray(0, size), into));
     counters.bytesRead += size * bytesPerElement(source.dataType);
     return new Tensor(source.dataType, shape, data);

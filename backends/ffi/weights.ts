@@ -1,31 +1,32 @@
-// A model's parameters as they are stored, [out, in] as torch.nn.Linear has them: left in their file where they lie there
-// as float32, of which a session makes a packed copy or which several sessions read, through one mapping of the file; else
-// held once in memory.
+// A model's parameters for ONNX Runtime. Think of each parameter as being in one of two places: in its file, where it lies there
+// as float32 and nothing has changed it, or in memory. A session reads a file through one mapping that all sessions share, and
+// may make a packed copy, which is faster but its own; so when a second program reads the same parameters, the copies are
+// dropped and both read the mapping. A parameter that is written moves to memory, and sessions with a copy of it are dropped.
 import { BackendError, ShapeError } from "../../src/errors/mod.ts";
 import type { OpenOptions, Weights } from "../../src/graph/mod.ts";
 import { isFloat, Tensor, toFloat32 } from "../../src/tensor/mod.ts";
 import { type FileRegion, float32Region, type StoredWeights } from "../../src/weights/mod.ts";
 import type { Runtime } from "./runtime.ts";
-import { FileMapping } from "./mapping.ts";
-import type { Compiled } from "./compiled.ts";
-import { OrtTensor, OrtView } from "./value.ts";
+import { FileMapping } from "./file_mapping.ts";
+import type { CompiledSession } from "./compiled_session.ts";
+import { OrtTensor, OrtView } from "./ort_value.ts";
 
-/** A program as its weights see it. */
-export interface Reader {
+/** A program that reads these weights. */
+export interface ParameterReader {
   /** The parameters that the program's session reads from their file. */
   readonly fromFile: ReadonlySet<string>;
-  /** Those that it has made its own of what lies in memory. */
+  /** The parameters that the session has copied from memory. */
   readonly fromMemory: ReadonlySet<string>;
-  /** Whether the session has a packed copy of them: faster by 5 to 40 %, but its own. */
+  /** Whether the session has a packed copy of them: faster by 5 to 40 %, but not shared. */
   readonly packed: boolean;
-  /** Compile anew with or without a packed copy. */
+  /** Compile again, with or without a packed copy. */
   reload(pack: boolean): Promise<void>;
-  /** Release the session, whose parameters have changed; the next run compiles anew. Nothing may be under way. */
-  giveUp(): void;
+  /** Release the session, whose parameters have changed; the next run compiles it again. No run may be under way. */
+  dropSession(): void;
 }
 
 /** Where a session finds a parameter: in a file, in memory, or bound at each run. */
-export type Place = { readonly region: FileRegion; readonly held?: OrtTensor } | "bound";
+export type ParameterPlacement = { readonly region: FileRegion; readonly held?: OrtTensor } | "bound";
 
 function exists(path: string): boolean {
   try {
@@ -35,7 +36,7 @@ function exists(path: string): boolean {
   }
 }
 
-/** How often mapped pages are let go of: some MB are read in between. */
+/** The interval in which mapped pages are released, in milliseconds: some MB are read in between. */
 const pageMilliseconds = 5;
 
 /** The folder of a file. */
@@ -46,17 +47,17 @@ function folderOf(path: string): string {
 /** Parameters on the ffi backend. */
 export class FfiWeights implements Weights {
   /** The programs that were compiled with these weights. */
-  readonly readers = new Set<Reader>();
+  readonly readers = new Set<ParameterReader>();
   readonly #held = new Map<string, OrtTensor>();
   /** The bytes of parameters that sessions read from the file. */
-  readonly #external = new Map<string, number>();
-  /** Parameters whose value is the one in memory, since programs write them, or it was replaced. */
-  readonly #kept = new Set<string>();
+  readonly #fileBytes = new Map<string, number>();
+  /** Parameters whose present value is in memory, since programs write them, or the value was replaced. */
+  readonly #inMemory = new Set<string>();
   readonly #trained = new Set<string>();
-  /** How often parameters have changed. */
+  /** The number of times that parameters have changed. */
   version = 0;
   readonly #folder: string | undefined;
-  /** Files in memory, those under one path the newest last, and parameters as they lie in them. */
+  /** Mapped files by path, the newest last, and views of the parameters in them. */
   readonly #mappings = new Map<string, (FileMapping | undefined)[]>();
   readonly #mapped = new Map<string, OrtView>();
   #compiling: Promise<unknown> = Promise.resolve();
@@ -80,7 +81,7 @@ export class FfiWeights implements Weights {
       if (!this.source.has(name)) throw new ShapeError(`Cannot train "${name}": there is no parameter of that name`);
       await this.hold(name);
       this.#trained.add(name);
-      await this.#keep(name);
+      await this.#keepInMemory(name);
     }
   }
 
@@ -90,23 +91,23 @@ export class FfiWeights implements Weights {
   }
 
   /**
-   * Where a parameter lies in a file that a session can read it from; undefined where it must be held. A session knows one
-   * folder; a file that is elsewhere is read into memory.
+   * The region of a file in which a session can read a parameter; undefined where the parameter must be in memory. A session
+   * knows one folder; a file in another folder is read into memory.
    */
-  external(name: string): FileRegion | undefined {
-    return this.#kept.has(name) || this.#trained.has(name) ? undefined : this.#regionOf(name);
+  fileRegionOf(name: string): FileRegion | undefined {
+    return this.#inMemory.has(name) || this.#trained.has(name) ? undefined : this.#regionOf(name);
   }
 
   /**
    * Where a program finds a parameter.
    *
-   * @param copies Whether its session may make what lies in memory its own, packed.
+   * @param copies Whether its session may make packed copies of parameters in memory.
    */
-  async placeOf(name: string, copies: boolean): Promise<Place> {
-    const inFile = this.external(name);
+  async placeOf(name: string, copies: boolean): Promise<ParameterPlacement> {
+    const inFile = this.fileRegionOf(name);
     if (inFile) return { region: inFile };
     const region = this.#regionOf(name);
-    // ONNX Runtime looks for the file all the same.
+    // ONNX Runtime looks for the file even where the initializer is given.
     return region && copies && exists(region.path) ? { region, held: await this.hold(name) } : "bound";
   }
 
@@ -115,7 +116,7 @@ export class FfiWeights implements Weights {
     return region && folderOf(region.path) === this.#folder ? region : undefined;
   }
 
-  /** A parameter as it lies in its file; undefined where files cannot be mapped. */
+  /** A view of a parameter in its mapped file; undefined where files cannot be mapped. */
   mapped(name: string): OrtView | undefined {
     const known = this.#mapped.get(name);
     const weight = this.source.get(name)!;
@@ -123,7 +124,7 @@ export class FfiWeights implements Weights {
     if (known || !region) return known;
     const mappings = this.#mappings.get(region.path) ?? [];
     this.#mappings.set(region.path, mappings);
-    // A model may have been saved over its own files: what was mapped before stays, what follows is in the new one.
+    // A model may have been saved over its own files: earlier mappings stay, and later parameters are in the new file.
     if (mappings.at(-1)?.isCurrent !== true) mappings.push(FileMapping.open(region.path));
     const file = mappings.at(-1);
     if (!file) return;
@@ -133,19 +134,19 @@ export class FfiWeights implements Weights {
   }
 
   /** Forget a program. */
-  leave(reader: Reader): void {
+  leave(reader: ParameterReader): void {
     this.readers.delete(reader);
     if (this.#disposed) this.#unmap();
   }
 
   /**
-   * Prepare for a program that reads parameters from their file.
-   * What two programs read is held once: in the file's pages, which a packed copy would not share.
+   * Decide whether a new program that reads parameters from their file may keep a packed copy of them: only if no other
+   * program reads the same ones. Where one does, its packed copy is dropped, so that both read the file's pages.
    *
    * @param names The parameters.
-   * @returns Whether the program may keep a packed copy: no other reads the same.
+   * @returns Whether the program may keep a packed copy.
    */
-  async shareOut(names: ReadonlySet<string>): Promise<boolean> {
+  async decidePacking(names: ReadonlySet<string>): Promise<boolean> {
     const others = [...this.readers].filter((reader) => !reader.fromFile.isDisjointFrom(names));
     for (const reader of others) if (reader.packed) await reader.reload(false);
     return others.length === 0 && !this.options.lowMemory;
@@ -158,17 +159,18 @@ export class FfiWeights implements Weights {
     return done;
   }
 
-  /** Do work that reads mapped files once: their pages are let go of meanwhile, and do not add to what it makes of them. */
-  async lettingGo<T>(work: () => Promise<T>): Promise<T> {
-    const letGo = () => {
-      for (const mapping of [...this.#mappings.values()].flat()) mapping?.letGo();
+  /** Do work that reads mapped files once: their pages are released meanwhile, so that they do not add to the memory of the
+   * copies that it makes. */
+  async releasingPages<T>(work: () => Promise<T>): Promise<T> {
+    const releasePages = () => {
+      for (const mapping of [...this.#mappings.values()].flat()) mapping?.releasePages();
     };
-    const timer = setInterval(letGo, pageMilliseconds);
+    const timer = setInterval(releasePages, pageMilliseconds);
     try {
       return await work();
     } finally {
       clearInterval(timer);
-      letGo();
+      releasePages();
     }
   }
 
@@ -185,9 +187,9 @@ export class FfiWeights implements Weights {
   }
 
   /** Count what a session reads from the file, once for all sessions. */
-  countExternal(name: string, byteLength: number): void {
-    if (this.#external.has(name)) return;
-    this.#external.set(name, byteLength);
+  countFileBytes(name: string, byteLength: number): void {
+    if (this.#fileBytes.has(name)) return;
+    this.#fileBytes.set(name, byteLength);
     this.runtime.counters.weightBytes += byteLength;
   }
 
@@ -217,37 +219,38 @@ export class FfiWeights implements Weights {
     const held = this.#held.get(name);
     if (!held) {
       this.#allocate(name, tensor);
-      return await this.#keep(name);
+      return await this.#keepInMemory(name);
     }
     await this.runtime.work.settled(() => {
       this.#fill(held, tensor);
-      this.wrote([name]);
+      this.markWritten([name]);
     });
   }
 
-  /** Parameters have changed: sessions that have copies of them are given up. Nothing may be under way. */
-  wrote(names: Iterable<string>): void {
+  /** Note that parameters have changed: sessions that have copies of them are dropped. No run may be under way. */
+  markWritten(names: Iterable<string>): void {
     for (const name of names) {
       this.version++;
       for (const reader of this.readers) {
-        if (reader.fromMemory.has(name) || reader.fromFile.has(name)) reader.giveUp();
+        if (reader.fromMemory.has(name) || reader.fromFile.has(name)) reader.dropSession();
       }
     }
   }
 
   /** Whether a session has the parameters' present values: one without copies of them always has. */
-  isCurrent({ version, fromMemory, fromFile }: Pick<Compiled, "version" | "fromMemory" | "fromFile">): boolean {
-    return version === this.version || (fromMemory.size === 0 && [...fromFile].every((name) => this.external(name)));
+  isCurrent({ version, fromMemory, fromFile }: Pick<CompiledSession, "version" | "fromMemory" | "fromFile">): boolean {
+    return version === this.version ||
+      (fromMemory.size === 0 && [...fromFile].every((name) => this.fileRegionOf(name)));
   }
 
-  /** Take a parameter's value from memory from now on, which holds it. */
-  async #keep(name: string): Promise<void> {
-    if (this.#kept.has(name)) return;
+  /** Use a parameter's value in memory from now on, instead of the file. */
+  async #keepInMemory(name: string): Promise<void> {
+    if (this.#inMemory.has(name)) return;
     await this.runtime.work.settled(() => {
-      this.#kept.add(name);
-      this.runtime.counters.weightBytes -= this.#external.get(name) ?? 0;
-      this.#external.delete(name);
-      this.wrote([name]);
+      this.#inMemory.add(name);
+      this.runtime.counters.weightBytes -= this.#fileBytes.get(name) ?? 0;
+      this.#fileBytes.delete(name);
+      this.markWritten([name]);
     });
   }
 
@@ -256,7 +259,7 @@ export class FfiWeights implements Weights {
     if (this.#disposed) throw new BackendError(`Cannot use ${what}: the weights were released`, "ffi");
   }
 
-  /** Give files back, once no session reads them. */
+  /** Unmap the files, once no session reads them. */
   #unmap(): void {
     if (this.readers.size > 0) return;
     for (const view of this.#mapped.values()) view.release();
@@ -285,7 +288,7 @@ export class FfiWeights implements Weights {
       this.runtime.counters.weightBytes -= held.data.byteLength;
       held[Symbol.dispose]();
     }
-    for (const bytes of this.#external.values()) this.runtime.counters.weightBytes -= bytes;
+    for (const bytes of this.#fileBytes.values()) this.runtime.counters.weightBytes -= bytes;
     this.#unmap();
   }
 }

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { type ParameterPlace, supportsNode, toOnnx } from "../../../backends/onnx/mod.ts";
-import { Message } from "../../../backends/onnx/proto.ts";
+import { type ParameterLocation, supportsNode, toOnnx } from "../../../backends/onnx/mod.ts";
+import { Message } from "../../../backends/onnx/protobuf.ts";
 import { ShapeError } from "../../../src/errors/mod.ts";
 import { GraphBuilder } from "../../../src/graph/mod.ts";
 import { add, assign, attention, cacheAppend, gather, linear, reshape, slice } from "../../../src/operators/mod.ts";
@@ -57,7 +57,7 @@ Deno.test("a parameter lies in its file, or is bound, and is multiplied with as 
   const bound = toOnnx(build(), () => "bound");
   assertEquals([...bound.boundParameters], ["embedding", "dense"]);
   assertEquals(mentions(bound.bytes, "FusedMatMul", "Transpose"), [true, false]);
-  const place = (): ParameterPlace => ({ path: "/models/weights.safetensors", offset: 88, byteLength: 64 });
+  const place = (): ParameterLocation => ({ path: "/models/weights.safetensors", offset: 88, byteLength: 64 });
   const external = toOnnx(build(), place);
   assertEquals(external.boundParameters.size, 0);
   assertEquals(mentions(external.bytes, "weights.safetensors"), [true]);

@@ -1,8 +1,8 @@
 // The ONNX operators of every primitive.
 import type { Dimension, Shape, Value } from "../../src/graph/mod.ts";
 import { type AttributesOf, normalizeAxis, type PrimitiveName } from "../../src/operators/mod.ts";
-import type { Lowering, LoweringContext } from "./lowering.ts";
-import { onnxTypes } from "./model.ts";
+import type { Lowering, LoweringContext } from "./lowering_context.ts";
+import { onnxTypes } from "./model_builder.ts";
 
 /** A primitive that is an ONNX operator of the same operands. */
 function same(type: string): Lowering<object> {
@@ -69,7 +69,7 @@ export const primitiveLowerings = {
   reshape: (context, node) => {
     const [x] = node.inputs;
     const { shape } = node.outputs[0];
-    const inputs = [context.name(x), context.reshapeShape(x.shape, shape)];
+    const inputs = [context.name(x), context.reshapeOperand(x.shape, shape)];
     return context.write(node, "Reshape", inputs, { allowzero: shape.includes(0) ? 1 : 0 });
   },
   transpose: (context, node) =>

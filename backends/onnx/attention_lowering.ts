@@ -1,9 +1,9 @@
 // Attention in ONNX Runtime's fused operators: MultiHeadAttention where all keys are used, GroupQueryAttention over a
-// cache that it appends to in place. What fits neither is decomposed before it comes here.
+// cache that it appends to in place. Attention that fits neither has been decomposed before.
 import { addDimensions, type Dimension, dimension, type Node, type Value } from "../../src/graph/mod.ts";
 import { type AttentionAttributes, type AttributesOf, lowestScore } from "../../src/operators/mod.ts";
-import type { Lowering, LoweringContext } from "./lowering.ts";
-import { microsoft, onnxTypes } from "./model.ts";
+import type { Lowering, LoweringContext } from "./lowering_context.ts";
+import { microsoftDomain, onnxTypes } from "./model_builder.ts";
 
 const headsFirst = [0, 2, 1, 3].join();
 
@@ -32,8 +32,8 @@ export function usesAllKeys(node: Node): boolean {
   return !mask && !causal && length === undefined && key.shape[3] === value.shape[3];
 }
 
-/** The name of a value [rows, H, T, D] as [rows, T, H · D]: what it was before it was cut into heads, if it was. */
-function joined(context: LoweringContext, value: Value): string {
+/** The name of a value [rows, H, T, D] as [rows, T, H · D]: the value before it was split into heads, if it was. */
+function joinHeads(context: LoweringContext, value: Value): string {
   const [rows, heads, T, width] = value.shape;
   const { operator, attributes, inputs } = value.node;
   if (operator.name === "transpose" && (attributes as AttributesOf<"transpose">).permutation.join() === headsFirst) {
@@ -48,11 +48,11 @@ function joined(context: LoweringContext, value: Value): string {
   return context.reshape(moved, [rows, T, heads, width], [rows, T, (heads as number) * (width as number)]);
 }
 
-/** Cut a result [rows, T, H · D] into the heads that the graph has; it is kept whole too, for who joins them again. */
-function cut(context: LoweringContext, node: Node, whole: string): string[] {
+/** Split a result [rows, T, H · D] into heads; the joined result is remembered too, for the node that joins them. */
+function splitHeads(context: LoweringContext, node: Node, whole: string): string[] {
   const [output] = node.outputs;
   const [rows, heads, T, width] = output.shape;
-  context.joined.set(output, whole);
+  context.joinedHeads.set(output, whole);
   const parts = context.reshape(whole, [rows, T, (heads as number) * (width as number)], [rows, T, heads, width]);
   return context.write(node, "Transpose", [parts], { perm: [0, 2, 1, 3] });
 }
@@ -67,9 +67,9 @@ function groupQueryAttention(context: LoweringContext, node: Node, scale: number
   const last = context.model.node("Expand", [context.size(addDimensions(length!, -1)), context.shape([rows])]);
   const total = context.model.node("Squeeze", [context.size(length!), context.integers([0])]);
   const inputs = [
-    joined(context, query),
-    joined(context, keyNew),
-    joined(context, valueNew),
+    joinHeads(context, query),
+    joinHeads(context, keyNew),
+    joinHeads(context, valueNew),
     context.name(keyCache),
     context.name(valueCache),
     toInt32(last),
@@ -80,13 +80,13 @@ function groupQueryAttention(context: LoweringContext, node: Node, scale: number
   const whole = context.model.fresh();
   const attributes = { num_heads: heads as number, kv_num_heads: heads as number, scale: { float: scale } };
   const outputs = [whole, keysName, valuesName];
-  context.model.node("GroupQueryAttention", inputs, attributes, { outputs, domain: microsoft, name: node.label });
+  context.model.node("GroupQueryAttention", inputs, attributes, { outputs, domain: microsoftDomain, name: node.label });
   context.set(key, keysName);
   context.set(value, valuesName);
-  return cut(context, node, whole);
+  return splitHeads(context, node, whole);
 }
 
-/** The same over a cache that was appended to before, from ONNX's own operators: slower, but of any batch and length. */
+/** Attention over a cache to which other nodes append, in ONNX's own operators: slower, but for any batch and length. */
 function plainCachedAttention(context: LoweringContext, node: Node, scale: number): string[] {
   const { model } = context;
   const [query, key, value] = node.inputs;
@@ -120,14 +120,17 @@ function multiHeadAttention(context: LoweringContext, node: Node, scale: number)
   const hidden = (heads as number) * (width as number);
   const batch = key.shape[0];
   const shared = rows !== batch;
-  let queries = joined(context, query);
+  let queries = joinHeads(context, query);
   if (shared) queries = context.model.node("Reshape", [queries, context.shape([batch, -1, hidden])]);
   const inputs = [queries, context.name(key), context.name(value)];
   const attributes = { num_heads: heads as number, scale: { float: scale } };
-  const whole = context.model.node("MultiHeadAttention", inputs, attributes, { domain: microsoft, name: node.label });
-  if (!shared) return cut(context, node, whole);
+  const whole = context.model.node("MultiHeadAttention", inputs, attributes, {
+    domain: microsoftDomain,
+    name: node.label,
+  });
+  if (!shared) return splitHeads(context, node, whole);
   const back = context.model.node("Reshape", [whole, context.shape([-1, T, hidden])]);
-  return cut(context, node, back);
+  return splitHeads(context, node, back);
 }
 
 /** The lowering of attention. */

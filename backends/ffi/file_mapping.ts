@@ -43,7 +43,7 @@ export class FileMapping implements Disposable {
   /**
    * Map a file.
    *
-   * @returns The mapping, or undefined where that cannot be done: the file must then be read.
+   * @returns The mapping, or undefined where the file cannot be mapped and must be read.
    */
   static open(path: string): FileMapping | undefined {
     const name = libraries[Deno.build.os];
@@ -73,8 +73,8 @@ export class FileMapping implements Disposable {
     return Deno.UnsafePointer.offset(this.#address, offset)!;
   }
 
-  /** Let go of the pages that are in memory; one that is touched again is read again, mostly from the system's cache. */
-  letGo(): void {
+  /** Release the pages that are in memory; a page that is touched again is read again, mostly from the system's cache. */
+  releasePages(): void {
     this.#library.symbols.madvise(this.#address, this.#length, unneeded);
   }
 

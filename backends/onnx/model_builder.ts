@@ -2,7 +2,7 @@
 import type { FileRegion } from "../../src/weights/mod.ts";
 import type { DataType } from "../../src/tensor/mod.ts";
 import type { Shape } from "../../src/graph/mod.ts";
-import { Message } from "./proto.ts";
+import { Message } from "./protobuf.ts";
 
 /** ONNX's number of each data type (TensorProto.DataType). */
 export const onnxTypes: Readonly<Record<DataType, number>> = {
@@ -26,7 +26,7 @@ const irVersion = 12;
 const opset = 24;
 
 /** A domain of operators beside ONNX's own. */
-export const microsoft = "com.microsoft";
+export const microsoftDomain = "com.microsoft";
 
 function attributeMessage(name: string, value: Attribute): Message {
   const message = new Message().bytes(1, name);
@@ -66,14 +66,14 @@ export class ModelBuilder {
     return outputs[0];
   }
 
-  /** Add a tensor by its bytes, or by where they lie: in a file of the folder that the session is told. */
+  /** Add a tensor by its bytes, or by where they lie: in a file of the folder that the session options name. */
   initializer(name: string, dataType: DataType, shape: readonly number[], data: Uint8Array | FileRegion): string {
     const message = new Message();
     for (const length of shape) message.integer(1, length);
     message.integer(2, onnxTypes[dataType]).bytes(8, name);
     if (data instanceof Uint8Array) message.bytes(9, data);
     else {
-      // The session is told the folder.
+      // The session options name the folder.
       const location = data.path.slice(1 + Math.max(data.path.lastIndexOf("/"), data.path.lastIndexOf("\\")));
       const entries = { location, offset: `${data.offset}`, length: `${data.byteLength}` };
       for (const [key, value] of Object.entries(entries)) {
@@ -104,7 +104,7 @@ export class ModelBuilder {
       .bytes(2, "limner")
       .bytes(7, this.#graph)
       .bytes(8, new Message().bytes(1, "").integer(2, opset))
-      .bytes(8, new Message().bytes(1, microsoft).integer(2, 1))
+      .bytes(8, new Message().bytes(1, microsoftDomain).integer(2, 1))
       .finish();
   }
 

@@ -1,9 +1,9 @@
-// The composites for which ONNX or ONNX Runtime has something better than their definition.
+// The composites for which ONNX or ONNX Runtime has a better operator than their decomposition.
 import type { Node } from "../../src/graph/mod.ts";
 import { type AttributesOf, type CompositeName, normalizeAxis } from "../../src/operators/mod.ts";
-import { attentionLowering, readsItsCache, usesAllKeys } from "./attention.ts";
-import type { Lowering, LoweringContext } from "./lowering.ts";
-import { microsoft } from "./model.ts";
+import { attentionLowering, readsItsCache, usesAllKeys } from "./attention_lowering.ts";
+import type { Lowering, LoweringContext } from "./lowering_context.ts";
+import { microsoftDomain } from "./model_builder.ts";
 
 type Native = "linear" | "layerNormalization" | "softmax" | "logSoftmax" | "gelu" | "reduceMean" | "attention";
 
@@ -16,7 +16,7 @@ const activations: Readonly<Record<string, (context: LoweringContext, node: Node
   geluTanh: (context, node, x) => context.write(node, "Gelu", [x], { approximate: "tanh" }),
 };
 
-/** The lowerings of the composites that stay. */
+/** The lowerings of the composites that have an ONNX operator. */
 export const compositeLowerings: { [K in Native]: Lowering<AttributesOf<K>> } = {
   linear: (context, node) => {
     const { weightLayout = "out_in", activation } = node.attributes;
@@ -24,7 +24,7 @@ export const compositeLowerings: { [K in Native]: Lowering<AttributesOf<K>> } = 
     const operands = [context.name(x), context.name(weight)];
     // The weight is read as it is stored: with one row this is as fast as any other layout, and nothing is copied.
     const [type, attributes, domain] = weightLayout === "out_in"
-      ? ["FusedMatMul", { transB: 1 }, microsoft] as const
+      ? ["FusedMatMul", { transB: 1 }, microsoftDomain] as const
       : ["MatMul", {}, undefined] as const;
     if (!bias && !activation) return context.write(node, type, operands, attributes, domain);
     let y = context.model.node(type, operands, attributes, { domain });
@@ -69,7 +69,7 @@ const conditions: { [K in Native]: (node: Node) => boolean } = {
   attention: (node) => readsItsCache(node) || usesAllKeys(node),
 };
 
-/** Whether a composite is lowered as it is. */
+/** Whether a composite is lowered as it is, without being decomposed. */
 export function isNative(node: Node): boolean {
   const name = node.operator.name as CompositeName;
   return Object.hasOwn(conditions, name) && conditions[name as Native](node);

@@ -1,12 +1,14 @@
-// What every lowering is given: the names of a node's operands, and ways to write constants, sizes and shapes.
+// The context of lowering a graph to ONNX. Think of ONNX as a list of operations on names: lowering walks the graph once, and
+// the context remembers the name of each value that was lowered. A lowering asks it for its operands' names, writes ONNX nodes,
+// and returns its outputs' names. The context also writes constants, sizes and shapes, each once.
 import { attributeKey, type Dimension, dimension, type Node, type Shape, type Value } from "../../src/graph/mod.ts";
 import type { DataType } from "../../src/tensor/mod.ts";
-import { type Attribute, ModelBuilder } from "./model.ts";
+import { type Attribute, ModelBuilder } from "./model_builder.ts";
 
 /** Writes one node: takes its operands' names, returns its outputs' names. */
 export type Lowering<A> = (context: LoweringContext, node: Node & { readonly attributes: A }) => readonly string[];
 
-/** The state of a lowering. */
+/** The state of lowering one graph. */
 export class LoweringContext {
   readonly model = new ModelBuilder();
 
@@ -16,11 +18,11 @@ export class LoweringContext {
   /** The named sizes that the model takes as inputs, [1], int64. */
   readonly sizes = new Set<string>();
   readonly #names = new Map<Value, string>();
-  /** The names that values must have, because they are the model's outputs. */
-  readonly #wanted = new Map<Value, string>();
+  /** The names that values must get, because they are outputs of the model. */
+  readonly #reservedNames = new Map<Value, string>();
   readonly #constants = new Map<string, string>();
-  /** Attention results as they come, [rows, T, H · D], before they are cut into heads. */
-  readonly joined = new Map<Value, string>();
+  /** Attention results as ONNX Runtime's operators give them, [rows, T, H · D], before they are split into heads. */
+  readonly joinedHeads = new Map<Value, string>();
 
   /** The name of a value. */
   name(value: Value): string {
@@ -39,16 +41,16 @@ export class LoweringContext {
     this.#names.set(value, name);
   }
 
-  /** Say what a value must be called. @returns Whether it can: it has no other name to bear. */
-  want(value: Value, name: string): boolean {
-    if (this.#wanted.has(value)) return false;
-    this.#wanted.set(value, name);
+  /** Reserve the name that a value must get. @returns Whether it can get it: no other name is reserved for it. */
+  reserveName(value: Value, name: string): boolean {
+    if (this.#reservedNames.has(value)) return false;
+    this.#reservedNames.set(value, name);
     return true;
   }
 
   /** The names for a node's outputs. */
   outputs(node: Node): string[] {
-    return node.outputs.map((value) => this.#wanted.get(value) ?? this.model.fresh());
+    return node.outputs.map((value) => this.#reservedNames.get(value) ?? this.model.fresh());
   }
 
   /** Write an ONNX node for a node of the graph, its outputs under the names they must have. */
@@ -85,7 +87,7 @@ export class LoweringContext {
   /** A shape as a vector of int64. */
   shape(shape: Shape): string {
     if (shape.every((length) => typeof length === "number")) return this.integers(shape);
-    // Runs of known lengths are one constant.
+    // Neighbouring known lengths are written as one constant.
     const parts: string[] = [];
     for (let i = 0; i < shape.length;) {
       if (typeof shape[i] === "string") {
@@ -100,8 +102,8 @@ export class LoweringContext {
     return parts.length === 1 ? parts[0] : this.model.node("Concat", parts, { axis: 0 });
   }
 
-  /** The operand of a Reshape: one unknown length is left to ONNX as -1, those that stay are 0. */
-  reshapeShape(from: Shape, to: Shape): string {
+  /** The shape operand of a Reshape: one unknown length is left to ONNX as -1, those that do not change are 0. */
+  reshapeOperand(from: Shape, to: Shape): string {
     const free = to.findIndex((length, i) => typeof length === "string" && length !== from[i]);
     const whole = to.map((length, i) => {
       if (i === free) return -1;
@@ -114,7 +116,7 @@ export class LoweringContext {
 
   /** Write a Reshape. */
   reshape(name: string, from: Shape, to: Shape): string {
-    return this.model.node("Reshape", [name, this.reshapeShape(from, to)], { allowzero: to.includes(0) ? 1 : 0 });
+    return this.model.node("Reshape", [name, this.reshapeOperand(from, to)], { allowzero: to.includes(0) ? 1 : 0 });
   }
 
   #constant(key: string, dataType: DataType, shape: number[], data: BigInt64Array | Float32Array): string {

@@ -2,7 +2,7 @@
 import { BackendError } from "../../src/errors/mod.ts";
 import type { DeviceTensor } from "../../src/graph/mod.ts";
 import { bytesPerElement, type DataType, sizeOf, type TypedArray, viewArray } from "../../src/tensor/mod.ts";
-import { onnxTypes } from "../onnx/model.ts";
+import { onnxTypes } from "../onnx/mod.ts";
 import { OutPointer, type Runtime } from "./runtime.ts";
 
 /** An OrtValue that owns its memory. */
@@ -34,7 +34,7 @@ export class OrtValue {
     runtime.counters.deviceBytes += bytes;
   }
 
-  /** Where an element is. */
+  /** The address of an element. */
   at(element: number): Deno.PointerObject {
     return Deno.UnsafePointer.offset(this.#address, element * bytesPerElement(this.dataType))!;
   }
@@ -51,7 +51,7 @@ export class OrtValue {
   }
 }
 
-/** An OrtValue of memory that is another's. */
+/** An OrtValue over memory that something else owns. */
 export class OrtView {
   readonly pointer: Deno.PointerObject;
   #released = false;
@@ -76,7 +76,7 @@ export class OrtView {
   }
 }
 
-/** A buffer that programs are bound to. A value assigned at the end of a run takes the place of the one before. */
+/** A buffer that programs are bound to. A value that is assigned at the end of a run replaces the old one. */
 export class OrtTensor implements DeviceTensor {
   value: OrtValue;
   #released = false;
@@ -90,7 +90,7 @@ export class OrtTensor implements DeviceTensor {
   /**
    * The elements.
    *
-   * @throws {BackendError} If the buffer was released: its memory may be another's.
+   * @throws {BackendError} If the buffer was released: its memory may be in use for something else.
    */
   get data(): TypedArray {
     this.checkLive();

@@ -1,4 +1,4 @@
-// Protocol buffers, written: just what a ModelProto needs. See protobuf.dev/programming-guides/encoding.
+// Writing protocol buffers: as much as a ModelProto needs. See protobuf.dev/programming-guides/encoding.
 
 const text = new TextEncoder();
 

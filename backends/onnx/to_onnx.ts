@@ -1,0 +1,178 @@
+// Graphs as ONNX models, without any runtime. Parameters are initializers whose bytes lie in the checkpoint's own file, or
+// inputs that the backend binds; named sizes that operators need as numbers are inputs too.
+import { ShapeError } from "../../src/errors/mod.ts";
+import {
+  type Dimension,
+  type Graph,
+  isLeaf,
+  type NamedLeaf,
+  type Node,
+  type Value,
+  writtenLeaf,
+} from "../../src/graph/mod.ts";
+import { type AttentionAttributes, primitives } from "../../src/operators/mod.ts";
+import { ancestorsOf, assignedInPlace } from "../../src/passes/mod.ts";
+import type { Tensor } from "../../src/tensor/mod.ts";
+import { readsItsCache } from "./attention_lowering.ts";
+import { compositeLowerings, isNative } from "./composite_lowerings.ts";
+import { type Lowering, LoweringContext } from "./lowering_context.ts";
+import type { FileRegion } from "../../src/weights/mod.ts";
+import { primitiveLowerings } from "./primitive_lowerings.ts";
+
+/** A graph as ONNX. */
+export interface OnnxModel {
+  /** The ModelProto's bytes. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The named sizes that are inputs `size:NAME`, [1], int64. */
+  readonly sizes: readonly string[];
+  /** The parameters that are inputs `parameter:NAME`. */
+  readonly boundParameters: ReadonlySet<string>;
+  /** The states and parameters whose new value is the output `next:NAME`, and when it replaces the old one. */
+  readonly writes: ReadonlyMap<string, { kind: "state" | "parameter"; when: "inPlace" | "atEnd" }>;
+  /** Whether attention may append to the caches that it reads. */
+  readonly fusesCaches: boolean;
+  /** The lengths of each GroupQueryAttention, which takes several rows of several tokens only where there is no past. */
+  readonly fusedCaches: readonly FusedCache[];
+}
+
+/** The lengths of an attention that appends to its caches. */
+export interface FusedCache {
+  readonly rows: Dimension;
+  readonly T: Dimension;
+  /** Past and T. */
+  readonly length: Dimension;
+}
+
+/** Where a parameter's bytes are: in a file, or in a buffer that is bound at run time. */
+export type ParameterLocation = FileRegion | "bound";
+
+/** Whether a node is lowered as it is, without being decomposed. */
+export function supportsNode(node: Node): boolean {
+  return Object.hasOwn(primitives, node.operator.name) || isNative(node);
+}
+
+/**
+ * Check that every node that reads a state before it is written in place is an ancestor of the node that writes: ONNX Runtime
+ * orders nodes by their operands only.
+ */
+function checkOrder(graph: Graph): void {
+  for (const writer of graph.nodes) {
+    if (writer.operator.writesState !== "inPlace") continue;
+    const needed = ancestorsOf(writer);
+    for (const reader of graph.nodes) {
+      if (reader === writer || !reader.inputs.includes(writer.inputs[0]) || needed.has(reader)) continue;
+      throw new ShapeError(
+        `Cannot compile ${graph.name}: ${reader.operator.name} (at ${reader.label}) reads a state that ` +
+          `${writer.operator.name} (at ${writer.label}) overwrites, but what is written does not depend on it`,
+        { op: reader.operator.name, label: reader.label },
+      );
+    }
+  }
+}
+
+/** The value that is assigned, where a value is what an assignment returns; else the value itself. */
+function assignedValue(value: Value): Value {
+  while (value.node.operator.writesState === "atEnd") value = value.node.inputs[1];
+  return value;
+}
+
+function lowerLeaf(context: LoweringContext, node: Node, place: (name: string) => ParameterLocation): string {
+  const kind = node.operator.name;
+  const [{ dataType, shape }] = node.outputs;
+  if (kind === "constant") {
+    const { data } = (node.attributes as { tensor: Tensor }).tensor;
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    return context.model.initializer(context.model.fresh(), dataType, shape as readonly number[], bytes);
+  }
+  const { name } = node.attributes as NamedLeaf;
+  const at = kind === "parameter" ? place(name) : "bound";
+  if (typeof at === "object") {
+    return context.model.initializer(`parameter:${name}`, dataType, shape as readonly number[], at);
+  }
+  return context.model.input(`${kind}:${name}`, dataType, shape);
+}
+
+/**
+ * Write a graph as an ONNX model.
+ *
+ * @param graph Made of primitives and of composites that `supportsNode` accepts.
+ * @param place Returns where a parameter is.
+ * @param options.fusesCaches Whether attention may append to the caches that it reads. @default true
+ * @throws {ShapeError} If a state is written in place while something else may still read it.
+ */
+export function toOnnx(
+  graph: Graph,
+  place: (name: string) => ParameterLocation,
+  { fusesCaches = true }: { fusesCaches?: boolean } = {},
+): OnnxModel {
+  checkOrder(graph);
+  const context = new LoweringContext(fusesCaches);
+  const boundParameters = new Set([...graph.parameters.keys()].filter((name) => place(name) === "bound"));
+  const writes = new Map<string, { kind: "state" | "parameter"; when: "inPlace" | "atEnd" }>();
+  const results: [name: string, value: Value][] = [...graph.outputs].map((
+    [name, value],
+  ) => [`output:${name}`, assignedValue(value)]);
+  const inPlace = assignedInPlace(graph);
+  for (const node of graph.nodes.filter(({ operator }) => operator.writesState)) {
+    const [value] = node.outputs;
+    if (graph.nodes.some((other) => other.operator.writesState && other.inputs[0] === value)) continue;
+    const leaf = writtenLeaf(node);
+    const { name } = leaf.attributes as NamedLeaf;
+    const when = inPlace.has(node.inputs[1]) ? "inPlace" : node.operator.writesState!;
+    writes.set(name, { kind: leaf.operator.name as "state" | "parameter", when });
+    results.unshift([`next:${name}`, assignedValue(value)]);
+  }
+  // A value that is no node's result, or has two names, is copied to its name.
+  const copied = results.filter(([name, value]) => isLeaf(value.node.operator) || !context.reserveName(value, name));
+  lowerNodes(context, graph, place);
+  for (const [name, value] of copied) context.model.node("Identity", [context.name(value)], {}, { outputs: [name] });
+  for (const [name, { dataType, shape }] of results) context.model.output(name, dataType, shape);
+  for (const size of context.sizes) context.model.input(`size:${size}`, "int64", [1]);
+  const fusedCaches = fusesCaches ? graph.nodes.filter(isCached).map(lengthsOf) : [];
+  const bytes = context.model.finish(graph.name);
+  return { bytes, sizes: [...context.sizes], boundParameters, writes, fusesCaches, fusedCaches };
+}
+
+function isCached(node: Node): boolean {
+  return node.operator.name === "attention" && readsItsCache(node);
+}
+
+function lengthsOf(node: Node): FusedCache {
+  const [rows, , T] = node.inputs[0].shape;
+  return { rows, T, length: (node.attributes as AttentionAttributes).length! };
+}
+
+function lowerNodes(context: LoweringContext, graph: Graph, place: (name: string) => ParameterLocation): void {
+  // The cacheAppends that GroupQueryAttention performs itself.
+  const fused = new Set<Node>();
+  for (const node of graph.nodes) {
+    if (!context.fusesCaches || !isCached(node)) continue;
+    for (const value of node.inputs.slice(1, 3)) fused.add(value.node);
+  }
+  const lowerings = { ...primitiveLowerings, ...compositeLowerings } as unknown as Record<string, Lowering<object>>;
+  for (const node of graph.nodes) {
+    if (fused.has(node)) continue;
+    if (isLeaf(node.operator)) {
+      context.set(node.outputs[0], lowerLeaf(context, node, place));
+      continue;
+    }
+    const whole = alreadyJoinedHeads(context, node);
+    const names = whole === undefined ? lowerings[node.operator.name](context, node) : [whole];
+    node.outputs.forEach((value, i) => context.set(value, names[i]));
+  }
+}
+
+/** The attention result before it was split into heads, where a node only joins them: reshape(transpose(attention)). */
+function alreadyJoinedHeads(context: LoweringContext, node: Node): string | undefined {
+  if (node.operator.name !== "reshape" || node.outputs[0].rank !== 3) return undefined;
+  const moved = node.inputs[0].node;
+  if (moved.operator.name !== "transpose") return undefined;
+  const { permutation } = moved.attributes as { permutation: readonly number[] };
+  const [source] = moved.inputs;
+  const whole = context.joinedHeads.get(source);
+  if (whole === undefined || permutation.join() !== "0,2,1,3") return undefined;
+  const [rows, heads, T, width] = source.shape;
+  const shape = [rows, T, (heads as number) * (width as number)];
+  if (shape.join() !== node.outputs[0].shape.join()) return undefined;
+  return context.write(node, "Identity", [whole])[0];
+}
