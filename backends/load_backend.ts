@@ -18,7 +18,8 @@ const modules: Readonly<Partial<Record<BackendName, () => Promise<BackendModule>
 /** The names of the backends there are. */
 export const backendNames: readonly BackendName[] = Object.keys(modules) as BackendName[];
 
-/** What "auto" tries, in this order. A GPU comes second: a token takes it several times as long as a CPU of many cores. */
+/** The backends that "auto" tries, in this order. A GPU comes second: it takes several times as long for a token as a CPU of
+ * many cores. */
 export const automatic: readonly BackendName[] = ["ffi", "webgpu"];
 
 function moduleOf(name: BackendName): Promise<BackendModule> {
@@ -30,16 +31,16 @@ function moduleOf(name: BackendName): Promise<BackendModule> {
 }
 
 /**
- * What each backend says of this machine.
+ * Whether each backend can run on this machine.
  *
- * @returns A report a backend, for a person to read.
+ * @returns A report for each backend, for a person to read.
  */
 export async function availableBackends(options: BackendOptions = {}): Promise<BackendReport[]> {
   return await Promise.all(backendNames.map(async (name) => (await moduleOf(name)).report(options)));
 }
 
 /**
- * What a backend runs on, for a person to read; a library that it needs is fetched for it.
+ * What a backend runs on, for a person to read; a library that it needs is downloaded for it.
  *
  * @throws {BackendError} If it cannot run here.
  */

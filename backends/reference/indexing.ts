@@ -1,4 +1,4 @@
-// The kernels that read or write at computed positions.
+// The kernels that read or write at positions that other values or sizes give.
 import { ShapeError } from "../../src/errors/mod.ts";
 import { resolveAttribute } from "../../src/graph/mod.ts";
 import { type AttributesOf, type indexing, normalizeAxis } from "../../src/operators/mod.ts";

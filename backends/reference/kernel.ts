@@ -1,9 +1,9 @@
-// What a kernel of the reference is: a function of host tensors.
+// The type of the reference's kernels: functions of host tensors.
 import { resolveShape, type Sizes, type TensorType } from "../../src/graph/mod.ts";
 import { allocateArray, sizeOf, Tensor, type TypedArray } from "../../src/tensor/mod.ts";
 import { broadcastStrides, copyStrided, rowMajor } from "./strided_copy.ts";
 
-/** What a kernel is given beside its operands. */
+/** What a kernel gets besides its operands. */
 export interface KernelContext {
   /** The values of named sizes in this execution. */
   readonly sizes: Sizes;

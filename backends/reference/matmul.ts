@@ -37,7 +37,7 @@ function multiply(
   }
 }
 
-/** Each matrix of b with its axes exchanged, so that columns lie together. */
+/** Each matrix of b with its axes exchanged, so that columns are contiguous. */
 function toColumns(b: Tensor): Float32Array {
   const [K, N] = b.shape.slice(-2);
   const source = b.data as Float32Array;

@@ -1,4 +1,4 @@
-// The interpreter: runs a graph's nodes in order over host tensors, and forgets each value after its last use.
+// The interpreter: it executes a graph's nodes in order on host tensors, and drops each value after its last use.
 import {
   type Binding,
   checkBinding,

@@ -11,7 +11,7 @@ import { copyStrided, rowMajor } from "./strided_copy.ts";
 
 type Name = keyof typeof reductions;
 
-/** Bring the reduced axes to the end, so that each result is a run of `length` elements, and reduce each run. */
+/** Bring the reduced axes to the end, so that each result comes from `length` contiguous elements, and reduce those. */
 function reduce(f: (run: Float64Array) => number): Kernel<ReductionAttributes> {
   return ([x], { axes }, context) => {
     const y = allocateOutput(context);
@@ -33,14 +33,14 @@ function sum(run: Float64Array): number {
   return total;
 }
 
-/** NaN where there is one, as in PyTorch. */
+/** The maximum; NaN where an element is NaN, as in PyTorch. */
 function maximum(run: Float64Array): number {
   let largest = -Infinity;
   for (let i = 0; i < run.length; i++) if (run[i] > largest || Number.isNaN(run[i])) largest = run[i];
   return largest;
 }
 
-/** The index of the first maximum. */
+/** The index of the maximum; ties go to the lowest index. */
 function firstMaximum(run: Float64Array): number {
   let at = 0;
   for (let i = 1; i < run.length; i++) if (run[i] > run[at]) at = i;

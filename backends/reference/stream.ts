@@ -1,4 +1,4 @@
-// One caller's work on the reference: done when it is queued, as nothing is ever under way.
+// The stream of one caller's work on the reference: work is executed when it is queued.
 import type { Lane } from "../../src/async/work_queue.ts";
 import { BackendError, ShapeError } from "../../src/errors/mod.ts";
 import type { DeviceTensor, ReadOptions, RowCopies, Run, Sizes, Stream } from "../../src/graph/mod.ts";
@@ -8,7 +8,7 @@ import type { HostBuffer, ReferenceRun } from "./program.ts";
 /** For how long the interpreter may keep timers and other callers waiting, in milliseconds. */
 const turnMilliseconds = 10;
 
-/** What streams share: counters, and when others last had a turn. */
+/** What streams share: counters, and when the event loop last had a turn. */
 export interface Shared {
   readonly counters: { waits: number; bytesRead: number; liveHandles: number };
   lastTurn: number;
@@ -48,7 +48,7 @@ export class ReferenceStream implements Stream {
     const { counters } = this.shared;
     counters.waits++;
     const read = this.lane.read(() => copyArray((source as HostBuffer).data.subarray(0, size), into));
-    // Awaited below, after others had their turn.
+    // The promise is awaited below, after timers and other callers had their turn.
     read.catch(() => {});
     if (performance.now() - this.shared.lastTurn > turnMilliseconds) {
       await new Promise((resolve) => setTimeout(resolve));

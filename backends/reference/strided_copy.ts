@@ -1,4 +1,4 @@
-// Copies between arrays through strides: every operator that moves data is one of these.
+// Copies between strided arrays: every operator that moves data is one of these.
 import type { TypedArray } from "../../src/tensor/mod.ts";
 
 /** The strides, in elements, of a row-major array. */
