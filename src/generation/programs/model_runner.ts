@@ -35,7 +35,7 @@ export class ModelRunner implements AsyncDisposable {
   }
 
   /**
-   * Load a model's weights and compile what a caption needs.
+   * Load a model's weights and compile what `captions` and the command need.
    *
    * @throws {FormatError} If a parameter is missing.
    * @throws {ShapeError} If a parameter has another shape than the configuration says.
@@ -55,7 +55,7 @@ export class ModelRunner implements AsyncDisposable {
         runner.decodeProgram(options.signal),
         runner.encodeProgram(imageSize, { signal: options.signal }),
         runner.crossProgram(options.signal),
-        runner.selectionProgram({ kind: "greedy", processors: noProcessors, confident: false }, options.signal),
+        runner.selectionProgram({ kind: "greedy", processors: noProcessors, confident: true }, options.signal),
       ]);
     } catch (error) {
       await runner[Symbol.asyncDispose]();
