@@ -18,7 +18,7 @@ export function outputSize(image: Rectangle, size: SizeConfig): Rectangle {
   }
   if (!("shortest_edge" in size)) {
     throw new ConfigError(
-      "Could not resize a picture: size has only longest_edge, and height and width, max_height and max_width, or " +
+      "Cannot resize a picture: size has only longest_edge, and height and width, max_height and max_width, or " +
         "shortest_edge were expected",
       "size",
     );

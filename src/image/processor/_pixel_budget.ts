@@ -30,7 +30,7 @@ export function askPixels(
   const before = from ? ` a picture of ${from.width} x ${from.height}` : " pictures";
   const because = `${key} is ${JSON.stringify(given)}, which makes${before} ${width} x ${height}`;
   if (!(Number.isSafeInteger(width) && Number.isSafeInteger(height) && width > 0 && height > 0)) {
-    throw new ConfigError(`Could not process a picture: ${because}, and positive whole numbers were expected`, key);
+    throw new ConfigError(`Cannot process a picture: ${because}, and positive whole numbers were expected`, key);
   }
-  demand(settings, "maxPixels", width * height, { task: "Could not process a picture", because, key });
+  demand(settings, "maxPixels", width * height, { task: "Cannot process a picture", because, key });
 }

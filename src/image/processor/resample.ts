@@ -1,4 +1,6 @@
-// Resizing exactly as Pillow 13 does it: antialiased, two passes, 22-bit fixed point, rounded to 8 bits between them.
+// Resizing exactly as Pillow 13 does it. Think of each axis by itself: an output sample is a weighted sum of the source samples
+// under a filter that is centred on it, and widened by the scale when a picture is made smaller. So there are two passes, one
+// along the rows and one along the columns, in 22-bit fixed point, with samples rounded to 8 bits between them.
 // The source is Pillow's src/libImaging/Resample.c; its nearest filter is an affine transform (Geometry.c).
 import { OptionError } from "../../errors/mod.ts";
 import { precision, resampleColumns, resampleRgbRows, type Taps } from "./_resample_kernel.ts";
@@ -7,7 +9,7 @@ import { RawImage } from "../raw_image.ts";
 /** Pillow's resampling codes: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic, 4 box, 5 Hamming. */
 export type Resample = 0 | 1 | 2 | 3 | 4 | 5;
 
-/** A region of a picture in pixels, which may lie between them: `[left, top, right, bottom]`. */
+/** A region of a picture in pixels, whose sides need not be whole numbers: `[left, top, right, bottom]`. */
 export type Box = readonly [number, number, number, number];
 
 interface Filter {
@@ -83,7 +85,7 @@ function taps(filter: Filter, inSize: number, from: number, to: number, outSize:
 export function resize(image: RawImage, width: number, height: number, resample: Resample, box?: Box): RawImage {
   if (!(Number.isSafeInteger(width) && Number.isSafeInteger(height) && width > 0 && height > 0)) {
     throw new OptionError(
-      `Could not resize a picture to ${width} x ${height}: both sides must be positive whole numbers`,
+      `Cannot resize a picture to ${width} x ${height}: both sides must be positive whole numbers`,
     );
   }
   // Pillow holds the region in float32.
@@ -94,16 +96,16 @@ export function resize(image: RawImage, width: number, height: number, resample:
   const filter = filters[resample];
   if (!filter) {
     throw new OptionError(
-      `Could not resize with filter ${resample}: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic, 4 box and 5 Hamming exist`,
+      `Cannot resize with filter ${resample}: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic, 4 box and 5 Hamming exist`,
     );
   }
   const columns = taps(filter, image.width, left, right, width);
   const rows = taps(filter, image.height, top, bottom, height);
-  const narrow = width !== image.width || left !== 0 || right !== width;
-  const shorten = height !== image.height || top !== 0 || bottom !== height;
-  if (!narrow) return resampleHeight(image, rows, height);
-  if (!shorten) return resampleRows(image, columns, width, 0, height);
-  // Which pass comes first shows in the rounding between them.
+  const changesWidth = width !== image.width || left !== 0 || right !== width;
+  const changesHeight = height !== image.height || top !== 0 || bottom !== height;
+  if (!changesWidth) return resampleHeight(image, rows, height);
+  if (!changesHeight) return resampleRows(image, columns, width, 0, height);
+  // As in Pillow: the order of the passes matters because of the rounding between them.
   if (height < image.height && image.height - height > 2 * (image.width - width)) {
     return resampleRows(resampleHeight(image, rows, height), columns, width, 0, height);
   }
@@ -149,7 +151,7 @@ function nearest(image: RawImage, width: number, height: number, [left, top, rig
   const columns = nearestOffsets(left, right, width, image.width, channels);
   const rows = nearestOffsets(top, bottom, height, image.height, image.width * channels);
   const data = new Uint8Array(width * height * channels);
-  // RGB goes by words as far as there are four bytes to read for each pixel.
+  // RGB is copied by words of four bytes, as far as four bytes can be read for each pixel.
   let whole = channels === 3 && width % 4 === 0 ? height : 0;
   while (whole > 0 && rows[whole - 1] + columns[width - 1] + 4 > source.length) whole--;
   if (whole > 0) copyRgb(source, rows.subarray(0, whole), columns, data);
@@ -161,7 +163,7 @@ function nearest(image: RawImage, width: number, height: number, [left, top, rig
   return new RawImage(data, width, height, channels);
 }
 
-/** Where the nearest pixels begin along an axis, whose pixels are `size` samples apart. */
+/** The offset of the nearest source pixel of each output pixel along an axis, whose pixels are `size` samples apart. */
 function nearestOffsets(from: number, to: number, outSize: number, inSize: number, size: number): Int32Array {
   const step = Math.fround(to - from) / outSize;
   const offsets = new Int32Array(outSize);
@@ -172,7 +174,7 @@ function nearestOffsets(from: number, to: number, outSize: number, inSize: numbe
   return offsets;
 }
 
-/** Copy pixels of RGB, of which four are three words; a small function of its own is compiled soonest. */
+/** Copy RGB pixels, four of which are three words; V8 optimises a small function of its own soonest. */
 function copyRgb(source: Uint8Array, rows: Int32Array, columns: Int32Array, data: Uint8Array): void {
   const input = new DataView(source.buffer, source.byteOffset, source.byteLength);
   const words = new Int32Array(data.buffer);
