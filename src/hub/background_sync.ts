@@ -1,4 +1,4 @@
-// Starts the disk's writing while a file is still growing, so that the flush at its end waits for the last part only.
+// Writes a growing file to the disk in the background, so that the flush at its end waits for the last part only.
 
 /** The system is asked to write to the disk after this many new bytes. */
 const bytesPerSync = 32 << 20;

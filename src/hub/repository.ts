@@ -37,7 +37,7 @@ export interface Repository {
    * @throws {HubError} If the file cannot be read.
    */
   readBytes(file: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  /** The names of what it has, of folders with a `/` at the end, where that can be told: for messages. */
+  /** The names of what it has, of folders with a `/` at the end, if they can be listed: for messages. */
   list?(): Promise<string[]>;
   /** For messages: what was answered for an absent file, if that may mean something else. */
   whyMissing?(file: string): string | undefined;

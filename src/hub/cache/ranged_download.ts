@@ -1,6 +1,6 @@
-// A large file by parallel range requests. Think of the file as a row of pieces of 1 MiB: each connection takes the next
+// A large file by parallel range requests. Think of the file as a list of pieces of 1 MiB: each connection takes the next
 // segment of up to 16 missing pieces, and each piece is written to the partial file as it arrives. Hashing needs the bytes in
-// order, so it follows behind: it reads back the pieces that have arrived, as far as there is no gap.
+// order, so it reads the pieces back from the partial file, up to the first one that is still missing.
 import { HubError } from "../../errors/mod.ts";
 import { ContentHash } from "./content_hash.ts";
 import type { HubClient } from "../hub_client.ts";

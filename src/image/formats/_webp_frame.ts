@@ -14,7 +14,7 @@ export interface WebpFrame {
  * Take the first frame out of an animated WebP.
  *
  * @param bytes The whole file, whose chunks have been checked.
- * @param canvas What the whole file's header says.
+ * @param canvas The whole file's header.
  * @returns The frame, or undefined if the file is no animation.
  */
 export function firstFrame(bytes: Uint8Array, canvas: ImageHeader): WebpFrame | undefined {

@@ -8,7 +8,7 @@ import type { SizeConfig } from "./processor_config.ts";
  *
  * @param image The picture's size.
  * @param size The processor's size.
- * @throws {ConfigError} If the size says only what the longest edge is.
+ * @throws {ConfigError} If the size has only a longest edge.
  */
 export function outputSize(image: Rectangle, size: SizeConfig): Rectangle {
   if ("height" in size) return size;

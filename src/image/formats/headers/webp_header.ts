@@ -16,7 +16,7 @@ export function readWebpHeader(bytes: Uint8Array, name: string): ImageHeader {
   };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const end = 8 + view.getUint32(4, true);
-  if (end > bytes.length) fail(`it says it has ${end} bytes, but the file has ${bytes.length}`, 4);
+  if (end > bytes.length) fail(`its header declares ${end} bytes, but the file has ${bytes.length}`, 4);
   let size: [number, number] | undefined;
   let alpha = false;
   let exif: Uint8Array | undefined, xmp: string | undefined;
