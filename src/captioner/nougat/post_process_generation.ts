@@ -68,7 +68,8 @@ const single = /^[A-Z0-9,;:]\n?$/;
  * import { postProcessGeneration } from "@limner/limner";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(postProcessGeneration("* one - two three - four five"), "- one\n");
+ * const page = "# Results\n\nThe loss falls.\n\n## Conclusion\n";
+ * assertEquals(postProcessGeneration(page), "\n\n# Results\n\nThe loss falls.\n"); // a heading without text is left out
  * ```
  */
 export function postProcessGeneration(text: string, { fixMarkdown = true }: PostProcessOptions = {}): string {
