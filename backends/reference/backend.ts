@@ -18,7 +18,7 @@ import { prepare } from "../../src/passes/mod.ts";
 import { allocateArray, sizeOf, type Tensor } from "../../src/tensor/mod.ts";
 import { type HostBuffer, kernels, ReferenceProgram } from "./program.ts";
 import type { StoredWeights } from "../../src/weights/mod.ts";
-import { ReferenceStream } from "./stream.ts";
+import { checkOpen, ReferenceStream } from "./stream.ts";
 import { ReferenceWeights } from "./weights.ts";
 
 /** The interpreter as a backend. */
@@ -28,13 +28,14 @@ export class ReferenceBackend implements Backend {
   readonly stepsPerRead = 1;
   readonly counters = newCounters();
   readonly #work = new WorkQueue();
-  readonly #shared = { counters: this.counters, lastTurn: performance.now() };
+  readonly #shared = { counters: this.counters, lastTurn: performance.now(), closed: false };
 
   supports(node: Node): boolean {
     return Object.hasOwn(kernels, node.operator.name);
   }
 
   async open(source: StoredWeights, { storage = "float32", trainable }: OpenOptions = {}): Promise<Weights> {
+    checkOpen(this.#shared);
     if (storage !== "float32") {
       throw new BackendError(`Cannot hold weights as ${storage}: the reference backend holds float32`, "reference");
     }
@@ -44,6 +45,7 @@ export class ReferenceBackend implements Backend {
   }
 
   async compile(graph: Graph, weights: Weights, options: { signal?: AbortSignal } = {}): Promise<Program> {
+    checkOpen(this.#shared);
     const held = weights as ReferenceWeights;
     const { tensors, source } = held;
     checkParameters(graph, source, (name) => held.trained.has(name));
@@ -51,6 +53,7 @@ export class ReferenceBackend implements Backend {
       options.signal?.throwIfAborted();
       await held.load(name);
     }
+    checkOpen(this.#shared);
     return new ReferenceProgram(prepare(graph, (node) => this.supports(node)), {
       parameter: (name) => tensors.get(name)!,
       count: (nodes) => {
@@ -62,6 +65,7 @@ export class ReferenceBackend implements Backend {
   }
 
   allocate(dataType: Tensor["dataType"], capacity: readonly number[]): DeviceTensor {
+    checkOpen(this.#shared);
     const data = allocateArray(dataType, sizeOf(capacity));
     this.counters.liveHandles++;
     this.counters.deviceBytes += data.byteLength;
@@ -81,10 +85,12 @@ export class ReferenceBackend implements Backend {
   }
 
   stream({ signal }: StreamOptions = {}): Stream {
+    checkOpen(this.#shared);
     return new ReferenceStream(this.#shared, this.#work.lane({ signal }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.resolve();
+    this.#shared.closed = true;
+    await this.#work.settled(() => {});
   }
 }

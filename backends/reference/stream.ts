@@ -12,6 +12,13 @@ const turnMilliseconds = 10;
 export interface Shared {
   readonly counters: { waits: number; bytesRead: number; liveHandles: number };
   lastTurn: number;
+  /** Whether the backend was closed. */
+  closed: boolean;
+}
+
+/** @throws {BackendError} If the backend was closed. */
+export function checkOpen({ closed }: Shared): void {
+  if (closed) throw new BackendError("Cannot use the reference backend: it was closed", "reference");
 }
 
 /** A stream of the reference backend. */
@@ -65,6 +72,7 @@ export class ReferenceStream implements Stream {
   }
 
   #checkLive(): void {
+    checkOpen(this.shared);
     if (!this.#live) throw new BackendError("Cannot use a stream: it was released", "reference");
   }
 
