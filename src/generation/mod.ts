@@ -8,4 +8,5 @@ export type { GenerateOutput } from "./search/generate_output.ts";
 export type { GenerateOptions, StoppingCriterion, Streamer, Timings } from "./request/generate_options.ts";
 export { resolveGeneration, type Subject } from "./request/resolve_generation.ts";
 export { ModelRunner, type RunnerOptions } from "./programs/model_runner.ts";
+export { generationBytes } from "./programs/generation_bytes.ts";
 export { Session, type SessionShape } from "./programs/session.ts";

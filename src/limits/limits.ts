@@ -14,6 +14,8 @@ export interface Limits {
    * 4.9 million (Donut's 2560 × 1920). @default 64e6
    */
   readonly maxPixels: number;
+  /** Beams of a picture, each of which goes on in twice as many ways; published: 10. @default 256 */
+  readonly maxBeams: number;
   /** Rows of one generation, pictures times beams; published: 10 beams. @default 4096 */
   readonly maxRows: number;
   /** Bytes of the buffers of one generation; published: 0.4 GB (Nougat's 4096 tokens). @default 16 GiB */
@@ -29,6 +31,7 @@ export const defaultLimits: Limits = {
   maxLayers: 1000,
   maxParameters: 20e9,
   maxPixels: 64e6,
+  maxBeams: 256,
   maxRows: 4096,
   maxGenerationBytes: 16 * 2 ** 30,
   maxTokens: 4e6,
@@ -40,6 +43,7 @@ const units: Readonly<Record<keyof Limits, string>> = {
   maxLayers: "layers",
   maxParameters: "numbers",
   maxPixels: "pixels",
+  maxBeams: "beams",
   maxRows: "rows",
   maxGenerationBytes: "bytes",
   maxTokens: "entries",

@@ -6,6 +6,7 @@ import {
   decode,
   type GenerateOptions,
   type GenerateOutput,
+  generationBytes,
   type GenerationConfig,
   type ModelRunner,
   resolveGeneration,
@@ -267,12 +268,16 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @returns The ids of each picture's text.
    * @throws {ShapeError} If the pictures do not fit the model.
    * @throws {OptionError} If an option does not exist or cannot be honoured.
+   * @throws {LimitError} If it asks for more beams, rows or bytes than `limits` allow.
    * @throws {ConfigError} If no start token is known.
    */
   async generate(pixelValues: Tensor, options: GenerateOptions = {}): Promise<GenerateOutput> {
-    const { decoder } = this.#runner.architecture;
-    const [batch] = checkPictures(pixelValues, this.#runner.architecture).shape;
+    const { architecture } = this.#runner;
+    const { decoder, limits } = architecture;
+    const [batch, , height, width] = checkPictures(pixelValues, architecture).shape;
     const generation = resolveGeneration(this.generationConfig, options, {
+      limits,
+      bytesOf: (rows, positions) => generationBytes(architecture, { batch, size: [height, width], rows, positions }),
       batch,
       vocabularySize: decoder.vocabularySize,
       maxPositions: decoder.maxPositions,

@@ -1,5 +1,6 @@
 // A generation resolved: its settings, and the prompts, the lengths and the padding that follow from several of them.
 import { ConfigError, OptionError } from "../../errors/mod.ts";
+import { defaultLimits, demand, type Limits } from "../../limits/mod.ts";
 import { checkConflicts, checkSupported } from "./conflicts.ts";
 import type { GenerationConfig } from "./generation_config.ts";
 import type { GenerateOptions } from "./generate_options.ts";
@@ -15,13 +16,14 @@ export interface Subject {
   readonly maxPositions?: number;
   /** Whether the start token is put before prompts that lack it. */
   readonly prependsStart: boolean;
+  /** The most that may be asked for. @default defaultLimits */
+  readonly limits?: Limits;
+  /** The bytes that so many rows of so many positions take. @default none are counted */
+  readonly bytesOf?: (rows: number, positions: number) => number;
 }
 
 /** How many tokens are added when nothing says so: the default of transformers.GenerationConfig. */
 const defaultNewTokens = 20;
-
-/** Beyond so many positions, of all rows together, a call is a mistake: no memory holds their keys and values. */
-const mostPositions = 2 ** 20;
 
 /**
  * Resolve a generation: read its settings, and find what follows from them.
@@ -29,6 +31,7 @@ const mostPositions = 2 ** 20;
  * @param model The model's generation settings.
  * @param options A person's options.
  * @throws {OptionError} If an option does not exist or cannot be honoured.
+ * @throws {LimitError} If it asks for more beams, rows or bytes than are allowed.
  * @throws {ConfigError} If no start token is known.
  */
 export function resolveGeneration(model: GenerationConfig, options: GenerateOptions, subject: Subject): Generation {
@@ -36,7 +39,10 @@ export function resolveGeneration(model: GenerationConfig, options: GenerateOpti
   const prompts = promptsOf(settings, subject);
   const promptLength = prompts[0].length;
   const maxLength = maxLengthOf(settings, options, subject, promptLength);
-  const generation = { ...settings, prompts, promptLength, maxLength, padTokenId: paddingOf(settings, subject) };
+  // A sequence that is longer than any text cannot come again.
+  const noRepeatNgramSize = settings.noRepeatNgramSize < maxLength ? settings.noRepeatNgramSize : 0;
+  const padTokenId = paddingOf(settings, subject);
+  const generation = { ...settings, noRepeatNgramSize, prompts, promptLength, maxLength, padTokenId };
   checkSize(generation, subject);
   checkSupported(model, generation);
   checkConflicts(generation, options, subject.vocabularySize);
@@ -105,13 +111,20 @@ function maxLengthOf(
   return Math.min(asked, possible);
 }
 
-function checkSize({ numBeams, numReturnSequences, maxLength }: Generation, { batch }: Subject): void {
+/** Ask for the memory of the rows, before any is taken. */
+function checkSize(generation: Generation, subject: Subject): void {
+  const { numBeams, numReturnSequences, maxLength, promptLength, outputScores } = generation;
+  const { batch, vocabularySize, limits = defaultLimits, bytesOf = () => 0 } = subject;
   const rows = batch * Math.max(numBeams, numReturnSequences);
-  if (rows * maxLength <= mostPositions) return;
-  throw new OptionError(
-    `Cannot generate: ${rows} rows (numBeams ${numBeams}, numReturnSequences ${numReturnSequences}, pictures ${batch}) ` +
-      `of up to ${maxLength} tokens (maxNewTokens, maxLength) are more than ${mostPositions} positions`,
-  );
+  const kept = outputScores ? 4 * rows * vocabularySize * (maxLength - promptLength) : 0;
+  const bytes = bytesOf(rows, maxLength) + kept;
+  const because =
+    `${rows} rows (numBeams ${numBeams}, numReturnSequences ${numReturnSequences}, pictures ${batch}) of up ` +
+    `to ${maxLength} tokens (maxNewTokens, maxLength) would take ${bytes} bytes`;
+  const task = "Cannot generate";
+  demand(limits, "maxBeams", numBeams, { task, because, key: "numBeams" });
+  demand(limits, "maxRows", rows, { task, because });
+  demand(limits, "maxGenerationBytes", bytes, { task, because });
 }
 
 /** What fills rows after their end; Transformers takes the first end token where nothing is set. */

@@ -24,9 +24,13 @@ import { topK } from "./top_k.ts";
 import { topP } from "./top_p.ts";
 import { typicalP } from "./typical_p.ts";
 
+/** Longer sequences are looked for on the host: a program has an operator for each of their tokens. */
+const longestProgramNgram = 32;
+
 /** Whether a processor is asked for that programs do not have, so that rows of scores are read from the device. */
 export function needsRows(settings: GenerationSettings): boolean {
-  return settings.sequenceBias.length > 0 || settings.badWordsIds.some(({ length }) => length > 1) ||
+  return settings.noRepeatNgramSize > longestProgramNgram || settings.sequenceBias.length > 0 ||
+    settings.badWordsIds.some(({ length }) => length > 1) ||
     settings.exponentialDecayLengthPenalty !== undefined || settings.removeInvalidValues ||
     settings.renormalizeLogits || settings.logitsProcessors.length > 0;
 }
