@@ -94,7 +94,7 @@ export class Captioner implements AsyncDisposable {
   static async load(source: string | URL = embeddedModel, given: CaptionerLoadOptions = {}): Promise<Captioner> {
     checkLoadOptions(given, ["tokenizer", "processor", "maxPixels", "allowPrivateAddresses"]);
     const { tokenizer: words, processor: shape, maxPixels, allowPrivateAddresses, ...rest } = given;
-    const limits = resolveLimits(maxPixels === undefined ? rest.limits : { ...rest.limits, maxPixels });
+    const limits = resolveLimits(rest.limits);
     const options = { ...rest, limits };
     // The three read one repository: of one commit, and each file once. A part from elsewhere has revisions of its own.
     const repository = await openRepository(source, options);
@@ -107,7 +107,7 @@ export class Captioner implements AsyncDisposable {
         partOf("tokenizer", AutoTokenizer.fromPretrained(words ?? repository, elsewhere)),
       ]);
       const { timeouts } = options;
-      const reading = { maxPixels: limits.maxPixels, allowPrivateAddresses, timeouts };
+      const reading = { maxPixels: maxPixels ?? limits.maxPixels, allowPrivateAddresses, timeouts };
       return new Captioner({ model: await model, processor, tokenizer, ...reading });
     } catch (error) {
       // The model's own fault comes first; a model that did load is released.
