@@ -58,7 +58,7 @@ Deno.test("execute() finds a number before or after a result that is not as it w
     ] as const
   ) {
     const run = execute(straying(backend, place, () => 0), doubled(), { x });
-    await assertRejects(() => run, AssertionError, `doubled writes outside of "y": 0, ${message}`);
+    await assertRejects(() => run, AssertionError, `Memory beside "y" is written: 0, ${message}`);
   }
 });
 

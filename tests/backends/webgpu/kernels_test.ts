@@ -1,7 +1,7 @@
-// Every shape of kernel, also those for devices that are not here, against the plain definition on awkward sizes.
+// Every shape of kernel, also those for devices that are not here, against the oracle on awkward sizes.
 import { assertEquals } from "@std/assert";
 import { loadWithProfile, type ProfileName, report } from "../../../backends/webgpu/mod.ts";
-import { type Backend, type DeviceTensor, GraphBuilder, type Shape, type Value } from "../../../src/graph/mod.ts";
+import { type Backend, type Graph, GraphBuilder, type Sizes, type Value } from "../../../src/graph/mod.ts";
 import {
   add,
   attention,
@@ -13,31 +13,42 @@ import {
   softmax,
   topK,
 } from "../../../src/operators/mod.ts";
-import { sizeOf, Tensor } from "../../../src/tensor/mod.ts";
-import { assertClose } from "../../conformance/closeness.ts";
+import { Tensor } from "../../../src/tensor/mod.ts";
+import type { Bounded } from "../../conformance/bounds.ts";
+import { assertWithin } from "../../conformance/closeness.ts";
 import { edgeConformance } from "../../conformance/edge_cases.ts";
 import { execute, memorySource } from "../../conformance/execute.ts";
-import { numbers } from "../../conformance/repeatable_numbers.ts";
+import { GuardedRun } from "../../conformance/guarded_run.ts";
+import { int64, numbers } from "../../conformance/repeatable_numbers.ts";
 import { operatorConformance } from "../../conformance/operators.ts";
+import { evaluate } from "../../conformance/oracle.ts";
 
-const tolerance = 2e-4;
+/** What no bound exceeds, relative to the largest value of a result. */
+const ceiling = 2e-4;
 const profiles: ProfileName[] = ["soft", "soft-nosg", "gpu", "gpu-sg"];
 
-/** x [M, K] · weight [N, K]ᵀ + bias, relu, + residual, in float64. */
-function plainLinear(x: Tensor, weight: Tensor, bias: Tensor, residual: Tensor): Tensor {
-  const [[M, K], [N]] = [x.shape, weight.shape];
-  const data = new Float32Array(M * N);
-  for (let m = 0; m < M; m++) {
-    for (let n = 0; n < N; n++) {
-      let sum = bias.data[n] as number;
-      for (let k = 0; k < K; k++) sum += (x.data[m * K + k] as number) * (weight.data[n * K + k] as number);
-      data[m * N + n] = Math.max(0, sum) + (residual.data[m * N + n] as number);
-    }
-  }
-  return new Tensor("float32", [M, N], data);
+/** A program with what it is given: every profile's kernels run it. */
+interface KernelCase {
+  readonly graph: Graph;
+  readonly tensors: Readonly<Record<string, Tensor>>;
+  readonly parameters?: Readonly<Record<string, Tensor>>;
+  readonly sizes?: Sizes;
 }
 
-async function checkLinear(backend: Backend, K: number, N: number): Promise<void> {
+/** What a case's results are and how far off each may be, found once for all profiles. */
+const expectations = new Map<KernelCase, Record<string, Bounded>>();
+
+async function check(backend: Backend, kernelCase: KernelCase): Promise<void> {
+  const { graph, tensors, parameters, sizes } = kernelCase;
+  let expected = expectations.get(kernelCase);
+  if (!expected) expectations.set(kernelCase, expected = evaluate(graph, { ...tensors, ...parameters }, { sizes }));
+  const { y } = await execute(backend, graph, tensors, sizes, parameters);
+  const shapes = Object.values(tensors).map(({ shape }) => `[${shape}]`).join(" ");
+  assertWithin(y, expected.y, ceiling, `${graph.nodes.at(-1)!.operator.name} of ${shapes}`);
+}
+
+/** Products with a packed weight, of few rows and many, and with what a kernel does to its result at once. */
+function linearCases(K: number, N: number): KernelCase[] {
   const builder = new GraphBuilder("linear");
   const x = builder.input("x", "float32", ["M", K]);
   const residual = builder.input("residual", "float32", ["M", N]);
@@ -46,20 +57,55 @@ async function checkLinear(backend: Backend, K: number, N: number): Promise<void
   builder.output("y", add(residual, product));
   const graph = builder.build();
   const parameters = { weight: numbers(1, N, K), bias: numbers(2, N) };
-  for (const M of [1, 2, 3, 7, 8, 9, 197]) {
-    const tensors = { x: numbers(3, M, K), residual: numbers(4, M, N) };
-    const { y } = await execute(backend, graph, tensors, { M }, parameters);
-    const expected = plainLinear(tensors.x, parameters.weight, parameters.bias, tensors.residual);
-    assertClose(y, expected, tolerance, `M ${M}, K ${K}, N ${N}`);
-  }
+  return [1, 2, 3, 7, 8, 9, 197].map((M) => (
+    { graph, tensors: { x: numbers(3, M, K), residual: numbers(4, M, N) }, parameters, sizes: { M } }
+  ));
 }
+
+/** An operator on numbers in [-1, 1). */
+function caseOf(shapes: Readonly<Record<string, readonly number[]>>, build: (...values: Value[]) => Value): KernelCase {
+  const builder = new GraphBuilder("operator");
+  const names = Object.keys(shapes);
+  builder.output("y", build(...names.map((name) => builder.input(name, "float32", shapes[name]))));
+  const tensors = Object.fromEntries(names.map((name, i) => [name, numbers(i, ...shapes[name])]));
+  return { graph: builder.build(), tensors };
+}
+
+/** Attention, lines that are normalised or searched, and products of two values. */
+function operatorCases(): KernelCase[] {
+  const attentions = [[1, 1, 1], [1, 197, 64], [3, 9, 5], [33, 33, 64], [17, 40, 12], [70, 3, 130]].flatMap(
+    ([T, S, D]) => {
+      const shapes = { q: [2, 3, T, D], k: [2, 3, S, D], v: [2, 3, S, D] };
+      return [
+        caseOf(shapes, (q, k, v) => attention(q, k, v)),
+        caseOf(shapes, (q, k, v) => attention(q, k, v, { causal: true })),
+        caseOf({ ...shapes, mask: [2, 1, 1, S] }, (q, k, v, mask) => attention(q, k, v, { mask, causal: true })),
+      ];
+    },
+  );
+  const lines = [1, 7, 64, 1025].flatMap((width) => [
+    caseOf(
+      { x: [5, width], scale: [width], bias: [width] },
+      (x, scale, bias) => layerNormalization(x, { scale, bias }),
+    ),
+    caseOf({ x: [5, width] }, (x) => softmax(x, { axis: 0 })),
+    caseOf({ x: [5, width] }, (x) => topK(x, { k: Math.min(width, 40), axis: -1 })[0]),
+  ]);
+  const products = [[1, 1, 1], [2, 33, 1], [7, 3, 5], [9, 768, 129], [197, 33, 5]].map(([M, K, N]) =>
+    caseOf({ a: [2, M, K], b: [K, N] }, (a, b) => matmul(a, b))
+  );
+  return [...attentions, ...lines, ...products];
+}
+
+const linears = [1, 3, 33, 768].flatMap((K) => [1, 5, 129].flatMap((N) => linearCases(K, N)));
+const others = operatorCases();
 
 /** Products of one value, which share a kernel; then again after one of the weights was replaced. */
 async function checkTogether(backend: Backend, bias: boolean): Promise<void> {
   const [K, widths] = [33, [64, 128, 64]];
   const parameters = Object.fromEntries(widths.flatMap((N, i) => [
     [`weight${i}`, numbers(i, N, K)],
-    [`bias${i}`, bias ? numbers(10 + i, N) : new Tensor("float32", [N], new Float32Array(N))],
+    ...(bias ? [[`bias${i}`, numbers(10 + i, N)]] : []),
   ]));
   const builder = new GraphBuilder("together");
   const x = builder.input("x", "float32", ["M", K]);
@@ -68,27 +114,24 @@ async function checkTogether(backend: Backend, bias: boolean): Promise<void> {
     const y = linear(x, builder.parameter(`weight${i}`, [N, K]), { bias: own, activation: "relu" });
     builder.output(`y${i}`, add(y, builder.scalar(1)));
   });
+  const graph = builder.build();
   using weights = await backend.open(memorySource(parameters));
-  using program = await backend.compile(builder.build(), weights);
-  using stack = new DisposableStack();
-  const stream = stack.use(backend.stream());
+  using program = await backend.compile(graph, weights);
+  using stream = backend.stream();
   const M = 9;
-  const tensors = { x: stack.use(backend.allocate("float32", [M, K])) } as Record<string, DeviceTensor>;
-  widths.forEach((N, i) => tensors[`y${i}`] = stack.use(backend.allocate("float32", [M, N])));
-  const values = numbers(20, M, K);
-  stream.write(tensors.x, values.data);
-  using run = program.bind(tensors, { M });
+  const tensors = { x: numbers(20, M, K) };
+  const options = { backend, stream, graph, program, tensors, sizes: { M }, before: 0 };
+  using guarded = new GuardedRun(options);
   // Written while none is trained, while one of those that lie together is, and while all are.
   for (const [seed, trained] of [[1, []], [30, []], [60, ["weight1"]], [90, Object.keys(parameters)]] as const) {
     await weights.train(trained);
     parameters.weight1 = numbers(seed, widths[1], K);
     await weights.write("weight1", parameters.weight1);
     assertEquals((await weights.read("weight1")).data, parameters.weight1.data);
-    stream.enqueue(run);
-    for (const [i, N] of widths.entries()) {
-      const ones = new Tensor("float32", [M, N], new Float32Array(M * N).fill(1));
-      const expected = plainLinear(values, parameters[`weight${i}`], parameters[`bias${i}`], ones);
-      assertClose(await stream.read(tensors[`y${i}`]), expected, tolerance, `product ${i}, weight ${seed}`);
+    stream.enqueue(guarded.run);
+    const expected = evaluate(graph, { ...tensors, ...parameters }, { sizes: { M } });
+    for (const [name, y] of Object.entries(await guarded.read())) {
+      assertWithin(y, expected[name], ceiling, `${name}, weight ${seed}`);
     }
   }
 }
@@ -103,56 +146,33 @@ async function checkTied(backend: Backend): Promise<void> {
   const rows = gather(table, ids, { axis: 0 });
   builder.output("rows", rows);
   builder.output("logits", linear(rows, table, { activation: "relu" }));
+  const graph = builder.build();
   const asked = [0, 63, 64, 132, 500];
   using weights = await backend.open(memorySource(parameters));
-  using program = await backend.compile(builder.build(), weights);
+  using program = await backend.compile(graph, weights);
   // Panels of 64 outputs, 37 inputs padded to 40.
   assertEquals(backend.counters.weightBytes, 4 * 3 * 64 * 40);
-  using stack = new DisposableStack();
-  const stream = stack.use(backend.stream());
-  const tensors = {
-    ids: stack.use(backend.allocate("int64", [5])),
-    rows: stack.use(backend.allocate("float32", [5, K])),
-    logits: stack.use(backend.allocate("float32", [5, V])),
-  };
-  stream.write(tensors.ids, BigInt64Array.from(asked, BigInt));
-  using run = program.bind(tensors);
+  using stream = backend.stream();
+  const idsOf = (list: readonly number[]) => new Tensor("int64", [5], int64(...list));
+  const options = { backend, stream, graph, program, tensors: { ids: idsOf(asked) }, before: 0 };
+  using guarded = new GuardedRun(options);
+  // An index out of range takes the nearest entry.
+  const nearest = idsOf(asked.map((id) => Math.min(id, V - 1)));
   for (const seed of [5, 6]) {
     const written = numbers(seed, V, K);
     await weights.write("table", written);
-    stream.enqueue(run);
-    // An index out of range takes the nearest entry.
-    const entries = asked.flatMap((id) => [...written.data.subarray(Math.min(id, V - 1) * K).subarray(0, K)]);
-    const expected = new Tensor("float32", [5, K], Float32Array.from(entries as number[]));
-    assertEquals((await stream.read(tensors.rows)).data, expected.data);
-    const [bias, residual] = [[V], [5, V]].map((shape) =>
-      new Tensor("float32", shape, new Float32Array(sizeOf(shape)))
-    );
-    const product = plainLinear(expected, written, bias, residual);
-    assertClose(await stream.read(tensors.logits), product, tolerance, `seed ${seed}`);
+    stream.enqueue(guarded.run);
+    const expected = evaluate(graph, { ids: nearest, table: written });
+    for (const [name, y] of Object.entries(await guarded.read())) {
+      assertWithin(y, expected[name], ceiling, `${name}, seed ${seed}`);
+    }
   }
-}
-
-/** The same graph, its composites decomposed by the reference backend. */
-async function checkAgainstReference(
-  backend: Backend,
-  reference: Backend,
-  shapes: Readonly<Record<string, Shape>>,
-  build: (values: readonly Value[]) => Value,
-): Promise<void> {
-  const builder = new GraphBuilder("case");
-  const names = Object.keys(shapes);
-  builder.output("y", build(names.map((name) => builder.input(name, "float32", shapes[name]))));
-  const graph = builder.build();
-  const tensors = Object.fromEntries(names.map((name, i) => [name, numbers(i, ...shapes[name].map(Number))]));
-  const [actual, expected] = [await execute(backend, graph, tensors), await execute(reference, graph, tensors)];
-  assertClose(actual.y, expected.y, tolerance, JSON.stringify(shapes));
 }
 
 for (const profile of profiles) {
   Deno.test(`webgpu's ${profile} kernels multiply by packed weights of any size`, async () => {
     await using backend = await loadWithProfile(profile);
-    for (const K of [1, 3, 33, 768]) for (const N of [1, 5, 129]) await checkLinear(backend, K, N);
+    for (const each of linears) await check(backend, each);
     assertEquals(backend.counters.liveHandles, 0);
   });
 
@@ -170,26 +190,8 @@ for (const profile of profiles) {
   });
 
   Deno.test(`webgpu's ${profile} kernels attend, normalise and select at any size`, async () => {
-    const { load } = await import("../../../backends/reference/mod.ts");
-    await using reference = await load();
     await using backend = await loadWithProfile(profile);
-    const check = (shapes: Readonly<Record<string, Shape>>, build: (values: readonly Value[]) => Value) =>
-      checkAgainstReference(backend, reference, shapes, build);
-    for (const [T, S, D] of [[1, 1, 1], [1, 197, 64], [3, 9, 5], [33, 33, 64], [17, 40, 12], [70, 3, 130]]) {
-      const shapes = { q: [2, 3, T, D], k: [2, 3, S, D], v: [2, 3, S, D] };
-      await check(shapes, ([q, k, v]) => attention(q, k, v));
-      await check(shapes, ([q, k, v]) => attention(q, k, v, { causal: true }));
-      await check({ ...shapes, mask: [2, 1, 1, S] }, ([q, k, v, mask]) => attention(q, k, v, { mask, causal: true }));
-    }
-    for (const width of [1, 7, 64, 1025]) {
-      const shapes = { x: [5, width], scale: [width], bias: [width] };
-      await check(shapes, ([x, scale, bias]) => layerNormalization(x, { scale, bias }));
-      await check({ x: [5, width] }, ([x]) => softmax(x, { axis: 0 }));
-      await check({ x: [5, width] }, ([x]) => topK(x, { k: Math.min(width, 40), axis: -1 })[0]);
-    }
-    for (const [M, K, N] of [[1, 1, 1], [2, 33, 1], [7, 3, 5], [9, 768, 129], [197, 33, 5]]) {
-      await check({ a: [2, M, K], b: [K, N] }, ([a, b]) => matmul(a, b));
-    }
+    for (const each of others) await check(backend, each);
     assertEquals(backend.counters.liveHandles, 0);
   });
 }
@@ -207,7 +209,7 @@ Deno.test("webgpu finds NaN to be the maximum where there is one, as the referen
 });
 
 for (const profile of ["gpu"] as const) {
-  operatorConformance(`webgpu with ${profile} kernels`, () => loadWithProfile(profile), { ceiling: tolerance });
+  operatorConformance(`webgpu with ${profile} kernels`, () => loadWithProfile(profile), { ceiling });
   edgeConformance(
     `webgpu with ${profile} kernels`,
     () => loadWithProfile(profile),
