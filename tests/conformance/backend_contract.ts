@@ -16,9 +16,10 @@ import {
 } from "../../src/operators/mod.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
 import { weightFromTensor } from "../../src/weights/mod.ts";
-import { assertClose } from "./closeness.ts";
+import { assertClose, assertWithin } from "./closeness.ts";
 import { execute, memorySource } from "./execute.ts";
 import { int64, numbers } from "./repeatable_numbers.ts";
+import { evaluate } from "./oracle.ts";
 import { trainingProofs } from "./training.ts";
 
 /** A toy decoder: the next token is the largest of table[token] · weight; tokens stay in a state on the device. */
@@ -142,27 +143,20 @@ function sharedWeights(name: string, load: Load): void {
   });
 }
 
-function oneCompileEveryLength(name: string, load: Load, tolerance: number): void {
+function oneCompileEveryLength(name: string, load: Load, ceiling: number): void {
   Deno.test(`${name} runs one compiled program at several lengths`, async () => {
     const builder = new GraphBuilder("lengths");
     const x = builder.input("x", "float32", ["batch", "T", 6]);
-    const y = relu(linear(x, builder.parameter("weight", [9, 6])));
-    builder.output("y", reshape(y, { shape: ["batch", "T", 3, 3] }));
+    const product = relu(linear(x, builder.parameter("weight", [9, 6])));
+    builder.output("y", reshape(product, { shape: ["batch", "T", 3, 3] }));
     const graph = builder.build();
     await using backend = await load();
     const weight = numbers(11, 9, 6);
     for (const [batch, T] of [[1, 1], [2, 7], [3, 40]]) {
       const input = numbers(12, batch, T, 6);
-      const { y: actual } = await execute(backend, graph, { x: input }, { batch, T }, { weight });
-      const data = new Float32Array(batch * T * 9);
-      for (let i = 0; i < data.length; i++) {
-        let sum = 0;
-        for (let k = 0; k < 6; k++) {
-          sum += (input.data[Math.floor(i / 9) * 6 + k] as number) * (weight.data[(i % 9) * 6 + k] as number);
-        }
-        data[i] = Math.max(0, sum);
-      }
-      assertClose(actual, new Tensor("float32", [batch, T, 3, 3], data), tolerance, `batch ${batch}, T ${T}`);
+      const { y } = await execute(backend, graph, { x: input }, { batch, T }, { weight });
+      const expected = evaluate(graph, { x: input, weight }, { sizes: { batch, T } });
+      assertWithin(y, expected.y, ceiling, `batch ${batch}, T ${T}`);
     }
   });
 }
@@ -314,14 +308,14 @@ function releasesEverything(name: string, load: Load): void {
  *
  * @param name The backend's name, for the tests' names.
  * @param load Loads it.
- * @param tolerance The largest relative error of computed numbers.
+ * @param ceiling What no bound of computed numbers exceeds, relative to the largest; see `assertWithin`.
  */
-export function seamProofs(name: string, load: Load, tolerance: number): void {
+export function seamProofs(name: string, load: Load, ceiling: number): void {
   stepsWithoutWaiting(name, load);
   statesInPlace(name, load);
   sharedWeights(name, load);
-  trainingProofs(name, load, tolerance);
-  oneCompileEveryLength(name, load, tolerance);
+  trainingProofs(name, load, ceiling);
+  oneCompileEveryLength(name, load, ceiling);
   copiesRows(name, load);
   readsUnderWay(name, load);
   readsIntoMemory(name, load);
