@@ -14,6 +14,7 @@ import {
 } from "../../src/graph/mod.ts";
 import { operators } from "../../src/operators/mod.ts";
 import type { Tensor } from "../../src/tensor/mod.ts";
+import type { Accuracy } from "./accuracy.ts";
 import type { Bounded } from "./bounds.ts";
 import { assertWithin } from "./closeness.ts";
 import { execute } from "./execute.ts";
@@ -118,14 +119,6 @@ export function evaluateCase(
 ): Record<string, Bounded> {
   const given = Object.entries(operands).map(([key, x]) => [key, roundedCeiling ? roundedTo32(x) : x]);
   return evaluate(graph, Object.fromEntries(given), { sizes, grants });
-}
-
-/** What is asked of a backend's numbers. */
-export interface Accuracy {
-  /** What no bound exceeds, relative to the largest value of a result; see `assertWithin`. */
-  readonly ceiling: number;
-  /** What the backend is granted beyond bounds.ts. */
-  readonly grants?: Grants;
 }
 
 /**

@@ -2,8 +2,11 @@
 import { type Backend, GraphBuilder, type Weights } from "../../../src/graph/mod.ts";
 import { FileSource } from "../../../src/hub/mod.ts";
 import { linear } from "../../../src/operators/mod.ts";
-import { Tensor } from "../../../src/tensor/mod.ts";
+import type { Tensor } from "../../../src/tensor/mod.ts";
 import type { StoredWeight, StoredWeights } from "../../../src/weights/mod.ts";
+import type { Bounded } from "../../conformance/bounds.ts";
+import { memorySource } from "../../conformance/execute.ts";
+import { evaluate } from "../../conformance/oracle.ts";
 
 /** Parameters as float32 in files, each behind some bytes of something else. */
 export class Files extends Map<string, StoredWeight> implements AsyncDisposable {
@@ -42,13 +45,9 @@ function chain(name: string, source: StoredWeights, names: readonly string[]) {
 }
 
 /** What such a chain of matrices computes. */
-export function multiply(x: Tensor, ...matrices: Tensor[]): Tensor {
-  let y = Array.from(x.data as Float32Array);
-  for (const { shape: [out, width], data } of matrices) {
-    const from = y;
-    y = Array.from({ length: out }, (_, o) => from.reduce((sum, v, i) => sum + v * (data[o * width + i] as number), 0));
-  }
-  return new Tensor("float32", [1, y.length], Float32Array.from(y));
+export function multiply(x: Tensor, ...matrices: Tensor[]): Bounded {
+  const parameters = Object.fromEntries(matrices.map((matrix, i) => [`matrix ${i}`, matrix]));
+  return evaluate(chain("expected", memorySource(parameters), Object.keys(parameters)), { x, ...parameters }).y;
 }
 
 /** Compile a chain, and run it when called. */

@@ -3,11 +3,14 @@ import { load } from "../../../backends/ffi/mod.ts";
 import { HubError, ShapeError } from "../../../src/errors/mod.ts";
 import { type DataType, Tensor } from "../../../src/tensor/mod.ts";
 import { deno } from "../../cli/command_process.ts";
-import { assertClose } from "../../conformance/closeness.ts";
+import { accuracies } from "../../conformance/accuracy.ts";
+import { assertClose, assertWithin } from "../../conformance/closeness.ts";
 import { memorySource } from "../../conformance/execute.ts";
 import { costFlags } from "../../process_cost.ts";
 import { numbers } from "../../conformance/repeatable_numbers.ts";
 import { Files, multiply, runner } from "./weight_files.ts";
+
+const { ceiling } = accuracies.ffi;
 
 Deno.test("ffi reads weights from several files, in several folders, at any offset", async () => {
   await using files = new Files();
@@ -21,7 +24,7 @@ Deno.test("ffi reads weights from several files, in several folders, at any offs
   {
     using weights = await backend.open(files);
     using run = await runner(backend, weights, files, ["a", "b", "c"], x);
-    assertClose(await run(), multiply(x, matrices.a, matrices.b, matrices.c), 1e-5, "y");
+    assertWithin(await run(), multiply(x, matrices.a, matrices.b, matrices.c), ceiling, "y");
     assertEquals(backend.counters.weightBytes, 4 * (24 * 16 + 40 * 24 + 8 * 40));
   }
   assertEquals(backend.counters.liveHandles, 0);
@@ -53,7 +56,7 @@ Deno.test("ffi widens half-precision weights exactly, whatever their place", asy
     const source = memorySource({ weight: new Tensor(dataType, [6, 8], half[dataType]) });
     using weights = await backend.open(source);
     using run = await runner(backend, weights, source, ["weight"], x);
-    assertClose(await run(), expected, 1e-6, dataType);
+    assertWithin(await run(), expected, ceiling, dataType);
     assertEquals(backend.counters.weightBytes, 4 * 48);
     assertEquals((await weights.read("weight")).dataType, "float32");
   }
@@ -71,14 +74,14 @@ Deno.test("ffi takes a parameter's new value, also where programs read the old o
     using weights = await backend.open(files);
     using both = await runner(backend, weights, files, ["a", "b"], x);
     using first = await runner(backend, weights, files, ["a"], x);
-    assertClose(await both(), multiply(x, a, b), 1e-5, "as stored");
+    assertWithin(await both(), multiply(x, a, b), ceiling, "as stored");
     const fresh = numbers(13, 8, 8);
     await weights.write("a", fresh);
-    assertClose(await both(), multiply(x, fresh, b), 1e-5, "with a new value");
-    assertClose(await first(), multiply(x, fresh), 1e-5, "in the other program");
+    assertWithin(await both(), multiply(x, fresh, b), ceiling, "with a new value");
+    assertWithin(await first(), multiply(x, fresh), ceiling, "in the other program");
     assertClose(await weights.read("a"), fresh, 0, "the parameter");
     await weights.write("a", a);
-    assertClose(await both(), multiply(x, a, b), 1e-5, "as before");
+    assertWithin(await both(), multiply(x, a, b), ceiling, "as before");
     assertEquals(backend.counters.weightBytes, 2 * 256);
     await assertRejects(() => weights.write("a", numbers(1, 4, 8)), ShapeError, '"a"');
   }
@@ -102,8 +105,8 @@ Deno.test("ffi reads weights from the file that replaced theirs once it is told 
     await assertRejects(() => runner(backend, weights, files, ["a"], x), HubError, "changed or replaced");
     using third = await runner(backend, weights, files, ["b"], x);
     using fourth = await runner(backend, weights, files, ["b"], x);
-    for (const run of [first, second]) assertClose(await run(), multiply(x, a), 1e-5, "of the old file");
-    for (const run of [third, fourth]) assertClose(await run(), multiply(x, b), 1e-5, "of the new file");
+    for (const run of [first, second]) assertWithin(await run(), multiply(x, a), ceiling, "of the old file");
+    for (const run of [third, fourth]) assertWithin(await run(), multiply(x, b), ceiling, "of the new file");
   }
   assertEquals(backend.counters.liveHandles, 0);
 });

@@ -1,4 +1,5 @@
 import { load } from "../../../backends/reference/mod.ts";
+import { accuracies } from "../../conformance/accuracy.ts";
 import { edgeConformance } from "../../conformance/edge_cases.ts";
 import { readsLines } from "../../conformance/printed_lines.ts";
 import { modelConformance } from "../../conformance/models.ts";
@@ -7,10 +8,10 @@ import { partProofs } from "../../conformance/tensor_parts.ts";
 import { seamProofs } from "../../conformance/backend_contract.ts";
 import { stateProofs } from "../../conformance/assigned_states.ts";
 
-operatorConformance("reference", load, { ceiling: 1e-5 });
+operatorConformance("reference", load, accuracies.reference);
 edgeConformance("reference", load);
-seamProofs("reference", load, 1e-5);
-stateProofs("reference", load, 1e-5);
+seamProofs("reference", load, accuracies.reference.ceiling);
+stateProofs("reference", load, accuracies.reference.ceiling);
 partProofs("reference", load);
 modelConformance("reference", load, 1e-4, { rows: 3 });
 readsLines("reference", load, 20);

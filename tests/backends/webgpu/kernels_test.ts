@@ -14,6 +14,7 @@ import {
   topK,
 } from "../../../src/operators/mod.ts";
 import { Tensor } from "../../../src/tensor/mod.ts";
+import { accuracies } from "../../conformance/accuracy.ts";
 import type { Bounded } from "../../conformance/bounds.ts";
 import { assertWithin } from "../../conformance/closeness.ts";
 import { edgeConformance } from "../../conformance/edge_cases.ts";
@@ -23,8 +24,7 @@ import { int64, numbers } from "../../conformance/repeatable_numbers.ts";
 import { operatorConformance } from "../../conformance/operators.ts";
 import { evaluate } from "../../conformance/oracle.ts";
 
-/** What no bound exceeds, relative to the largest value of a result. */
-const ceiling = 2e-4;
+const { ceiling } = accuracies.webgpu;
 const profiles: ProfileName[] = ["soft", "soft-nosg", "gpu", "gpu-sg"];
 
 /** A program with what it is given: every profile's kernels run it. */
@@ -209,7 +209,7 @@ Deno.test("webgpu finds NaN to be the maximum where there is one, as the referen
 });
 
 for (const profile of ["gpu"] as const) {
-  operatorConformance(`webgpu with ${profile} kernels`, () => loadWithProfile(profile), { ceiling });
+  operatorConformance(`webgpu with ${profile} kernels`, () => loadWithProfile(profile), accuracies.webgpu);
   edgeConformance(
     `webgpu with ${profile} kernels`,
     () => loadWithProfile(profile),

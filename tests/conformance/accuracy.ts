@@ -1,0 +1,19 @@
+// What is asked of each backend's numbers beside the bounds that bounds.ts derives.
+import type { Grants } from "./oracle.ts";
+
+/** What is asked of a backend's numbers. */
+export interface Accuracy {
+  /** What no bound exceeds, relative to the largest value of a result; see `assertWithin`. */
+  readonly ceiling: number;
+  /** What the backend is granted beyond its bounds. */
+  readonly grants?: Grants;
+}
+
+/** The backends' accuracy by name. */
+export const accuracies = {
+  reference: { ceiling: 1e-5 },
+  // ONNX Runtime's sigmoid is a quotient of polynomials: it was found to be off by 1.66e-7, whatever the result.
+  ffi: { ceiling: 1e-5, grants: { sigmoid: 2e-7 } },
+  // What WGSL grants of tanh alone is 1e-5.
+  webgpu: { ceiling: 2e-4 },
+} as const satisfies Readonly<Record<string, Accuracy>>;
