@@ -1,4 +1,4 @@
-// A decoded picture: 8-bit samples, row-major, channels interleaved. Its only computation is the conversion to RGB.
+// A decoded picture: 8-bit samples, row-major, channels interleaved. Its only computations are those of RGB and grey.
 import { ShapeError } from "../errors/mod.ts";
 
 /** The number of samples a pixel has: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha. */
@@ -65,6 +65,23 @@ export class RawImage {
       rgb[to + 2] = data[grey ? from : from + 2];
     }
     return new RawImage(rgb, width, height, 3);
+  }
+
+  /**
+   * The same picture in grey, as Pillow's `convert("L")`: ITU-R 601-2 luma in 16-bit fixed point; alpha is dropped.
+   *
+   * @returns A picture of 1 channel; this one if it has no other.
+   */
+  toGrey(): RawImage {
+    const { data, width, height, channels } = this;
+    if (channels === 1) return this;
+    const grey = new Uint8Array(width * height);
+    for (let from = 0, to = 0; to < grey.length; from += channels, to++) {
+      grey[to] = channels === 2
+        ? data[from]
+        : (data[from] * 19595 + data[from + 1] * 38470 + data[from + 2] * 7471 + 0x8000) >> 16;
+    }
+    return new RawImage(grey, width, height, 1);
   }
 }
 

@@ -59,26 +59,28 @@ function noise([width, height, channels, seed, margin]: number[]): RawImage {
   return new RawImage(data, width, height, channels as Channels);
 }
 
-Deno.test("AutoImageProcessor equals Transformers' on random configurations, pictures and options", async () => {
-  const file = new URL("../fixtures/images/processors.json", import.meta.url);
-  for (const one of JSON.parse(Deno.readTextFileSync(file))) {
-    const run = async () => {
-      // Some are a pixel wide, and grow beyond what is taken by default before they are made small.
-      const limits = { maxPixels: 1e9 };
-      const processor = await AutoImageProcessor.fromPretrained(repository(one.files), { limits });
-      return processor(one.pictures.map(noise), one.options).pixelValues;
-    };
-    const what = JSON.stringify(one);
-    if (!one.shape) {
-      assertInstanceOf(await run().catch((error: Error) => error), LimnerError, what);
-      continue;
+for (const kind of ["processors", "processors_more", "processors_grey"]) {
+  Deno.test(`AutoImageProcessor equals Transformers' on random configurations, pictures and options: ${kind}`, async () => {
+    const file = new URL(`../fixtures/images/${kind}.json`, import.meta.url);
+    for (const one of JSON.parse(Deno.readTextFileSync(file))) {
+      const run = async () => {
+        // Some are a pixel wide, and grow beyond what is taken by default before they are made small.
+        const limits = { maxPixels: 1e9 };
+        const processor = await AutoImageProcessor.fromPretrained(repository(one.files), { limits });
+        return processor(one.pictures.map(noise), one.options).pixelValues;
+      };
+      const what = JSON.stringify(one);
+      if (!one.shape) {
+        assertInstanceOf(await run().catch((error: Error) => error), LimnerError, what);
+        continue;
+      }
+      const { shape, data } = await run();
+      assertEquals(shape, one.shape, what);
+      const bytes = new Uint8Array((data as Float32Array<ArrayBuffer>).map((value) => value + 0).buffer);
+      assertEquals(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex(), one.sha256, what);
     }
-    const { shape, data } = await run();
-    assertEquals(shape, one.shape, what);
-    const bytes = new Uint8Array((data as Float32Array<ArrayBuffer>).map((value) => value + 0).buffer);
-    assertEquals(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex(), one.sha256, what);
-  }
-});
+  });
+}
 
 Deno.test("AutoImageProcessor.fromPretrained() reads a model's folder and its older keys", async () => {
   const processor = await AutoImageProcessor.fromPretrained(
@@ -154,6 +156,14 @@ Deno.test("an image processor repeats grey and drops alpha before it resizes", (
   });
   const grey = new RawImage(new Uint8Array([1, 9, 2, 9]), 2, 1, 2);
   assertEquals(processor(grey).pixelValues.toList(), [[[[1, 2]], [[1, 2]], [[1, 2]]]]);
+});
+
+Deno.test("toGrey() gives Pillow's luma, and drops alpha", () => {
+  const colours = new RawImage(new Uint8Array([255, 0, 0, 7, 0, 255, 0, 9, 0, 0, 255, 0, 1, 2, 3, 4]), 2, 2, 4);
+  assertEquals([...colours.toGrey().data], [76, 150, 29, 2]);
+  const grey = new RawImage(new Uint8Array([5, 0, 6, 255]), 2, 1, 2).toGrey();
+  assertEquals([grey.channels, ...grey.data], [1, 5, 6]);
+  assertEquals(grey.toGrey(), grey);
 });
 
 Deno.test("savePretrained() keeps unknown keys and leaves no temporary file", async () => {

@@ -5,19 +5,15 @@ import { crop } from "./transforms.ts";
 /**
  * Crop the margins in which nothing is darker than the threshold.
  *
- * @param image A picture in RGB.
+ * @param image A picture in RGB or grey.
  * @param threshold Grey values below this count as dark, of 255, after the picture's range is stretched to 0 to 255.
  * @returns The part inside the margins; the whole picture if it has one grey value only.
  * @default threshold 200
  */
 export function cropMargin(image: RawImage, threshold = 200): RawImage {
-  const { data, width, height } = image;
-  const grey = new Uint8Array(width * height);
+  const { data: grey, width, height } = image.toGrey();
   let min = 255, max = 0;
-  for (let i = 0, from = 0; i < grey.length; i++, from += 3) {
-    // Pillow's convert("L"): ITU-R 601-2 luma in 16-bit fixed point.
-    const value = (data[from] * 19595 + data[from + 1] * 38470 + data[from + 2] * 7471 + 0x8000) >> 16;
-    grey[i] = value;
+  for (const value of grey) {
     if (value < min) min = value;
     if (value > max) max = value;
   }

@@ -2,7 +2,7 @@
 import { ConfigError, HubError, LimitError } from "../../errors/mod.ts";
 import { whyMissing } from "../../hub/network/absent_files.ts";
 import type { Limits } from "../../limits/mod.ts";
-import { readJson } from "../../hub/read_json.ts";
+import { isRecord, readJson } from "../../hub/read_json.ts";
 import { openRepository, type RepositoryOptions } from "../../hub/open_repository.ts";
 import { createImageProcessor, type ImageProcessor } from "./image_processor.ts";
 import { processorType } from "./processor_config.ts";
@@ -37,10 +37,10 @@ export class AutoImageProcessor {
       ? await openRepository(source, options)
       : source;
     const config = await readConfig(repository);
+    const encoder = await encoderOf(repository);
     try {
-      const named = config.image_processor_type ?? config.feature_extractor_type;
-      const type = processorType(config, named ? undefined : await encoderType(repository));
-      return createImageProcessor(type, config, { limits });
+      const channels = encoder.num_channels === 1 ? 1 : undefined;
+      return createImageProcessor(processorType(config, encoder.model_type), config, { channels, limits });
     } catch (error) {
       if (error instanceof LimitError) {
         throw new LimitError(`${error.message} (${repository.name})`, error.details, { cause: error });
@@ -64,8 +64,8 @@ async function readConfig(repository: TextFiles): Promise<Record<string, unknown
   );
 }
 
-async function encoderType(repository: TextFiles): Promise<string | undefined> {
-  const config = await readJson(repository, "config.json");
-  return (config?.encoder as { model_type?: string } | undefined)?.model_type ??
-    config?.model_type as string | undefined;
+/** What the repository's model says of its encoder; nothing where the repository has none. */
+async function encoderOf(repository: TextFiles): Promise<{ model_type?: string; num_channels?: unknown }> {
+  const config = await readJson(repository, "config.json") ?? {};
+  return isRecord(config.encoder) ? config.encoder : config;
 }

@@ -12,7 +12,10 @@ import { padsFirst, shapeImage } from "./shape_image.ts";
 
 /** Keys of preprocessor_config.json in camelCase that hold for one call, for example `{ doNormalize: false }`. */
 export type ImageProcessorOptions = Partial<
-  & Omit<ProcessorSettings, "type" | "maxPixels" | "size" | "cropSize" | "padSize" | "imageMean" | "imageStd">
+  & Omit<
+    ProcessorSettings,
+    "type" | "channels" | "maxPixels" | "size" | "cropSize" | "padSize" | "imageMean" | "imageStd"
+  >
   & Record<"size" | "cropSize" | "padSize", number | readonly number[] | Readonly<Record<string, number>>>
   & Record<"imageMean" | "imageStd", number | readonly number[]>
 >;
@@ -20,7 +23,8 @@ export type ImageProcessorOptions = Partial<
 /** Makes a model's input of pictures; call it as a function. */
 export interface ImageProcessor {
   /**
-   * Convert pictures to RGB, resize, crop, rescale and normalise them as the configuration says.
+   * Convert pictures to RGB, or to grey for a model of one channel, resize, crop, rescale and normalise them as the
+   * configuration says.
    *
    * @param images A picture or several.
    * @param options What differs from the configuration in this call.
@@ -47,6 +51,7 @@ export interface ImageProcessor {
  *
  * @param type The processor's name in Transformers.
  * @param config preprocessor_config.json's content; what is missing has the processor's default.
+ * @param options.channels The channels that the model takes, where mean and deviation are one number for all. @default 3
  * @param options.limits The most pixels that a picture may have on its way.
  * @returns A function from pictures to pixel values.
  * @throws {ConfigError} If a value cannot work.
@@ -55,9 +60,9 @@ export interface ImageProcessor {
 export function createImageProcessor(
   type: ProcessorType,
   config: Readonly<Record<string, unknown>> = {},
-  { limits }: { readonly limits?: Partial<Limits> } = {},
+  { channels, limits }: { readonly channels?: 1 | 3; readonly limits?: Partial<Limits> } = {},
 ): ImageProcessor {
-  const allowed = resolveLimits(limits);
+  const allowed = { ...resolveLimits(limits), channels };
   const settings = processorSettings(type, config, allowed);
   // The options of a call do not change what the configuration's size means.
   const decided = { ...config, size: settings.size, use_square_size: false };
@@ -98,32 +103,33 @@ function process(images: readonly RawImage[], settings: ProcessorSettings): Tens
   // Padding to a common size comes last and fills with 0 (Donut and Nougat pad before they rescale).
   const target = settings.doPad && !padsFirst(settings.type) ? (settings.padSize ?? largest(ready)) : ready[0];
   const { height, width } = target;
+  const { channels } = settings;
   const plane = height * width;
-  const data = new Float32Array(images.length * 3 * plane);
-  const tables = [0, 1, 2].map((channel) => valueTable(settings, channel));
+  const data = new Float32Array(images.length * channels * plane);
+  const tables = Array.from({ length: channels }, (_, channel) => valueTable(settings, channel));
   ready.forEach((image, index) => {
     const fits = settings.doPad ? image.height <= height && image.width <= width : true;
     if (!fits || (!settings.doPad && (image.height !== height || image.width !== width))) {
       throw new ShapeError(
         `Could not put pictures into one batch: picture ${index} comes out as ${image.width} x ${image.height}, and ` +
           `${width} x ${height} was expected`,
-        { shapes: ready.map((one) => [3, one.height, one.width]) },
+        { shapes: ready.map((one) => [channels, one.height, one.width]) },
       );
     }
     tables.forEach((table, channel) => {
-      const at = (index * 3 + channel) * plane;
+      const at = (index * channels + channel) * plane;
       if (image.width === width) {
-        for (let i = 0, from = channel; i < image.height * width; i++, from += 3) {
+        for (let i = 0, from = channel; i < image.height * width; i++, from += channels) {
           data[at + i] = table[image.data[from]];
         }
         return;
       }
       for (let y = 0, from = channel; y < image.height; y++) {
-        for (let x = 0; x < image.width; x++, from += 3) data[at + y * width + x] = table[image.data[from]];
+        for (let x = 0; x < image.width; x++, from += channels) data[at + y * width + x] = table[image.data[from]];
       }
     });
   });
-  return new Tensor("float32", [images.length, 3, height, width], data);
+  return new Tensor("float32", [images.length, channels, height, width], data);
 }
 
 function largest(images: readonly RawImage[]): Rectangle {

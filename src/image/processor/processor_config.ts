@@ -11,6 +11,8 @@ export type ProcessorType =
   | "DeiTImageProcessor"
   | "BeitImageProcessor"
   | "CLIPImageProcessor"
+  | "BitImageProcessor"
+  | "SiglipImageProcessor"
   | "DonutImageProcessor"
   | "NougatImageProcessor";
 
@@ -24,7 +26,9 @@ export type SizeConfig =
 /** What an image processor does, each key present; the keys are preprocessor_config.json's in camelCase. */
 export interface ProcessorSettings {
   readonly type: ProcessorType;
-  /** Whether transparent places show white; alpha is dropped where not. Pictures always become RGB. */
+  /** The channels that the model takes: RGB, or grey. */
+  readonly channels: 1 | 3;
+  /** Whether transparent places show white; alpha is dropped where not. Pictures always become RGB, or grey. */
   readonly doConvertRgb: boolean;
   readonly doResize: boolean;
   readonly size: SizeConfig;
@@ -61,6 +65,18 @@ const common = {
 };
 const square = (side: number) => ({ height: side, width: side });
 
+const clip = {
+  ...common,
+  do_convert_rgb: true,
+  size: { shortest_edge: 224 },
+  default_to_square: false,
+  resample: 3,
+  do_center_crop: true,
+  crop_size: square(224),
+  image_mean: [0.48145466, 0.4578275, 0.40821073],
+  image_std: [0.26862954, 0.26130258, 0.27577711],
+};
+
 const defaults: Readonly<Record<ProcessorType, Readonly<Record<string, unknown>>>> = {
   ViTImageProcessor: { ...common, size: square(224), resample: 2, image_mean: half, image_std: half },
   DeiTImageProcessor: {
@@ -80,16 +96,16 @@ const defaults: Readonly<Record<ProcessorType, Readonly<Record<string, unknown>>
     image_mean: half,
     image_std: half,
   },
-  CLIPImageProcessor: {
+  CLIPImageProcessor: clip,
+  BitImageProcessor: clip,
+  SiglipImageProcessor: {
     ...common,
     do_convert_rgb: true,
-    size: { shortest_edge: 224 },
+    size: square(224),
     default_to_square: false,
     resample: 3,
-    do_center_crop: true,
-    crop_size: square(224),
-    image_mean: [0.48145466, 0.4578275, 0.40821073],
-    image_std: [0.26862954, 0.26130258, 0.27577711],
+    image_mean: half,
+    image_std: half,
   },
   DonutImageProcessor: {
     ...common,
@@ -125,7 +141,12 @@ const encoderProcessors: Readonly<Record<string, ProcessorType>> = {
   vit: "ViTImageProcessor",
   deit: "DeiTImageProcessor",
   beit: "BeitImageProcessor",
+  "data2vec-vision": "BeitImageProcessor",
+  dinov2: "BitImageProcessor",
+  clip_vision_model: "CLIPImageProcessor",
+  siglip_vision_model: "SiglipImageProcessor",
   swin: "ViTImageProcessor",
+  swinv2: "ViTImageProcessor",
   "donut-swin": "DonutImageProcessor",
 };
 
@@ -163,14 +184,15 @@ export function processorType(config: Readonly<Record<string, unknown>>, encoder
  * @param type The processor.
  * @param config preprocessor_config.json's content. As in Transformers null is no default but unset: a flag is off then,
  * and a value that is needed must be there. Unknown keys are passed over.
- * @param limits The most that it may ask for.
+ * @param options.maxPixels The most pixels that it may ask for.
+ * @param options.channels The channels that the model takes, where mean and deviation do not say it. @default 3
  * @throws {ConfigError} If a value cannot work.
  * @throws {LimitError} If every picture would take more pixels than are allowed.
  */
 export function processorSettings(
   type: ProcessorType,
   config: Readonly<Record<string, unknown>>,
-  { maxPixels }: Pick<Limits, "maxPixels"> = defaultLimits,
+  { maxPixels, channels: modelChannels = 3 }: Pick<Limits, "maxPixels"> & { readonly channels?: 1 | 3 } = defaultLimits,
 ): ProcessorSettings {
   const value = (key: string): unknown => config[key] === undefined ? defaults[type][key] : config[key];
   const flag = (key: string): boolean => {
@@ -191,8 +213,13 @@ export function processorSettings(
   if (type === "DonutImageProcessor") size = Array.isArray(size) ? size.toReversed() : size ?? defaults[type].size;
   // Kosmos-2 in its first files.
   if (type === "CLIPImageProcessor" && config.use_square_size === true) size = square(224);
+  const mean = needed("image_mean", "do_normalize");
+  const deviation = needed("image_std", "do_normalize");
+  const normalizes = flag("do_normalize");
+  const channels = (normalizes ? channelsOf([mean, deviation]) : undefined) ?? modelChannels;
   const settings = {
     type,
+    channels,
     doConvertRgb: flag("do_convert_rgb"),
     doResize: flag("do_resize"),
     size: sizeConfig("size", size, flag("default_to_square")),
@@ -201,9 +228,9 @@ export function processorSettings(
     cropSize: rectangle("crop_size", value("crop_size")),
     doRescale: flag("do_rescale"),
     rescaleFactor: factor as number,
-    doNormalize: flag("do_normalize"),
-    imageMean: threeNumbers("image_mean", needed("image_mean", "do_normalize")),
-    imageStd: threeNumbers("image_std", needed("image_std", "do_normalize")),
+    doNormalize: normalizes,
+    imageMean: perChannel("image_mean", mean, normalizes ? [channels] : [1, 3]),
+    imageStd: perChannel("image_std", deviation, normalizes ? [channels] : [1, 3]),
     doPad: type !== "BeitImageProcessor" && flag("do_pad"), // BEiT's reads do_pad and never pads
     padSize: rectangle("pad_size", value("pad_size")),
     doThumbnail: flag("do_thumbnail"),
@@ -263,10 +290,17 @@ function rectangle(key: string, given: unknown): { height: number; width: number
   return size as { height: number; width: number };
 }
 
-function threeNumbers(key: string, given: unknown): readonly number[] {
-  const list = typeof given === "number" ? [given, given, given] : given;
-  if (!Array.isArray(list) || list.length !== 3 || !list.every((x) => typeof x === "number")) {
-    fail(key, given, "a number or a list of 3");
+/** How many channels the lists of mean and deviation are for; undefined where both are one number for all. */
+function channelsOf(given: readonly unknown[]): 1 | 3 | undefined {
+  const lists = given.filter(Array.isArray);
+  return lists.length === 0 ? undefined : lists.every((list) => list.length === 1) ? 1 : 3;
+}
+
+/** @param counts How many numbers there may be. */
+function perChannel(key: string, given: unknown, counts: readonly number[]): readonly number[] {
+  const list = typeof given === "number" ? Array(counts.at(-1)).fill(given) : given;
+  if (!Array.isArray(list) || !counts.includes(list.length) || !list.every((x) => typeof x === "number")) {
+    fail(key, given, "a number, a list of 3, or for grey pictures a list of 1");
   }
   if (key === "image_std" && (list as number[]).includes(0)) fail(key, given, "no zero");
   return list as number[];

@@ -1,4 +1,4 @@
-// A picture as an image processor's geometry leaves it, in 8 bits: RGB, resized, cropped, and padded where that comes
+// A picture as an image processor's geometry leaves it, in 8 bits: RGB or grey, resized, cropped, and padded where that comes
 // before the rescaling.
 import { ConfigError, ShapeError } from "../../errors/mod.ts";
 import { cropMargin } from "./_crop_margin.ts";
@@ -13,21 +13,22 @@ import { centerCrop, crop, orient, resizeWithGap } from "./transforms.ts";
 export class ShapedImage extends RawImage {
   /** @param settings What it was shaped by. */
   constructor(image: Pick<RawImage, "data" | "width" | "height">, readonly settings: ProcessorSettings) {
-    super(image.data, image.width, image.height, 3);
+    super(image.data, image.width, image.height, settings.channels);
   }
 }
 
 /**
  * Bring a picture into the shape that a processor gives it.
  *
- * @returns A picture in RGB; `image` itself if it has been shaped by these settings.
+ * @returns A picture in RGB, or in grey where the model takes one channel; `image` itself if it has been shaped by these settings.
  * @throws {ShapeError} If it does not fit into what it is padded to.
  * @throws {ConfigError} If a size is missing, or is of a form that cannot work.
  * @throws {LimitError} If it takes more pixels than `settings.maxPixels`, as it comes out or in between.
  */
 export function shapeImage(image: RawImage, settings: ProcessorSettings): RawImage {
   if (image instanceof ShapedImage && image.settings === settings) return image;
-  return geometry(image.toRgb(settings.doConvertRgb), settings);
+  const rgb = image.toRgb(settings.doConvertRgb);
+  return geometry(settings.channels === 1 ? rgb.toGrey() : rgb, settings);
 }
 
 /** Whether a processor pads before it rescales, all around. */
@@ -91,6 +92,6 @@ function padAround(image: RawImage, size: Rectangle, type: ProcessorType): RawIm
   throw new ShapeError(
     `Could not pad a picture of ${image.width} x ${image.height} for ${type}: at most ${size.width} x ${size.height} ` +
       "was expected (do_thumbnail or do_resize make it fit)",
-    { shapes: [[3, image.height, image.width], [3, size.height, size.width]] },
+    { shapes: [[image.channels, image.height, image.width], [image.channels, size.height, size.width]] },
   );
 }
