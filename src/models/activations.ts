@@ -23,7 +23,9 @@ export type NamedActivation = Activation | ((x: Value) => Value);
 const number = (x: Value, value: number): Value => x.builder.scalar(value, x.dataType);
 
 /** min(x, limit). */
-const atMost = (x: Value, limit: number): Value => sub(x, relu(sub(x, number(x, limit))));
+export function atMost(x: Value, limit: number): Value {
+  return sub(x, relu(sub(x, number(x, limit))));
+}
 
 /** log(1 + e^x). */
 const softplus = (x: Value): Value => add(relu(x), log(add(exp(neg(abs(x))), number(x, 1))));

@@ -109,8 +109,8 @@ export interface TextDecoder {
   declareUnused?(scope: Scope): void;
 }
 
-/** A part of a name as files have it, and as another writer has it. */
-export type Renaming = readonly [from: RegExp, to: string];
+/** A part of a name as files have it, and as another writer has it: several where that one keeps a parameter in parts. */
+export type Renaming = readonly [from: RegExp, to: string | readonly string[]];
 
 /** A family of models: the defaults of its configuration and how one is made of it. */
 export interface Family<M> {
@@ -127,8 +127,11 @@ export interface Family<M> {
   derive?(config: Fields, given: Fields): Record<string, unknown>;
   /** Where separate checkpoints put the model without a head, such as `bert`. */
   readonly basePrefix: string;
-  /** What Transformers 5 calls the parameters in memory, where that is not what it writes into files. */
-  readonly inMemory?: readonly Renaming[];
+  /**
+   * What other writers call the parameters: each all its renamings, one after another. Transformers 5 has other names in
+   * memory than it writes into files, and earlier versions wrote others.
+   */
+  readonly otherNames?: readonly (readonly Renaming[])[];
   /** @throws {ConfigError} If a field cannot work. */
   build(config: ConfigReader): M;
   /**
@@ -136,5 +139,5 @@ export interface Family<M> {
    *
    * @param name The name below `encoder.` or `decoder.`.
    */
-  initial?(name: string, config: ConfigReader): Initial | undefined;
+  initial?(name: string, config: ConfigReader, shape: readonly number[]): Initial | undefined;
 }

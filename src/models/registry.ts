@@ -6,14 +6,17 @@ import { ConfigReader, type Fields, labelsOf, type PretrainedConfig } from "./co
 import type { Family, TextDecoder, VisionEncoder } from "./family.ts";
 import { joinedModelType, joinSections } from "./config/join_sections.ts";
 import { bart, mbart } from "./decoders/bart.ts";
-import { beit } from "./encoders/beit.ts";
+import { beit, data2vecVision } from "./encoders/beit.ts";
 import { bert, bertGeneration } from "./decoders/bert.ts";
+import { clipVision, siglipVision } from "./encoders/clip.ts";
+import { dinov2 } from "./encoders/dinov2.ts";
 import { deit } from "./encoders/deit.ts";
 import { distilbert } from "./decoders/distilbert.ts";
 import { electra } from "./decoders/electra.ts";
 import { gpt2 } from "./decoders/gpt2.ts";
 import { camembert, roberta, robertaPreLayerNorm, xlmRoberta } from "./decoders/roberta.ts";
 import { donutSwin, swin } from "./encoders/swin.ts";
+import { swinv2 } from "./encoders/swinv2.ts";
 import { trocr } from "./decoders/trocr.ts";
 import { vit } from "./encoders/vit.ts";
 
@@ -22,7 +25,12 @@ export const encoders: Readonly<Record<string, Family<VisionEncoder>>> = {
   vit,
   deit,
   beit,
+  "data2vec-vision": data2vecVision,
+  dinov2,
+  clip_vision_model: clipVision,
+  siglip_vision_model: siglipVision,
   swin,
+  swinv2,
   "donut-swin": donutSwin,
 };
 

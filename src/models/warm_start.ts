@@ -8,7 +8,7 @@ import type { Family } from "./family.ts";
 import type { ModelParameters } from "./parameters/model_parameters.ts";
 import { readConfig } from "./config/read_config.ts";
 import { readParameters } from "./parameters/read_parameters.ts";
-import { matchNames, nameInMemory } from "./parameters/stored_names.ts";
+import { matchNames, type Spelling, spellingsOf } from "./parameters/stored_names.ts";
 import type { Architecture } from "./vision_encoder_decoder.ts";
 import { VisionEncoderDecoderConfig } from "./config/vision_encoder_decoder_config.ts";
 
@@ -51,19 +51,17 @@ async function openPart(
   return { section: { ...reader.values }, family, checkpoint, folder: repository.folder };
 }
 
-/** The names that a parameter may have in a checkpoint of its own, the likeliest first. */
-function namesOf(
-  name: string,
-  part: "encoder" | "decoder",
-  { basePrefix: prefix, inMemory }: Family<unknown>,
-): string[] {
+/** The ways that a parameter may be spelled in a checkpoint of its own, the likeliest first. */
+function waysOf(name: string, part: "encoder" | "decoder", family: Family<unknown>): Spelling[] {
+  const prefix = `${family.basePrefix}.`;
   if (part === "encoder") {
-    const ways = [...new Set([name, nameInMemory(name, inMemory)])];
-    return [...ways, ...ways.map((way) => `${prefix}.${way}`)];
+    const ways = spellingsOf(name, family);
+    return [...ways, ...ways.map((way) => way.map((one) => prefix + one))];
   }
-  const names = [name, name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : name];
+  const names = [name, name.startsWith(prefix) ? name.slice(prefix.length) : name];
   // Sequence-to-sequence models keep the embedding that encoder and decoder share apart.
-  return name === "model.decoder.embed_tokens.weight" ? [...names, "model.shared.weight", "shared.weight"] : names;
+  if (name === "model.decoder.embed_tokens.weight") names.push("model.shared.weight", "shared.weight");
+  return names.map((one) => [one]);
 }
 
 /** Two checkpoints as one model. */
@@ -107,7 +105,7 @@ export async function warmStart(
           const { checkpoint, family } = part === "encoder" ? seeing : writing;
           const own = names.filter((name) => name.startsWith(`${part}.`));
           return matchNames(checkpoint, own, (name) => {
-            return name.startsWith(`${part}.`) ? namesOf(name.slice(part.length + 1), part, family) : [];
+            return name.startsWith(`${part}.`) ? waysOf(name.slice(part.length + 1), part, family) : [];
           });
         });
         return weights;

@@ -1,5 +1,6 @@
 // Stored weights: their description, and reading them in parts.
 export { elementReader, type ReadElements } from "./element_reader.ts";
+export { joinedWeight } from "./joined_weight.ts";
 export {
   type Encoding,
   type FileRegion,

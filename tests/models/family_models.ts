@@ -27,7 +27,17 @@ export const encoderConfigs: Readonly<Record<string, Record<string, unknown>>> =
     use_mask_token: true,
     use_mean_pooling: false,
   },
+  "data2vec-vision": {
+    ...vit,
+    image_size: [24, 18],
+    use_shared_relative_position_bias: true,
+    layer_scale_init_value: 0.5,
+  },
+  dinov2: { ...vit, intermediate_size: undefined, mlp_ratio: 2, use_swiglu_ffn: true, layerscale_value: 0.5 },
+  clip_vision_model: { ...vit, image_size: 25 },
+  siglip_vision_model: vit,
   swin: { ...swin, use_absolute_embeddings: true, mlp_ratio: 1.5 },
+  swinv2: { ...swin, depths: [2, 2], pretrained_window_sizes: [4, 0], mlp_ratio: 1.5 },
   "donut-swin": { ...swin, depths: [1, 2, 1], num_heads: [1, 2, 4], qkv_bias: false, image_size: [50, 60] },
 };
 

@@ -28,6 +28,8 @@ WORDS = dict(
     vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
     max_position_embeddings=32,
 )
+PATCHES = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, image_size=16, patch_size=4)
+WINDOWS = dict(patch_size=2, embed_dim=8, num_heads=[2, 4])
 VIT = t.ViTConfig(**TOWER)
 BERT = t.BertConfig(**WORDS)
 GPT2 = t.GPT2Config(
@@ -47,8 +49,36 @@ MODELS = {
     "vit_roberta_prelayernorm_untied": (
         VIT, t.RobertaPreLayerNormConfig(**WORDS, pad_token_id=0, hidden_act="relu", tie_word_embeddings=False),
     ),
+    "dinov2_bert": (t.Dinov2Config(**PATCHES), BERT),
+    "dinov2_gpt2_gated": (
+        t.Dinov2Config(**PATCHES, use_swiglu_ffn=True, qkv_bias=False, layerscale_value=0.5, use_mask_token=False), GPT2,
+    ),
+    # Windows of 4 × 4, shifted, in a grid of 8 × 8; and of 3 × 3 in one that they do not divide, of other windows once.
+    "swinv2_bert": (t.Swinv2Config(**WINDOWS, image_size=16, window_size=4, depths=[2, 1]), BERT),
+    "swinv2_gpt2_pretrained": (
+        t.Swinv2Config(
+            **WINDOWS, image_size=[14, 18], window_size=3, depths=[2, 2], pretrained_window_sizes=[6, 3], qkv_bias=False,
+            mlp_ratio=1.5,
+        ), GPT2,
+    ),
+    "clip_bert": (t.CLIPVisionConfig(**TOWER), BERT),
+    "clip_gpt2_remainder": (t.CLIPVisionConfig(**(TOWER | dict(image_size=17, patch_size=5, hidden_act="gelu"))), GPT2),
+    "siglip_bert": (t.SiglipVisionConfig(**TOWER), BERT),
+    "siglip_gpt2_headless": (
+        t.SiglipVisionConfig(**(TOWER | dict(image_size=17, patch_size=5)), vision_use_head=False), GPT2,
+    ),
+    "data2vec_vision_bert": (t.Data2VecVisionConfig(**TOWER, use_shared_relative_position_bias=True), BERT),
+    "data2vec_vision_gpt2_absolute": (
+        t.Data2VecVisionConfig(
+            **(TOWER | dict(num_hidden_layers=2)), use_relative_position_bias=True, use_absolute_position_embeddings=True,
+            use_mask_token=True, use_mean_pooling=False, layer_scale_init_value=0.0,
+        ), GPT2,
+    ),
 }
-DEFAULTS = ["xlm-roberta", "camembert", "electra", "bert-generation", "roberta-prelayernorm"]
+# Pictures of another size than the encoder's, where it is not a patch higher and two wider.
+OTHER_SIZES = {"swinv2_gpt2_pretrained": (4, 18)}  # lower than a shifted window
+DEFAULTS = """xlm-roberta camembert electra bert-generation roberta-prelayernorm dinov2 swinv2 clip_vision_model
+siglip_vision_model data2vec-vision""".split()
 
 
 def build(encoder, decoder, seed):
@@ -62,12 +92,15 @@ def build(encoder, decoder, seed):
     model = t.VisionEncoderDecoderModel(config).eval()
     for parameter in model.parameters():
         parameter.data += (0.1 if parameter.dim() == 1 else 0.35) * torch.randn_like(parameter)
+    for name, parameter in model.named_parameters():
+        if name.endswith("logit_scale"):
+            parameter.data[0] = 5.0  # above its limit
     model.generation_config = t.GenerationConfig(decoder_start_token_id=1, pad_token_id=pad, eos_token_id=2)
     return model
 
 
-def inputs_of(config):
-    """Pictures of the encoder's size, and larger ones if it is new; ids with pads, a mask over them, and labels."""
+def inputs_of(config, other_size=None):
+    """Pictures of the encoder's size, and others if it is new; ids with pads, a mask over them, and labels."""
     pair = lambda field: field if isinstance(field, (list, tuple)) else (field, field)
     (height, width), (down, across) = pair(config.encoder.image_size), pair(config.encoder.patch_size)
     channels = config.encoder.num_channels
@@ -83,7 +116,7 @@ def inputs_of(config):
         "decoder_input_ids": ids, "decoder_attention_mask": mask, "labels": labels,
     }
     if config.encoder.model_type != "vit":
-        inputs["interp.pixel_values"] = torch.randn(2, channels, height + down, width + 2 * across)
+        inputs["interp.pixel_values"] = torch.randn(2, channels, *(other_size or (height + down, width + 2 * across)))
     return inputs
 
 
@@ -125,7 +158,7 @@ def write_texts(model, pixels):
 def make(name, seed=1):
     encoder, decoder = MODELS[name]
     model = build(encoder, decoder, seed)
-    inputs = inputs_of(model.config)
+    inputs = inputs_of(model.config, OTHER_SIZES.get(name))
     results = compute(model, inputs)
     greedy, lead, beams, scores = write_texts(model, inputs["pixel_values"])
     double = copy.deepcopy(model).double()

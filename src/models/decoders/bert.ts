@@ -73,7 +73,7 @@ export const bert: Family<TextDecoder> = {
       },
     });
   },
-  initial: initialBert,
+  initial: initialBert("word_embeddings"),
 };
 
 const { type_vocab_size: _types, classifier_dropout: _dropout, ...generationDefaults } = bertDefaults;
@@ -103,5 +103,5 @@ export const bertGeneration: Family<TextDecoder> = {
       names: { ...bertLayerNames, base: "bert", headBias: "lm_head.bias", projection: "lm_head.decoder" },
     });
   },
-  initial: initialBert,
+  initial: initialBert("word_embeddings"),
 };

@@ -161,15 +161,12 @@ function layer(scope: Scope, variant: BertVariant, x: Value, n: number, inputs: 
   );
 }
 
-/** How new parameters are filled: the embeddings of the pad token are zero. */
-export function initialBert(
-  name: string,
-  config: ConfigReader,
-  options: { tables?: readonly string[] } = {},
-): Initial | undefined {
-  const { tables = ["word_embeddings"] } = options;
-  const zeroRow = config.values.pad_token_id;
-  return typeof zeroRow === "number" && tables.some((table) => name.endsWith(`embeddings.${table}.weight`))
-    ? { kind: "normal", deviation: config.number("initializer_range"), zeroRow }
-    : undefined;
+/** How new parameters are filled: the embeddings of the pad token are zero, in the given tables. */
+export function initialBert(...tables: readonly string[]): (name: string, config: ConfigReader) => Initial | undefined {
+  return (name, config) => {
+    const zeroRow = config.values.pad_token_id;
+    return typeof zeroRow === "number" && tables.some((table) => name.endsWith(`embeddings.${table}.weight`))
+      ? { kind: "normal", deviation: config.number("initializer_range"), zeroRow }
+      : undefined;
+  };
 }

@@ -85,5 +85,5 @@ export const distilbert: Family<TextDecoder> = {
   initial: (name, config) =>
     name.endsWith("position_embeddings.weight") && config.flag("sinusoidal_pos_embds")
       ? { kind: "table", table: sinusoids(config.whole("max_position_embeddings"), config.whole("dim")) }
-      : initialBert(name, config),
+      : initialBert("word_embeddings")(name, config),
 };

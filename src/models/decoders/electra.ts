@@ -45,5 +45,5 @@ export const electra: Family<TextDecoder> = {
       },
     });
   },
-  initial: initialBert,
+  initial: initialBert("word_embeddings"),
 };

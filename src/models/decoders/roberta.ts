@@ -41,7 +41,7 @@ function robertaFamily(
         },
       });
     },
-    initial: (name, config) => initialBert(name, config, { tables: ["word_embeddings", "position_embeddings"] }),
+    initial: initialBert("word_embeddings", "position_embeddings"),
   };
 }
 

@@ -1,4 +1,5 @@
-// BEiT (Bao et al. 2021), as transformers.BeitModel: a ViT with relative positions, layer scale and keys without a bias.
+// BEiT (Bao et al. 2021), as transformers.BeitModel: a ViT with relative positions, layer scale and keys without a bias. And
+// Data2Vec's vision encoder (Baevski et al. 2022), as transformers.Data2VecVisionModel: BEiT by another name, without pooler.
 import type { Value } from "../../graph/mod.ts";
 import { add, concat, gather, reshape, slice, transpose } from "../../operators/mod.ts";
 import { commonDefaults, type ConfigReader, deriveStages } from "../config/config_reader.ts";
@@ -8,17 +9,18 @@ import { embedPatches, patchPlaces, pictureSize, readPatches, stretchedPositions
 import { relativeOffsets, relativePositionIndex } from "./relative_positions.ts";
 import { resampleGrid } from "./position_resampling.ts";
 import type { Scope } from "../scope.ts";
-import { prependTokens, readVisionLayers, visionLayer } from "./vision_layers.ts";
+import { prependTokens, readVisionLayers, visionLayer, vitLayerNames } from "./vision_layers.ts";
 import { vitInMemory } from "./vit.ts";
 
-function build(config: ConfigReader): VisionEncoder {
+function build(config: ConfigReader, { pooler }: { pooler: boolean }): VisionEncoder {
   const sizes = readVisionLayers(config);
   const patches = readPatches(config);
   const absolute = config.flag("use_absolute_position_embeddings");
   const relative = config.flag("use_relative_position_bias");
   const shared = config.flag("use_shared_relative_position_bias");
   const pooled = config.flag("use_mean_pooling");
-  const layerScale = config.number("layer_scale_init_value") > 0;
+  const scaled = config.number("layer_scale_init_value") > 0;
+  const names = { ...vitLayerNames, ...(scaled && { scales: ["lambda_1", "lambda_2"] as const }) };
   const { hiddenSize, heads, layers, epsilon } = sizes;
   if (relative || shared) config.table(["image_size", "patch_size"], (patches.grid[0] * patches.grid[1] + 1) ** 2);
 
@@ -57,14 +59,14 @@ function build(config: ConfigReader): VisionEncoder {
         const own = relative ? relativeBias(layer.at("attention.attention.relative_position_bias"), grid) : undefined;
         const mask = own && common ? add(own, common) : own ?? common;
         const bias = { queryValue: true, key: false };
-        hiddenStates.push(x = visionLayer(layer, x, sizes, { bias, mask, layerScale }));
+        hiddenStates.push(x = visionLayer(layer, x, sizes, { names, bias, mask }));
       }
       return { lastHiddenState: pooled ? x : scope.layerNorm("layernorm", x, epsilon), hiddenStates };
     },
     places: (size) => patchPlaces(size, patches, 1),
     declareUnused(scope) {
       if (config.flag("use_mask_token")) scope.parameter("embeddings.mask_token", [1, 1, hiddenSize]);
-      if (!pooled) return;
+      if (!pooled || !pooler) return;
       scope.parameter("pooler.layernorm.weight", [hiddenSize]);
       scope.parameter("pooler.layernorm.bias", [hiddenSize]);
     },
@@ -77,50 +79,57 @@ function initial(name: string, config: ConfigReader): Initial | undefined {
   if (/\.lambda_[12]$/.test(name)) return { kind: "constant", value: config.number("layer_scale_init_value") };
 }
 
+/** The defaults that BEiT and Data2Vec share. */
+const shared = {
+  ...commonDefaults,
+  hidden_size: 768,
+  num_hidden_layers: 12,
+  num_attention_heads: 12,
+  intermediate_size: 3072,
+  hidden_act: "gelu",
+  hidden_dropout_prob: 0.0,
+  attention_probs_dropout_prob: 0.0,
+  initializer_range: 0.02,
+  layer_norm_eps: 1e-12,
+  image_size: 224,
+  patch_size: 16,
+  num_channels: 3,
+  use_mask_token: false,
+  use_absolute_position_embeddings: false,
+  use_relative_position_bias: false,
+  use_shared_relative_position_bias: false,
+  layer_scale_init_value: 0.1,
+  drop_path_rate: 0.1,
+  use_mean_pooling: true,
+  pool_scales: [1, 2, 3, 6],
+  use_auxiliary_head: true,
+  auxiliary_loss_weight: 0.4,
+  auxiliary_channels: 256,
+  auxiliary_num_convs: 1,
+  auxiliary_concat_input: false,
+  semantic_loss_ignore_index: 255,
+};
+
 /** BEiT. */
 export const beit: Family<VisionEncoder> = {
-  defaults: {
-    ...commonDefaults,
-    model_type: "beit",
-    vocab_size: 8192,
-    hidden_size: 768,
-    num_hidden_layers: 12,
-    num_attention_heads: 12,
-    intermediate_size: 3072,
-    hidden_act: "gelu",
-    hidden_dropout_prob: 0.0,
-    attention_probs_dropout_prob: 0.0,
-    initializer_range: 0.02,
-    layer_norm_eps: 1e-12,
-    image_size: 224,
-    patch_size: 16,
-    num_channels: 3,
-    use_mask_token: false,
-    use_absolute_position_embeddings: false,
-    use_relative_position_bias: false,
-    use_shared_relative_position_bias: false,
-    layer_scale_init_value: 0.1,
-    drop_path_rate: 0.1,
-    use_mean_pooling: true,
-    pool_scales: [1, 2, 3, 6],
-    use_auxiliary_head: true,
-    auxiliary_loss_weight: 0.4,
-    auxiliary_channels: 256,
-    auxiliary_num_convs: 1,
-    auxiliary_concat_input: false,
-    semantic_loss_ignore_index: 255,
-    add_fpn: false,
-    reshape_hidden_states: true,
-  },
+  defaults: { ...shared, model_type: "beit", vocab_size: 8192, add_fpn: false, reshape_hidden_states: true },
   basePrefix: "beit",
-  inMemory: [
+  otherNames: [[
     ...vitInMemory,
     [/\.attention\.attention\.relative_position_bias\./, ".relative_position_bias."],
     [/^encoder\.relative_position_bias\./, "shared_position_bias."],
-  ],
+  ]],
   aliases: { segmentation_indices: "out_indices" },
-  build,
+  build: (config) => build(config, { pooler: true }),
   derive: ({ num_hidden_layers }, given) =>
     typeof num_hidden_layers === "number" ? deriveStages(given, num_hidden_layers) : {},
+  initial,
+};
+
+/** Data2Vec's vision encoder. */
+export const data2vecVision: Family<VisionEncoder> = {
+  defaults: { ...shared, model_type: "data2vec-vision", out_indices: [3, 5, 7, 11] },
+  basePrefix: "data2vec_vision",
+  build: (config) => build(config, { pooler: false }),
   initial,
 };

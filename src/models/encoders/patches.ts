@@ -54,11 +54,24 @@ export function checkImageSize(pixelValues: Value, { imageSize }: Patches): void
   );
 }
 
+/** @throws {ShapeError} If pictures have not as many patches as there are positions. */
+export function checkPatchCount(pixelValues: Value, grid: readonly [number, number], learned: Patches): void {
+  if (grid[0] * grid[1] === learned.grid[0] * learned.grid[1]) return;
+  throw new ShapeError(
+    `Cannot encode pictures of ${pictureSize(pixelValues).join(" × ")}: the encoder has positions for ${
+      learned.grid.join(" × ")
+    } patches, these have ${grid.join(" × ")}; interpolatePosEncoding lets it take others`,
+    { op: "encode", shapes: [pixelValues.shape] },
+  );
+}
+
 /**
- * Make a token of each patch (`patch_embeddings.projection`); what does not fill a patch is left out.
+ * Make a token of each patch; what does not fill a patch is left out.
  *
  * @param pixelValues Shape [batch, channels, height, width].
  * @param width The width C of a token.
+ * @param options.name What the kernel is called. @default "patch_embeddings.projection"
+ * @param options.bias Whether it has a bias. @default true
  * @returns The tokens, [batch, rows · columns, C], row by row, and the grid.
  * @throws {ShapeError} If the pictures are smaller than a patch.
  */
@@ -67,6 +80,7 @@ export function embedPatches(
   pixelValues: Value,
   { channels, patch }: Patches,
   width: number,
+  options: { name?: string; bias?: boolean } = {},
 ): { tokens: Value; grid: [rows: number, columns: number] } {
   const [batch] = pixelValues.shape;
   const size = pictureSize(pixelValues);
@@ -83,16 +97,17 @@ export function embedPatches(
   const whole = used.join() === size.join()
     ? pixelValues
     : slice(pixelValues, { starts: [0, 0, 0, 0], sizes: [batch, channels, ...used] });
-  const projection = scope.at("patch_embeddings.projection");
+  const { name = "patch_embeddings.projection", bias = true } = options;
+  const projection = scope.at(name);
   const cells = conv2d(whole, projection.parameter("weight", [width, channels, ...patch]), {
-    bias: projection.parameter("bias", [width]),
+    bias: bias ? projection.parameter("bias", [width]) : undefined,
     strides: patch,
   });
   const tokens = transposeLast(reshape(cells, { shape: [batch, width, grid[0] * grid[1]] }));
   return { tokens, grid };
 }
 
-/** The positions that an encoder has learned (`position_embeddings`). */
+/** The positions that an encoder has learned. */
 export interface LearnedPositions {
   /** The grid of patches that they are for. */
   readonly grid: readonly [rows: number, columns: number];
@@ -100,11 +115,15 @@ export interface LearnedPositions {
   readonly special: number;
   /** The width C of a position. */
   readonly width: number;
+  /** The torch.nn.Embedding that holds them. @default none: they are the parameter `position_embeddings` */
+  readonly embedding?: string;
 }
 
 /** The learned positions as they are, shape [1, special + patches, C]. */
-export function learnedPositions(scope: Scope, { grid, special, width }: LearnedPositions): Value {
-  return scope.parameter("position_embeddings", [1, special + grid[0] * grid[1], width]);
+export function learnedPositions(scope: Scope, { grid, special, width, embedding }: LearnedPositions): Value {
+  const count = special + grid[0] * grid[1];
+  if (!embedding) return scope.parameter("position_embeddings", [1, count, width]);
+  return reshape(scope.parameter(`${embedding}.weight`, [count, width]), { shape: [1, count, width] });
 }
 
 /**

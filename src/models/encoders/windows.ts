@@ -22,15 +22,13 @@ export interface ShiftMasks {
   readonly corner: Tensor;
 }
 
-/** Added where a token of a shifted window may not see another; the reference's value. */
-const apart = -100;
-
 /**
  * The masks of windows of w × w tokens that are shifted by half: tokens from either side of the cut do not see one another.
  *
+ * @param apart Added where a token may not see another.
  * @returns Each of shape [1, 1, w², w²].
  */
-export function shiftMasks(window: number): ShiftMasks {
+export function shiftMasks(window: number, apart: number): ShiftMasks {
   const area = window * window;
   const cut = window - Math.floor(window / 2);
   const mask = (inRows: boolean, inColumns: boolean) => {
@@ -57,7 +55,7 @@ export function padGrid(x: Value, [rows, columns]: Grid): Value {
  *
  * @param x Shape [batch, rows, columns, C].
  * @param window The rows, and columns, of a window.
- * @param masks If the windows are shifted, `shiftMasks`'; the grid is then of more than one window each way.
+ * @param masks If the windows are shifted, `shiftMasks`'.
  * @param attend The attention: [batch, windows, w², C] to the same, the windows in groups, one after another.
  * @returns The shape of `x`.
  */
@@ -98,7 +96,9 @@ function attendAlike(grid: Value, attend: Attend): Value {
 function attendShifted(grid: Value, masks: ShiftMasks, attend: Attend): Value {
   const [batch, down, across, area, width] = grid.shape as [Dimension, number, number, number, number];
   const [height, breadth] = [down - 1, across - 1];
-  const blocks = [[0, 0, height, breadth], [0, breadth, height, 1], [height, 0, 1, across]];
+  /** The inner windows, the last column without its last, and the last row. */
+  const blocks = [[0, 0, height, breadth], [0, breadth, height, 1], [height, 0, 1, across]]
+    .filter(([, , rows, columns]) => rows * columns > 0);
   const windows = concat(
     blocks.map(([row, column, rows, columns]) =>
       reshape(slice(grid, { starts: [0, row, column, 0, 0], sizes: [batch, rows, columns, area, width] }), {
@@ -107,17 +107,19 @@ function attendShifted(grid: Value, masks: ShiftMasks, attend: Attend): Value {
     ),
     { axis: 1 },
   );
-  const attended = attend(windows, [
+  const groups = [
     { count: height * breadth },
     { count: height, mask: masks.column },
     { count: breadth, mask: masks.row },
     { count: 1, mask: masks.corner },
-  ]);
+  ];
+  const attended = attend(windows, groups.filter(({ count }) => count > 0));
   let start = 0;
-  const [inner, column, row] = blocks.map(([, , rows, columns]) => {
+  const parts = blocks.map(([, , rows, columns]) => {
     const part = slice(attended, { starts: [0, start, 0, 0], sizes: [batch, rows * columns, area, width] });
     start += rows * columns;
     return reshape(part, { shape: [batch, rows, columns, area, width] });
   });
-  return concat([concat([inner, column], { axis: 2 }), row], { axis: 1 });
+  const row = parts.pop()!;
+  return parts.length ? concat([concat(parts, { axis: 2 }), row], { axis: 1 }) : row;
 }

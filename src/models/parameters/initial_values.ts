@@ -8,6 +8,8 @@ export type Initial =
   | { readonly kind: "normal"; readonly deviation: number; readonly zeroRow?: number }
   /** Normal, drawn again outside [-2, 2] (torch.nn.init.trunc_normal_). */
   | { readonly kind: "truncatedNormal"; readonly deviation: number }
+  /** Uniform in [-bound, bound). */
+  | { readonly kind: "uniform"; readonly bound: number }
   | { readonly kind: "table"; readonly table: Tensor };
 
 /** Filled with zeros. */
@@ -22,6 +24,23 @@ export function initialByName(name: string, shape: readonly number[], deviation:
   if (/(^|\.)bias$/.test(name)) return zeros;
   if (shape.length === 1) return { kind: "constant", value: 1 };
   return { kind: "normal", deviation };
+}
+
+/** How many numbers each output of a matrix or kernel [outputs, inputs, ...] is made of, and each input goes to. */
+function fansOf([outputs, inputs, ...kernel]: readonly number[]): { into: number; out: number } {
+  const area = kernel.reduce((product, side) => product * side, 1);
+  return { into: inputs * area, out: outputs * area };
+}
+
+/** Glorot and Bengio's rule (torch.nn.init.xavier_uniform_). */
+export function xavierUniform(shape: readonly number[]): Initial {
+  const { into, out } = fansOf(shape);
+  return { kind: "uniform", bound: Math.sqrt(6 / (into + out)) };
+}
+
+/** LeCun's rule, as transformers.initialization.lecun_normal_. */
+export function lecunNormal(shape: readonly number[]): Initial {
+  return { kind: "truncatedNormal", deviation: Math.sqrt(1 / fansOf(shape).into) / 0.8796256610342398 };
 }
 
 /** Uniform numbers in [0, 1) from a seed and a name: sfc32, seeded by FNV-1a. */
@@ -67,7 +86,11 @@ export function fill(initial: Initial, name: string, shape: readonly number[], s
   if (initial.kind === "table") return initial.table;
   const data = new Float32Array(sizeOf(shape));
   if (initial.kind === "constant") return new Tensor("float32", shape, data.fill(initial.value));
-  const draw = normal(uniform(seed, name));
+  const next = uniform(seed, name);
+  if (initial.kind === "uniform") {
+    return new Tensor("float32", shape, data.map(() => (2 * next() - 1) * initial.bound));
+  }
+  const draw = normal(next);
   for (let i = 0; i < data.length; i++) {
     let value = draw() * initial.deviation;
     while (initial.kind === "truncatedNormal" && Math.abs(value) > 2) value = draw() * initial.deviation;

@@ -52,7 +52,9 @@ function initialOf(config: VisionEncoderDecoderConfig, name: string, shape: read
     : readSection(decoders, config.decoder, section);
   const range = reader.values.initializer_range ?? reader.values.init_std;
   const deviation = typeof range === "number" && range ? range : 0.02;
-  const own = name.startsWith(`${section}.`) ? family.initial?.(name.slice(section.length + 1), reader) : undefined;
+  const own = name.startsWith(`${section}.`)
+    ? family.initial?.(name.slice(section.length + 1), reader, shape)
+    : undefined;
   return own ?? initialByName(name, shape, deviation);
 }
 

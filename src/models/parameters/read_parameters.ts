@@ -4,7 +4,7 @@ import { ConfigError } from "../../errors/mod.ts";
 import type { Limits } from "../../limits/mod.ts";
 import { declaredParameters, ModelParameters } from "./model_parameters.ts";
 import { encoders } from "../registry.ts";
-import { matchNames, type NamedWeights, nameInMemory } from "./stored_names.ts";
+import { matchNames, type NamedWeights, spellingsOf } from "./stored_names.ts";
 import { checkMatched } from "./unmatched_names.ts";
 import { findTied, untieDifferent } from "./tied_parameters.ts";
 import { type Architecture, architectureOf } from "../vision_encoder_decoder.ts";
@@ -53,7 +53,7 @@ function checkLayers({ layerCounts }: Architecture, tensors: number): void {
 }
 
 /**
- * The names of a whole model in its own checkpoint, its encoder's also as Transformers 5 has them in memory.
+ * The names of a whole model in its own checkpoint, its encoder's also as other writers have them.
  *
  * @throws {FormatError} If the checkpoint has no parameter of the encoder, or none of the decoder.
  */
@@ -62,10 +62,10 @@ export function matchWhole(
   checkpoint: Checkpoint,
   names: readonly string[],
 ): NamedWeights {
-  const { inMemory } = encoders[config.encoder.model_type];
+  const family = encoders[config.encoder.model_type];
   const weights = matchNames(checkpoint, names, (name) => {
-    if (!name.startsWith("encoder.")) return [name];
-    return [name, `encoder.${nameInMemory(name.slice("encoder.".length), inMemory)}`];
+    if (!name.startsWith("encoder.")) return [[name]];
+    return spellingsOf(name.slice("encoder.".length), family).map((way) => way.map((part) => `encoder.${part}`));
   });
   checkMatched(config, checkpoint, names, (name) => weights.has(name));
   return weights;

@@ -1,8 +1,11 @@
 // A model's parameters in a checkpoint that may spell them otherwise: under the names that Transformers 5 has in memory,
-// or all with the prefix of what wrapped the model when it was saved.
+// in parts, or all with the prefix of what wrapped the model when it was saved.
 import type { Checkpoint } from "../../checkpoint/mod.ts";
-import type { Renaming } from "../family.ts";
-import type { StoredWeight } from "../../weights/mod.ts";
+import type { Family } from "../family.ts";
+import { joinedWeight, type StoredWeight } from "../../weights/mod.ts";
+
+/** A way to spell a parameter: its name, or those of the parts that are joined along its first axis. */
+export type Spelling = readonly string[];
 
 /** The weights of a checkpoint by the names of the model. */
 export interface NamedWeights {
@@ -33,22 +36,23 @@ function prefixesOf(name: string): string[] {
  * Match the names of a model and of a checkpoint. The prefix is the one that most of the model's names have.
  *
  * @param names The names of the model.
- * @param spellings The names that a parameter may have in the checkpoint, the likeliest first.
+ * @param spellings The ways that a parameter may be spelled in the checkpoint, the likeliest first.
  */
 export function matchNames(
   checkpoint: Checkpoint,
   names: Iterable<string>,
-  spellings: (name: string) => readonly string[],
+  spellings: (name: string) => readonly Spelling[],
 ): NamedWeights {
   const spelled = [...names].map(spellings);
   const prefixes = new Set(["", ...checkpoint.names().flatMap(prefixesOf)]);
   let prefix = "", most = -1;
   for (const candidate of prefixes) {
-    const count = spelled.filter((ways) => ways.some((way) => checkpoint.has(candidate + way))).length;
+    const has = (part: string) => checkpoint.has(candidate + part);
+    const count = spelled.filter((ways) => ways.some((way) => way.every(has))).length;
     if (count > most) [prefix, most] = [candidate, count];
   }
   const used = new Set<string>();
-  const spelling = (name: string) => spellings(name).find((way) => checkpoint.has(prefix + way));
+  const spelling = (name: string) => spellings(name).find((way) => way.every((part) => checkpoint.has(prefix + part)));
   return {
     prefix() {
       const [first = ""] = [...used].filter((name) => checkpoint.fileName(name).endsWith(name.slice(prefix.length)));
@@ -58,8 +62,11 @@ export function matchNames(
     find(name) {
       const way = spelling(name);
       if (way === undefined) return undefined;
-      used.add(prefix + way);
-      return checkpoint.find(prefix + way);
+      const parts = way.map((part) => {
+        used.add(prefix + part);
+        return checkpoint.find(prefix + part)!;
+      });
+      return parts.length === 1 ? parts[0] : joinedWeight(name, parts);
     },
     unused: () =>
       checkpoint.names()
@@ -68,7 +75,13 @@ export function matchNames(
   };
 }
 
-/** The name that a parameter has in Transformers 5's memory, by the renamings of its family. */
-export function nameInMemory(name: string, renamings: readonly Renaming[] = []): string {
-  return renamings.reduce((renamed, [from, to]) => renamed.replace(from, to), name);
+/** The ways that a parameter may be spelled: as files have it, and as other writers do, by the renamings of its family. */
+export function spellingsOf(name: string, { otherNames = [] }: Pick<Family<unknown>, "otherNames">): Spelling[] {
+  const renamed = otherNames.map((renamings) =>
+    renamings.reduce<string[]>(
+      (parts, [from, to]) => parts.flatMap((part) => [to].flat().map((one) => part.replace(from, one))),
+      [name],
+    )
+  );
+  return [[name], ...renamed.map((parts) => [...new Set(parts)])];
 }
