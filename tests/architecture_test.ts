@@ -1,11 +1,27 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { importsOf, violations } from "./architecture.ts";
 import { projectSources } from "./project_sources.ts";
+import { functionsOf, oversized } from "./sizes.ts";
 
 Deno.test("the project's imports keep to the rules", async () => {
   const sources = await projectSources();
   assert(sources.size > 50, `only ${sources.size} files were found`);
   assertEquals(violations(sources), []);
+});
+
+Deno.test("files, folders and functions are of a size that can be taken in", async () => {
+  assertEquals(oversized(await projectSources()), []);
+});
+
+Deno.test("oversized() finds what is too large, and measures functions and methods", () => {
+  const body = (lines: number) => "    call();\n".repeat(lines);
+  const source = `export function one(\n  a: number,\n): void {\n${
+    body(60)
+  }}\n\nclass B {\n  async #two(): Promise<void> {\n${body(3)}  }\n}\n`;
+  assertEquals(functionsOf(source).map(({ lines }) => lines), [64, 5]);
+  assertEquals(oversized(new Map([["src/a/b.ts", source]])).length, 1);
+  assertEquals(oversized(new Map([["src/a/b.ts", "\n".repeat(340) + "x"]])).length, 1);
+  assertEquals(oversized(new Map([...Array(25).keys()].map((i) => [`src/a/${i}.ts`, ""]))).length, 1);
 });
 
 Deno.test("the drawing of the rooms is what the sources say", async () => {
