@@ -23,6 +23,22 @@ WORDS = dict(
     max_position_embeddings=32, initializer_range=0.3,
 )
 
+SIGHT = dict(
+    image_size=32, patch_size=8, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=24,
+    initializer_range=0.3,
+)
+SWIN = dict(image_size=32, patch_size=4, embed_dim=8, depths=[1, 1], num_heads=[2, 2], window_size=4)
+
+ENCODERS = {
+    "dinov2_for_image_classification": t.Dinov2ForImageClassification(t.Dinov2Config(**SIGHT)),
+    "swinv2": t.Swinv2Model(t.Swinv2Config(**SWIN)),
+    "swinv2_for_image_classification": t.Swinv2ForImageClassification(t.Swinv2Config(**SWIN)),
+    "clip_vision": t.CLIPVisionModel(t.CLIPVisionConfig(**SIGHT)),
+    "siglip_vision": t.SiglipVisionModel(t.SiglipVisionConfig(**SIGHT)),
+    "data2vec_vision_for_image_classification": t.Data2VecVisionForImageClassification(
+        t.Data2VecVisionConfig(**SIGHT)
+    ),
+}
 DECODERS = {
     "xlm_roberta_masked_lm": t.XLMRobertaForMaskedLM(t.XLMRobertaConfig(**WORDS)),
     "camembert_masked_lm": t.CamembertForMaskedLM(t.CamembertConfig(**WORDS)),
@@ -31,7 +47,7 @@ DECODERS = {
     "bert_generation_encoder": t.BertGenerationEncoder(t.BertGenerationConfig(**WORDS)),
     "roberta_prelayernorm_masked_lm": t.RobertaPreLayerNormForMaskedLM(t.RobertaPreLayerNormConfig(**WORDS)),
 }
-PAIRS = [("vit", decoder) for decoder in DECODERS]
+PAIRS = [("vit", decoder) for decoder in DECODERS] + [(encoder, "bert_lm_head") for encoder in ENCODERS]
 
 
 def write_source(kind, name, model):
@@ -88,8 +104,9 @@ def make(encoder, decoder):
 
 
 def main():
-    for name, model in DECODERS.items():
-        write_source("decoders", name, model)
+    for kind, models in (("encoders", ENCODERS), ("decoders", DECODERS)):
+        for name, model in models.items():
+            write_source(kind, name, model)
     for encoder, decoder in PAIRS:
         make(encoder, decoder)
 
