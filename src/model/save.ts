@@ -3,7 +3,7 @@ import { writeCheckpoint } from "../checkpoint/mod.ts";
 import type { GenerationConfig } from "../generation/mod.ts";
 import { isRecord } from "../hub/mod.ts";
 import { formatJson } from "../hub/write_json.ts";
-import type { ModelParameters, VisionEncoderDecoderConfig } from "../models/mod.ts";
+import { decoders, encoders, type ModelParameters, type VisionEncoderDecoderConfig } from "../models/mod.ts";
 import type { DataType, Tensor } from "../tensor/mod.ts";
 
 /** Options of saving. */
@@ -21,18 +21,28 @@ export interface Savable {
   readonly read: (name: string) => Promise<Tensor>;
 }
 
-/** The fields that Python takes for fractions and refuses as whole numbers: 1 is written 1.0. */
-const fractions =
-  /"([a-z_]*(?:dropout|dropout_prob|pdrop|layerdrop|_rate|_range|_std|_eps|_epsilon|_ratio|loss_weight|init_value|temperature|top_p|min_p|typical_p|_penalty|_cutoff|guidance_scale))": (-?\d+)(?=,?$)/gm;
+/** The families of both kinds, by model_type. */
+const families: Readonly<Record<string, { readonly wholeNumbers?: readonly string[] }>> = { ...encoders, ...decoders };
+
+/** The fields that Python takes for fractions, and refuses as whole numbers: 1 is written 1.0. */
+const isFraction = (field: string): boolean =>
+  /(?:dropout|dropout_prob|pdrop|layerdrop|_rate|_range|_std|_factor|_eps|_epsilon|_ratio|loss_weight|init_value|temperature|top_p|min_p|typical_p|_penalty|_cutoff|guidance_scale)$/
+    .test(field);
 
 /** JSON as Python writes it: keys sorted, two spaces. */
 function toJson(value: unknown): string {
+  const marker = "\0fraction:";
   const sorted = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(sorted);
     if (!isRecord(value)) return value;
-    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1).map(([k, v]) => [k, sorted(v)]));
+    const { wholeNumbers = [] } = families[value.model_type as string] ?? {};
+    const written = (field: string, own: unknown) =>
+      Number.isSafeInteger(own) && isFraction(field) && !wholeNumbers.includes(field) ? marker + own : sorted(own);
+    return Object.fromEntries(
+      Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1).map(([k, v]) => [k, written(k, v)]),
+    );
   };
-  return `${formatJson(sorted(value)).replace(fractions, '"$1": $2.0')}\n`;
+  return `${formatJson(sorted(value)).replace(/"\\u0000fraction:(-?\d+)"/g, "$1.0")}\n`;
 }
 
 /**

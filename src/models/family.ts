@@ -118,6 +118,8 @@ export interface Family<M> {
   readonly defaults: PretrainedConfig;
   /** Other names of fields, which Transformers takes for them (`attribute_map`). */
   readonly aliases?: Readonly<Record<string, string>>;
+  /** Fields that Python takes for whole numbers, though those of the same name are fractions elsewhere. @default none */
+  readonly wholeNumbers?: readonly string[];
   /**
    * The fields that follow from others where they are not given.
    *

@@ -95,6 +95,7 @@ export const dinov2: Family<VisionEncoder> = {
     use_mask_token: true,
   },
   basePrefix: "dinov2",
+  wholeNumbers: ["mlp_ratio"],
   otherNames: [[
     [/\.attention\.attention\.query\./, ".attention.q_proj."],
     [/\.attention\.attention\.key\./, ".attention.k_proj."],
