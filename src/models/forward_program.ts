@@ -34,12 +34,14 @@ export interface ForwardOptions {
  * [batch, H, T, S].
  */
 export function buildForward(architecture: Architecture, options: ForwardOptions = {}): Graph {
-  const { encoder, decoder, ties } = architecture;
+  const { encoder, decoder } = architecture;
   const builder = new GraphBuilder("forward");
   let states: Value;
   if (options.size) {
     const pixelValues = builder.input("pixelValues", "float32", ["batch", encoder.channels, ...options.size]);
-    const encoded = encoder.encode(new Scope(builder, "encoder"), pixelValues, { interpolate: options.interpolate });
+    const encoded = encoder.encode(new Scope(builder, "encoder", architecture), pixelValues, {
+      interpolate: options.interpolate,
+    });
     states = encoded.lastHiddenState;
     builder.output("encoderStates", states);
     if (options.hiddenStates) {
@@ -48,7 +50,7 @@ export function buildForward(architecture: Architecture, options: ForwardOptions
   } else {
     states = builder.input("encoderStates", "float32", ["batch", "sources", encoder.hiddenSize]);
   }
-  const scope = new Scope(builder, "decoder", ties);
+  const scope = new Scope(builder, "decoder", architecture);
   const cross = decoder.crossKeysValues(scope, projectStates(architecture, states));
   const ids = builder.input("decoderInputIds", "int64", ["batch", "T"]);
   const mask = options.mask ? builder.input("decoderMask", "float32", ["batch", 1, "T", "T"]) : undefined;

@@ -3,28 +3,33 @@ import type { Builder, Value } from "../graph/mod.ts";
 import { layerNormalization, linear, type LinearAttributes } from "../operators/mod.ts";
 import { applyActivation, type NamedActivation } from "./activations.ts";
 
+/** What all places of a model share. */
+export interface ScopeContext {
+  /** The parameters that are read under another's name, which they share: each name by its own. */
+  readonly ties: ReadonlyMap<string, string>;
+}
+
 /** A place in a checkpoint, such as `encoder.encoder.layer.0`, in a graph under construction. */
 export class Scope {
   /**
    * @param builder The graph.
    * @param prefix The names' beginning, without the last dot.
-   * @param ties The parameters that are read under another's name, which they share: each name by its own.
    */
   constructor(
     readonly builder: Builder,
     readonly prefix: string,
-    readonly ties: ReadonlyMap<string, string> = new Map(),
+    readonly context: ScopeContext,
   ) {}
 
   /** The place `name` below this one. */
   at(name: string): Scope {
-    return new Scope(this.builder, this.prefix ? `${this.prefix}.${name}` : name, this.ties);
+    return new Scope(this.builder, this.prefix ? `${this.prefix}.${name}` : name, this.context);
   }
 
   /** A parameter of this place; a tied one is that which it is tied to. */
   parameter(name: string, shape: readonly number[]): Value {
     const whole = this.prefix ? `${this.prefix}.${name}` : name;
-    return this.builder.parameter(this.ties.get(whole) ?? whole, shape);
+    return this.builder.parameter(this.context.ties.get(whole) ?? whole, shape);
   }
 
   /** torch.nn.Linear: `name.weight` [outputs, inputs] and, unless `bias` is false, `name.bias` [outputs]. */

@@ -80,13 +80,14 @@ function joined<K extends "sizes" | "layerCounts">(
  * `hiddenStates.N`.
  */
 export function buildEncode(
-  { encoder }: Architecture,
+  architecture: Architecture,
   [height, width]: readonly [number, number],
   options: { hiddenStates?: boolean; interpolate?: boolean } = {},
 ): Graph {
+  const { encoder } = architecture;
   const builder = new GraphBuilder("encode");
   const pixelValues = builder.input("pixelValues", "float32", ["batch", encoder.channels, height, width]);
-  const { lastHiddenState, hiddenStates } = encoder.encode(new Scope(builder, "encoder"), pixelValues, {
+  const { lastHiddenState, hiddenStates } = encoder.encode(new Scope(builder, "encoder", architecture), pixelValues, {
     interpolate: options.interpolate,
   });
   builder.output("encoderStates", lastHiddenState);
@@ -95,8 +96,10 @@ export function buildEncode(
 }
 
 /** The encoder's states as the decoder reads them: through `enc_to_dec_proj` where the widths ask for it. */
-export function projectStates({ decoder, projects }: Architecture, states: Value): Value {
-  return projects ? new Scope(states.builder, "").linear("enc_to_dec_proj", states, decoder.hiddenSize) : states;
+export function projectStates(architecture: Architecture, states: Value): Value {
+  if (!architecture.projects) return states;
+  const scope = new Scope(states.builder, "", architecture);
+  return scope.linear("enc_to_dec_proj", states, architecture.decoder.hiddenSize);
 }
 
 /** The name under which programs pass a layer's keys or values of the encoder. */
@@ -110,11 +113,11 @@ const cacheName = (kind: keyof KeysValues, layer: number) => `self.${kind}.${lay
  * Input `encoderStates` [batch, sources, C]; outputs `cross.keys.N` and `cross.values.N` [batch, H, sources, D].
  */
 export function buildCrossKeysValues(architecture: Architecture): Graph {
-  const { encoder, decoder, ties } = architecture;
+  const { encoder, decoder } = architecture;
   const builder = new GraphBuilder("crossKeysValues");
   const given = builder.input("encoderStates", "float32", ["batch", "sources", encoder.hiddenSize]);
   const states = projectStates(architecture, given);
-  decoder.crossKeysValues(new Scope(builder, "decoder", ties), states).forEach(({ keys, values }, n) => {
+  decoder.crossKeysValues(new Scope(builder, "decoder", architecture), states).forEach(({ keys, values }, n) => {
     builder.output(crossName("keys", n), keys);
     builder.output(crossName("values", n), values);
   });
@@ -130,11 +133,12 @@ export function buildCrossKeysValues(architecture: Architecture): Graph {
  * `buildCrossKeysValues`. Output `logits` [rows, L, V] is that of the last L of the T tokens.
  */
 export function buildDecode(
-  { decoder, ties }: Architecture,
+  architecture: Architecture,
   options: { hiddenStates?: boolean } = {},
 ): Graph {
+  const { decoder } = architecture;
   const builder = new GraphBuilder("decode");
-  const scope = new Scope(builder, "decoder", ties);
+  const scope = new Scope(builder, "decoder", architecture);
   const rows = "batch*beams";
   const { heads, headWidth, hiddenSize, layers } = decoder;
   const tokens = builder.state("tokens", "int64", [rows, "capacity"]);

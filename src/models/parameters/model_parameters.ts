@@ -21,7 +21,7 @@ export interface DeclaredParameter {
 
 /** Every parameter of an architecture, with the names and shapes that Transformers writes; tied ones once. */
 export function declaredParameters(architecture: Architecture): Map<string, DeclaredParameter> {
-  const { encoder, decoder, ties } = architecture;
+  const { encoder, decoder } = architecture;
   const declared = new Map<string, DeclaredParameter>();
   const collect = (parameters: ReadonlyMap<string, { shape: readonly (number | string)[] }>, used: boolean) => {
     for (const [name, { shape }] of parameters) {
@@ -30,8 +30,8 @@ export function declaredParameters(architecture: Architecture): Map<string, Decl
   };
   collect(buildForward(architecture, { size: encoder.imageSize }).parameters, true);
   const builder = new GraphBuilder("unused");
-  encoder.declareUnused?.(new Scope(builder, "encoder"));
-  decoder.declareUnused?.(new Scope(builder, "decoder", ties));
+  encoder.declareUnused?.(new Scope(builder, "encoder", architecture));
+  decoder.declareUnused?.(new Scope(builder, "decoder", architecture));
   collect(builder.build().parameters, false);
   return declared;
 }
