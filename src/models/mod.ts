@@ -3,6 +3,7 @@ export type { PretrainedConfig } from "./config/config_reader.ts";
 export type { EncoderPlaces, Family, TextDecoder, VisionEncoder } from "./family.ts";
 export { buildForward, type ForwardOptions } from "./forward_program.ts";
 export { type DeclaredParameter, declaredParameters, ModelParameters } from "./parameters/model_parameters.ts";
+export { dropoutKey } from "./scope.ts";
 export { readConfig } from "./config/read_config.ts";
 export { matchWhole, readParameters } from "./parameters/read_parameters.ts";
 export { resizeEmbeddings } from "./parameters/resize_embeddings.ts";
