@@ -2,12 +2,15 @@
 tests/fixtures/adapters.
 
 Each folder has the adapter as save_pretrained writes it, and golden.safetensors: the logits for the pictures and ids of the
-model's own golden.safetensors, and a greedy text.
+model's own golden.safetensors, and a greedy text. targets.json has which modules of three models peft adapts, by various
+target_modules, and with which rank.
 
     python tests/scripts/make_lora.py
 """
 
+import json
 import shutil
+import warnings
 from pathlib import Path
 
 import peft
@@ -67,7 +70,47 @@ def make(name, base, settings, dtype):
     print(f"{name}: {sum(file.stat().st_size for file in target.iterdir())} bytes, logits changed by {change:.2f}")
 
 
+# Models, and ways to name what is adapted.
+NAMED = ["vit_gpt2_captioning", "deit_trocr_small", "swin_bert"]
+TARGETS = [
+    dict(target_modules=["fc1", "attn.c_attn", "query"]),
+    dict(target_modules=["decoder.transformer.h.1.mlp.c_proj", "layers.1.fc2", "output.dense"]),
+    dict(target_modules="all-linear"),
+    dict(target_modules="All-Linear", exclude_modules=["fc1", "dense"]),
+    dict(target_modules=r".*\.(?:1|0)\..*(?:_proj|query|c_attn)", exclude_modules=r"encoder\..*"),
+    dict(target_modules=r"(?P<part>en|de)coder.*(?:c_fc|fc2|value|v_proj)"),
+    dict(target_modules=["q_proj", "c_attn", "key"], layers_to_transform=1),
+    dict(target_modules=["q_proj", "c_attn", "key"], layers_to_transform=[0, 3], layers_pattern="h"),
+    dict(target_modules=["q_proj", "c_attn", "key"], layers_to_transform=[0], layers_pattern=["layers", "layer"]),
+    dict(
+        target_modules=["q_proj", "c_attn", "key", "fc1"], rank_pattern={"key": 2, r"layers\.1\.attention\.q_proj": 7},
+        alpha_pattern={r".*encoder.*q_proj": 9, "^fc1": 1, "decoder.transformer.h.0.attn.c_attn": 5},
+    ),
+]
+
+
+def name_targets():
+    """The adapted modules with their ranks and scalings by model, for each of TARGETS; none where peft finds none."""
+    found = []
+    for settings in TARGETS:
+        found.append({"config": settings, "models": {}})
+        for base in NAMED:
+            model = t.VisionEncoderDecoderModel.from_pretrained(FIXTURES / "models" / base)
+            try:
+                adapted = peft.get_peft_model(model, peft.LoraConfig(r=4, lora_alpha=8, **settings))
+                found[-1]["models"][base] = {
+                    name.removeprefix("base_model.model."): [module.r["default"], module.scaling["default"]]
+                    for name, module in adapted.named_modules() if isinstance(module, peft.tuners.lora.LoraLayer)
+                }
+            except ValueError as error:
+                assert "not found in the base model" in str(error) or "No modules were targeted" in str(error), error
+                found[-1]["models"][base] = {}
+    (FIXTURES / "adapters" / "targets.json").write_text(json.dumps(found, separators=(",", ":")) + "\n")
+
+
 if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    name_targets()
     t.logging.set_verbosity_error()
     for name, arguments in ADAPTERS.items():
         make(name, *arguments)
