@@ -94,7 +94,10 @@ const lastOf = (path: string) => path.slice(path.lastIndexOf(".") + 1);
 /** Names for target_modules: the last name of several layers where it is that of no others, else a whole path. */
 function targetsOf(adapted: readonly LinearLayer[], { layers, otherModules }: WritableAdapter): string[] {
   const left = layers.filter((layer) => !adapted.includes(layer)).flatMap(({ modules }) => modules);
-  const taken = new Set([...left, ...otherModules].map(lastOf));
+  const all = [...layers.flatMap(({ modules }) => modules), ...otherModules];
+  // What holds a module may have the name too, as a BERT's `decoder` is a head and more.
+  const holders = all.flatMap((path) => path.split(".").slice(0, -1));
+  const taken = new Set([...holders, ...[...left, ...otherModules].map(lastOf)]);
   const names = adapted.map(({ modules: [module] }) => taken.has(lastOf(module)) ? module : lastOf(module));
   return [...new Set(names)].sort();
 }
