@@ -1,7 +1,18 @@
 // LoRA adapters of Python's peft on every backend: they compute what Python computed, before and after merging; and what is
 // written of them is read again.
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { LimnerError, loadBackend, OptionError, readCheckpoint, Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
+import {
+  type BackendName,
+  defaultConfig,
+  LimnerError,
+  loadBackend,
+  OptionError,
+  readCheckpoint,
+  Tensor,
+  Trainer,
+  VisionEncoderDecoderConfig,
+  VisionEncoderDecoderModel,
+} from "../../mod.ts";
 import { partsOf } from "../../src/model/vision_encoder_decoder_model.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 import { assertClose } from "../conformance/closeness.ts";
@@ -13,6 +24,8 @@ const models = {
   deit_trocr: "deit_trocr_small",
 };
 const tolerance = { ffi: 1e-4, webgpu: 2e-4, reference: 1e-4, wasm: 1e-4 };
+
+const scalar = (value: number) => new Tensor("float32", [], Float32Array.of(value));
 
 async function inputsOf(model: string) {
   const golden = await readCheckpoint(`${fixtures}/models/${model}/golden.safetensors`);
@@ -61,41 +74,91 @@ for (const [name, base] of Object.entries(models)) {
 }
 
 /** A tiny model, with what trainers know of it. */
-async function tiny(backend: "reference" | "ffi" | "webgpu" = "reference") {
+async function tiny(backend: BackendName = "reference") {
   const model = await VisionEncoderDecoderModel.fromPretrained(`${fixtures}/models/vit_gpt2_captioning`, { backend });
   return { model, parts: () => partsOf(model) };
 }
 
+/** Wide enough that a GPU computes queries, keys and values as one product. */
+const wide = VisionEncoderDecoderConfig.fromEncoderDecoderConfigs(
+  defaultConfig("vit", {
+    hidden_size: 64,
+    num_hidden_layers: 2,
+    num_attention_heads: 2,
+    intermediate_size: 128,
+    image_size: 32,
+    patch_size: 8,
+  }),
+  defaultConfig("gpt2", { n_embd: 64, n_layer: 2, n_head: 2, n_positions: 16, vocab_size: 400 }),
+  { decoder_start_token_id: 1, pad_token_id: 0 },
+);
+
 for (const backend of testedBackends) {
   Deno.test(`a new adapter changes nothing, adds its bytes alone, and gives them back, on ${backend}`, async () => {
     const { inputs } = await inputsOf("vit_gpt2_captioning");
-    const { model, parts } = await tiny(backend as "ffi");
-    await using _model = model;
+    await using model = await VisionEncoderDecoderModel.fromConfig(wide, { backend, seed: 3 });
     const { logits } = await model.forward(inputs);
     const text = await model.generate(inputs.pixelValues, { maxNewTokens: 4 });
     const before = model.backend.counters.weightBytes;
-    const names = await parts().core.attachAdapter({ rank: 4, alpha: 8, targets: ["q_proj", "c_attn"] });
-    assertEquals(names.length, 2 * 2 + 2 * 2 * 2); // A and B of two q_proj, and of two c_attn in either attention
-    const numbers = names.map((name) => parts().parameters.source.get(name)!.shape.reduce((a, b) => a * b))
+    const { core } = partsOf(model);
+    const names = await core.attachAdapter({ rank: 4, alpha: 8, targets: ["q_proj", "v_proj", "fc1", "c_attn"] });
+    assertEquals(names.length, 2 * 3 * 2 + 2 * 2 * 2); // A and B of three in each layer, and of c_attn in either attention
+    const numbers = names.map((name) => core.parameters.source.get(name)!.shape.reduce((a, b) => a * b))
       .reduce((a, b) => a + b);
     assertClose((await model.forward(inputs)).logits, logits, 1e-6, "the logits");
     assertEquals((await model.generate(inputs.pixelValues, { maxNewTokens: 4 })).sequences, text.sequences);
     const added = model.backend.counters.weightBytes - before;
-    // Packed in panels of 64 outputs and 8 inputs an A of 4 rows takes sixteen times its bytes.
-    assert(added >= 4 * numbers && added <= 16 * 2 * 4 * numbers, `${added} bytes for ${numbers} numbers`);
+    // Panels of 64 outputs and 8 inputs hold an A of 4 rows in sixteen times its bytes, and a B of 4 columns in twice.
+    assert(added >= 4 * numbers && added <= 16 * 4 * numbers, `${added} bytes for ${numbers} numbers`);
+    assert(added < before / 4, `${added} bytes beside ${before}`);
     await model.unloadAdapter();
     assertEquals(model.backend.counters.weightBytes, before);
     assertEquals([...model.namedParameters().keys()].filter((name) => name.includes("lora")), []);
   });
 
-  Deno.test(`programs train an adapter's parameters, and the model reads what they are then, on ${backend}`, async () => {
+  Deno.test(`a trainer that freezes all else trains an adapter alone, on ${backend}`, async () => {
+    const { inputs: { pixelValues } } = await inputsOf("vit_gpt2_captioning");
+    const { model, parts } = await tiny(backend);
+    await using _model = model;
+    const names = await parts().core.attachAdapter({ rank: 4, alpha: 8, targets: ["q_proj", "fc1", "c_attn", "c_fc"] });
+    const before = await model.parameter("decoder.transformer.h.0.attn.c_attn.weight");
+    const labels = [[5, 9, 7], [11, 3, 4]];
+    {
+      await using trainer = await Trainer.create(model, {
+        learningRate: 5e-3,
+        frozen: (name) => !names.includes(name),
+      });
+      assertEquals([...trainer.trained].sort(), names.toSorted());
+      const losses: number[] = [];
+      for (let step = 0; step < 8; step++) losses.push((await trainer.step({ pixelValues, labels })).loss);
+      assert(losses[7] < losses[0] - 0.5, String(losses));
+    }
+    const after = await model.parameter("decoder.transformer.h.0.attn.c_attn.weight");
+    assertEquals(after.toList(), before.toList());
+    const { loss } = await model.forward({ pixelValues, labels });
+    const folder = await Deno.makeTempDir();
+    await model.saveAdapter(folder);
+    await model.mergeAdapters();
+    assertClose(
+      scalar((await model.forward({ pixelValues, labels })).loss!),
+      scalar(loss!),
+      tolerance[backend],
+      "merged",
+    );
+    const other = await tiny(backend);
+    await using _other = other.model;
+    await other.model.loadAdapter(folder);
+    const loaded = (await other.model.forward({ pixelValues, labels })).loss!;
+    assertClose(scalar(loaded), scalar(loss!), tolerance[backend], "loaded");
+    await Deno.remove(folder, { recursive: true });
+  });
+
+  Deno.test(`an adapter's parameters are set as the model's are, on ${backend}`, async () => {
     const { inputs } = await inputsOf("vit_gpt2_captioning");
-    const { model, parts } = await tiny(backend as "ffi");
+    const { model, parts } = await tiny(backend);
     await using _model = model;
     const names = await parts().core.attachAdapter({ rank: 2, alpha: 4, targets: ["c_proj"] });
     const { logits } = await model.forward(inputs);
-    await parts().weights.train(names);
-    names.forEach((name) => parts().parameters.trained.add(name));
     const name = names.find((name) => name.endsWith("lora_B.weight"))!;
     const { shape } = await model.parameter(name);
     const value = new Tensor("float32", shape, Float32Array.from({ length: shape[0] * shape[1] }, (_, i) => i % 5 - 2));
