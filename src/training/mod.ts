@@ -1,3 +1,4 @@
 // Fine-tuning.
-export { Gradients, type StepResult, Trainer, type TrainingBatch } from "./trainer.ts";
+export { Gradients } from "./gradients.ts";
+export { type StepResult, Trainer, type TrainingBatch } from "./trainer.ts";
 export type { ScheduleName, TrainerOptions, TrainerSettings } from "./trainer_options.ts";

@@ -2,10 +2,14 @@
 import type { CallQueue } from "../async/call_queue.ts";
 import { LimnerError, OptionError, ShapeError } from "../errors/mod.ts";
 import { checkInputs, type TokenRows } from "../model/forward_inputs.ts";
-import { type ModelParts, partsOf, type VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_model.ts";
+import type { LoadOptions } from "../model/load_options.ts";
+import { type ModelParts, partsOf, VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_model.ts";
 import type { Tensor } from "../tensor/mod.ts";
-import { updateScalars } from "./optimizer.ts";
+import { momentName, updateScalars } from "./optimizer.ts";
 import { learningRateAt } from "./schedule.ts";
+import { checkGradients, Gradients } from "./gradients.ts";
+import { restoreStates, savedStates } from "./saved_states.ts";
+import { type OpenedRun, openRun, parameterName, type Pending, type RunDescription, writeRun } from "./trainer_file.ts";
 import { resolveTrainerOptions, type TrainerOptions, type TrainerSettings } from "./trainer_options.ts";
 import { gradientName, planTraining } from "./training_programs.ts";
 import { type BatchTensors, TrainingSession } from "./training_session.ts";
@@ -32,20 +36,6 @@ export interface StepResult {
   readonly steps: number;
 }
 
-/** Gradients by checkpoint name, float32. */
-export class Gradients extends Map<string, Tensor> {
-  /** @param labels The number of labels they are a mean over. */
-  constructor(entries: Iterable<readonly [string, Tensor]>, readonly labels: number) {
-    super(entries);
-  }
-}
-
-/** What has been added up for the next update. */
-interface Pending {
-  readonly calls: number;
-  readonly labels: number;
-}
-
 /**
  * Trains a model. The model can be used between the steps, and has the parameters as they are then.
  *
@@ -67,6 +57,9 @@ export class Trainer implements AsyncDisposable {
   readonly #session: TrainingSession;
   #steps = 0;
   #pending: Pending = { calls: 0, labels: 0 };
+  #ownsModel = false;
+  /** What the caller wants to find again when the run is resumed, such as its place in the data: plain JSON. */
+  progress: unknown;
 
   private constructor(
     readonly model: VisionEncoderDecoderModel,
@@ -85,7 +78,37 @@ export class Trainer implements AsyncDisposable {
    * @throws {OptionError} If an option does not exist or is out of its range, or nothing is left to train.
    */
   static async create(model: VisionEncoderDecoderModel, options: TrainerOptions): Promise<Trainer> {
-    const settings = resolveTrainerOptions(options);
+    return await Trainer.#begin(model, resolveTrainerOptions(options));
+  }
+
+  /**
+   * Go on with a run that `save` wrote: its model, its moments and its place, as if it had not been interrupted.
+   *
+   * @param folder The folder that was given to `save`.
+   * @param options How the model is loaded. The trainer releases it when it is released.
+   * @throws {HubError} If the folder holds no run, or no model.
+   * @throws {FormatError} If a file is malformed.
+   */
+  static async resume(folder: string | URL, options: LoadOptions = {}): Promise<Trainer> {
+    const { description, tensors } = await openRun(folder);
+    const model = await VisionEncoderDecoderModel.fromPretrained(folder, options);
+    try {
+      const decayed = new Set(description.decayed);
+      const trainer = await Trainer.#begin(model, {
+        ...description.settings,
+        frozen: (name) => !tensors.has(parameterName(name)),
+        decay: (name) => decayed.has(name),
+      });
+      trainer.#ownsModel = true;
+      await trainer.#restore(description, tensors);
+      return trainer;
+    } catch (error) {
+      await model[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  static async #begin(model: VisionEncoderDecoderModel, settings: TrainerSettings): Promise<Trainer> {
     const parts = partsOf(model);
     const plan = planTraining(parts.architecture, settings);
     if (plan.shapes.size === 0) throw new OptionError("Cannot train: all parameters are frozen");
@@ -159,18 +182,7 @@ export class Trainer implements AsyncDisposable {
   apply(gradients: ReadonlyMap<string, Tensor>): Promise<{ gradNorm: number }> {
     return this.#call(async () => {
       this.#checkNothingPending("apply gradients");
-      const { shapes } = this.#session.plan;
-      for (const name of gradients.keys()) {
-        if (!shapes.has(name)) throw new ShapeError(`Cannot apply the gradient of "${name}": it is not trained`);
-      }
-      for (const [name, shape] of shapes) {
-        const gradient = gradients.get(name);
-        if (gradient?.dataType === "float32" && gradient.shape.join() === shape.join()) continue;
-        const found = gradient ? `${gradient.dataType} [${gradient.shape.join(", ")}]` : "missing";
-        throw new ShapeError(
-          `Cannot apply the gradient of "${name}": it is ${found}, expected float32 [${shape.join(", ")}]`,
-        );
-      }
+      checkGradients(gradients, this.#session.plan.shapes);
       for (const [name, gradient] of gradients) await this.#session.writeState(gradientName(name), gradient);
       return await this.#update(1);
     });
@@ -188,9 +200,60 @@ export class Trainer implements AsyncDisposable {
     });
   }
 
-  /** Release what training needs. The model stays, with its parameters as they are. */
+  /**
+   * Do work with the moving averages of the parameters in their place, such as evaluating or saving; without `ema` with the
+   * parameters themselves. No step may be taken meanwhile.
+   */
+  async withAverages<T>(work: () => Promise<T>): Promise<T> {
+    if (this.settings.ema === undefined) return await work();
+    const { weights } = this.#parts;
+    const present = new Map<string, Tensor>();
+    await this.#call(async () => {
+      for (const name of this.trained) {
+        present.set(name, await weights.read(name));
+        await weights.write(name, await this.#session.readState(momentName("average", name)));
+      }
+    });
+    try {
+      return await work();
+    } finally {
+      await this.#call(async () => {
+        for (const [name, value] of present) await weights.write(name, value);
+      });
+    }
+  }
+
+  /**
+   * Write the model, as its savePretrained does, and beside it `trainer.safetensors`, from which `resume` goes on. A process
+   * that is killed meanwhile leaves what was saved before.
+   *
+   * @param folder The folder, made if it is missing.
+   */
+  async save(folder: string | URL): Promise<void> {
+    await this.withAverages(() => this.model.savePretrained(folder));
+    await this.#call(async () => {
+      const { decay: _, frozen: __, ...settings } = this.settings;
+      const decayed = this.trained.filter(this.#session.plan.decays);
+      const { steps, progress } = this;
+      const pending = this.#pending;
+      await writeRun(folder, { steps, pending, settings, decayed, progress }, savedStates(this.#session, pending));
+    });
+  }
+
+  /** Release what training needs. The model stays, with its parameters as they are, unless `resume` loaded it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session[Symbol.asyncDispose]();
+    if (this.#ownsModel) await this.model[Symbol.asyncDispose]();
+  }
+
+  /** Take over what a run's file holds. */
+  #restore({ steps, pending, progress }: RunDescription, tensors: OpenedRun["tensors"]): Promise<void> {
+    return this.#call(async () => {
+      await restoreStates(this.#session, tensors);
+      this.#steps = steps;
+      this.#pending = pending;
+      this.progress = progress;
+    });
   }
 
   async #update(scale: number): Promise<{ gradNorm: number }> {
