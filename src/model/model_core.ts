@@ -103,9 +103,8 @@ export class ModelCore implements AsyncDisposable {
     };
   }
 
-  /** Write the model. @throws {LimnerError} If there is an adapter. @throws {OptionError} As `saveModel` does. */
+  /** Write the model, without an adapter that it has. @throws {OptionError} As `saveModel` does. */
   async save(folder: string | URL, generationConfig: GenerationConfig, options: SaveOptions): Promise<void> {
-    this.checkMerged("save the model");
     const parameters = this.#parameters;
     await saveModel(
       folder,

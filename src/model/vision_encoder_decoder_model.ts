@@ -252,7 +252,10 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    */
   async savePretrained(folder: string | URL, given: SaveAndPushOptions = {}): Promise<void> {
     const { pushToHub, push, ...options } = given;
-    await this.#calls.take(() => this.#core.save(folder, this.generationConfig, options));
+    await this.#calls.take(() => {
+      this.#core.checkMerged("save the model");
+      return this.#core.save(folder, this.generationConfig, options);
+    });
     if (pushToHub !== undefined) await pushModel(folder, pushToHub, push);
   }
 
