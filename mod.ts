@@ -69,4 +69,5 @@ export {
   type TrainerSettings,
   type TrainingBatch,
 } from "./src/training/mod.ts";
+export type { LoraOptions } from "./src/models/mod.ts";
 export { VisionEncoderDecoderModel } from "./src/model/vision_encoder_decoder_model.ts";

@@ -4,6 +4,12 @@ export type { EncoderPlaces, Family, TextDecoder, VisionEncoder } from "./family
 export { buildForward, type ForwardOptions } from "./forward_program.ts";
 export { type DeclaredParameter, declaredParameters, ModelParameters } from "./parameters/model_parameters.ts";
 export { dropoutKey } from "./scope.ts";
+export { adapterFiles, type LoadedAdapter, readAdapter } from "./lora/adapter_file.ts";
+export { type LinearLayer, linearLayers, otherModules } from "./lora/linear_layers.ts";
+export { type LoraAdapter, loraNames, scalingOf } from "./lora/lora_adapter.ts";
+export { mergedWeight } from "./lora/merged_weight.ts";
+export { type LoraOptions, newAdapter } from "./lora/new_adapter.ts";
+export { writeAdapter } from "./lora/write_adapter.ts";
 export { readConfig } from "./config/read_config.ts";
 export { matchWhole, readParameters } from "./parameters/read_parameters.ts";
 export { resizeEmbeddings } from "./parameters/resize_embeddings.ts";

@@ -1,6 +1,7 @@
 // Where a model's parameters are named: a prefix in the checkpoint, and the layers that every family is made of.
 import type { Builder, Value } from "../graph/mod.ts";
 import {
+  add,
   attention,
   type AttentionAttributes,
   attentionProbabilities,
@@ -13,6 +14,7 @@ import {
   streamOf,
 } from "../operators/mod.ts";
 import { applyActivation, type NamedActivation } from "./activations.ts";
+import { type LoraAdapter, loraNames, scalingOf } from "./lora/lora_adapter.ts";
 
 /** What all places of a model share. */
 export interface ScopeContext {
@@ -20,6 +22,20 @@ export interface ScopeContext {
   readonly ties: ReadonlyMap<string, string>;
   /** Whether the program is for training, and drops as the configuration says. @default false */
   readonly dropout?: boolean;
+  /** What is added to products of fully connected layers. */
+  readonly adapter?: LoraAdapter;
+  /** Is called for each fully connected layer that is written. */
+  readonly onLinear?: (layer: WrittenLinear) => void;
+}
+
+/** A fully connected layer in a program. */
+export interface WrittenLinear {
+  /** Its place: its weight is `path.weight`. */
+  readonly path: string;
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Whether its weight is [inputs, outputs], as Conv1D's. */
+  readonly transposed: boolean;
 }
 
 /** The input of a program that drops: what `randomKey` makes of a seed and a step, [2], int64. */
@@ -112,15 +128,32 @@ export class Scope {
     const layer = this.at(name);
     const inputs = x.shape[x.rank - 1] as number;
     const shape = weightLayout === "out_in" ? [outputs, inputs] : [inputs, outputs];
+    const { adapter, onLinear } = this.context;
+    onLinear?.({ path: layer.prefix, inputs, outputs, transposed: weightLayout === "in_out" });
+    const adapted = adapter?.layers.has(layer.prefix) ?? false;
+    const fused = typeof activation === "string" && !adapted;
     const attributes: LinearAttributes = {
       ...(weightLayout === "in_out" && { weightLayout }),
-      ...(typeof activation === "string" && { activation }),
+      ...(fused && { activation }),
     };
     return this.builder.scope(layer.prefix, () => {
       const weight = layer.parameter("weight", shape);
-      const y = linear(x, weight, { bias: bias ? layer.parameter("bias", [outputs]) : undefined, ...attributes });
-      return typeof activation === "function" ? applyActivation(y, activation) : y;
+      let y = linear(x, weight, { bias: bias ? layer.parameter("bias", [outputs]) : undefined, ...attributes });
+      if (adapted) y = add(y, layer.#lowRankProduct(x, outputs));
+      return activation === undefined || fused ? y : applyActivation(y, activation);
     });
+  }
+
+  /** What an adapter adds to this layer's product, scaling · (x Aᵀ) Bᵀ; in training x drops some. */
+  #lowRankProduct(x: Value, outputs: number): Value {
+    const adapter = this.context.adapter!;
+    const { rank } = adapter.layers.get(this.prefix)!;
+    const names = loraNames(this.prefix);
+    const scaling = scalingOf(adapter, this.prefix);
+    const kept = this.dropout("lora_dropout", x, adapter.dropout);
+    const low = linear(kept, this.builder.parameter(names.a, [rank, x.shape[x.rank - 1] as number]));
+    const scaled = scaling === 1 ? low : mul(low, this.builder.scalar(scaling));
+    return linear(scaled, this.builder.parameter(names.b, [outputs, rank]));
   }
 
   /** torch.nn.LayerNorm over the last axis: `name.weight` and `name.bias`. */

@@ -266,10 +266,10 @@ export class Trainer implements AsyncDisposable {
   #call<T>(work: () => Promise<T>): Promise<T> {
     const { calls }: { calls: CallQueue } = this.#parts;
     return calls.take(async () => {
-      if (partsOf(this.model).weights === this.#parts.weights) return await work();
-      throw new LimnerError(
-        "Cannot train: the model's embeddings were resized after the trainer was made; make a new one",
-      );
+      const { architecture, weights } = partsOf(this.model);
+      if (architecture === this.#parts.architecture) return await work();
+      const what = weights === this.#parts.weights ? "adapter was added or taken away" : "embeddings were resized";
+      throw new LimnerError(`Cannot train: the model's ${what} after the trainer was made; make a new one`);
     });
   }
 

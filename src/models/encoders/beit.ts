@@ -128,11 +128,11 @@ const shared = {
 export const beit: Family<VisionEncoder> = {
   defaults: { ...shared, model_type: "beit", vocab_size: 8192, add_fpn: false, reshape_hidden_states: true },
   basePrefix: "beit",
-  otherNames: [[
+  inMemory: [
     ...vitInMemory,
     [/\.attention\.attention\.relative_position_bias\./, ".relative_position_bias."],
     [/^encoder\.relative_position_bias\./, "shared_position_bias."],
-  ]],
+  ],
   aliases: { segmentation_indices: "out_indices" },
   build: (config) => build(config, { pooler: true }),
   derive: ({ num_hidden_layers }, given) =>

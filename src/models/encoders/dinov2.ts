@@ -100,14 +100,14 @@ export const dinov2: Family<VisionEncoder> = {
   },
   basePrefix: "dinov2",
   wholeNumbers: ["mlp_ratio"],
-  otherNames: [[
+  inMemory: [
     [/\.attention\.attention\.query\./, ".attention.q_proj."],
     [/\.attention\.attention\.key\./, ".attention.k_proj."],
     [/\.attention\.attention\.value\./, ".attention.v_proj."],
     [/\.attention\.output\.dense\./, ".attention.o_proj."],
     [/\.mlp\.weights_in\./, [".mlp.gate_proj.", ".mlp.up_proj."]],
     [/\.mlp\.weights_out\./, ".mlp.down_proj."],
-  ]],
+  ],
   build,
   derive: ({ num_hidden_layers }, given) =>
     typeof num_hidden_layers === "number" ? deriveStages(given, num_hidden_layers) : {},

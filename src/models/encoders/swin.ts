@@ -54,7 +54,7 @@ export const swin: Family<VisionEncoder> = {
     encoder_stride: 32,
   },
   basePrefix: "swin",
-  otherNames: [[
+  inMemory: [
     [/\.attention\.self\.query\./, ".attention.q_proj."],
     [/\.attention\.self\.key\./, ".attention.k_proj."],
     [/\.attention\.self\.value\./, ".attention.v_proj."],
@@ -65,7 +65,7 @@ export const swin: Family<VisionEncoder> = {
     [/\.attention\.output\.dense\./, ".attention.o_proj."],
     [/\.intermediate\.dense\./, ".mlp.fc1."],
     [/\.output\.dense\./, ".mlp.fc2."],
-  ]],
+  ],
   build: (config) => build(config, { donut: false }),
   aliases: swinAliases,
   derive: (config, given) => ({

@@ -88,7 +88,7 @@ export const deriveVit = ({ hidden_size }: Fields): Record<string, unknown> => (
 export const vit: Family<VisionEncoder> = {
   defaults: { ...vitDefaults, model_type: "vit" },
   basePrefix: "vit",
-  otherNames: [vitInMemory],
+  inMemory: vitInMemory,
   derive: deriveVit,
   build: (config) => buildVit(config, ["cls_token"]),
   initial: (name, config) =>
