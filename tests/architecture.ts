@@ -45,7 +45,10 @@ export const rooms: Readonly<Record<string, Room>> = {
     imports: ["…src/gradient", "…src/checkpoint", "src/limits"],
   },
   "src/generation": { holds: "from logits to tokens", imports: ["…src/models"] },
-  "src/training": { holds: "the loss goes down", imports: ["…src/generation"] },
+  "src/training": {
+    holds: "the loss goes down",
+    imports: ["…src/generation", "src/image", "src/tokenizer", "src/packages"],
+  },
   "src/attention": {
     holds: "where the model looked",
     imports: ["…src/models", "src/image", "src/tokenizer", "src/packages"],
@@ -60,7 +63,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     ],
   },
   "caption.ts": { holds: "the command's entry", imports: ["src/cli"] },
-  "mod.ts": { holds: "the library's entry", imports: ["…src/captioner"] },
+  "mod.ts": { holds: "the library's entry", imports: ["…src/captioner", "src/training"] },
 };
 
 /** The part that may import a backend, and only by `import()` or as types. */
