@@ -61,7 +61,7 @@ Deno.test("labels end with the end token, whether the tokenizer adds it or not",
   // Where pad and end are one token, as people give GPT-2, the end token counts, and what fills a row does not.
   const one = changed({ padTokenId: 2 });
   const [{ labels }] = await batchesOf(tenPairs({ tokenizer: one }), { batchSize: 2, shuffle: false });
-  assertEquals((labels.toList() as number[][])[0].slice(2), [20, 2, -100, -100, -100, -100]);
+  assertEquals((labels.toList() as number[][])[0].slice(2), [19, 2, -100, -100, -100, -100]);
   const none = changed({ eosTokenId: undefined, sepTokenId: undefined });
   assertThrows(() => tenPairs({ tokenizer: none }), OptionError, "option endTokenId names one");
 });
