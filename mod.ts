@@ -71,4 +71,13 @@ export {
   type ImageTextPair,
   type LabelOptions,
 } from "./src/training/data/mod.ts";
+export {
+  Gradients,
+  type ScheduleName,
+  type StepResult,
+  Trainer,
+  type TrainerOptions,
+  type TrainerSettings,
+  type TrainingBatch,
+} from "./src/training/mod.ts";
 export { VisionEncoderDecoderModel } from "./src/model/vision_encoder_decoder_model.ts";

@@ -45,15 +45,12 @@ export const rooms: Readonly<Record<string, Room>> = {
     imports: ["…src/gradient", "…src/checkpoint", "src/limits"],
   },
   "src/generation": { holds: "from logits to tokens", imports: ["…src/models"] },
-  "src/training": {
-    holds: "the loss goes down",
-    imports: ["…src/generation", "src/image", "src/tokenizer", "src/packages"],
-  },
   "src/attention": {
     holds: "where the model looked",
     imports: ["…src/models", "src/image", "src/tokenizer", "src/packages"],
   },
   "src/model": { holds: "the model a user holds", imports: ["…src/generation", "backends", "src/packages"] },
+  "src/training": { holds: "the loss goes down", imports: ["…src/model", "src/image", "src/tokenizer"] },
   "src/captioner": { holds: "a picture in, its text out", imports: ["…src/model", "…src/attention"] },
   "src/cli": {
     holds: "the command",

@@ -33,6 +33,10 @@ type SessionParameters = Pick<CompiledSession, "parameters" | "fromFile" | "from
   readonly given: readonly Initializer[];
 };
 
+function holdsMemory(place: ParameterPlacement): boolean {
+  return place !== "bound" && place.held !== undefined;
+}
+
 /** ONNX Runtime on the CPU. */
 export class FfiBackend implements Backend {
   readonly name = "ffi";
@@ -93,10 +97,18 @@ export class FfiBackend implements Backend {
     const names = [...graph.parameters.keys()];
     const places = new Map<string, ParameterPlacement>();
     for (const name of names) places.set(name, await weights.placeOf(name, !writes));
-    const model = toOnnx(graph, (name) => {
-      const place = places.get(name)!;
-      return place === "bound" ? place : place.region;
-    }, { fusesCaches });
+    const lower = () =>
+      toOnnx(graph, (name) => {
+        const place = places.get(name)!;
+        return place === "bound" ? place : place.region;
+      }, { fusesCaches });
+    let model = lower();
+    // ONNX Runtime folds constants with what is in the file, and not with the memory that it is given.
+    const stale = [...model.foldedParameters].filter((name) => holdsMemory(places.get(name)!));
+    if (stale.length > 0) {
+      for (const name of stale) places.set(name, "bound");
+      model = lower();
+    }
     const found = await this.#findParameters(places, weights, signal);
     const { fromFile, given, views } = found;
     let session: Deno.PointerObject | undefined;

@@ -40,6 +40,10 @@ function attributeMessage(name: string, value: Attribute): Message {
 /** A graph under construction, in ONNX's terms: names for values. */
 export class ModelBuilder {
   readonly #graph = new Message();
+  /** The values that are known when the model is compiled, with the initializers that each is made of. */
+  readonly #known = new Map<string, ReadonlySet<string>>();
+  /** The initializers of which a runtime computes other values while it compiles (constant folding). */
+  readonly folded = new Set<string>();
   #names = 0;
 
   /** A name that no other value has. */
@@ -55,6 +59,11 @@ export class ModelBuilder {
     options: { outputs?: readonly string[]; domain?: string; name?: string } = {},
   ): string {
     const { outputs = [this.fresh()], domain, name } = options;
+    if (inputs.length > 0 && inputs.every((input) => this.#known.has(input))) {
+      const sources = new Set(inputs.flatMap((input) => [...this.#known.get(input)!]));
+      for (const source of sources) this.folded.add(source);
+      for (const output of outputs) this.#known.set(output, sources);
+    }
     const message = new Message();
     for (const input of inputs) message.bytes(1, input);
     for (const output of outputs) message.bytes(2, output);
@@ -82,6 +91,7 @@ export class ModelBuilder {
       message.integer(14, 1);
     }
     this.#graph.bytes(5, message);
+    this.#known.set(name, new Set([name]));
     return name;
   }
 

@@ -27,6 +27,8 @@ export interface OnnxModel {
   readonly sizes: readonly string[];
   /** The parameters that are inputs `parameter:NAME`. */
   readonly boundParameters: ReadonlySet<string>;
+  /** Those that are initializers of which a runtime computes other values while it compiles. */
+  readonly foldedParameters: ReadonlySet<string>;
   /** The states and parameters whose new value is the output `next:NAME`, and when it replaces the old one. */
   readonly writes: ReadonlyMap<string, { kind: "state" | "parameter"; when: "inPlace" | "atEnd" }>;
   /** Whether attention may append to the caches that it reads. */
@@ -130,7 +132,10 @@ export function toOnnx(
   for (const size of context.sizes) context.model.input(`size:${size}`, "int64", [1]);
   const fusedCaches = fusesCaches ? graph.nodes.filter(isCached).map(lengthsOf) : [];
   const bytes = context.model.finish(graph.name);
-  return { bytes, sizes: [...context.sizes], boundParameters, writes, fusesCaches, fusedCaches };
+  const foldedParameters = new Set(
+    [...graph.parameters.keys()].filter((name) => context.model.folded.has(`parameter:${name}`)),
+  );
+  return { bytes, sizes: [...context.sizes], boundParameters, foldedParameters, writes, fusesCaches, fusedCaches };
 }
 
 function isCached(node: Node): boolean {

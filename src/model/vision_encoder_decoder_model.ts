@@ -11,10 +11,15 @@ import {
   type ModelRunner,
   resolveGeneration,
 } from "../generation/mod.ts";
-import type { Backend } from "../graph/mod.ts";
+import type { Backend, Weights } from "../graph/mod.ts";
 import { openRepository, type Repository, toPath } from "../hub/mod.ts";
 import type { Limits } from "../limits/mod.ts";
-import { type ModelParameters, resizeEmbeddings, type VisionEncoderDecoderConfig } from "../models/mod.ts";
+import {
+  type Architecture,
+  type ModelParameters,
+  resizeEmbeddings,
+  type VisionEncoderDecoderConfig,
+} from "../models/mod.ts";
 import type { DataType, Tensor } from "../tensor/mod.ts";
 import { type ForwardOutput, ForwardRunner } from "./forward.ts";
 import { checkPictures, type ForwardInputs } from "./forward_inputs.ts";
@@ -25,6 +30,20 @@ import { createRunner, placeModel } from "./place_model.ts";
 import { pushModel, type SaveAndPushOptions } from "./push_model.ts";
 import { saveModel, type SaveOptions } from "./save.ts";
 import { yieldingStreamer } from "./yielding_streamer.ts";
+
+/** What a trainer works on. A model whose embeddings are resized gets other parts. */
+export interface ModelParts {
+  readonly architecture: Architecture;
+  readonly weights: Weights;
+  readonly parameters: ModelParameters;
+  /** The model's calls, which a trainer's stand in one row with. */
+  readonly calls: CallQueue;
+  /** Release the buffers of the last generation. */
+  releaseBuffers(): void;
+}
+
+/** The parts of a model, which its users have no need of. */
+export let partsOf: (model: VisionEncoderDecoderModel) => ModelParts;
 
 /**
  * A vision encoder and a text decoder, as transformers.VisionEncoderDecoderModel.
@@ -49,6 +68,16 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
   readonly #folders: readonly string[];
   readonly #ownsBackend: boolean;
   readonly #calls = new CallQueue();
+
+  static {
+    partsOf = (model) => ({
+      architecture: model.#runner.architecture,
+      weights: model.#runner.weights,
+      parameters: model.#parameters,
+      calls: model.#calls,
+      releaseBuffers: () => model.#runner.releaseSession(),
+    });
+  }
 
   private constructor(
     /** Its fields may be set and are read at each call. */

@@ -12,8 +12,10 @@ export interface ForwardOptions {
   readonly size?: readonly [height: number, width: number];
   /** Whether positions are stretched to the pictures. @default false */
   readonly interpolate?: boolean;
-  /** Whether labels are given, and the loss wanted. @default false */
-  readonly loss?: boolean;
+  /** Whether labels are given, and the loss wanted, and how much of a label's weight is spread. @default false */
+  readonly loss?: boolean | { readonly labelSmoothing: number };
+  /** Whether the encoder's states are wanted. @default true */
+  readonly states?: boolean;
   /** Whether the logits are wanted. @default true */
   readonly logits?: boolean;
   /** Whether a mask over the tokens is given. @default false */
@@ -43,7 +45,7 @@ export function buildForward(architecture: Architecture, options: ForwardOptions
       interpolate: options.interpolate,
     });
     states = encoded.lastHiddenState;
-    builder.output("encoderStates", states);
+    if (options.states ?? true) builder.output("encoderStates", states);
     if (options.hiddenStates) {
       encoded.hiddenStates.forEach((value, n) => builder.output(`encoderHiddenStates.${n}`, value));
     }
@@ -66,6 +68,10 @@ export function buildForward(architecture: Architecture, options: ForwardOptions
   if (options.hiddenStates) hiddenStates.forEach((value, n) => builder.output(`decoderHiddenStates.${n}`, value));
   const logits = decoder.logits(scope, lastHiddenState);
   if (options.logits ?? true) builder.output("logits", logits);
-  if (options.loss) builder.output("loss", crossEntropy(logits, builder.input("labels", "int64", ["batch", "T"])));
+  if (options.loss) {
+    const labels = builder.input("labels", "int64", ["batch", "T"]);
+    const smoothing = typeof options.loss === "object" ? options.loss : undefined;
+    builder.output("loss", crossEntropy(logits, labels, smoothing));
+  }
   return builder.build();
 }

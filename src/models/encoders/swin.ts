@@ -7,13 +7,12 @@ import { type ConfigReader, deriveStages } from "../config/config_reader.ts";
 import type { Family, VisionEncoder } from "../family.ts";
 import { relativeOffsets, relativePositionIndex } from "./relative_positions.ts";
 import type { Scope } from "../scope.ts";
-import { buildSwin, deriveSwin, initialSwin, swinAliases, swinDefaults } from "./swin_layers.ts";
+import { buildSwin, deriveSwin, initialSwin, readWindow, swinAliases, swinDefaults } from "./swin_layers.ts";
 import type { Grid } from "./windows.ts";
 
 /** A Swin; Donut's has no normalisation at the end, and a row of positions for a class token. */
 function build(config: ConfigReader, { donut }: { donut: boolean }): VisionEncoder {
-  const window = config.whole("window_size");
-  config.table(["window_size"], window ** 4);
+  const window = readWindow(config);
   const index = relativePositionIndex([window, window]);
 
   function windows(stage: number, [rows, columns]: Grid): { size: number; shifts: boolean } {
@@ -81,7 +80,7 @@ export const donutSwin: Family<VisionEncoder> = {
   aliases: swinAliases,
   derive: deriveSwin,
   build(config) {
-    const window = config.whole("window_size");
+    const window = readWindow(config);
     const index = relativePositionIndex([window, window]);
     const names = config.perStage("depths", 0).flatMap((depth, stage) =>
       Array.from(

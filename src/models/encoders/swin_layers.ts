@@ -69,6 +69,13 @@ interface Swin {
   readonly masks: ShiftMasks;
 }
 
+/** The rows, and columns, of a window. @throws {ConfigError} If the pairs of its positions are more than a program holds. */
+export function readWindow(config: ConfigReader): number {
+  const window = config.whole("window_size");
+  config.table(["window_size"], window ** 4);
+  return window;
+}
+
 function readSwin(config: ConfigReader, variant: SwinVariant): Swin {
   const embedding = config.whole("embed_dim");
   const depths = config.layersPerStage("depths");
@@ -85,7 +92,7 @@ function readSwin(config: ConfigReader, variant: SwinVariant): Swin {
     activation: config.choice("hidden_act", activationNames),
     absolute: config.flag("use_absolute_embeddings"),
     epsilon: config.number("layer_norm_eps"),
-    masks: shiftMasks(config.whole("window_size"), variant.apart),
+    masks: shiftMasks(readWindow(config), variant.apart),
   };
 }
 

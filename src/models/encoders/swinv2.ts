@@ -22,7 +22,7 @@ import type { Family, VisionEncoder } from "../family.ts";
 import { readPatches } from "./patches.ts";
 import { relativePositionIndex } from "./relative_positions.ts";
 import type { Scope } from "../scope.ts";
-import { buildSwin, deriveSwin, initialSwin, swinAliases, swinDefaults } from "./swin_layers.ts";
+import { buildSwin, deriveSwin, initialSwin, readWindow, swinAliases, swinDefaults } from "./swin_layers.ts";
 
 /** The width of the layer that makes a bias of two offsets. */
 const biasWidth = 512;
@@ -76,7 +76,7 @@ function pretrainedWindows(config: ConfigReader, stages: number): number[] {
 }
 
 function build(config: ConfigReader): VisionEncoder {
-  const window = config.whole("window_size");
+  const window = readWindow(config);
   const stages = config.perStage("depths", 0).length;
   const pretrained = pretrainedWindows(config, stages);
   const { grid: [rows] } = readPatches(config);

@@ -1,0 +1,135 @@
+// What a trainer is asked for, checked once and completed with its defaults.
+import { OptionError } from "../errors/mod.ts";
+
+/** How the learning rate moves over the steps. */
+export type ScheduleName = "constant" | "linear" | "cosine";
+
+/** Options of {@linkcode Trainer.create}. Without the optional ones a step is torch.optim.AdamW's. */
+export interface TrainerOptions {
+  /** The step size of AdamW, at its highest. */
+  readonly learningRate: number;
+  /** The decay rates of the gradient's mean and of its square's. @default [0.9, 0.999] */
+  readonly betas?: readonly [number, number];
+  /** What is added to the root of the square's mean. @default 1e-8 */
+  readonly epsilon?: number;
+  /** How much of a parameter a step takes away, times the learning rate. @default 0.01 */
+  readonly weightDecay?: number;
+  /**
+   * Which parameters decay, by checkpoint name; `"transformers"` spares biases and normalisations, as Hugging Face's Trainer
+   * does. @default all that have a gradient
+   */
+  readonly decay?: ((name: string) => boolean) | "transformers";
+  /** `linear` and `cosine` fall to 0 at `totalSteps`, as Transformers' schedules of these names. @default "constant" */
+  readonly schedule?: ScheduleName;
+  /** The steps in which the learning rate rises from 0. @default 0 */
+  readonly warmupSteps?: number;
+  /** The steps of the whole run, which `linear` and `cosine` need. */
+  readonly totalSteps?: number;
+  /** The largest norm of all gradients together; larger ones are scaled down. @default no limit */
+  readonly maxGradNorm?: number;
+  /** How many calls of `step` make one update, which weighs each by its number of labels. @default 1 */
+  readonly gradientAccumulation?: number;
+  /** Which parameters stay as they are, by checkpoint name. @default none */
+  readonly frozen?: (name: string) => boolean;
+  /** The share of the old value in a moving average of the parameters, such as 0.999. @default no average */
+  readonly ema?: number;
+  /** How much of a label's weight is spread over the vocabulary, from 0 to less than 1. @default 0 */
+  readonly labelSmoothing?: number;
+  /** Makes the random numbers of a run. @default 0 */
+  readonly seed?: number;
+}
+
+/** The options with their defaults. */
+export interface TrainerSettings extends Required<Omit<TrainerOptions, "totalSteps" | "maxGradNorm" | "ema">> {
+  readonly totalSteps: number | undefined;
+  readonly maxGradNorm: number | undefined;
+  readonly ema: number | undefined;
+}
+
+/** What each option may be, in words for a message, and the test of it. */
+interface Rule {
+  readonly expected: string;
+  readonly holds: (value: unknown) => boolean;
+}
+
+const isFinite = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
+const whole = (least: number): Rule => ({
+  expected: `a whole number, at least ${least}`,
+  holds: (value) => Number.isSafeInteger(value) && (value as number) >= least,
+});
+const fraction: Rule = {
+  expected: "a number from 0 to less than 1",
+  holds: (value) => isFinite(value) && value >= 0 && value < 1,
+};
+const notNegative: Rule = { expected: "a number, at least 0", holds: (value) => isFinite(value) && value >= 0 };
+const aFunction: Rule = { expected: "a function", holds: (value) => typeof value === "function" };
+
+const rules: Readonly<Record<keyof TrainerOptions, Rule>> = {
+  learningRate: notNegative,
+  betas: {
+    expected: "two numbers from 0 to less than 1",
+    holds: (value) => Array.isArray(value) && value.length === 2 && value.every(fraction.holds),
+  },
+  epsilon: notNegative,
+  weightDecay: notNegative,
+  decay: { expected: 'a function, or "transformers"', holds: (v) => v === "transformers" || typeof v === "function" },
+  schedule: {
+    expected: '"constant", "linear" or "cosine"',
+    holds: (value) => ["constant", "linear", "cosine"].includes(value as string),
+  },
+  warmupSteps: whole(0),
+  totalSteps: whole(1),
+  maxGradNorm: { expected: "a number above 0", holds: (value) => isFinite(value) && value > 0 },
+  gradientAccumulation: whole(1),
+  frozen: aFunction,
+  ema: fraction,
+  labelSmoothing: fraction,
+  seed: whole(0),
+};
+
+/**
+ * Check the options, and fill in the defaults.
+ *
+ * @throws {OptionError} If one does not exist, has another type or range, or lacks one that it needs.
+ */
+export function resolveTrainerOptions(options: TrainerOptions): TrainerSettings {
+  for (const [name, value] of Object.entries(options)) {
+    const rule = Object.hasOwn(rules, name) ? rules[name as keyof TrainerOptions] : undefined;
+    if (!rule) {
+      throw new OptionError(
+        `Cannot train with the option "${name}": it does not exist; the options are ${Object.keys(rules).join(", ")}`,
+      );
+    }
+    if (value !== undefined && !rule.holds(value)) {
+      throw new OptionError(
+        `Cannot train with the option "${name}": it is ${JSON.stringify(value) ?? typeof value}, ` +
+          `and ${rule.expected} was expected`,
+      );
+    }
+  }
+  if (options.learningRate === undefined) {
+    throw new OptionError("Cannot train: give a learningRate, such as 5e-5 for a whole model");
+  }
+  const schedule = options.schedule ?? "constant";
+  if (schedule !== "constant" && options.totalSteps === undefined) {
+    throw new OptionError(
+      `Cannot train with the schedule "${schedule}": it falls to 0 at totalSteps, which is not given`,
+    );
+  }
+  return {
+    learningRate: options.learningRate,
+    betas: options.betas ?? [0.9, 0.999],
+    epsilon: options.epsilon ?? 1e-8,
+    weightDecay: options.weightDecay ?? 0.01,
+    decay: options.decay ?? (() => true),
+    schedule,
+    warmupSteps: options.warmupSteps ?? 0,
+    totalSteps: options.totalSteps,
+    maxGradNorm: options.maxGradNorm,
+    gradientAccumulation: options.gradientAccumulation ?? 1,
+    frozen: options.frozen ?? (() => false),
+    ema: options.ema,
+    labelSmoothing: options.labelSmoothing ?? 0,
+    seed: options.seed ?? 0,
+  };
+}
