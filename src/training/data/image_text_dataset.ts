@@ -234,6 +234,12 @@ export class ImageTextDataset {
   }
 }
 
+/** What a training asks of a data set, which may be another's. */
+export type TrainingDataset = Pick<
+  ImageTextDataset,
+  "name" | "size" | "texts" | "names" | "tokenizer" | "endTokenId" | "labelsOf" | "batches"
+>;
+
 function checkNumber(name: string, value: number, least: number): void {
   if (Number.isSafeInteger(value) && value >= least) return;
   throw new OptionError(`Cannot make batches: option ${name} is ${value}, expected a whole number from ${least}`);

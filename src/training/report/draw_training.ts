@@ -120,9 +120,9 @@ function drawLegend(series: readonly Series[]): string {
   let right = width - margin.right;
   return series.toReversed().map(({ name, colour, opacity = 1 }) => {
     const at = right;
-    right -= name.length * 7 + 46;
+    right -= name.length * 7.5 + 46;
     return `<text x="${at}" y="24" text-anchor="end">${name}</text>` +
-      `<path d="M${at - name.length * 7 - 26} 20h20" stroke="${colour}" stroke-width="2.5" opacity="${opacity}"/>`;
+      `<path d="M${at - name.length * 7.5 - 26} 20h20" stroke="${colour}" stroke-width="2.5" opacity="${opacity}"/>`;
   }).join("");
 }
 
