@@ -55,7 +55,6 @@ export async function evaluate(
   const { batchSize = 8, signal, generate, onProgress, onText } = options;
   checkLabels(dataset, model);
   const asked = { maxNewTokens: tokensFor(dataset, model), ...generate, numReturnSequences: 1, signal };
-  const ends = [asked.eosTokenId ?? model.generationConfig.eos_token_id ?? []].flat() as number[];
   const { texts, names } = dataset;
   const references: string[] = [], hypotheses: string[] = [];
   let [loss, labels] = [0, 0];
@@ -64,12 +63,12 @@ export async function evaluate(
     const found = await trainer.loss({ pixelValues, labels: batch.labels });
     loss += found.loss * found.labels;
     labels += found.labels;
-    const { sequences } = await model.generate(pixelValues, asked);
-    sequences.forEach((ids, row) => {
-      const [text, reference] = [textOf(ids, ends, dataset), texts[examples[row]]];
+    const output = await model.generate(pixelValues, asked);
+    examples.forEach((place, row) => {
+      const [text, reference] = [textOf(output, row, dataset), texts[place]];
       hypotheses.push(text);
       references.push(reference);
-      onText?.({ name: names[examples[row]], text, reference });
+      onText?.({ name: names[place], text, reference });
     });
     onProgress?.(references.length, dataset.size);
   }
@@ -84,8 +83,12 @@ function tokensFor(dataset: TrainingDataset, { config, limits }: WritingModel): 
   return Math.max(1, Math.min(longest + spareTokens, maxPositions - 1));
 }
 
-/** What was written after the start token, up to the end token. */
-function textOf([_, ...ids]: readonly number[], ends: readonly number[], { tokenizer }: TrainingDataset): string {
-  const end = ids.findIndex((id) => ends.includes(id));
-  return tokenizer.decode(end < 0 ? ids : ids.slice(0, end), { skipSpecialTokens: true });
+/** The text of a row, without what it was begun with and without its special tokens. */
+function textOf(
+  { sequences, promptLengths, lengths }: GenerateOutput,
+  row: number,
+  { tokenizer }: TrainingDataset,
+): string {
+  const ids = sequences[row].slice(promptLengths[row], lengths[row]);
+  return tokenizer.decode(ids, { skipSpecialTokens: true });
 }
