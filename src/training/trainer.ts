@@ -1,28 +1,23 @@
 // Fine-tuning: a model's parameters moved, step by step, so that the loss on what it is shown goes down.
 import type { CallQueue } from "../async/call_queue.ts";
-import { LimnerError, OptionError, ShapeError } from "../errors/mod.ts";
-import { checkInputs, type TokenRows } from "../model/forward_inputs.ts";
+import { LimnerError, OptionError } from "../errors/mod.ts";
 import type { LoadOptions } from "../model/load_options.ts";
 import { type ModelParts, partsOf, VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_model.ts";
 import type { Tensor } from "../tensor/mod.ts";
-import { momentName, updateScalars } from "./optimizer.ts";
+import type { TrainingDataset } from "./data/mod.ts";
+import { evaluate, type EvaluateOptions } from "./evaluate.ts";
+import { fit } from "./fit.ts";
+import type { FitOptions, FitProgress, FitResult } from "./fit_options.ts";
+import type { Evaluation } from "./report/evaluation.ts";
+import { updateScalars } from "./optimizer.ts";
 import { learningRateAt } from "./schedule.ts";
 import { checkGradients, Gradients } from "./gradients.ts";
 import { restoreStates, savedStates } from "./saved_states.ts";
 import { type OpenedRun, openRun, parameterName, type Pending, type RunDescription, writeRun } from "./trainer_file.ts";
 import { resolveTrainerOptions, type TrainerOptions, type TrainerSettings } from "./trainer_options.ts";
 import { gradientName, planTraining } from "./training_programs.ts";
-import { type BatchTensors, TrainingSession } from "./training_session.ts";
-
-/** Pictures and what is to be written of them. */
-export interface TrainingBatch {
-  /** [batch, channels, height, width], float32. */
-  readonly pixelValues: Tensor;
-  /** The id that each position should give, [batch, T]; -100 is not counted. */
-  readonly labels: TokenRows;
-  /** Ids, [batch, T]. @default the labels, shifted right after `decoder_start_token_id` */
-  readonly decoderInputIds?: TokenRows;
-}
+import { checkBatch, type CheckedBatch, type TrainingBatch } from "./training_batch.ts";
+import { TrainingSession } from "./training_session.ts";
 
 /** What a step did. */
 export interface StepResult {
@@ -58,8 +53,8 @@ export class Trainer implements AsyncDisposable {
   #steps = 0;
   #pending: Pending = { calls: 0, labels: 0 };
   #ownsModel = false;
-  /** What the caller wants to find again when the run is resumed, such as its place in the data: plain JSON. */
-  progress: unknown;
+  /** Where `fit` has come to. */
+  fitProgress: FitProgress | undefined;
 
   private constructor(
     readonly model: VisionEncoderDecoderModel,
@@ -201,25 +196,37 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
+   * Train on a data set: epochs of batches in an order that follows from its seed, evaluations among them, and a log and a
+   * plot of both.
+   *
+   * @throws {OptionError} If an option cannot be.
+   * @throws {LimnerError} If the model cannot learn the labels, a picture cannot be read, or the loss is no number.
+   * @throws The signal's reason; the trainer stays as it was after its last step.
+   */
+  fit(dataset: TrainingDataset, options: FitOptions): Promise<FitResult> {
+    return fit(this, dataset, options);
+  }
+
+  /**
+   * The loss of a data set's labels, and how far what the model writes of its pictures is from their texts.
+   *
+   * @throws {LimnerError} If the model cannot learn the labels, or a picture cannot be read.
+   */
+  evaluate(dataset: TrainingDataset, options?: EvaluateOptions): Promise<Evaluation> {
+    return this.withAverages(() => evaluate(this, dataset, options));
+  }
+
+  /**
    * Do work with the moving averages of the parameters in their place, such as evaluating or saving; without `ema` with the
    * parameters themselves. No step may be taken meanwhile.
    */
   async withAverages<T>(work: () => Promise<T>): Promise<T> {
     if (this.settings.ema === undefined) return await work();
-    const { weights } = this.#parts;
-    const present = new Map<string, Tensor>();
-    await this.#call(async () => {
-      for (const name of this.trained) {
-        present.set(name, await weights.read(name));
-        await weights.write(name, await this.#session.readState(momentName("average", name)));
-      }
-    });
+    await this.#call(() => this.#session.exchangeAverages());
     try {
       return await work();
     } finally {
-      await this.#call(async () => {
-        for (const [name, value] of present) await weights.write(name, value);
-      });
+      await this.#call(() => this.#session.exchangeAverages());
     }
   }
 
@@ -234,9 +241,9 @@ export class Trainer implements AsyncDisposable {
     await this.#call(async () => {
       const { decay: _, frozen: __, ...settings } = this.settings;
       const decayed = this.trained.filter(this.#session.plan.decays);
-      const { steps, progress } = this;
+      const { steps, fitProgress } = this;
       const pending = this.#pending;
-      await writeRun(folder, { steps, pending, settings, decayed, progress }, savedStates(this.#session, pending));
+      await writeRun(folder, { steps, pending, settings, decayed, fitProgress }, savedStates(this.#session, pending));
     });
   }
 
@@ -247,12 +254,12 @@ export class Trainer implements AsyncDisposable {
   }
 
   /** Take over what a run's file holds. */
-  #restore({ steps, pending, progress }: RunDescription, tensors: OpenedRun["tensors"]): Promise<void> {
+  #restore({ steps, pending, fitProgress }: RunDescription, tensors: OpenedRun["tensors"]): Promise<void> {
     return this.#call(async () => {
       await restoreStates(this.#session, tensors);
       this.#steps = steps;
       this.#pending = pending;
-      this.progress = progress;
+      this.fitProgress = fitProgress;
     });
   }
 
@@ -273,17 +280,8 @@ export class Trainer implements AsyncDisposable {
     });
   }
 
-  #check(batch: TrainingBatch): { tensors: BatchTensors; labels: number } {
-    const { pixelValues, labels, decoderInputIds, ...others } = batch;
-    const [other] = Object.keys(others);
-    if (other !== undefined) {
-      throw new OptionError(`Cannot train on ${other}: a batch has pixelValues, labels and decoderInputIds`);
-    }
-    if (labels === undefined) throw new ShapeError("Cannot train: the batch has no labels");
-    const tensors = checkInputs({ pixelValues, labels, decoderInputIds }, this.#parts.architecture, this.model.config);
-    const counted = (tensors.labels.data as BigInt64Array).reduce((sum, id) => id === -100n ? sum : sum + 1, 0);
-    if (counted === 0) throw new ShapeError("Cannot train: all labels are -100, so none is counted");
-    return { tensors, labels: counted };
+  #check(batch: TrainingBatch): CheckedBatch {
+    return checkBatch(batch, this.#parts.architecture, this.model.config);
   }
 
   #checkNothingPending(task: string): void {

@@ -5,6 +5,7 @@ import { FormatError, HubError } from "../errors/mod.ts";
 import { FileSource, isRecord, toFolderPath } from "../hub/mod.ts";
 import { Tensor } from "../tensor/mod.ts";
 import type { StoredWeight } from "../weights/mod.ts";
+import type { FitProgress } from "./fit_options.ts";
 import type { TrainerSettings } from "./trainer_options.ts";
 
 /** The file's name, beside the model's files. */
@@ -31,8 +32,8 @@ export interface RunDescription {
   readonly settings: Omit<TrainerSettings, "decay" | "frozen">;
   /** The parameters that decay. */
   readonly decayed: readonly string[];
-  /** What the caller noted, such as the place in the data. */
-  readonly progress?: unknown;
+  /** Where `fit` has come to. */
+  readonly fitProgress?: FitProgress;
 }
 
 /** The name of a trained parameter's tensor. */

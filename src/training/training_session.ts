@@ -13,10 +13,8 @@ import {
 import { buildForward } from "../models/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { momentName, momentsOf, type UpdateScalars } from "./optimizer.ts";
+import type { BatchTensors } from "./training_batch.ts";
 import { buildAccumulation, buildStep, buildUpdate, gradientName, type TrainingPlan } from "./training_programs.ts";
-
-/** The tensors of a batch, by the names of the program's inputs. */
-export type BatchTensors = Readonly<Record<string, Tensor>>;
 
 /** The scalars that a program takes, and those it gives. */
 type Scalars = Readonly<Record<string, number>>;
@@ -109,6 +107,16 @@ export class TrainingSession implements AsyncDisposable {
     this.#states.set(name, state);
     stream.write(state, data);
     await stream.read(state, { shape: [1] }); // so that a failure is thrown here
+  }
+
+  /** Put the moving averages in the parameters' place, and these in theirs. */
+  async exchangeAverages(): Promise<void> {
+    for (const name of this.plan.shapes.keys()) {
+      const average = momentName("average", name);
+      const [parameter, averaged] = [await this.weights.read(name), await this.readState(average)];
+      await this.weights.write(name, averaged);
+      await this.writeState(average, parameter);
+    }
   }
 
   /** Execute a program once, and read its outputs. */
