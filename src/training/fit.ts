@@ -11,7 +11,7 @@ import { type EvaluationEntry, type LogEntry, type StepEntry, TrainingLog } from
 
 /** What is asked of a trainer here. */
 export interface FittedTrainer extends EvaluatedTrainer {
-  readonly model: WritingModel & { savePretrained(folder: string | URL): Promise<void> };
+  readonly model: WritingModel;
   readonly settings: { readonly gradientAccumulation: number };
   /** How many updates were made. */
   readonly steps: number;
@@ -24,6 +24,8 @@ export interface FittedTrainer extends EvaluatedTrainer {
   }>;
   /** Keep the trainer's state in a folder. */
   save(folder: string | URL): Promise<void>;
+  /** Write what was learned. */
+  saveModel(folder: string | URL): Promise<void>;
   /** Do work with the moving averages of the parameters in their place, if there are any. */
   withAverages<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -155,12 +157,11 @@ class FitRun {
     const { bestBy = "characterErrorRate", signal, evaluation: how } = options;
     this.#began = performance.now();
     const { best, evaluationsSinceBest } = this.#progress;
-    const { evaluation, better } = await trainer.withAverages(async () => {
-      const evaluation = await evaluate(trainer, dataset, { batchSize: options.batchSize, signal, ...how });
-      const better = !best || isBetter(evaluation, best.evaluation, bestBy);
-      if (better && options.keepBest !== undefined) await trainer.model.savePretrained(options.keepBest);
-      return { evaluation, better };
-    });
+    const evaluation = await trainer.withAverages(() =>
+      evaluate(trainer, dataset, { batchSize: options.batchSize, signal, ...how })
+    );
+    const better = !best || isBetter(evaluation, best.evaluation, bestBy);
+    if (better && options.keepBest !== undefined) await trainer.saveModel(options.keepBest);
     this.#evaluation = evaluation;
     this.#set({
       ...this.#progress,

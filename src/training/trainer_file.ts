@@ -28,6 +28,8 @@ export interface RunDescription {
   /** How many updates were made. */
   readonly steps: number;
   readonly pending: Pending;
+  /** Whether an adapter is trained, whose files lie beside this one. */
+  readonly adapter: boolean;
   /** The settings that are no functions. */
   readonly settings: Omit<TrainerSettings, "decay" | "frozen">;
   /** The parameters that decay. */
@@ -61,6 +63,11 @@ export async function writeRun(
     parameters,
     read: (name) => name === descriptionName ? Promise.resolve(described) : read(name),
   });
+}
+
+/** Whether a folder holds a run. */
+export async function hasRun(folder: string | URL): Promise<boolean> {
+  return await FileSource.open(`${toFolderPath(folder)}/${trainerFile}`) !== undefined;
 }
 
 /** A run's state, opened. */

@@ -1,4 +1,4 @@
-// What a step is given, checked and turned into the tensors that its program takes.
+// What a step is given, checked and turned into the tensors that its program takes; and what it gives.
 import { OptionError, ShapeError } from "../errors/mod.ts";
 import { checkInputs, type TokenRows } from "../model/forward_inputs.ts";
 import type { Architecture, VisionEncoderDecoderConfig } from "../models/mod.ts";
@@ -13,6 +13,18 @@ export interface TrainingBatch {
   readonly labels: TokenRows;
   /** Ids, [batch, T]. @default the labels, shifted right after `decoder_start_token_id` */
   readonly decoderInputIds?: TokenRows;
+}
+
+/** What a step did. */
+export interface StepResult {
+  /** The mean over labels other than -100, before the update. */
+  readonly loss: number;
+  /** The norm of all gradients together, before clipping; undefined where the call made no update. */
+  readonly gradNorm?: number;
+  /** The learning rate of the update. */
+  readonly learningRate: number;
+  /** How many updates have been made. */
+  readonly steps: number;
 }
 
 /** The tensors of a batch, by the names of the program's inputs. */
