@@ -2,15 +2,14 @@
 import type { CallQueue } from "../async/call_queue.ts";
 import { LimnerError, OptionError, ShapeError } from "../errors/mod.ts";
 import { checkInputs, type TokenRows } from "../model/forward_inputs.ts";
-import { type ModelParts, partsOf, type VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_model.ts";
+import type { LoadOptions } from "../model/load_options.ts";
+import { type ModelParts, partsOf, VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_model.ts";
 import type { Tensor } from "../tensor/mod.ts";
-import type { TrainingDataset } from "./data/mod.ts";
-import { evaluate, type EvaluateOptions } from "./evaluate.ts";
-import { fit } from "./fit.ts";
-import type { FitOptions, FitProgress, FitResult } from "./fit_options.ts";
-import type { Evaluation } from "./report/evaluation.ts";
-import { updateScalars } from "./optimizer.ts";
+import { momentName, updateScalars } from "./optimizer.ts";
 import { learningRateAt } from "./schedule.ts";
+import { checkGradients, Gradients } from "./gradients.ts";
+import { restoreStates, savedStates } from "./saved_states.ts";
+import { type OpenedRun, openRun, parameterName, type Pending, type RunDescription, writeRun } from "./trainer_file.ts";
 import { resolveTrainerOptions, type TrainerOptions, type TrainerSettings } from "./trainer_options.ts";
 import { gradientName, planTraining } from "./training_programs.ts";
 import { type BatchTensors, TrainingSession } from "./training_session.ts";
@@ -37,20 +36,6 @@ export interface StepResult {
   readonly steps: number;
 }
 
-/** Gradients by checkpoint name, float32. */
-export class Gradients extends Map<string, Tensor> {
-  /** @param labels The number of labels they are a mean over. */
-  constructor(entries: Iterable<readonly [string, Tensor]>, readonly labels: number) {
-    super(entries);
-  }
-}
-
-/** What has been added up for the next update. */
-interface Pending {
-  readonly calls: number;
-  readonly labels: number;
-}
-
 /**
  * Trains a model. The model can be used between the steps, and has the parameters as they are then.
  *
@@ -72,8 +57,9 @@ export class Trainer implements AsyncDisposable {
   readonly #session: TrainingSession;
   #steps = 0;
   #pending: Pending = { calls: 0, labels: 0 };
-  /** Where `fit` has come to. */
-  fitProgress: FitProgress | undefined;
+  #ownsModel = false;
+  /** What the caller wants to find again when the run is resumed, such as its place in the data: plain JSON. */
+  progress: unknown;
 
   private constructor(
     readonly model: VisionEncoderDecoderModel,
@@ -92,7 +78,37 @@ export class Trainer implements AsyncDisposable {
    * @throws {OptionError} If an option does not exist or is out of its range, or nothing is left to train.
    */
   static async create(model: VisionEncoderDecoderModel, options: TrainerOptions): Promise<Trainer> {
-    const settings = resolveTrainerOptions(options);
+    return await Trainer.#begin(model, resolveTrainerOptions(options));
+  }
+
+  /**
+   * Go on with a run that `save` wrote: its model, its moments and its place, as if it had not been interrupted.
+   *
+   * @param folder The folder that was given to `save`.
+   * @param options How the model is loaded. The trainer releases it when it is released.
+   * @throws {HubError} If the folder holds no run, or no model.
+   * @throws {FormatError} If a file is malformed.
+   */
+  static async resume(folder: string | URL, options: LoadOptions = {}): Promise<Trainer> {
+    const { description, tensors } = await openRun(folder);
+    const model = await VisionEncoderDecoderModel.fromPretrained(folder, options);
+    try {
+      const decayed = new Set(description.decayed);
+      const trainer = await Trainer.#begin(model, {
+        ...description.settings,
+        frozen: (name) => !tensors.has(parameterName(name)),
+        decay: (name) => decayed.has(name),
+      });
+      trainer.#ownsModel = true;
+      await trainer.#restore(description, tensors);
+      return trainer;
+    } catch (error) {
+      await model[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  static async #begin(model: VisionEncoderDecoderModel, settings: TrainerSettings): Promise<Trainer> {
     const parts = partsOf(model);
     const plan = planTraining(parts.architecture, settings);
     if (plan.shapes.size === 0) throw new OptionError("Cannot train: all parameters are frozen");
@@ -166,18 +182,7 @@ export class Trainer implements AsyncDisposable {
   apply(gradients: ReadonlyMap<string, Tensor>): Promise<{ gradNorm: number }> {
     return this.#call(async () => {
       this.#checkNothingPending("apply gradients");
-      const { shapes } = this.#session.plan;
-      for (const name of gradients.keys()) {
-        if (!shapes.has(name)) throw new ShapeError(`Cannot apply the gradient of "${name}": it is not trained`);
-      }
-      for (const [name, shape] of shapes) {
-        const gradient = gradients.get(name);
-        if (gradient?.dataType === "float32" && gradient.shape.join() === shape.join()) continue;
-        const found = gradient ? `${gradient.dataType} [${gradient.shape.join(", ")}]` : "missing";
-        throw new ShapeError(
-          `Cannot apply the gradient of "${name}": it is ${found}, expected float32 [${shape.join(", ")}]`,
-        );
-      }
+      checkGradients(gradients, this.#session.plan.shapes);
       for (const [name, gradient] of gradients) await this.#session.writeState(gradientName(name), gradient);
       return await this.#update(1);
     });
@@ -196,29 +201,59 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
-   * Train on a data set: epochs of batches in an order that follows from its seed, evaluations among them, and a log and a
-   * plot of both.
-   *
-   * @throws {OptionError} If an option cannot be.
-   * @throws {LimnerError} If the model cannot learn the labels, a picture cannot be read, or the loss is no number.
-   * @throws The signal's reason; the trainer stays as it was after its last step.
+   * Do work with the moving averages of the parameters in their place, such as evaluating or saving; without `ema` with the
+   * parameters themselves. No step may be taken meanwhile.
    */
-  fit(dataset: TrainingDataset, options: FitOptions): Promise<FitResult> {
-    return fit(this, dataset, options);
+  async withAverages<T>(work: () => Promise<T>): Promise<T> {
+    if (this.settings.ema === undefined) return await work();
+    const { weights } = this.#parts;
+    const present = new Map<string, Tensor>();
+    await this.#call(async () => {
+      for (const name of this.trained) {
+        present.set(name, await weights.read(name));
+        await weights.write(name, await this.#session.readState(momentName("average", name)));
+      }
+    });
+    try {
+      return await work();
+    } finally {
+      await this.#call(async () => {
+        for (const [name, value] of present) await weights.write(name, value);
+      });
+    }
   }
 
   /**
-   * The loss of a data set's labels, and how far what the model writes of its pictures is from their texts.
+   * Write the model, as its savePretrained does, and beside it `trainer.safetensors`, from which `resume` goes on. A process
+   * that is killed meanwhile leaves what was saved before.
    *
-   * @throws {LimnerError} If the model cannot learn the labels, or a picture cannot be read.
+   * @param folder The folder, made if it is missing.
    */
-  evaluate(dataset: TrainingDataset, options?: EvaluateOptions): Promise<Evaluation> {
-    return evaluate(this, dataset, options);
+  async save(folder: string | URL): Promise<void> {
+    await this.withAverages(() => this.model.savePretrained(folder));
+    await this.#call(async () => {
+      const { decay: _, frozen: __, ...settings } = this.settings;
+      const decayed = this.trained.filter(this.#session.plan.decays);
+      const { steps, progress } = this;
+      const pending = this.#pending;
+      await writeRun(folder, { steps, pending, settings, decayed, progress }, savedStates(this.#session, pending));
+    });
   }
 
-  /** Release what training needs. The model stays, with its parameters as they are. */
+  /** Release what training needs. The model stays, with its parameters as they are, unless `resume` loaded it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session[Symbol.asyncDispose]();
+    if (this.#ownsModel) await this.model[Symbol.asyncDispose]();
+  }
+
+  /** Take over what a run's file holds. */
+  #restore({ steps, pending, progress }: RunDescription, tensors: OpenedRun["tensors"]): Promise<void> {
+    return this.#call(async () => {
+      await restoreStates(this.#session, tensors);
+      this.#steps = steps;
+      this.#pending = pending;
+      this.progress = progress;
+    });
   }
 
   async #update(scale: number): Promise<{ gradNorm: number }> {
@@ -231,10 +266,10 @@ export class Trainer implements AsyncDisposable {
   #call<T>(work: () => Promise<T>): Promise<T> {
     const { calls }: { calls: CallQueue } = this.#parts;
     return calls.take(async () => {
-      if (partsOf(this.model).weights === this.#parts.weights) return await work();
-      throw new LimnerError(
-        "Cannot train: the model's embeddings were resized after the trainer was made; make a new one",
-      );
+      const { architecture, weights } = partsOf(this.model);
+      if (architecture === this.#parts.architecture) return await work();
+      const what = weights === this.#parts.weights ? "adapter was added or taken away" : "embeddings were resized";
+      throw new LimnerError(`Cannot train: the model's ${what} after the trainer was made; make a new one`);
     });
   }
 
