@@ -114,7 +114,8 @@ export class FfiBackend implements Backend {
     let session: Deno.PointerObject | undefined;
     try {
       weights.checkFiles(fromFile);
-      const create = () => this.#createSession(model.bytes, graph.name, { folder: weights.folder, packed, given });
+      const create = () =>
+        this.#createSession(model.bytes, graph.name, { folder: weights.folder, packed, given, writes });
       session = packed ? await weights.releasingPages(create) : await create();
       weights.checkFiles(fromFile);
       return { ...found, model, session, version };
@@ -157,10 +158,11 @@ export class FfiBackend implements Backend {
   async #createSession(
     bytes: Uint8Array<ArrayBuffer>,
     name: string,
-    { folder, packed, given }: {
+    { folder, packed, given, writes }: {
       folder: string | undefined;
       packed: boolean;
       given: readonly Initializer[];
+      writes: boolean;
     },
   ): Promise<Deno.PointerObject> {
     const { runtime } = this;
@@ -172,6 +174,8 @@ export class FfiBackend implements Backend {
         runtime.check(api.addSessionConfigEntry(options, cString(key), cString(value)), `set ${key}`);
       // Memory patterns hold memory beside that of the first run, and save no time.
       runtime.check(api.disableMemPattern(options), "do without memory patterns");
+      // A step of training takes and gives back gigabytes, of which an arena would keep the holes.
+      if (writes) runtime.check(api.disableCpuMemArena(options), "do without an arena");
       if (!packed) entry("session.disable_prepacking", "1");
       entry("session.use_device_allocator_for_initializers", "1");
       if (folder) entry("session.model_external_initializers_file_folder_path", folder);

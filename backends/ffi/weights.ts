@@ -227,6 +227,19 @@ export class FfiWeights implements Weights {
     });
   }
 
+  forget(names: Iterable<string>): Promise<void> {
+    return this.runtime.work.settled(() => {
+      for (const name of names) {
+        const held = this.#held.get(name);
+        this.runtime.counters.weightBytes -= held?.data.byteLength ?? 0;
+        held?.[Symbol.dispose]();
+        this.#held.delete(name);
+        this.#inMemory.delete(name);
+        this.#trained.delete(name);
+      }
+    });
+  }
+
   /** Note that parameters have changed: sessions that have copies of them are dropped. No run may be under way. */
   markWritten(names: Iterable<string>): void {
     for (const name of names) {

@@ -11,7 +11,7 @@ import {
   writtenLeaf,
 } from "../../src/graph/mod.ts";
 import { type AttentionAttributes, primitives } from "../../src/operators/mod.ts";
-import { ancestorsOf, assignedInPlace } from "../../src/passes/mod.ts";
+import { assignedInPlace, dependencies } from "../../src/passes/mod.ts";
 import type { Tensor } from "../../src/tensor/mod.ts";
 import { readsItsCache } from "./attention_lowering.ts";
 import { compositeLowerings, isNative } from "./composite_lowerings.ts";
@@ -58,11 +58,12 @@ export function supportsNode(node: Node): boolean {
  * orders nodes by their operands only.
  */
 function checkOrder(graph: Graph): void {
-  for (const writer of graph.nodes) {
-    if (writer.operator.writesState !== "inPlace") continue;
-    const needed = ancestorsOf(writer);
+  const writers = graph.nodes.filter(({ operator }) => operator.writesState === "inPlace");
+  if (writers.length === 0) return;
+  const dependsOn = dependencies(graph);
+  for (const writer of writers) {
     for (const reader of graph.nodes) {
-      if (reader === writer || !reader.inputs.includes(writer.inputs[0]) || needed.has(reader)) continue;
+      if (reader === writer || !reader.inputs.includes(writer.inputs[0]) || dependsOn(writer, reader)) continue;
       throw new ShapeError(
         `Cannot compile ${graph.name}: ${reader.operator.name} (at ${reader.label}) reads a state that ` +
           `${writer.operator.name} (at ${writer.label}) overwrites, but what is written does not depend on it`,
@@ -115,9 +116,11 @@ export function toOnnx(
     [name, value],
   ) => [`output:${name}`, assignedValue(value)]);
   const inPlace = assignedInPlace(graph);
-  for (const node of graph.nodes.filter(({ operator }) => operator.writesState)) {
+  const writers = graph.nodes.filter(({ operator }) => operator.writesState);
+  const overwritten = new Set(writers.map(({ inputs }) => inputs[0]));
+  for (const node of writers) {
     const [value] = node.outputs;
-    if (graph.nodes.some((other) => other.operator.writesState && other.inputs[0] === value)) continue;
+    if (overwritten.has(value)) continue;
     const leaf = writtenLeaf(node);
     const { name } = leaf.attributes as NamedLeaf;
     const when = inPlace.has(node.inputs[1]) ? "inPlace" : node.operator.writesState!;

@@ -41,6 +41,15 @@ export class ReferenceWeights implements Weights {
     await Promise.resolve();
   }
 
+  async forget(names: Iterable<string>): Promise<void> {
+    for (const name of names) {
+      this.#count(-(this.tensors.get(name)?.data.byteLength ?? 0));
+      this.tensors.delete(name);
+      this.trained.delete(name);
+    }
+    await Promise.resolve();
+  }
+
   #set(name: string, { dataType, shape, data }: Tensor): void {
     const held = isFloat(dataType)
       ? new Tensor("float32", shape, Float32Array.from(toFloat32(dataType, data)))

@@ -1,5 +1,6 @@
 // Reading and writing checkpoints.
 export { Checkpoint, openCheckpoint } from "./checkpoint.ts";
+export { openWeightFile } from "./open_weight_file.ts";
 export { whyNoWeights } from "./missing_weights.ts";
 export { parameterName } from "./parameter_names.ts";
 export { readCheckpoint } from "./read_checkpoint.ts";

@@ -60,6 +60,11 @@ export interface Weights extends Disposable {
   read(name: string): Promise<Tensor>;
   /** Replace a parameter's value; programs see it from their next run on. */
   write(name: string, tensor: Tensor): Promise<void>;
+  /**
+   * Forget parameters that were taken from the source and that no program reads any more: their memory is given back, and
+   * a name may come back with another value and shape.
+   */
+  forget(names: Iterable<string>): Promise<void>;
 }
 
 /** A buffer on a device. */

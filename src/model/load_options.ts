@@ -1,6 +1,6 @@
 // How a model is loaded, however it is made.
 import { OptionError } from "../errors/mod.ts";
-import type { HubOptions, Timeouts } from "../hub/mod.ts";
+import type { HubOptions, RepositoryOptions, Timeouts } from "../hub/mod.ts";
 import { type Limits, resolveLimits } from "../limits/mod.ts";
 import type { Backend, BackendName, BackendOptions, WeightStorage } from "../graph/mod.ts";
 
@@ -66,4 +66,10 @@ export function checkLoadOptions(options: LoadOptions, own: readonly string[] = 
     if (option === "limits") resolveLimits(value);
     if (option === "spinning" && typeof value !== "boolean") refuse(`it is ${value}, and true or false was expected`);
   }
+}
+
+/** Where and how files are fetched, for what a model is given later; the revision is the model's own. */
+export function hubOptionsOf(options: LoadOptions): RepositoryOptions {
+  const { token, endpoint, cacheDir, localFilesOnly, timeouts, onProgress } = options;
+  return { token, endpoint, cacheDir, localFilesOnly, timeouts, onProgress };
 }

@@ -44,8 +44,8 @@ export async function placeModel(
 export function createRunner(
   architecture: Architecture,
   backend: Backend,
-  { parameters }: ModelParameters,
+  { source }: ModelParameters,
   { dtype, lowMemory, signal }: LoadOptions,
 ): Promise<ModelRunner> {
-  return ModelRunner.create(architecture, backend, parameters, { storage: dtype, lowMemory, signal });
+  return ModelRunner.create(architecture, backend, source, { storage: dtype, lowMemory, signal });
 }

@@ -1,46 +1,30 @@
 // The model a user holds: a configuration, weights on a backend, and what can be done with them.
 // Calls are queued and run one after another, so several may be under way at once.
 import { CallQueue } from "../async/call_queue.ts";
-import { openCheckpoint } from "../checkpoint/mod.ts";
 import {
   decode,
   type GenerateOptions,
   type GenerateOutput,
   generationBytes,
   type GenerationConfig,
-  type ModelRunner,
   resolveGeneration,
 } from "../generation/mod.ts";
-import type { Backend, Weights } from "../graph/mod.ts";
-import { openRepository, type Repository, toPath } from "../hub/mod.ts";
+import type { Backend } from "../graph/mod.ts";
+import { openRepository, type Repository, type RepositoryOptions } from "../hub/mod.ts";
 import type { Limits } from "../limits/mod.ts";
-import {
-  type Architecture,
-  type ModelParameters,
-  resizeEmbeddings,
-  type VisionEncoderDecoderConfig,
-} from "../models/mod.ts";
+import type { VisionEncoderDecoderConfig } from "../models/mod.ts";
 import type { DataType, Tensor } from "../tensor/mod.ts";
-import { type ForwardOutput, ForwardRunner } from "./forward.ts";
+import type { ForwardOutput } from "./forward.ts";
 import { checkPictures, type ForwardInputs } from "./forward_inputs.ts";
 import { crossAttentionsOf } from "./cross_attentions.ts";
-import { checkLoadOptions, type LoadOptions } from "./load_options.ts";
+import { checkLoadOptions, hubOptionsOf, type LoadOptions } from "./load_options.ts";
 import { joinedDefinition, type ModelDefinition, newDefinition, readDefinition } from "./model_definition.ts";
-import { createRunner, placeModel } from "./place_model.ts";
+import { ModelCore, type ModelParts } from "./model_core.ts";
+import { placeModel } from "./place_model.ts";
 import { pushModel, type SaveAndPushOptions } from "./push_model.ts";
-import { saveModel, type SaveOptions } from "./save.ts";
 import { yieldingStreamer } from "./yielding_streamer.ts";
 
-/** What a trainer works on. A model whose embeddings are resized gets other parts. */
-export interface ModelParts {
-  readonly architecture: Architecture;
-  readonly weights: Weights;
-  readonly parameters: ModelParameters;
-  /** The model's calls, which a trainer's stand in one row with. */
-  readonly calls: CallQueue;
-  /** Release the buffers of the last generation. */
-  releaseBuffers(): void;
-}
+export type { ModelParts } from "./model_core.ts";
 
 /** The parts of a model, which its users have no need of. */
 export let partsOf: (model: VisionEncoderDecoderModel) => ModelParts;
@@ -60,23 +44,13 @@ export let partsOf: (model: VisionEncoderDecoderModel) => ModelParts;
  * ```
  */
 export class VisionEncoderDecoderModel implements AsyncDisposable {
-  #runner: ModelRunner;
-  #forward: ForwardRunner;
-  #parameters: ModelParameters;
+  readonly #core: ModelCore;
   readonly #options: LoadOptions;
-  /** The folders that the parameters are read from. */
-  readonly #folders: readonly string[];
   readonly #ownsBackend: boolean;
   readonly #calls = new CallQueue();
 
   static {
-    partsOf = (model) => ({
-      architecture: model.#runner.architecture,
-      weights: model.#runner.weights,
-      parameters: model.#parameters,
-      calls: model.#calls,
-      releaseBuffers: () => model.#runner.releaseSession(),
-    });
+    partsOf = (model) => model.#core.parts(model.#calls);
   }
 
   private constructor(
@@ -84,22 +58,17 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     readonly config: VisionEncoderDecoderConfig,
     /** Settings of `generate`, with generation_config.json's keys; they may be set and are read at each call. */
     readonly generationConfig: GenerationConfig,
-    parameters: ModelParameters,
-    runner: ModelRunner,
+    core: ModelCore,
     options: LoadOptions,
-    folders: readonly string[],
   ) {
-    this.#folders = folders;
-    this.#parameters = parameters;
-    this.#runner = runner;
-    this.#forward = new ForwardRunner(runner.architecture, runner.backend, runner.weights);
+    this.#core = core;
     this.#options = options;
     this.#ownsBackend = typeof options.backend !== "object";
   }
 
   /** The backend the model runs on. */
   get backend(): Backend {
-    return this.#runner.backend;
+    return this.#core.runner.backend;
   }
 
   /**
@@ -168,33 +137,34 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
   ): Promise<VisionEncoderDecoderModel> {
     checkLoadOptions(options, own);
     const { config, settings, parameters, folders, runner } = await placeModel(read, options);
-    return new VisionEncoderDecoderModel(config, settings, parameters, runner, options, folders);
+    const core = new ModelCore(config, parameters, runner, folders);
+    return new VisionEncoderDecoderModel(config, settings, core, options);
   }
 
   /** The most that calls may ask for. */
   get limits(): Limits {
-    return this.#runner.architecture.limits;
+    return this.#core.runner.architecture.limits;
   }
 
   /** The parameters that were in no file, and are filled by Hugging Face's rules. */
   get newlyInitialized(): readonly string[] {
-    return this.#parameters.newlyInitialized;
+    return this.#core.parameters.newlyInitialized;
   }
 
   /** The tensors of the files that the model does not use, by the files' names. */
   get unusedTensors(): readonly string[] {
-    return this.#parameters.leftOver.unusedTensors;
+    return this.#core.parameters.leftOver.unusedTensors;
   }
 
   /** The prefix of all names of the model in its files, such as `module.` of a model saved from its wrapper. */
   get namePrefixes(): readonly string[] {
-    return this.#parameters.leftOver.namePrefixes;
+    return this.#core.parameters.leftOver.namePrefixes;
   }
 
   /** Every parameter by checkpoint name, as Python's save_pretrained writes them: tied ones once, unused ones too. */
   namedParameters(): Map<string, { dataType: DataType; shape: readonly number[] }> {
     return new Map(
-      [...this.#parameters.parameters].map(([name, { dataType, shape }]) => [name, { dataType, shape }]),
+      [...this.#core.parameters.parameters].map(([name, { dataType, shape }]) => [name, { dataType, shape }]),
     );
   }
 
@@ -204,7 +174,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {ShapeError} If there is none of that name.
    */
   parameter(name: string): Promise<Tensor> {
-    return this.#calls.take(() => this.#read(name));
+    return this.#calls.take(() => this.#core.read(name));
   }
 
   /**
@@ -213,10 +183,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {ShapeError} If there is none of that name, or of another shape, or the tensor is not of floats.
    */
   setParameter(name: string, tensor: Tensor): Promise<void> {
-    return this.#calls.take(async () => {
-      const value = this.#parameters.set(name, tensor);
-      if (this.#parameters.declared.get(name)!.used) await this.#runner.weights.write(name, value);
-    });
+    return this.#calls.take(() => this.#core.write(name, tensor));
   }
 
   /**
@@ -226,22 +193,50 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {ConfigError} If it is not a positive whole number.
    */
   resizeTokenEmbeddings(vocabularySize: number): Promise<void> {
-    return this.#calls.take(async () => {
-      const { architecture, parameters } = await resizeEmbeddings(
-        this.config,
-        this.#runner.architecture,
-        this.#parameters,
-        (name) => this.#read(name),
-        vocabularySize,
-      );
-      const { backend } = this;
-      const runner = await createRunner(architecture, backend, parameters, this.#options);
-      await this.#forward[Symbol.asyncDispose]();
-      await this.#runner[Symbol.asyncDispose]();
-      this.#parameters = parameters;
-      this.#runner = runner;
-      this.#forward = new ForwardRunner(architecture, backend, runner.weights);
-    });
+    return this.#calls.take(() => this.#core.resize(vocabularySize, this.#options));
+  }
+
+  /**
+   * Add a LoRA adapter of PEFT's files (`adapter_config.json` and `adapter_model.safetensors`) beside the weights, which stay
+   * as they are.
+   *
+   * @param source A folder, its web address, or a repository on the Hub.
+   * @throws {HubError} If there is no adapter.
+   * @throws {ConfigError} If it is no LoRA, or asks for what Limner does not do, such as DoRA.
+   * @throws {FormatError} If it is of another model, or values are missing.
+   * @throws {ShapeError} If values have other shapes than the model's layers ask for.
+   * @throws {LimnerError} If the model has an adapter.
+   *
+   * @example
+   * ```ts ignore
+   * await model.loadAdapter("my-handwriting");
+   * await model.mergeAdapters();
+   * await model.savePretrained("merged");
+   * ```
+   */
+  async loadAdapter(source: string | URL, options: RepositoryOptions = {}): Promise<void> {
+    const repository = await openRepository(source, { ...hubOptionsOf(this.#options), ...options });
+    await this.#calls.take(() => this.#core.loadAdapter(repository));
+  }
+
+  /** Write the adapter as PEFT's files. @param folder Made if it is missing. @throws {LimnerError} If there is none. */
+  saveAdapter(folder: string | URL): Promise<void> {
+    return this.#calls.take(() => this.#core.saveAdapter(folder));
+  }
+
+  /**
+   * Put the adapter into the weights, W + scaling · B A: the model computes the same, and is a plain one.
+   *
+   * @throws {LimnerError} If there is none.
+   * @throws {OptionError} If it adapts a head that shares its weight with the embedding.
+   */
+  mergeAdapters(): Promise<void> {
+    return this.#calls.take(() => this.#core.mergeAdapter());
+  }
+
+  /** Take the adapter away: the model computes what it did without it. @throws {LimnerError} If there is none. */
+  unloadAdapter(): Promise<void> {
+    return this.#calls.take(() => this.#core.detachAdapter());
   }
 
   /**
@@ -252,30 +247,16 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @param given.maxShardSize The most bytes of tensors in a file. @default "50GB"
    * @param given.pushToHub A repository of the Hub that the folder is uploaded to afterwards.
    * @throws {OptionError} If `maxShardSize` is no size.
+   * @throws {LimnerError} If the model has an adapter that is not merged: a plain model would lack what it learned.
    * @throws {HubError} As `pushModel` does.
    */
   async savePretrained(folder: string | URL, given: SaveAndPushOptions = {}): Promise<void> {
     const { pushToHub, push, ...options } = given;
-    await this.#save(folder, options);
-    if (pushToHub !== undefined) await pushModel(folder, pushToHub, push);
-  }
-
-  #save(folder: string | URL, options: SaveOptions): Promise<void> {
-    return this.#calls.take(async () => {
-      const { config, generationConfig } = this;
-      const parameters = this.#parameters;
-      await saveModel(folder, { config, generationConfig, parameters, read: (name) => this.#read(name) }, options);
-      // Where the model was read from the same folder, its files are no longer there.
-      const path = await Deno.realPath(toPath(folder));
-      if (!this.#folders.includes(path)) return;
-      const saved = await openCheckpoint(await openRepository(path));
-      parameters.adopt((name) => saved.find(name));
+    await this.#calls.take(() => {
+      this.#core.checkMerged("save the model");
+      return this.#core.save(folder, this.generationConfig, options);
     });
-  }
-
-  /** A parameter's current value: the backend's where training changed it. */
-  #read(name: string): Promise<Tensor> {
-    return this.#parameters.trained.has(name) ? this.#runner.weights.read(name) : this.#parameters.read(name);
+    if (pushToHub !== undefined) await pushModel(folder, pushToHub, push);
   }
 
   /**
@@ -287,7 +268,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * is not set.
    */
   forward(inputs: ForwardInputs = {}): Promise<ForwardOutput> {
-    return this.#calls.take(() => this.#forward.run(inputs, this.config));
+    return this.#calls.take(() => this.#core.forward.run(inputs, this.config));
   }
 
   /**
@@ -301,7 +282,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {ConfigError} If no start token is known.
    */
   async generate(pixelValues: Tensor, options: GenerateOptions = {}): Promise<GenerateOutput> {
-    const { architecture } = this.#runner;
+    const { architecture } = this.#core.runner;
     const { decoder, limits } = architecture;
     const [batch, , height, width] = checkPictures(pixelValues, architecture).shape;
     const generation = resolveGeneration(this.generationConfig, options, {
@@ -315,20 +296,22 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     const { streamer, signal } = generation;
     return await this.#calls.take(async (wanted) => {
       const yielding = streamer && yieldingStreamer(streamer, wanted, signal);
-      const { output, encoderStates } = await decode(this.#runner, pixelValues, {
+      const { output, encoderStates } = await decode(this.#core.runner, pixelValues, {
         ...generation,
         streamer: yielding,
       });
       if (!encoderStates) return output;
-      return { ...output, ...await crossAttentionsOf(this.#forward, encoderStates, output.sequences, this.config) };
+      return {
+        ...output,
+        ...await crossAttentionsOf(this.#core.forward, encoderStates, output.sequences, this.config),
+      };
     }, signal);
   }
 
   /** Release the model's memory once the calls under way have ended, and its backend unless that was given. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#calls.close();
-    await this.#forward[Symbol.asyncDispose]();
-    await this.#runner[Symbol.asyncDispose]();
+    await this.#core[Symbol.asyncDispose]();
     if (this.#ownsBackend) await this.backend[Symbol.asyncDispose]();
   }
 }

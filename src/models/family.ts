@@ -62,6 +62,8 @@ export interface KeysValues {
 export interface AttendOptions {
   /** What the products of queries and keys are multiplied by. @default 1 / √D */
   readonly scale?: number;
+  /** Drops from the probabilities. @default nothing is dropped */
+  readonly drop?: (probabilities: Value) => Value;
 }
 
 /** What a decoder is given to write a step. */
@@ -130,9 +132,11 @@ export interface Family<M> {
   /** Where separate checkpoints put the model without a head, such as `bert`. */
   readonly basePrefix: string;
   /**
-   * What other writers call the parameters: each all its renamings, one after another. Transformers 5 has other names in
-   * memory than it writes into files, and earlier versions wrote others.
+   * What Transformers 5 calls the parameters in memory, where it does not write them so: all renamings, one after another.
+   * Adapters have these names.
    */
+  readonly inMemory?: readonly Renaming[];
+  /** What other writers call the parameters, such as earlier versions: each all its renamings. */
   readonly otherNames?: readonly (readonly Renaming[])[];
   /** @throws {ConfigError} If a field cannot work. */
   build(config: ConfigReader): M;

@@ -3,6 +3,7 @@ import { ConfigError } from "../errors/mod.ts";
 import { type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
 import { cacheAppend, slice } from "../operators/mod.ts";
 import { attentionsOf } from "./decoders/decoder_attention.ts";
+import type { LoraAdapter } from "./lora/lora_adapter.ts";
 import type { KeysValues, TextDecoder, VisionEncoder } from "./family.ts";
 import { defaultLimits, type Limits } from "../limits/mod.ts";
 import type { ConfigReader } from "./config/config_reader.ts";
@@ -24,6 +25,8 @@ export interface Architecture {
   readonly layerCounts: ReadonlyMap<string, number>;
   /** The most that whoever uses it may ask for. */
   readonly limits: Limits;
+  /** What is added to its fully connected layers. */
+  readonly adapter?: LoraAdapter;
 }
 
 /**

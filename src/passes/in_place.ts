@@ -7,18 +7,25 @@ import { elementwise } from "../operators/mod.ts";
 /** Operators whose result a backend may keep as a view of their operand. */
 const views = new Set(["reshape", "transpose", "expand", "slice"]);
 
-/** The nodes that a node depends on. */
-export function ancestorsOf(node: Node): Set<Node> {
-  const found = new Set<Node>();
-  const waiting = [node];
-  for (let next = waiting.pop(); next; next = waiting.pop()) {
-    for (const { node: source } of next.inputs) {
-      if (found.has(source)) continue;
-      found.add(source);
-      waiting.push(source);
+/** Whether a node depends on another. */
+export type DependsOn = (node: Node, other: Node) => boolean;
+
+/** Finds out, once for all nodes of a graph, which depend on which: a bit for each pair of nodes. */
+export function dependencies({ nodes }: Graph): DependsOn {
+  const words = Math.ceil(nodes.length / 32);
+  const index = new Map(nodes.map((node, i) => [node, i]));
+  const ancestors = new Uint32Array(nodes.length * words);
+  nodes.forEach((node, i) => {
+    const own = ancestors.subarray(i * words, (i + 1) * words);
+    for (const source of new Set(node.inputs.map((value) => index.get(value.node)!))) {
+      for (let word = 0; word <= source >>> 5; word++) own[word] |= ancestors[source * words + word];
+      own[source >>> 5] |= 1 << (source & 31);
     }
-  }
-  return found;
+  });
+  return (node, other) => {
+    const [i, j] = [index.get(node)!, index.get(other)!];
+    return (ancestors[i * words + (j >>> 5)] >>> (j & 31) & 1) === 1;
+  };
 }
 
 /**
@@ -33,6 +40,7 @@ export function assignedInPlace(graph: Graph): Map<Value, Value> {
     for (const value of new Set(node.inputs)) users.set(value, [...users.get(value) ?? [], node]);
   }
   const outputs = new Set(graph.outputs.values());
+  const dependsOn = dependencies(graph);
   const found = new Map<Value, Value>();
   for (const writer of graph.nodes) {
     if (writer.operator.writesState !== "atEnd") continue;
@@ -42,9 +50,8 @@ export function assignedInPlace(graph: Graph): Map<Value, Value> {
     if (!isOnlyWrite || !isElementwise(value.node)) continue;
     const old = withViews(state, users);
     if ([...old].some((view) => outputs.has(view))) continue;
-    const before = ancestorsOf(value.node);
     const others = [...old].flatMap((view) => users.get(view) ?? []);
-    const areBefore = others.every((node) => node === writer || node === value.node || before.has(node));
+    const areBefore = others.every((node) => node === writer || node === value.node || dependsOn(value.node, node));
     if (areBefore && readsByElement(value.node, state, old)) found.set(value, state);
   }
   return found;

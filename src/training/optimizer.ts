@@ -75,15 +75,21 @@ export function writeUpdate(
   const norm = gradientNorm(builder, trained);
   builder.output("gradNorm", norm);
   const factor = settings.maxGradNorm === undefined ? undefined : clipFactor(norm, settings.maxGradNorm);
+  // Every parameter's update waits for all gradients: by then nothing reads the old parameters, and no copies are needed.
+  const stepSize = where(
+    greaterOrEqual(norm, builder.scalar(0)),
+    scalarInput(builder, "stepSize"),
+    builder.scalar(NaN),
+  );
   for (const one of trained) {
-    builder.scope(one.name, () => updateParameter(builder, one, factor, settings, decays(one.name)));
+    builder.scope(one.name, () => updateParameter(builder, one, { factor, stepSize }, settings, decays(one.name)));
   }
 }
 
 function updateParameter(
   builder: Builder,
   { name, parameter, gradient }: Trained,
-  factor: Value | undefined,
+  { factor, stepSize }: { factor: Value | undefined; stepSize: Value },
   { betas: [beta1, beta2], epsilon, ema }: TrainerSettings,
   decays: boolean,
 ): void {
@@ -96,6 +102,6 @@ function updateParameter(
   const square = assign(state("square"), move(state("square"), beta2, mul(g, g)));
   const root = add(mul(sqrt(square), scalarInput(builder, "rootScale")), builder.scalar(epsilon));
   const kept = decays ? mul(parameter, scalarInput(builder, "kept")) : parameter;
-  const updated = assign(parameter, sub(kept, mul(div(mean, root), scalarInput(builder, "stepSize"))));
+  const updated = assign(parameter, sub(kept, mul(div(mean, root), stepSize)));
   if (ema !== undefined) assign(state("average"), move(state("average"), ema, updated));
 }

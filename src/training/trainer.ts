@@ -5,6 +5,11 @@ import { checkInputs, type TokenRows } from "../model/forward_inputs.ts";
 import type { LoadOptions } from "../model/load_options.ts";
 import { type ModelParts, partsOf, VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_model.ts";
 import type { Tensor } from "../tensor/mod.ts";
+import type { TrainingDataset } from "./data/mod.ts";
+import { evaluate, type EvaluateOptions } from "./evaluate.ts";
+import { fit } from "./fit.ts";
+import type { FitOptions, FitResult } from "./fit_options.ts";
+import type { Evaluation } from "./report/evaluation.ts";
 import { momentName, updateScalars } from "./optimizer.ts";
 import { learningRateAt } from "./schedule.ts";
 import { checkGradients, Gradients } from "./gradients.ts";
@@ -238,6 +243,27 @@ export class Trainer implements AsyncDisposable {
       const pending = this.#pending;
       await writeRun(folder, { steps, pending, settings, decayed, progress }, savedStates(this.#session, pending));
     });
+  }
+
+  /**
+   * Train on a data set: epochs of batches in an order that follows from its seed, evaluations among them, and a log and a
+   * plot of both.
+   *
+   * @throws {OptionError} If an option cannot be.
+   * @throws {LimnerError} If the model cannot learn the labels, a picture cannot be read, or the loss is no number.
+   * @throws The signal's reason; the trainer stays as it was after its last step.
+   */
+  fit(dataset: TrainingDataset, options: FitOptions): Promise<FitResult> {
+    return fit(this, dataset, options);
+  }
+
+  /**
+   * The loss of a data set's labels, and how far what the model writes of its pictures is from their texts.
+   *
+   * @throws {LimnerError} If the model cannot learn the labels, or a picture cannot be read.
+   */
+  evaluate(dataset: TrainingDataset, options?: EvaluateOptions): Promise<Evaluation> {
+    return this.withAverages(() => evaluate(this, dataset, options));
   }
 
   /** Release what training needs. The model stays, with its parameters as they are, unless `resume` loaded it. */

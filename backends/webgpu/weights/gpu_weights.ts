@@ -173,6 +173,22 @@ export class GpuWeights implements Weights {
     });
   }
 
+  forget(names: Iterable<string>): Promise<void> {
+    // deno-lint-ignore require-await
+    return this.#exclusively(async () => {
+      // Work that was queued earlier reads them.
+      this.device.queue.flush();
+      for (const name of names) {
+        for (const held of this.#copiesOf(name, true)) {
+          this.#release(held);
+          this.#held.get(held.members.length === 1 ? name : jointName(held.members))?.delete(layoutKey(held.layout));
+        }
+        this.#written.delete(name);
+        this.#trained.delete(name);
+      }
+    });
+  }
+
   #find(name: string, layout: Layout): HeldLayout | undefined {
     return this.#held.get(name)?.get(layoutKey(layout));
   }

@@ -22,15 +22,17 @@ export interface RunnerOptions {
 
 /** Runs one model's programs on one backend. */
 export class ModelRunner implements AsyncDisposable {
+  #architecture: Architecture;
   readonly #programs: ProgramCache;
   #session: Session | undefined;
   #disposed = false;
 
   private constructor(
-    readonly architecture: Architecture,
+    architecture: Architecture,
     readonly backend: Backend,
     readonly weights: Weights,
   ) {
+    this.#architecture = architecture;
     this.#programs = new ProgramCache(backend, weights);
   }
 
@@ -62,6 +64,21 @@ export class ModelRunner implements AsyncDisposable {
       throw error;
     }
     return runner;
+  }
+
+  /** What the programs are of. */
+  get architecture(): Architecture {
+    return this.#architecture;
+  }
+
+  /**
+   * Run the same model with another adapter, or with none: programs are compiled again when they are next asked for, and the
+   * weights stay on the device as they are.
+   */
+  async adapt(adapter: Architecture["adapter"]): Promise<void> {
+    this.releaseSession();
+    await this.#programs[Symbol.asyncDispose]();
+    this.#architecture = { ...this.#architecture, adapter };
   }
 
   /** The encode program for pictures of a size. */

@@ -7,7 +7,7 @@ import { buildVit, deriveVit, vitDefaults, vitInMemory } from "./vit.ts";
 export const deit: Family<VisionEncoder> = {
   defaults: { ...vitDefaults, model_type: "deit" },
   basePrefix: "deit",
-  otherNames: [vitInMemory],
+  inMemory: vitInMemory,
   derive: deriveVit,
   build: (config) => buildVit(config, ["cls_token", "distillation_token"]),
   initial: (name) => /^embeddings\.(cls_token|distillation_token|position_embeddings)$/.test(name) ? zeros : undefined,

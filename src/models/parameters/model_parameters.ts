@@ -1,5 +1,6 @@
 // A model's parameters by checkpoint name: those its programs read and those that only files have, where each value
-// comes from, and what was set since. It is the source that a backend reads weights from.
+// comes from, and what was set since; and beside them those of its adapter. All together are the source that a backend reads
+// weights from: it looks a name up when a program asks for it, so an adapter may be added while weights are open.
 import { ShapeError } from "../../errors/mod.ts";
 import { demand } from "../../limits/mod.ts";
 import { type DataType, isFloat, sizeOf, Tensor, toFloat32 } from "../../tensor/mod.ts";
@@ -61,6 +62,8 @@ function initialOf(config: VisionEncoderDecoderConfig, name: string, shape: read
 /** A model's parameters. */
 export class ModelParameters {
   readonly #stored: Map<string, StoredWeight>;
+  /** The model's own, and the adapter's. */
+  readonly #source: Map<string, StoredWeight>;
   /** Those that training changed: their value is the backend's. */
   readonly trained: Set<string> = new Set();
 
@@ -75,6 +78,7 @@ export class ModelParameters {
     readonly buffers: ReadonlyMap<string, Tensor>,
   ) {
     this.#stored = stored;
+    this.#source = new Map(stored);
   }
 
   /**
@@ -122,9 +126,37 @@ export class ModelParameters {
     return new ModelParameters(stored, declared, fresh.sort(), beside, new Map(buffers));
   }
 
-  /** What is known of each parameter. */
+  /** What is known of each parameter, without an adapter's. */
   get parameters(): StoredWeights {
     return this.#stored;
+  }
+
+  /** What a backend reads: the parameters, and those of an adapter. */
+  get source(): StoredWeights {
+    return this.#source;
+  }
+
+  /** Whether a program may read a parameter. */
+  isUsed(name: string): boolean {
+    return this.declared.get(name)?.used ?? this.#source.has(name);
+  }
+
+  /** Add an adapter's values, by names that no parameter has. */
+  add(values: ReadonlyMap<string, Tensor>): void {
+    for (const [name, value] of values) this.#source.set(name, weightFromTensor(value));
+  }
+
+  /** Forget an adapter's values. */
+  remove(names: Iterable<string>): void {
+    for (const name of names) {
+      this.#source.delete(name);
+      this.trained.delete(name);
+    }
+  }
+
+  #put(name: string, weight: StoredWeight): void {
+    if (this.#stored.has(name)) this.#stored.set(name, weight);
+    this.#source.set(name, weight);
   }
 
   /** Read one as it was stored or last set. @throws {ShapeError} If there is none of that name. */
@@ -134,7 +166,7 @@ export class ModelParameters {
 
   /** Change how each is read. */
   watch(watched: (name: string, stored: StoredWeight) => StoredWeight): void {
-    for (const [name, stored] of this.#stored) this.#stored.set(name, watched(name, stored));
+    for (const [name, stored] of this.#source) this.#put(name, watched(name, stored));
   }
 
   /**
@@ -153,7 +185,7 @@ export class ModelParameters {
     }
     const { dataType } = tensor;
     const copy = new Tensor(dataType, shape, tensor.data.slice());
-    this.#stored.set(name, weightFromTensor(copy));
+    this.#put(name, weightFromTensor(copy));
     this.trained.delete(name);
     return dataType === "float32" ? copy : new Tensor("float32", shape, toFloat32(dataType, copy.data));
   }
@@ -162,7 +194,7 @@ export class ModelParameters {
   adopt(find: (name: string) => StoredWeight | undefined): void {
     for (const name of this.#stored.keys()) {
       const found = find(name);
-      if (found && !this.trained.has(name)) this.#stored.set(name, found);
+      if (found && !this.trained.has(name)) this.#put(name, found);
     }
   }
 
@@ -176,7 +208,7 @@ export class ModelParameters {
   }
 
   #find(name: string): StoredWeight {
-    const found = this.#stored.get(name);
+    const found = this.#source.get(name);
     if (!found) throw new ShapeError(`Cannot find the parameter "${name}": the model has none of that name`);
     return found;
   }

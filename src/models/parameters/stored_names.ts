@@ -1,7 +1,7 @@
 // A model's parameters in a checkpoint that may spell them otherwise: under the names that Transformers 5 has in memory,
 // in parts, or all with the prefix of what wrapped the model when it was saved.
 import type { Checkpoint } from "../../checkpoint/mod.ts";
-import type { Family } from "../family.ts";
+import type { Family, Renaming } from "../family.ts";
 import { joinedWeight, type StoredWeight } from "../../weights/mod.ts";
 
 /** A way to spell a parameter: its name, or those of the parts that are joined along its first axis. */
@@ -76,12 +76,16 @@ export function matchNames(
 }
 
 /** The ways that a parameter may be spelled: as files have it, and as other writers do, by the renamings of its family. */
-export function spellingsOf(name: string, { otherNames = [] }: Pick<Family<unknown>, "otherNames">): Spelling[] {
-  const renamed = otherNames.map((renamings) =>
-    renamings.reduce<string[]>(
-      (parts, [from, to]) => parts.flatMap((part) => [to].flat().map((one) => part.replace(from, one))),
-      [name],
-    )
+export function spellingsOf(name: string, family: Pick<Family<unknown>, "inMemory" | "otherNames">): Spelling[] {
+  const { inMemory, otherNames = [] } = family;
+  return [[name], ...[...(inMemory ? [inMemory] : []), ...otherNames].map((renamings) => renamed(name, renamings))];
+}
+
+/** A parameter's name as another writer has it: several where that one keeps it in parts. */
+export function renamed(name: string, renamings: readonly Renaming[]): Spelling {
+  const parts = renamings.reduce<string[]>(
+    (parts, [from, to]) => parts.flatMap((part) => [to].flat().map((one) => part.replace(from, one))),
+    [name],
   );
-  return [[name], ...renamed.map((parts) => [...new Set(parts)])];
+  return [...new Set(parts)];
 }

@@ -1,6 +1,6 @@
 // The order of an epoch, and random numbers of a place: both follow from a seed and numbers alone, so that a run that is
 // taken up again anywhere goes on exactly.
-import { philox } from "../../generation/scores/gumbel_noise.ts";
+import { philox } from "../../operators/mod.ts";
 
 /** What random numbers are for: those of two purposes have nothing to do with one another. */
 const purposes = { order: 1, augmentation: 2 } as const;

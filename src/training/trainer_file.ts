@@ -1,0 +1,101 @@
+// A run's state in one file, which appears in one moment: the trained parameters in float32, the moments beside them, and how
+// far the run has come. So a process that is killed while saving leaves the state before or the state after.
+import { openWeightFile, writeSafetensors } from "../checkpoint/mod.ts";
+import { FormatError, HubError } from "../errors/mod.ts";
+import { FileSource, isRecord, toFolderPath } from "../hub/mod.ts";
+import { Tensor } from "../tensor/mod.ts";
+import type { StoredWeight } from "../weights/mod.ts";
+import type { TrainerSettings } from "./trainer_options.ts";
+
+/** The file's name, beside the model's files. */
+export const trainerFile = "trainer.safetensors";
+
+/** The tensor that holds the description, as UTF-8. */
+const descriptionName = "description";
+const version = 1;
+
+/** What is added up for the next update. */
+export interface Pending {
+  /** The calls of `step`. */
+  readonly calls: number;
+  /** Their labels. */
+  readonly labels: number;
+}
+
+/** What a file says of a run beside its tensors. */
+export interface RunDescription {
+  /** How many updates were made. */
+  readonly steps: number;
+  readonly pending: Pending;
+  /** The settings that are no functions. */
+  readonly settings: Omit<TrainerSettings, "decay" | "frozen">;
+  /** The parameters that decay. */
+  readonly decayed: readonly string[];
+  /** What the caller noted, such as the place in the data. */
+  readonly progress?: unknown;
+}
+
+/** The name of a trained parameter's tensor. */
+export const parameterName = (name: string): string => `parameter.${name}`;
+
+/** Tensors to write: their shapes, and how each is read. All are float32. */
+export interface RunTensors {
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  read(name: string): Promise<Tensor>;
+}
+
+/** Write a run's state. */
+export async function writeRun(
+  folder: string | URL,
+  description: RunDescription,
+  { shapes, read }: RunTensors,
+): Promise<void> {
+  const path = toFolderPath(folder);
+  const text = new TextEncoder().encode(JSON.stringify({ version, ...description }));
+  const described = new Tensor("uint8", [text.length], text);
+  const parameters = new Map<string, Pick<StoredWeight, "dataType" | "shape">>([[descriptionName, described]]);
+  for (const [name, shape] of shapes) parameters.set(name, { dataType: "float32", shape });
+  await Deno.mkdir(path, { recursive: true });
+  await writeSafetensors(`${path}/${trainerFile}`, {
+    parameters,
+    read: (name) => name === descriptionName ? Promise.resolve(described) : read(name),
+  });
+}
+
+/** A run's state, opened. */
+export interface OpenedRun {
+  readonly description: RunDescription;
+  /** The tensors by name, each read when it is loaded. */
+  readonly tensors: ReadonlyMap<string, StoredWeight>;
+}
+
+/**
+ * Open a run's state.
+ *
+ * @throws {HubError} If the folder has none.
+ * @throws {FormatError} If the file is malformed, or of another version.
+ */
+export async function openRun(folder: string | URL): Promise<OpenedRun> {
+  const path = `${toFolderPath(folder)}/${trainerFile}`;
+  const source = await FileSource.open(path);
+  if (!source) {
+    throw new HubError(`Cannot resume from ${folder}: there is no ${trainerFile} in it, which trainer.save writes`);
+  }
+  const tensors = new Map(await openWeightFile(source));
+  const described = await tensors.get(descriptionName)?.load();
+  tensors.delete(descriptionName);
+  const description = described && parse(new TextDecoder().decode(described.data as Uint8Array<ArrayBuffer>));
+  if (!description) {
+    throw new FormatError(`Cannot resume from ${path}: it does not describe a run of version ${version}`, {
+      file: path,
+    });
+  }
+  return { description, tensors };
+}
+
+function parse(text: string): RunDescription | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isRecord(value) && value.version === version) return value as unknown as RunDescription;
+  } catch { /* it is no JSON */ }
+}
