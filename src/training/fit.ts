@@ -91,6 +91,8 @@ class FitRun {
 
   async toItsEnd(): Promise<FitResult> {
     const { signal, batchSize } = this.options;
+    // What was due after the last update, before the run was ended.
+    if (this.trainer.steps > 0) await this.#afterUpdate();
     while (!this.#isOver) {
       const { epoch, batch: startBatch } = this.#progress;
       let taken = 0;
@@ -142,12 +144,20 @@ class FitRun {
     this.#write(entry);
     options.onStep?.(entry, { steps: this.#last });
     if (!Number.isFinite(entry.loss)) throw notFinite(entry);
-    const last = trainer.steps >= this.#last;
-    if (options.evaluate && (last || trainer.steps % this.#evaluateEvery === 0)) await this.#evaluate(options.evaluate);
-    const { save, saveEvery = this.#evaluateEvery } = options;
-    if (save !== undefined && (this.#isOver || trainer.steps % saveEvery === 0)) await trainer.save(save);
+    await this.#afterUpdate();
     this.#began = performance.now();
     return true;
+  }
+
+  /** Evaluate and save where that is due after an update, and has not been done. */
+  async #afterUpdate(): Promise<void> {
+    const { trainer, options } = this;
+    const { steps } = trainer;
+    const { evaluate: data, save, saveEvery = this.#evaluateEvery } = options;
+    if (data && this.#progress.evaluatedAt !== steps && (steps >= this.#last || steps % this.#evaluateEvery === 0)) {
+      await this.#evaluate(data);
+    }
+    if (save !== undefined && (this.#isOver || steps % saveEvery === 0)) await trainer.save(save);
   }
 
   async #evaluate(dataset: TrainingDataset): Promise<void> {
@@ -166,6 +176,7 @@ class FitRun {
       ...this.#progress,
       best: better ? { step: trainer.steps, evaluation } : best,
       evaluationsSinceBest: better ? 0 : evaluationsSinceBest + 1,
+      evaluatedAt: trainer.steps,
     });
     const epoch = this.#epoch(this.#progress);
     const entry: EvaluationEntry = { step: trainer.steps, epoch, evaluation, seconds: this.#seconds() };

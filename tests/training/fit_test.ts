@@ -81,6 +81,22 @@ Deno.test("fit() ends where evaluations get no better for long enough, by the me
   assertEquals((await run({ writes }, { ...options, bestBy: "loss" })).result.steps, 9);
 });
 
+Deno.test("fit() makes up for an evaluation that was ended, and does none twice", async () => {
+  const trainer = await ScriptedTrainer.create();
+  const stop = new AbortController();
+  const found: number[] = [];
+  const options: FitOptions = {
+    ...{ steps: 4, batchSize: 1, evaluate: pairs(2), evaluateEvery: 2, signal: stop.signal },
+    evaluation: { onProgress: () => trainer.steps === 2 && stop.abort(new Error("enough")) },
+    onEvaluation: ({ step }) => found.push(step),
+  };
+  await assertRejects(() => fit(trainer, pairs(3), options), Error, "enough");
+  assertEquals([trainer.steps, found], [2, []]);
+  await fit(trainer, pairs(3), { ...options, signal: undefined });
+  await fit(trainer, pairs(3), { ...options, signal: undefined });
+  assertEquals([trainer.steps, found], [4, [2, 4]]);
+});
+
 Deno.test("fit() stops where the loss is no number, and says what helps", async () => {
   const losses = (step: number) => step === 3 ? NaN : 1;
   await assertRejects(() => run({ losses }, { steps: 9 }), LimnerError, "the loss of step 3 is NaN");

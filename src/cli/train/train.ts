@@ -192,7 +192,7 @@ function trainerOptions(options: TrainOptions, train: ImageTextDataset, { model 
     labelSmoothing: numberOf(options, "label-smoothing"),
     seed: numberOf(options, "seed"),
     ...(frozen && { frozen: (name: string) => frozen.some((beginning) => isFrozen(name, beginning)) }),
-    ...(rank && { lora: { rank, alpha: 2 * rank, targets: "all-linear" } }),
+    ...(rank && { lora: { rank, alpha: 2 * rank, targets: "all-linear" as const } }),
   };
 }
 
