@@ -2,7 +2,7 @@
 // 200 lines to learn from, 60 others to measure; the model that reads them best is kept in FOLDER.
 import { Captioner, ImageTextDataset, Trainer } from "@limner/limner";
 
-const [folder = "finetuned", steps = "150"] = Deno.args;
+const [folder = "finetuned", steps = "120"] = Deno.args;
 const here = (name: string) => new URL(`hand/${name}/`, import.meta.url);
 const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
 
@@ -28,7 +28,7 @@ const { best } = await trainer.fit(train, {
   steps: Number(steps),
   batchSize: 16,
   evaluate: test,
-  evaluateEvery: 50,
+  evaluateEvery: 40,
   keepBest: folder,
   log: `${folder}/log.jsonl`,
   plot: `${folder}/loss.svg`,

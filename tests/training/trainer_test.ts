@@ -1,6 +1,6 @@
 // Training against PyTorch: ten steps of torch.optim.AdamW on three families, on every backend.
 import { assert } from "@std/assert";
-import { readCheckpoint, Tensor, Trainer, type TrainerOptions, VisionEncoderDecoderModel } from "../../mod.ts";
+import { readCheckpoint, type Tensor, Trainer, type TrainerOptions, VisionEncoderDecoderModel } from "../../mod.ts";
 
 const folder = "tests/fixtures/training";
 const backends = { ffi: 1e-4, reference: 1e-4, webgpu: 2e-3 } as const;
