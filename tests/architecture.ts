@@ -56,7 +56,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     holds: "the command",
     imports: [
       ...["src/captioner", "src/model", "src/generation", "src/attention", "src/image", "src/hub", "src/graph"],
-      "src/training",
+      ...["src/training", "src/tokenizer"],
       ...["backends", "src/errors", "src/packages", "deno.json"],
     ],
   },

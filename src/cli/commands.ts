@@ -3,6 +3,7 @@ import { parseTable, type ValueForm } from "./_parse.ts";
 import type { Console } from "./console.ts";
 import { describe, exitCodeOf } from "./exit_code.ts";
 import { hubOptions } from "./options.ts";
+import { trainFlags, trainValued } from "./train/train_options.ts";
 import { commandHelp, type CommandName } from "./usage.ts";
 
 /** A use of the command. */
@@ -33,6 +34,11 @@ const commands: Readonly<Record<CommandName, Command>> = {
     valued: { ...hubOptions, message: { form: /./s, expected: "a text" } },
     run: async ({ operands, flags, values }, console) =>
       await (await import("./push.ts")).push(operands, { private: flags.private, values }, console),
+  },
+  train: {
+    ...{ operands: "no argument", least: 0, most: 0, flags: trainFlags, valued: trainValued },
+    run: async ({ flags, values }, console) =>
+      await (await import("./train/train.ts")).train({ flags, values }, console),
   },
   cache: {
     ...{ operands: "clear or no argument", least: 0, most: 1, flags: [], valued: {} },

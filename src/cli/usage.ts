@@ -7,6 +7,7 @@ export const help = `Read the text in pictures (PNG, JPEG, GIF, WebP, BMP, TIFF,
 usage: deno run -A caption.ts [options] PICTURE...
        deno run -A caption.ts pull NAME     fetch a model from Hugging Face's Hub
        deno run -A caption.ts push FOLDER NAME   upload one
+       deno run -A caption.ts train         teach a model with your pictures and texts
        deno run -A caption.ts cache         list what was converted; cache clear removes it
        deno run -A caption.ts doctor        say what this machine has, and what it lacks
 
@@ -52,7 +53,7 @@ model 3 if it was not found, 4 if it may not be had, 5 if the network failed
 `;
 
 /** The command's other uses. */
-export type CommandName = "pull" | "push" | "doctor" | "cache";
+export type CommandName = "pull" | "push" | "train" | "doctor" | "cache";
 
 /** The text of `caption.ts NAME --help`. */
 export const commandHelp: Readonly<Record<CommandName, string>> = {
@@ -81,6 +82,55 @@ options:
 
 exit code: 0 if it is there, 2 if the command line is wrong, 4 if it is not allowed, 5 if the network
 failed, 1 for whatever else
+`,
+  train: `Teach a model with a folder of pictures and their texts, and print how many characters it gets wrong
+before and after, in pictures that it does not learn from.
+
+usage: deno run -A caption.ts train [options] --data FOLDER --output FOLDER
+       deno run -A caption.ts train --resume --output FOLDER
+
+The folder is as Hugging Face's imagefolder has it: pictures, and a metadata.jsonl, captions.jsonl or
+metadata.csv with the columns file_name and text. The output gets the best model, which --model reads
+with, log.jsonl (a line a step), loss.svg, and what --resume needs.
+
+options:
+  --data FOLDER         the pictures and texts to learn from
+  --eval FOLDER         those to measure on [default: a tenth of the data, 200 at most, is kept for it]
+  --output FOLDER       where to write; it must not have a run, but for --resume
+  --resume              go on with the run in the output's folder, exactly as if it had not ended
+  --model NAME          the model to begin with, as for reading [default: the embedded model]
+  --revision NAME       with --model: a branch, tag or commit of the Hub [default: main]
+  --token-file FILE     the file with the token that may read it [default: HF_TOKEN, or that of
+                        Hugging Face's tools]
+  --tokenizer FOLDER    where the tokenizer is [default: with the model]
+  --processor FOLDER    where the image processor is [default: with the model]
+  --backend NAME        ${backendNames.join(", ")} [default: auto, which is ffi, else webgpu]
+  --image-column NAME   the column of files [default: file_name, or a name that is common]
+  --text-column NAME    the column of texts [default: text, or a name that is common]
+  --max-length N        count texts of more tokens as broken
+  --skip-broken         go on without pictures and texts that cannot be used, and name them
+  --no-start-token      leave the tokenizer's start token out of what is learned: for a model that
+                        writes none, such as Donut [default with the embedded model]
+  --epochs N            go through the data N times [default: 10]
+  --steps N             or make N updates
+  --batch N             pictures of a batch [default: 8]
+  --accumulate N        batches of an update [default: 1]
+  --lr X                the highest learning rate [default: 5e-5; with --lora 5e-4]
+  --schedule NAME       how it falls: constant, linear, cosine [default: linear]
+  --warmup N            updates in which it rises from 0 [default: 0]
+  --weight-decay X      AdamW's, which biases and norms are spared [default: 0]
+  --max-grad-norm X     scale longer gradients down to this [default: 1]
+  --label-smoothing X   from 0 to less than 1 [default: 0]
+  --lora RANK           train small matrices of this rank beside the model's own
+  --freeze NAMES        leave parameters whose names begin so as they are, such as encoder; several
+                        are joined by commas
+  --seed N              decides the order of pictures and what is drawn [default: 0]
+  --eval-every N        updates between two evaluations [default: those of an epoch]
+  --patience N          end after N evaluations that are no better than the best
+  --help, -h            print this and exit
+
+exit code: 0 if it was trained, 1 if it was interrupted or failed, 2 if the command line is wrong; for
+a model 3 if it was not found, 4 if it may not be had, 5 if the network failed
 `,
   cache: `List the weights that were converted once so that they load faster, and where they lie.
 

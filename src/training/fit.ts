@@ -1,7 +1,7 @@
 // A whole run of a training: epochs of batches, evaluations among them, what is kept of it, and when it ends. All that a
 // run that is taken up again has to know stands in `FitProgress`, which the trainer saves with its state.
 import { LimnerError, OptionError } from "../errors/mod.ts";
-import { splitPath, toPath, writeFileAtomically } from "../hub/mod.ts";
+import { isRecord, splitPath, toPath, writeFileAtomically } from "../hub/mod.ts";
 import { type Batch, checkLabels, ignoredLabel, type TrainingDataset } from "./data/mod.ts";
 import { evaluate, type EvaluatedTrainer, type WritingModel } from "./evaluate.ts";
 import type { FitOptions, FitProgress, FitResult } from "./fit_options.ts";
@@ -15,19 +15,19 @@ export interface FittedTrainer extends EvaluatedTrainer {
   readonly settings: { readonly gradientAccumulation: number };
   /** How many updates were made. */
   readonly steps: number;
-  /** Where `fit` has come to, which it sets; `save` keeps it, and a resumed trainer has it again. */
-  fitProgress: FitProgress | undefined;
+  /** What `fit` sets to where it has come to; `save` keeps it, and a resumed trainer has it again. */
+  progress: unknown;
   step(batch: Pick<Batch, "pixelValues" | "labels">): Promise<{
     readonly loss: number;
     readonly gradNorm?: number;
     readonly learningRate: number;
   }>;
+  /** Do work with the averages of the parameters in their place, if there are any. */
+  withAverages<T>(work: () => Promise<T>): Promise<T>;
   /** Keep the trainer's state in a folder. */
   save(folder: string | URL): Promise<void>;
   /** Write what was learned. */
   saveModel(folder: string | URL): Promise<void>;
-  /** Do work with the moving averages of the parameters in their place, if there are any. */
-  withAverages<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** How many updates a run makes that goes through the data so many times. */
@@ -88,11 +88,13 @@ class FitRun {
     this.#batchesOfEpoch = Math.ceil(dataset.size / batchSize);
     this.#last = steps ?? stepsOf(epochs!, dataset, batchSize, gradientAccumulation);
     this.#evaluateEvery = evaluateEvery ?? stepsOf(1, dataset, batchSize, gradientAccumulation);
-    this.#progress = trainer.fitProgress ?? { epoch: 0, batch: 0, batchSize, evaluationsSinceBest: 0 };
+    this.#progress = progressOf(trainer) ?? { epoch: 0, batch: 0, batchSize, evaluationsSinceBest: 0 };
   }
 
   async toItsEnd(): Promise<FitResult> {
     const { signal, batchSize } = this.options;
+    // What was due after the last update, before the run was ended.
+    if (this.trainer.steps > 0) await this.#afterUpdate();
     while (!this.#isOver) {
       const { epoch, batch: startBatch } = this.#progress;
       let taken = 0;
@@ -144,12 +146,20 @@ class FitRun {
     this.#write(entry);
     options.onStep?.(entry, { steps: this.#last });
     if (!Number.isFinite(entry.loss)) throw notFinite(entry);
-    const last = trainer.steps >= this.#last;
-    if (options.evaluate && (last || trainer.steps % this.#evaluateEvery === 0)) await this.#evaluate(options.evaluate);
-    const { save, saveEvery = this.#evaluateEvery } = options;
-    if (save !== undefined && (this.#isOver || trainer.steps % saveEvery === 0)) await trainer.save(save);
+    await this.#afterUpdate();
     this.#began = performance.now();
     return true;
+  }
+
+  /** Evaluate and save where that is due after an update, and has not been done. */
+  async #afterUpdate(): Promise<void> {
+    const { trainer, options } = this;
+    const { steps } = trainer;
+    const { evaluate: data, save, saveEvery = this.#evaluateEvery } = options;
+    if (data && this.#progress.evaluatedAt !== steps && (steps >= this.#last || steps % this.#evaluateEvery === 0)) {
+      await this.#evaluate(data);
+    }
+    if (save !== undefined && (this.#isOver || steps % saveEvery === 0)) await trainer.save(save);
   }
 
   async #evaluate(dataset: TrainingDataset): Promise<void> {
@@ -167,6 +177,7 @@ class FitRun {
       ...this.#progress,
       best: better ? { step: trainer.steps, evaluation } : best,
       evaluationsSinceBest: better ? 0 : evaluationsSinceBest + 1,
+      evaluatedAt: trainer.steps,
     });
     const epoch = this.#epoch(this.#progress);
     const entry: EvaluationEntry = { step: trainer.steps, epoch, evaluation, seconds: this.#seconds() };
@@ -190,7 +201,7 @@ class FitRun {
   }
 
   #set(progress: FitProgress): void {
-    this.#progress = this.trainer.fitProgress = progress;
+    this.#progress = this.trainer.progress = progress;
   }
 
   #epoch({ epoch, batch }: FitProgress): number {
@@ -200,6 +211,14 @@ class FitRun {
   #seconds(): number {
     return Math.round(performance.now() - this.#began) / 1000;
   }
+}
+
+/** Where a run has come to; undefined where none has begun. @throws {OptionError} If the trainer's progress is another's. */
+function progressOf({ progress }: FittedTrainer): FitProgress | undefined {
+  if (progress === undefined || progress === null) return undefined;
+  const numbers = isRecord(progress) && ["epoch", "batch", "batchSize", "evaluationsSinceBest"];
+  if (numbers && numbers.every((key) => Number.isSafeInteger(progress[key]))) return progress as unknown as FitProgress;
+  throw new OptionError(`Cannot train: trainer.progress is ${JSON.stringify(progress)}, which no run of fit has set`);
 }
 
 function countLabels(labels: BigInt64Array): number {
@@ -219,7 +238,7 @@ const counts = ["batchSize", "steps", "epochs", "evaluateEvery", "saveEvery", "p
 /** What has no meaning without evaluations. */
 const ofEvaluations = ["evaluateEvery", "patience", "keepBest", "bestBy", "evaluation", "onEvaluation"] as const;
 
-function checkOptions(options: FitOptions, { fitProgress }: FittedTrainer): void {
+function checkOptions(options: FitOptions, trainer: FittedTrainer): void {
   for (const name of counts) {
     const value = options[name];
     if (value === undefined && name !== "batchSize") continue;
@@ -235,10 +254,11 @@ function checkOptions(options: FitOptions, { fitProgress }: FittedTrainer): void
   if (options.saveEvery !== undefined && options.save === undefined) {
     throw new OptionError("Cannot train: option saveEvery needs save, the folder to save in");
   }
-  if (fitProgress && fitProgress.batch > 0 && fitProgress.batchSize !== options.batchSize) {
+  const progress = progressOf(trainer);
+  if (progress && progress.batch > 0 && progress.batchSize !== options.batchSize) {
     throw new OptionError(
       `Cannot go on training with batchSize ${options.batchSize}: the run stands within an epoch of batches of ` +
-        `${fitProgress.batchSize}`,
+        `${progress.batchSize}`,
     );
   }
 }

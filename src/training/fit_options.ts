@@ -48,6 +48,8 @@ export interface FitProgress {
   readonly batchSize: number;
   readonly best?: BestEvaluation;
   readonly evaluationsSinceBest: number;
+  /** How many updates there were before the last evaluation. */
+  readonly evaluatedAt?: number;
 }
 
 /** The best evaluation of a run. */

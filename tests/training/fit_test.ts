@@ -49,7 +49,7 @@ Deno.test("fit() weighs the losses that make one update by their labels, and fil
   const { trainer, steps } = await run({ gradientAccumulation: 2, losses: (call) => call }, { epochs: 1 });
   // Batches of 2, 2, 1 and, of the next epoch, 2 pictures with 3 labels each.
   assertEquals(steps.map(({ step, loss }) => [step, loss]), [[1, 1.5], [2, (3 * 3 + 4 * 6) / 9]]);
-  assertEquals(trainer.fitProgress, { epoch: 1, batch: 1, batchSize: 2, evaluationsSinceBest: 0 });
+  assertEquals(trainer.progress, { epoch: 1, batch: 1, batchSize: 2, evaluationsSinceBest: 0 });
 });
 
 Deno.test("fit() evaluates each epoch and at the end, keeps the best, and saves after that", async () => {
@@ -81,6 +81,22 @@ Deno.test("fit() ends where evaluations get no better for long enough, by the me
   assertEquals((await run({ writes }, { ...options, bestBy: "loss" })).result.steps, 9);
 });
 
+Deno.test("fit() makes up for an evaluation that was ended, and does none twice", async () => {
+  const trainer = await ScriptedTrainer.create();
+  const stop = new AbortController();
+  const found: number[] = [];
+  const options: FitOptions = {
+    ...{ steps: 4, batchSize: 1, evaluate: pairs(2), evaluateEvery: 2, signal: stop.signal },
+    evaluation: { onProgress: () => trainer.steps === 2 && stop.abort(new Error("enough")) },
+    onEvaluation: ({ step }) => found.push(step),
+  };
+  await assertRejects(() => fit(trainer, pairs(3), options), Error, "enough");
+  assertEquals([trainer.steps, found], [2, []]);
+  await fit(trainer, pairs(3), { ...options, signal: undefined });
+  await fit(trainer, pairs(3), { ...options, signal: undefined });
+  assertEquals([trainer.steps, found], [4, [2, 4]]);
+});
+
 Deno.test("fit() stops where the loss is no number, and says what helps", async () => {
   const losses = (step: number) => step === 3 ? NaN : 1;
   await assertRejects(() => run({ losses }, { steps: 9 }), LimnerError, "the loss of step 3 is NaN");
@@ -105,7 +121,7 @@ Deno.test("fit() refuses options that cannot be before anything is done", async 
     "config.pad_token_id is not set",
   );
   const within = await ScriptedTrainer.create();
-  within.fitProgress = { epoch: 0, batch: 1, batchSize: 3, evaluationsSinceBest: 0 };
+  within.progress = { epoch: 0, batch: 1, batchSize: 3, evaluationsSinceBest: 0 };
   await assertRejects(
     () => fit(within, pairs(5), { steps: 1, batchSize: 2 }),
     OptionError,

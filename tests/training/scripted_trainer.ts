@@ -19,7 +19,7 @@ export class ScriptedTrainer implements FittedTrainer {
   readonly events: string[] = [];
   readonly settings: { readonly gradientAccumulation: number };
   steps = 0;
-  fitProgress: FitProgress | undefined;
+  progress: unknown;
   #calls = 0;
   #evaluations = 0;
 
@@ -70,7 +70,7 @@ export class ScriptedTrainer implements FittedTrainer {
   }
 
   save(folder: string | URL): Promise<void> {
-    const { epoch, batch } = this.fitProgress!;
+    const { epoch, batch } = this.progress as FitProgress;
     this.events.push(`save ${folder} at ${this.steps}: epoch ${epoch}, batch ${batch}`);
     return Promise.resolve();
   }

@@ -20,6 +20,9 @@ interface ReadExample {
   readonly image: RawImage;
 }
 
+/** The number of the order that decides which examples are taken out: that of no epoch. */
+const splitEpoch = 2 ** 32 - 1;
+
 /**
  * Pictures and the texts that a model should write of them.
  *
@@ -131,6 +134,26 @@ export class ImageTextDataset {
   /** The labels of an example, the end token last. */
   labelsOf(index: number): Int32Array {
     return this.#labels[index];
+  }
+
+  /**
+   * Part the data set by chance, as its seed says.
+   *
+   * @param count How many examples are taken out, at least 1 and fewer than there are.
+   * @returns Those, and the others; both in the order they had.
+   */
+  split(count: number): [taken: ImageTextDataset, others: ImageTextDataset] {
+    if (!(Number.isSafeInteger(count) && count > 0 && count < this.size)) {
+      throw new OptionError(
+        `Cannot take ${count} of the ${this.size} examples of ${this.name}: expected 1 or more, and fewer`,
+      );
+    }
+    const taken = new Set(epochOrder(this.size, this.#options.seed ?? 0, splitEpoch).subarray(0, count));
+    const part = (isIn: boolean, broken: readonly BrokenExample[]) => {
+      const examples = this.#examples.filter((_, place) => taken.has(place) === isIn);
+      return new ImageTextDataset(this.name, { examples, broken }, this.#options);
+    };
+    return [part(true, []), part(false, this.#broken)];
   }
 
   /**

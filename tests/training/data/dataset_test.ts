@@ -151,3 +151,13 @@ Deno.test("ImageTextDataset.batches() ends where its signal is aborted", async (
   stop.abort(new Error("enough"));
   await assertRejects(() => batches.next(), Error, "enough");
 });
+
+Deno.test("ImageTextDataset.split() parts the examples by the seed, each into one part", () => {
+  const parted = (seed: number) => tenPairs({ seed }).split(3).map(({ texts }) => texts);
+  const [taken, others] = parted(1);
+  assertEquals([taken.length, others.length], [3, 7]);
+  assertEquals([...taken, ...others].sort(), tenRows.map(({ text }) => text).sort());
+  assertEquals(parted(1), [taken, others]);
+  assertNotEquals(parted(2)[0], taken);
+  assertThrows(() => tenPairs().split(10), OptionError, "Cannot take 10 of the 10 examples of the pairs");
+});
