@@ -50,12 +50,13 @@ export const rooms: Readonly<Record<string, Room>> = {
     imports: ["…src/models", "src/image", "src/tokenizer", "src/packages"],
   },
   "src/model": { holds: "the model a user holds", imports: ["…src/generation", "backends", "src/packages"] },
-  "src/training": { holds: "the loss goes down", imports: ["…src/model"] },
+  "src/training": { holds: "the loss goes down", imports: ["…src/model", "src/image", "src/tokenizer"] },
   "src/captioner": { holds: "a picture in, its text out", imports: ["…src/model", "…src/attention"] },
   "src/cli": {
     holds: "the command",
     imports: [
       ...["src/captioner", "src/model", "src/generation", "src/attention", "src/image", "src/hub", "src/graph"],
+      "src/training",
       ...["backends", "src/errors", "src/packages", "deno.json"],
     ],
   },

@@ -3,6 +3,7 @@ import type { Dimension, Shape, Value } from "../../src/graph/mod.ts";
 import { type AttributesOf, normalizeAxis, type PrimitiveName } from "../../src/operators/mod.ts";
 import type { Lowering, LoweringContext } from "./lowering_context.ts";
 import { onnxTypes } from "./model_builder.ts";
+import { bernoulliLowering } from "./random_lowering.ts";
 
 /** A primitive that is an ONNX operator of the same operands. */
 function same(type: string): Lowering<object> {
@@ -136,5 +137,6 @@ export const primitiveLowerings = {
     const inputs = [context.name(state), context.name(x), position];
     return context.write(node, "TensorScatter", inputs, { axis: normalizeAxis(axis, state.rank) });
   },
+  bernoulli: bernoulliLowering,
   assign: (context, node) => [context.name(node.inputs[1])],
 } satisfies { [K in PrimitiveName]: Lowering<AttributesOf<K>> };

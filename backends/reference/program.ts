@@ -20,6 +20,7 @@ import type { Kernel } from "./kernel.ts";
 import { indexingKernels } from "./indexing.ts";
 import { matrixProductKernels } from "./matmul.ts";
 import { movementKernels } from "./movement.ts";
+import { randomKernels } from "./random.ts";
 import { reductionKernels } from "./reduction.ts";
 
 /** The kernel of every primitive. */
@@ -29,6 +30,7 @@ export const kernels = {
   ...matrixProductKernels,
   ...reductionKernels,
   ...indexingKernels,
+  ...randomKernels,
 } satisfies { [K in PrimitiveName]: Kernel<AttributesOf<K>> };
 
 /** A buffer of the reference: an array. */

@@ -20,7 +20,7 @@ import { defaultLimits, resolveLimits } from "../limits/mod.ts";
 import { checkLoadOptions } from "../model/load_options.ts";
 import { architectureOf } from "../models/mod.ts";
 import { batchSize, type ImageInput, picturesOf, promptsOf } from "./picture_batches.ts";
-import { PictureReader } from "./picture_reader.ts";
+import { PictureReader } from "../image/picture_reader.ts";
 import { pushModel, type SaveAndPushOptions } from "../model/push_model.ts";
 import { checkStart, encodePrompt, promptOfTask } from "./task_prompt.ts";
 import { TextStreamer } from "./text_streamer.ts";

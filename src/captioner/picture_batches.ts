@@ -3,7 +3,7 @@ import { OptionError } from "../errors/mod.ts";
 import type { GenerateOptions } from "../generation/mod.ts";
 import { nameOfSource } from "../image/source_bytes.ts";
 import { type ImageSource, RawImage } from "../image/mod.ts";
-import type { Picture } from "./picture_reader.ts";
+import type { Picture } from "../image/picture_reader.ts";
 import { Tensor } from "../tensor/mod.ts";
 
 /** A picture: a path, an address, base64, the bytes of a file in whatever holds them, or pixels. */

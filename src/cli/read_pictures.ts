@@ -6,7 +6,7 @@ import type { Timings } from "../generation/mod.ts";
 import { ImageWorkers } from "../image/image_workers.ts";
 import type { RawImage } from "../image/mod.ts";
 import { checkStart, promptOfTask } from "../captioner/task_prompt.ts";
-import { type Picture, PictureReader } from "../captioner/picture_reader.ts";
+import { type Picture, PictureReader } from "../image/picture_reader.ts";
 import { type Console, oneLine, OutputError } from "./console.ts";
 import { describeLoading } from "./describe_loading.ts";
 import { Downloads } from "./downloads.ts";

@@ -1,7 +1,7 @@
 // The files of --attention: one a picture, checked before any work is done, and never half written.
 import type { Attention } from "../attention/mod.ts";
 import { LimnerError } from "../errors/mod.ts";
-import { PendingFile, writeFileAtomically } from "../hub/mod.ts";
+import { PendingFile, splitPath, writeFileAtomically } from "../hub/mod.ts";
 
 /** The file of each of `count` pictures: the one given, or `out-1.png`, `out-2.png` and so on. */
 export function sheetFiles(file: string, count: number): string[] {
@@ -23,7 +23,7 @@ export async function checkSheets(files: readonly string[], pictures: readonly s
     if (read.has(await Deno.realPath(file).catch(() => file))) fail("it is one of the pictures, and would be lost");
     if ((await Deno.stat(file).catch(() => undefined))?.isDirectory) fail("it is a folder");
     try {
-      (await PendingFile.create(split(file).folder))[Symbol.dispose]();
+      (await PendingFile.create(splitPath(file).folder))[Symbol.dispose]();
     } catch (error) {
       fail(reasonOf(error));
     }
@@ -40,16 +40,11 @@ export async function writeSheet(file: string, attention: Attention): Promise<vo
   const { encodePng } = await import("../image/mod.ts");
   const bytes = await encodePng(await drawAttention(attention));
   try {
-    const { folder, name } = split(file);
+    const { folder, name } = splitPath(file);
     await writeFileAtomically(folder, name, bytes);
   } catch (error) {
     throw new LimnerError(`Could not write ${file}: ${reasonOf(error)}`, { cause: error });
   }
-}
-
-function split(file: string): { folder: string; name: string } {
-  const [, folder = "", name = file] = /^(.*[/\\])([^/\\]*)$/s.exec(file) ?? [];
-  return { folder: folder || ".", name };
 }
 
 function reasonOf(error: unknown): string {

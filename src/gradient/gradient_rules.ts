@@ -8,6 +8,7 @@ import {
   type CompositeName,
   cumulativeSum,
   div,
+  dropout,
   equal,
   exp,
   expand,
@@ -170,6 +171,9 @@ export const gradientRules:
       return [kept, written];
     },
     assign: (g) => [undefined, g],
+    bernoulli: none,
+    // What was dropped is dropped again: the same key and stream draw the same.
+    dropout: (g, { inputs: [, key], attributes }) => [dropout(g, key, attributes), undefined],
     softmax: (g, { outputs: [y], attributes: { axis } }) => [
       mul(y, sub(g, reduceSum(mul(g, y), { axes: [axis], keepDimensions: true }))),
     ],

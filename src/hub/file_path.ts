@@ -28,3 +28,9 @@ export function toPath(source: string | URL): string {
 export function toFolderPath(source: string | URL): string {
   return toPath(source).replace(/(?<=.)[/\\]+$/, "");
 }
+
+/** The folder of a file's path, `.` where it names none, and the file's name. */
+export function splitPath(file: string): { folder: string; name: string } {
+  const [, folder = "", name = file] = /^(.*[/\\])([^/\\]*)$/s.exec(file) ?? [];
+  return { folder: folder || ".", name };
+}

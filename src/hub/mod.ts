@@ -10,7 +10,7 @@ export { type HubState, inspectHub } from "./inspect_hub.ts";
 export type { Timeouts } from "./network/timeouts.ts";
 export { whyMissing } from "./network/absent_files.ts";
 export { isRecord, parseJson, readJson } from "./read_json.ts";
-export { toFolderPath, toPath } from "./file_path.ts";
+export { splitPath, toFolderPath, toPath } from "./file_path.ts";
 export {
   type DownloadProgress,
   type HubOptions,

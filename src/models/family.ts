@@ -62,6 +62,8 @@ export interface KeysValues {
 export interface AttendOptions {
   /** What the products of queries and keys are multiplied by. @default 1 / √D */
   readonly scale?: number;
+  /** Drops from the probabilities. @default nothing is dropped */
+  readonly drop?: (probabilities: Value) => Value;
 }
 
 /** What a decoder is given to write a step. */

@@ -3,7 +3,7 @@
 import { type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
 import { crossEntropy } from "../operators/mod.ts";
 import { attentionsOf } from "./decoders/decoder_attention.ts";
-import { Scope } from "./scope.ts";
+import { Scope, type ScopeContext } from "./scope.ts";
 import { type Architecture, projectStates } from "./vision_encoder_decoder.ts";
 
 /** What a forward program computes. */
@@ -24,6 +24,8 @@ export interface ForwardOptions {
   readonly hiddenStates?: boolean;
   /** Whether the probabilities of the decoder's attentions are wanted. @default false */
   readonly attentions?: boolean;
+  /** Whether what the configuration says is dropped, as in training. @default false */
+  readonly dropout?: boolean;
 }
 
 /**
@@ -34,14 +36,20 @@ export interface ForwardOptions {
  * `labels` [batch, T] int64. Outputs `encoderStates`, `logits` [batch, T, V], and where asked for `loss` (a scalar),
  * `encoderHiddenStates.N`, `decoderHiddenStates.N`, `decoderAttentions.N` [batch, H, T, T] and `crossAttentions.N`
  * [batch, H, T, S].
+ *
+ * With `dropout`, the input `dropoutKey` [2] int64 makes all that is dropped: what `randomKey(seed, step)` gives, a new one
+ * for every step. It is no input where the configuration drops nothing.
+ *
+ * @throws {ConfigError} With `dropout`, if whole layers are to be left out (`decoder_layerdrop`).
  */
 export function buildForward(architecture: Architecture, options: ForwardOptions = {}): Graph {
   const { encoder, decoder } = architecture;
+  const context: ScopeContext = { ...architecture, dropout: options.dropout };
   const builder = new GraphBuilder("forward");
   let states: Value;
   if (options.size) {
     const pixelValues = builder.input("pixelValues", "float32", ["batch", encoder.channels, ...options.size]);
-    const encoded = encoder.encode(new Scope(builder, "encoder", architecture), pixelValues, {
+    const encoded = encoder.encode(new Scope(builder, "encoder", context), pixelValues, {
       interpolate: options.interpolate,
     });
     states = encoded.lastHiddenState;
@@ -52,7 +60,7 @@ export function buildForward(architecture: Architecture, options: ForwardOptions
   } else {
     states = builder.input("encoderStates", "float32", ["batch", "sources", encoder.hiddenSize]);
   }
-  const scope = new Scope(builder, "decoder", architecture);
+  const scope = new Scope(builder, "decoder", context);
   const cross = decoder.crossKeysValues(scope, projectStates(architecture, states));
   const ids = builder.input("decoderInputIds", "int64", ["batch", "T"]);
   const mask = options.mask ? builder.input("decoderMask", "float32", ["batch", 1, "T", "T"]) : undefined;

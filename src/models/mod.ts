@@ -3,6 +3,7 @@ export type { PretrainedConfig } from "./config/config_reader.ts";
 export type { EncoderPlaces, Family, TextDecoder, VisionEncoder } from "./family.ts";
 export { buildForward, type ForwardOptions } from "./forward_program.ts";
 export { type DeclaredParameter, declaredParameters, ModelParameters } from "./parameters/model_parameters.ts";
+export { dropoutKey } from "./scope.ts";
 export { adapterFiles, type LoadedAdapter, readAdapter } from "./lora/adapter_file.ts";
 export { type LinearLayer, linearLayers, otherModules } from "./lora/linear_layers.ts";
 export { type LoraAdapter, loraNames, scalingOf } from "./lora/lora_adapter.ts";

@@ -1,6 +1,18 @@
 // Where a model's parameters are named: a prefix in the checkpoint, and the layers that every family is made of.
 import type { Builder, Value } from "../graph/mod.ts";
-import { add, layerNormalization, linear, type LinearAttributes, mul } from "../operators/mod.ts";
+import {
+  add,
+  attention,
+  type AttentionAttributes,
+  attentionProbabilities,
+  dropout,
+  layerNormalization,
+  linear,
+  type LinearAttributes,
+  matmul,
+  mul,
+  streamOf,
+} from "../operators/mod.ts";
 import { applyActivation, type NamedActivation } from "./activations.ts";
 import { type LoraAdapter, loraNames, scalingOf } from "./lora/lora_adapter.ts";
 
@@ -8,6 +20,8 @@ import { type LoraAdapter, loraNames, scalingOf } from "./lora/lora_adapter.ts";
 export interface ScopeContext {
   /** The parameters that are read under another's name, which they share: each name by its own. */
   readonly ties: ReadonlyMap<string, string>;
+  /** Whether the program is for training, and drops as the configuration says. @default false */
+  readonly dropout?: boolean;
   /** What is added to products of fully connected layers. */
   readonly adapter?: LoraAdapter;
   /** Is called for each fully connected layer that is written. */
@@ -23,6 +37,9 @@ export interface WrittenLinear {
   /** Whether its weight is [inputs, outputs], as Conv1D's. */
   readonly transposed: boolean;
 }
+
+/** The input of a program that drops: what `randomKey` makes of a seed and a step, [2], int64. */
+export const dropoutKey = "dropoutKey";
 
 /** A place in a checkpoint, such as `encoder.encoder.layer.0`, in a graph under construction. */
 export class Scope {
@@ -62,6 +79,45 @@ export class Scope {
     return this.#product(name, x, outputs, { ...options, weightLayout: "in_out" });
   }
 
+  /** torch.nn.Dropout at the place `name`; the identity, without a node, where nothing is dropped. */
+  dropout(name: string, x: Value, probability: number): Value {
+    return this.#drop(name, x, probability, false);
+  }
+
+  /** Stochastic depth (`DropPath`): what a layer adds to its input is dropped for whole samples, [batch, ...]. */
+  dropPath(name: string, x: Value, probability: number): Value {
+    return this.#drop(name, x, probability, true);
+  }
+
+  /** What drops from an attention's probabilities; undefined where nothing is dropped. */
+  attentionDropout(name: string, probability: number): ((probabilities: Value) => Value) | undefined {
+    if (!this.context.dropout || probability === 0) return undefined;
+    return (probabilities) => this.dropout(name, probabilities, probability);
+  }
+
+  /** Attention from whose probabilities `drop` takes some, as `attentionDropout` of the place `name` says. */
+  attention(
+    name: string,
+    { query, key, value }: { readonly query: Value; readonly key: Value; readonly value: Value },
+    { drop: probability, ...options }: AttentionAttributes & { mask?: Value; drop: number },
+  ): Value {
+    const drop = this.attentionDropout(name, probability);
+    return drop
+      ? matmul(drop(attentionProbabilities(query, key, options)), value)
+      : attention(query, key, value, options);
+  }
+
+  #drop(name: string, x: Value, probability: number, perSample: boolean): Value {
+    if (!this.context.dropout || probability === 0) return x;
+    const { builder } = this;
+    const place = this.at(name).prefix;
+    return builder.scope(place, () => {
+      if (probability === 1) return mul(x, builder.scalar(0));
+      const key = builder.input(dropoutKey, "int64", [2]);
+      return dropout(x, key, { probability, stream: streamOf(place), ...(perSample && { perSample }) });
+    });
+  }
+
   #product(
     name: string,
     x: Value,
@@ -88,13 +144,14 @@ export class Scope {
     });
   }
 
-  /** What an adapter adds to this layer's product, scaling · (x Aᵀ) Bᵀ; dropout on x belongs here. */
+  /** What an adapter adds to this layer's product, scaling · (x Aᵀ) Bᵀ; in training x drops some. */
   #lowRankProduct(x: Value, outputs: number): Value {
     const adapter = this.context.adapter!;
     const { rank } = adapter.layers.get(this.prefix)!;
     const names = loraNames(this.prefix);
     const scaling = scalingOf(adapter, this.prefix);
-    const low = linear(x, this.builder.parameter(names.a, [rank, x.shape[x.rank - 1] as number]));
+    const kept = this.dropout("lora_dropout", x, adapter.dropout);
+    const low = linear(kept, this.builder.parameter(names.a, [rank, x.shape[x.rank - 1] as number]));
     const scaled = scaling === 1 ? low : mul(low, this.builder.scalar(scaling));
     return linear(scaled, this.builder.parameter(names.b, [outputs, rank]));
   }

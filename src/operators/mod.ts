@@ -10,6 +10,7 @@ import { losses } from "./loss.ts";
 import { matrixProducts } from "./matmul.ts";
 import { movement } from "./movement.ts";
 import { normalizations } from "./normalization.ts";
+import { randomComposites, randomPrimitives } from "./random.ts";
 import { reductions } from "./reduction.ts";
 
 export * from "./activation.ts";
@@ -23,11 +24,20 @@ export * from "./lowest_score.ts";
 export * from "./matmul.ts";
 export * from "./movement.ts";
 export * from "./normalization.ts";
+export * from "./philox.ts";
+export * from "./random.ts";
 export * from "./reduction.ts";
 export { broadcastShapes, type NoAttributes, normalizeAxis, sameShape } from "./shape_inference.ts";
 
 /** The operators every backend implements. */
-export const primitives = { ...elementwise, ...movement, ...matrixProducts, ...reductions, ...indexing };
+export const primitives = {
+  ...elementwise,
+  ...movement,
+  ...matrixProducts,
+  ...reductions,
+  ...indexing,
+  ...randomPrimitives,
+};
 
 /** The operators that are defined by other operators; a backend implements those for which it has a faster kernel. */
 export const composites = {
@@ -38,6 +48,7 @@ export const composites = {
   ...losses,
   ...cacheComposites,
   ...normalizations,
+  ...randomComposites,
 };
 
 /** All operators by name. */

@@ -261,6 +261,7 @@ export const rules: { readonly [K in PrimitiveName]: Rule<AttributesOf<K>> } = {
   argMax: exact,
   topK: exact,
   range: exact,
+  bernoulli: exact,
   gather: movedBy(1),
   scatter: movedBy(1),
   cacheAppend: moved,

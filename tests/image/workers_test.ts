@@ -4,7 +4,7 @@ import { createImageProcessor, encodePng, RawImage, readImage } from "../../mod.
 import { FormatError, LimnerError, ShapeError } from "../../src/errors/mod.ts";
 import { type ImageFile, readImageFile } from "../../src/image/image_file.ts";
 import { ImageWorkers } from "../../src/image/image_workers.ts";
-import { PictureReader } from "../../src/captioner/picture_reader.ts";
+import { PictureReader } from "../../src/image/picture_reader.ts";
 
 const fixtures = new URL("../fixtures/images/", import.meta.url);
 const inputs = [

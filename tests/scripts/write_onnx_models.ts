@@ -8,7 +8,7 @@ import { differentiate } from "../../src/gradient/mod.ts";
 import { type Graph, GraphBuilder, type Operator } from "../../src/graph/mod.ts";
 import { architectureOf, buildCrossKeysValues, buildDecode, buildEncode } from "../../src/models/mod.ts";
 import { VisionEncoderDecoderConfig } from "../../src/models/mod.ts";
-import { assign, mul, operators, primitives, sub } from "../../src/operators/mod.ts";
+import { assign, dropout, mul, operators, primitives, sub } from "../../src/operators/mod.ts";
 import { prepare } from "../../src/passes/mod.ts";
 import { readTensors } from "../conformance/read_golden.ts";
 
@@ -89,6 +89,11 @@ const training = new GraphBuilder("training");
 const weight = training.parameter("weight", [3, 4]);
 assign(weight, sub(weight, mul(weight, training.scalar(0.1))));
 write("training", training.build(), false);
+
+const drawing = new GraphBuilder("drawing");
+const [dropped, drawKey] = [drawing.input("x", "float32", ["batch", 3, 4]), drawing.input("key", "int64", [2])];
+drawing.output("y", dropout(dropped, drawKey, { probability: 0.1, stream: 2 ** 32 - 1 }));
+write("drawing", drawing.build(), false);
 
 const missing = Object.keys(primitives).filter((name) => !written.has(name));
 if (missing.length > 0) throw new Error(`no model has ${missing.join(", ")}`);

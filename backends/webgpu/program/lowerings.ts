@@ -9,6 +9,7 @@ import {
 } from "../../../src/operators/mod.ts";
 import { canAttend, lowerAttention } from "./attention_lowering.ts";
 import { copyKernel, fillKernel, rangeKernel, reorderKernel } from "../kernels/movement.ts";
+import { bernoulliKernel, dropoutKernel } from "../kernels/random.ts";
 import {
   type Combination,
   cumulativeSumKernel,
@@ -169,6 +170,10 @@ export const primitiveLowerings = {
     planner.copy(x, sliceView(state, starts, x.shape));
     planner.setView(node.outputs[0], state);
   },
+  bernoulli: (planner, node, attributes) => {
+    const target = planner.target(node.outputs[0]);
+    planner.addDispatch(bernoulliKernel(planner.contiguous(node.inputs[0]), target, attributes, planner.profile));
+  },
   assign: (planner, node) => {
     planner.assign(planner.view(node.inputs[0]), node.inputs[1]);
     planner.setView(node.outputs[0], planner.view(node.inputs[1]));
@@ -199,6 +204,10 @@ export const compositeLowerings = {
     planner.addDispatch(layerNormalizationKernel(lines, { scale, bias, target }, { epsilon }, planner.profile));
   },
   attention: lowerAttention,
+  dropout: (planner, node, attributes) => {
+    const operands = { x: planner.view(node.inputs[0]), key: planner.contiguous(node.inputs[1]) };
+    planner.addDispatch(dropoutKernel(operands, planner.target(node.outputs[0]), attributes, planner.profile));
+  },
 } satisfies { [K in CompositeName]?: Lowering<AttributesOf<K>> };
 
 const lowerings: Readonly<Record<string, Lowering<never>>> = { ...primitiveLowerings, ...compositeLowerings };

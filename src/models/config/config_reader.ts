@@ -177,6 +177,13 @@ export class ConfigReader {
     return value as number;
   }
 
+  /** How probable something is, from 0 to 1. @throws {ConfigError} If it is something else. */
+  probability(key: string): number {
+    const value = this.values[key];
+    if (typeof value !== "number" || !(value >= 0 && value <= 1)) this.#fail(key, "a number from 0 to 1");
+    return value as number;
+  }
+
   /** A truth value; null is false. @throws {ConfigError} If it is something else. */
   flag(key: string): boolean {
     const value = this.values[key] ?? false;

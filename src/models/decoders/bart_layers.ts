@@ -1,5 +1,6 @@
 // The decoder that BART, mBART and TrOCR share: positions from row 2 on, attention to itself, to the picture, and a
 // feed-forward part; each is post-norm (BART, TrOCR) or pre-norm (mBART).
+import { ConfigError } from "../../errors/mod.ts";
 import type { Value } from "../../graph/mod.ts";
 import { add, gather, mul } from "../../operators/mod.ts";
 import type { ConfigReader } from "../config/config_reader.ts";
@@ -39,6 +40,10 @@ interface BartSizes {
   readonly positionRows: number;
   /** Whether embeddings are multiplied by √C. */
   readonly scaled: boolean;
+  /** How probable it is in training that embeddings, and what the parts of a layer add, are dropped. */
+  readonly dropout: number;
+  readonly attentionDropout: number;
+  readonly activationDropout: number;
 }
 
 function readSizes(config: ConfigReader): BartSizes {
@@ -54,6 +59,9 @@ function readSizes(config: ConfigReader): BartSizes {
     activation: config.choice("activation_function", activationNames),
     positionRows: config.whole("max_position_embeddings") + positionOffset,
     scaled: config.flag("scale_embedding"),
+    dropout: config.probability("dropout"),
+    attentionDropout: config.probability("attention_dropout"),
+    activationDropout: config.probability("activation_dropout"),
   };
 }
 
@@ -63,6 +71,7 @@ export function buildBartDecoder(config: ConfigReader, variant: BartVariant): Te
   const { hiddenSize, vocabularySize, layers, heads } = sizes;
   const { preNorm, head } = variant;
   const maxPositions = variant.maxPositions ?? config.whole("max_position_embeddings");
+  const layerDropout = config.probability("decoder_layerdrop");
 
   return {
     hiddenSize,
@@ -79,6 +88,7 @@ export function buildBartDecoder(config: ConfigReader, variant: BartVariant): Te
       });
     },
     decode(scope, inputs) {
+      if (scope.context.dropout && layerDropout > 0) throw noLayerDropout(config.path, layerDropout);
       const decoder = scope.at("model.decoder");
       let x = embed(decoder, sizes, variant, inputs);
       const hiddenStates = [x];
@@ -95,6 +105,14 @@ export function buildBartDecoder(config: ConfigReader, variant: BartVariant): Te
   };
 }
 
+/** A layer that is left out leaves its parameters alone, which one program for all steps cannot do. */
+function noLayerDropout(path: string, probability: number): ConfigError {
+  return new ConfigError(
+    `Cannot train the ${path}: ${path}.decoder_layerdrop is ${probability}, expected 0, since layers cannot be left out`,
+    `${path}.decoder_layerdrop`,
+  );
+}
+
 function learned(scope: Scope, { hiddenSize, positionRows }: BartSizes, inputs: DecoderInputs): Value {
   const table = scope.parameter("embed_positions.weight", [positionRows, hiddenSize]);
   return countedPositions(table, inputs, positionOffset);
@@ -107,17 +125,17 @@ function embed(
   { positions, embeddingNorm }: BartVariant,
   inputs: DecoderInputs,
 ): Value {
-  const { hiddenSize, vocabularySize, scaled } = sizes;
+  const { hiddenSize, vocabularySize, scaled, dropout } = sizes;
   let x = gather(scope.parameter("embed_tokens.weight", [vocabularySize, hiddenSize]), inputs.ids, { axis: 0 });
   if (scaled) x = mul(x, scope.builder.scalar(Math.sqrt(hiddenSize)));
   x = add(x, positions ? positions(scope, inputs) : learned(scope, sizes, inputs));
-  return embeddingNorm ? scope.layerNorm("layernorm_embedding", x) : x;
+  return scope.dropout("dropout", embeddingNorm ? scope.layerNorm("layernorm_embedding", x) : x, dropout);
 }
 
 /** Layer n, [rows, T, C] to the same. */
 function layer(
   scope: Scope,
-  { hiddenSize, heads, intermediate, activation }: BartSizes,
+  { hiddenSize, heads, intermediate, activation, dropout, attentionDropout, activationDropout }: BartSizes,
   { preNorm }: BartVariant,
   x: Value,
   { n, inputs }: { n: number; inputs: DecoderInputs },
@@ -126,20 +144,27 @@ function layer(
   const residual = (norm: string, x: Value, part: (x: Value) => Value) =>
     preNorm ? add(x, part(scope.layerNorm(norm, x))) : scope.layerNorm(norm, add(x, part(x)));
   const project = (name: string, x: Value) => splitHeads(scope.linear(name, x, hiddenSize), heads);
+  const output = (name: string, x: Value) =>
+    scope.dropout(`${name}.dropout`, scope.linear(name, x, hiddenSize), dropout);
   x = residual("self_attn_layer_norm", x, (x) => {
     const current = { keys: project("self_attn.k_proj", x), values: project("self_attn.v_proj", x) };
-    const context = inputs.selfAttention(n, project("self_attn.q_proj", x), current);
-    return scope.linear("self_attn.out_proj", joinHeads(context), hiddenSize);
+    const drop = scope.attentionDropout("self_attn.dropout", attentionDropout);
+    return output(
+      "self_attn.out_proj",
+      joinHeads(inputs.selfAttention(n, project("self_attn.q_proj", x), current, { drop })),
+    );
   });
   x = residual("encoder_attn_layer_norm", x, (x) => {
-    const context = inputs.crossAttention(n, project("encoder_attn.q_proj", x));
-    return scope.linear("encoder_attn.out_proj", joinHeads(context), hiddenSize);
+    const drop = scope.attentionDropout("encoder_attn.dropout", attentionDropout);
+    return output(
+      "encoder_attn.out_proj",
+      joinHeads(inputs.crossAttention(n, project("encoder_attn.q_proj", x), { drop })),
+    );
   });
-  return residual(
-    "final_layer_norm",
-    x,
-    (x) => scope.linear("fc2", scope.linear("fc1", x, intermediate, { activation }), hiddenSize),
-  );
+  return residual("final_layer_norm", x, (x) => {
+    const inner = scope.linear("fc1", x, intermediate, { activation });
+    return output("fc2", scope.dropout("activation_dropout", inner, activationDropout));
+  });
 }
 
 /** How new parameters are filled: the embedding of the pad token is zero. */

@@ -22,6 +22,10 @@ export function readBertSizes(config: ConfigReader): BertSizes {
     activation: config.choice("hidden_act", activationNames),
     epsilon: config.number("layer_norm_eps"),
     positionRows: config.whole("max_position_embeddings"),
+    dropout: {
+      hidden: config.probability("hidden_dropout_prob"),
+      attention: config.probability("attention_probs_dropout_prob"),
+    },
   };
 }
 

@@ -27,7 +27,17 @@ export interface BertVariant {
   readonly embeddingSize?: number;
   /** The positions' rows of their table, [rows or 1, T, C]. */
   readonly positions: (table: Value, inputs: DecoderInputs) => Value;
+  readonly dropout: BertDropout;
   readonly names: BertNames;
+}
+
+/** How probable it is that something is dropped in training. */
+export interface BertDropout {
+  /** Of the embeddings, and of what the parts of a layer add. */
+  readonly hidden: number;
+  readonly attention: number;
+  /** Of what attention to itself adds. @default hidden */
+  readonly attended?: number;
 }
 
 /** The names of files, below `decoder.`. */
@@ -135,30 +145,39 @@ function embed(scope: Scope, variant: BertVariant, vocabularySize: number, input
     x = add(x, reshape(first, { shape: [1, 1, embeddingSize] }));
   }
   const table = scope.parameter("position_embeddings.weight", [variant.positionRows, embeddingSize]);
-  return scope.layerNorm("LayerNorm", add(x, variant.positions(table, inputs)), epsilon);
+  const normal = scope.layerNorm("LayerNorm", add(x, variant.positions(table, inputs)), epsilon);
+  return scope.dropout("dropout", normal, variant.dropout.hidden);
 }
 
 /** Layer n, [rows, T, C] to the same. */
 function layer(scope: Scope, variant: BertVariant, x: Value, n: number, inputs: DecoderInputs): Value {
   const { hiddenSize, heads, intermediate, activation, epsilon, names } = variant;
+  const { hidden, attention, attended = hidden } = variant.dropout;
   /** x plus what a part makes of it. */
   const residual = (norm: string, x: Value, part: (x: Value) => Value) =>
     names.finalNorm ? add(x, part(scope.layerNorm(norm, x, epsilon))) : scope.layerNorm(norm, add(x, part(x)), epsilon);
   x = residual(names.attendedNorm, x, (x) => {
     const project = (name: string) => splitHeads(scope.linear(name, x, hiddenSize), heads);
     const current = { keys: project(names.key), values: project(names.value) };
-    const self = inputs.selfAttention(n, project(names.query), current);
-    return scope.linear(names.attended, joinHeads(self), hiddenSize);
+    const drop = scope.attentionDropout("attention.dropout", attention);
+    const self = inputs.selfAttention(n, project(names.query), current, { drop });
+    return scope.dropout(
+      `${names.attended}.dropout`,
+      scope.linear(names.attended, joinHeads(self), hiddenSize),
+      attended,
+    );
   });
   x = residual(names.crossNorm, x, (x) => {
     const query = splitHeads(scope.linear("crossattention.self.query", x, hiddenSize), heads);
-    return scope.linear("crossattention.output.dense", joinHeads(inputs.crossAttention(n, query)), hiddenSize);
+    const drop = scope.attentionDropout("crossattention.dropout", attention);
+    const cross = joinHeads(inputs.crossAttention(n, query, { drop }));
+    const output = scope.linear("crossattention.output.dense", cross, hiddenSize);
+    return scope.dropout("crossattention.output.dropout", output, hidden);
   });
-  return residual(
-    names.outerNorm,
-    x,
-    (x) => scope.linear(names.outer, scope.linear(names.inner, x, intermediate, { activation }), hiddenSize),
-  );
+  return residual(names.outerNorm, x, (x) => {
+    const inner = scope.linear(names.inner, x, intermediate, { activation });
+    return scope.dropout(`${names.outer}.dropout`, scope.linear(names.outer, inner, hiddenSize), hidden);
+  });
 }
 
 /** How new parameters are filled: the embeddings of the pad token are zero, in the given tables. */

@@ -1,7 +1,7 @@
 // The attentions that a decoder is given: to itself, over a cache or over the tokens of one run, and to the encoder.
 import type { Dimension, Value } from "../../graph/mod.ts";
 import { attention, type AttentionAttributes, attentionProbabilities, matmul } from "../../operators/mod.ts";
-import type { DecoderInputs, KeysValues } from "../family.ts";
+import type { AttendOptions, DecoderInputs, KeysValues } from "../family.ts";
 
 /** What the attentions of a decoder see. */
 export interface Attending {
@@ -29,18 +29,20 @@ export function attentionsOf(
     layer: number,
     query: Value,
     { keys, values }: KeysValues,
-    options: AttentionAttributes & { mask?: Value },
+    { drop, ...options }: AttentionAttributes & { mask?: Value; drop: AttendOptions["drop"] },
   ): Value => {
-    if (!observe) return attention(query, keys, values, options);
-    const probabilities = attentionProbabilities(query, keys, options);
-    observe(kind, layer, probabilities);
+    if (!observe && !drop) return attention(query, keys, values, options);
+    const whole = attentionProbabilities(query, keys, options);
+    const probabilities = drop?.(whole) ?? whole;
+    observe?.(kind, layer, probabilities);
     return matmul(probabilities, values);
   };
   return {
-    selfAttention(layer, query, current, { scale } = {}) {
+    selfAttention(layer, query, current, { scale, drop } = {}) {
       const all = append?.(layer, current) ?? current;
-      return attend("self", layer, query, all, { causal: !mask, length, scale, ...(mask && { mask }) });
+      return attend("self", layer, query, all, { causal: !mask, length, scale, drop, ...(mask && { mask }) });
     },
-    crossAttention: (layer, query, { scale } = {}) => attend("cross", layer, query, cross[layer], { scale }),
+    crossAttention: (layer, query, { scale, drop } = {}) =>
+      attend("cross", layer, query, cross[layer], { scale, drop }),
   };
 }

@@ -23,6 +23,11 @@ function build(config: ConfigReader): TextDecoder {
     positionRows: maxPositions,
     tokenTypes: 0,
     positions: countedPositions,
+    dropout: {
+      hidden: config.probability("dropout"),
+      attention: config.probability("attention_dropout"),
+      attended: 0,
+    },
     names: {
       base: "distilbert",
       layers: "transformer.layer",

@@ -21,34 +21,56 @@ function projectHeads(
   return split(joined, { splits: Array(parts).fill(width), axis: -1 }).map((part) => splitHeads(part, heads));
 }
 
-function build(config: ConfigReader): TextDecoder {
+/** What a configuration says. */
+function readSizes(config: ConfigReader) {
   const hiddenSize = config.whole("n_embd");
-  const vocabularySize = config.whole("vocab_size");
-  const layers = config.layers("n_layer");
   const heads = config.whole("n_head");
-  const maxPositions = config.whole("n_positions");
-  const intermediate = config.values.n_inner === null ? 4 * hiddenSize : config.whole("n_inner");
-  const activation = config.choice("activation_function", activationNames);
-  const epsilon = config.number("layer_norm_epsilon");
   const headWidth = config.headWidth(hiddenSize, heads, "n_head");
-
   // `reorder_and_upcast_attn` asks for float32, which it is anyway.
   const scale = config.flag("scale_attn_weights") ? 1 / Math.sqrt(headWidth) : 1;
-  const scaleOf = (n: number) => config.flag("scale_attn_by_inverse_layer_idx") ? scale / (n + 1) : scale;
+  return {
+    hiddenSize,
+    heads,
+    headWidth,
+    vocabularySize: config.whole("vocab_size"),
+    layers: config.layers("n_layer"),
+    maxPositions: config.whole("n_positions"),
+    intermediate: config.values.n_inner === null ? 4 * hiddenSize : config.whole("n_inner"),
+    activation: config.choice("activation_function", activationNames),
+    epsilon: config.number("layer_norm_epsilon"),
+    scaleOf: (n: number) => config.flag("scale_attn_by_inverse_layer_idx") ? scale / (n + 1) : scale,
+    /** How probable it is in training that the embeddings, probabilities, and what a part adds, are dropped. */
+    dropout: {
+      embeddings: config.probability("embd_pdrop"),
+      attention: config.probability("attn_pdrop"),
+      added: config.probability("resid_pdrop"),
+    },
+  };
+}
+
+function build(config: ConfigReader): TextDecoder {
+  const sizes = readSizes(config);
+  const { hiddenSize, heads, headWidth, vocabularySize, layers, maxPositions, intermediate, activation } = sizes;
+  const { epsilon, scaleOf, dropout } = sizes;
 
   const project = (scope: Scope, name: string, x: Value, parts: number) =>
     projectHeads(scope, name, x, { parts, width: hiddenSize, heads });
 
   function layer(scope: Scope, x: Value, n: number, inputs: DecoderInputs): Value {
-    const options = { scale: scaleOf(n) };
+    const optionsAt = (place: string) => ({
+      scale: scaleOf(n),
+      drop: scope.attentionDropout(`${place}.attn_dropout`, dropout.attention),
+    });
+    const output = (name: string, x: Value) =>
+      scope.dropout(`${name}.dropout`, scope.conv1d(name, x, hiddenSize), dropout.added);
     const [query, keys, values] = project(scope.at("attn"), "c_attn", scope.layerNorm("ln_1", x, epsilon), 3);
-    const self = inputs.selfAttention(n, query, { keys, values }, options);
-    x = add(x, scope.conv1d("attn.c_proj", joinHeads(self), hiddenSize));
+    const self = inputs.selfAttention(n, query, { keys, values }, optionsAt("attn"));
+    x = add(x, output("attn.c_proj", joinHeads(self)));
     const [asking] = project(scope.at("crossattention"), "q_attn", scope.layerNorm("ln_cross_attn", x, epsilon), 1);
-    const cross = inputs.crossAttention(n, asking, options);
-    x = add(x, scope.conv1d("crossattention.c_proj", joinHeads(cross), hiddenSize));
+    const cross = inputs.crossAttention(n, asking, optionsAt("crossattention"));
+    x = add(x, output("crossattention.c_proj", joinHeads(cross)));
     const inner = scope.conv1d("mlp.c_fc", scope.layerNorm("ln_2", x, epsilon), intermediate, { activation });
-    return add(x, scope.conv1d("mlp.c_proj", inner, hiddenSize));
+    return add(x, output("mlp.c_proj", inner));
   }
 
   return {
@@ -68,7 +90,8 @@ function build(config: ConfigReader): TextDecoder {
     decode(scope, inputs) {
       const decoder = scope.at("transformer");
       const words = gather(decoder.parameter("wte.weight", [vocabularySize, hiddenSize]), inputs.ids, { axis: 0 });
-      let x = add(words, countedPositions(decoder.parameter("wpe.weight", [maxPositions, hiddenSize]), inputs));
+      const positions = countedPositions(decoder.parameter("wpe.weight", [maxPositions, hiddenSize]), inputs);
+      let x = decoder.dropout("drop", add(words, positions), dropout.embeddings);
       const hiddenStates = [x];
       for (let n = 0; n < layers; n++) hiddenStates.push(x = layer(decoder.at(`h.${n}`), x, n, inputs));
       hiddenStates[layers] = x = decoder.layerNorm("ln_f", x, epsilon);

@@ -9,11 +9,25 @@ import { embedPatches, patchPlaces, pictureSize, readPatches, stretchedPositions
 import { relativeOffsets, relativePositionIndex } from "./relative_positions.ts";
 import { resampleGrid } from "./position_resampling.ts";
 import type { Scope } from "../scope.ts";
-import { prependTokens, readVisionLayers, visionLayer, vitLayerNames } from "./vision_layers.ts";
+import {
+  prependTokens,
+  readVisionDropout,
+  readVisionLayers,
+  risingPaths,
+  visionLayer,
+  type VisionLayers,
+  vitLayerNames,
+} from "./vision_layers.ts";
 import { vitInMemory } from "./vit.ts";
 
+/** ViT's sizes, and stochastic depth. */
+function readSizes(config: ConfigReader): VisionLayers {
+  const paths = risingPaths(config.probability("drop_path_rate"), config.layers("num_hidden_layers", 0));
+  return readVisionLayers(config, { dropout: { ...readVisionDropout(config), paths } });
+}
+
 function build(config: ConfigReader, { pooler }: { pooler: boolean }): VisionEncoder {
-  const sizes = readVisionLayers(config);
+  const sizes = readSizes(config);
   const patches = readPatches(config);
   const absolute = config.flag("use_absolute_position_embeddings");
   const relative = config.flag("use_relative_position_bias");
@@ -21,7 +35,7 @@ function build(config: ConfigReader, { pooler }: { pooler: boolean }): VisionEnc
   const pooled = config.flag("use_mean_pooling");
   const scaled = config.number("layer_scale_init_value") > 0;
   const names = { ...vitLayerNames, ...(scaled && { scales: ["lambda_1", "lambda_2"] as const }) };
-  const { hiddenSize, heads, layers, epsilon } = sizes;
+  const { hiddenSize, heads, layers, epsilon, dropout } = sizes;
   if (relative || shared) config.table(["image_size", "patch_size"], (patches.grid[0] * patches.grid[1] + 1) ** 2);
 
   /** The bias of each pair of positions for a grid, [1, H, S, S]; the table's patch part is stretched bilinearly. */
@@ -52,14 +66,14 @@ function build(config: ConfigReader, { pooler }: { pooler: boolean }): VisionEnc
       let x = prependTokens(embeddings, ["cls_token"], tokens);
       const learned = { grid: patches.grid, special: 1, width: hiddenSize };
       if (absolute) x = add(x, stretchedPositions(embeddings, learned, pictureSize(pixelValues), grid));
+      x = embeddings.dropout("dropout", x, dropout.embeddings);
       const common = shared ? relativeBias(scope.at("encoder.relative_position_bias"), grid) : undefined;
       const hiddenStates = [x];
       for (let n = 0; n < layers; n++) {
         const layer = scope.at(`encoder.layer.${n}`);
         const own = relative ? relativeBias(layer.at("attention.attention.relative_position_bias"), grid) : undefined;
         const mask = own && common ? add(own, common) : own ?? common;
-        const bias = { queryValue: true, key: false };
-        hiddenStates.push(x = visionLayer(layer, x, sizes, { names, bias, mask }));
+        hiddenStates.push(x = visionLayer(layer, x, sizes, { n, names, bias: { queryValue: true, key: false }, mask }));
       }
       return { lastHiddenState: pooled ? x : scope.layerNorm("layernorm", x, epsilon), hiddenStates };
     },

@@ -38,7 +38,8 @@ function prependClass(scope: Scope, patches: Value): Value {
 }
 
 function build(config: ConfigReader, { siglip }: { siglip: boolean }): VisionEncoder {
-  const sizes = readVisionLayers(config);
+  const attention = config.probability("attention_dropout");
+  const sizes = readVisionLayers(config, { dropout: { embeddings: 0, attention, parts: 0, paths: () => 0 } });
   const patches = readPatches(config);
   const { hiddenSize, intermediate, layers, epsilon } = sizes;
   const special = siglip ? 0 : 1;
@@ -69,7 +70,7 @@ function build(config: ConfigReader, { siglip }: { siglip: boolean }): VisionEnc
       const hiddenStates = [x];
       for (let n = 0; n < layers; n++) {
         const bias = { queryValue: true, key: true };
-        hiddenStates.push(x = visionLayer(scope.at(`encoder.layers.${n}`), x, sizes, { names, bias }));
+        hiddenStates.push(x = visionLayer(scope.at(`encoder.layers.${n}`), x, sizes, { n, names, bias }));
       }
       return { lastHiddenState: siglip ? scope.layerNorm("post_layernorm", x, epsilon) : x, hiddenStates };
     },

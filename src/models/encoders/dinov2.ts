@@ -7,7 +7,7 @@ import type { Family, VisionEncoder } from "../family.ts";
 import { type Initial, zeros } from "../parameters/initial_values.ts";
 import { embedPatches, patchPlaces, pictureSize, readPatches, stretchedPositions } from "./patches.ts";
 import type { Scope } from "../scope.ts";
-import { prependTokens, readVisionLayers, visionLayer, vitLayerNames } from "./vision_layers.ts";
+import { prependTokens, readVisionDropout, readVisionLayers, visionLayer, vitLayerNames } from "./vision_layers.ts";
 
 const names = {
   ...vitLayerNames,
@@ -20,7 +20,10 @@ const names = {
 
 function build(config: ConfigReader): VisionEncoder {
   const widened = Math.trunc(config.whole("hidden_size") * config.number("mlp_ratio"));
-  const sizes = readVisionLayers(config, widened);
+  const rate = config.probability("drop_path_rate");
+  // The parts of a layer are dropped as a whole only, and in the first layer as in the last.
+  const dropout = { ...readVisionDropout(config), parts: 0, paths: () => rate };
+  const sizes = readVisionLayers(config, { intermediate: widened, dropout });
   const patches = readPatches(config);
   const qkvBias = config.flag("qkv_bias");
   const { hiddenSize, layers, epsilon } = sizes;
@@ -47,10 +50,11 @@ function build(config: ConfigReader): VisionEncoder {
       const embeddings = scope.at("embeddings");
       const { tokens, grid } = embedPatches(embeddings, pixelValues, patches, hiddenSize);
       const positions = stretchedPositions(embeddings, learned, pictureSize(pixelValues), grid);
-      let x = add(prependTokens(embeddings, ["cls_token"], tokens), positions);
+      const placed = add(prependTokens(embeddings, ["cls_token"], tokens), positions);
+      let x = embeddings.dropout("dropout", placed, dropout.embeddings);
       const hiddenStates = [x];
       for (let n = 0; n < layers; n++) {
-        hiddenStates.push(x = visionLayer(scope.at(`encoder.layer.${n}`), x, sizes, options));
+        hiddenStates.push(x = visionLayer(scope.at(`encoder.layer.${n}`), x, sizes, { n, ...options }));
       }
       return { lastHiddenState: scope.layerNorm("layernorm", x, epsilon), hiddenStates };
     },

@@ -35,6 +35,8 @@ function build(config: ConfigReader, { donut }: { donut: boolean }): VisionEncod
 
   return buildSwin(config, {
     postNorm: false,
+    attendedDropout: donut ? "attention_probs_dropout_prob" : "hidden_dropout_prob",
+    dropsFeedForward: false,
     finalNorm: !donut,
     keyBias: true,
     classPosition: donut,
@@ -80,6 +82,7 @@ export const donutSwin: Family<VisionEncoder> = {
   aliases: swinAliases,
   derive: deriveSwin,
   build(config) {
+    const encoder = build(config, { donut: true });
     const window = readWindow(config);
     const index = relativePositionIndex([window, window]);
     const names = config.perStage("depths", 0).flatMap((depth, stage) =>
@@ -88,7 +91,7 @@ export const donutSwin: Family<VisionEncoder> = {
         (_, n) => `encoder.layers.${stage}.blocks.${n}.attention.self.relative_position_index`,
       )
     );
-    return { ...build(config, { donut: true }), buffers: () => new Map(names.map((name) => [name, index])) };
+    return { ...encoder, buffers: () => new Map(names.map((name) => [name, index])) };
   },
   initial: initialSwin,
 };

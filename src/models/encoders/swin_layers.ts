@@ -1,7 +1,7 @@
 // The encoder that Swin, Donut's Swin and Swin v2 share: stages of layers in which tokens see their window of a grid, and
 // between them every 2 × 2 tokens made one of double width.
 import { type Dimension, multiplyDimensions, type Value } from "../../graph/mod.ts";
-import { add, attention, concat, pad, reshape, slice, transpose } from "../../operators/mod.ts";
+import { add, concat, pad, reshape, slice, transpose } from "../../operators/mod.ts";
 import { commonDefaults, type ConfigReader, type Fields } from "../config/config_reader.ts";
 import type { VisionEncoder } from "../family.ts";
 import { activationNames, type NamedActivation } from "../activations.ts";
@@ -17,6 +17,7 @@ import {
   stretchedPositions,
 } from "./patches.ts";
 import type { Scope } from "../scope.ts";
+import { risingPaths } from "./vision_layers.ts";
 import { attendInWindows, type Grid, padGrid, type ShiftMasks, shiftMasks, type WindowGroup } from "./windows.ts";
 
 /** How the tokens of a window are compared. */
@@ -30,8 +31,15 @@ export interface Comparison {
   readonly scale?: number;
 }
 
+/** The keys of what is dropped in training after a part of a layer. */
+export type SwinDropout = "hidden_dropout_prob" | "attention_probs_dropout_prob";
+
 /** Where an encoder of this kind differs from another. */
 export interface SwinVariant {
+  /** How probable it is that what attention makes is dropped. */
+  readonly attendedDropout: SwinDropout;
+  /** Whether stochastic depth takes the feed-forward part too. */
+  readonly dropsFeedForward: boolean;
   /** Whether what a part adds is normalised (Swin v2), or what it is given. */
   readonly postNorm: boolean;
   /** Whether a normalisation follows the last stage. */
@@ -67,6 +75,14 @@ interface Swin {
   readonly absolute: boolean;
   readonly epsilon: number;
   readonly masks: ShiftMasks;
+  /** How probable it is that something is dropped in training. */
+  readonly dropout: {
+    readonly hidden: number;
+    readonly attention: number;
+    readonly attended: number;
+    /** Stochastic depth, by layer over all stages. */
+    readonly paths: (layer: number) => number;
+  };
 }
 
 /** The rows, and columns, of a window. @throws {ConfigError} If the pairs of its positions are more than a program holds. */
@@ -81,6 +97,7 @@ function readSwin(config: ConfigReader, variant: SwinVariant): Swin {
   const depths = config.layersPerStage("depths");
   const heads = config.perStage("num_heads", 1, depths.length);
   heads.forEach((count, stage) => config.headWidth(embedding * 2 ** stage, count, `num_heads[${stage}]`));
+  const count = depths.reduce((sum, depth) => sum + depth, 0);
   return {
     variant,
     patches: readPatches(config),
@@ -93,6 +110,12 @@ function readSwin(config: ConfigReader, variant: SwinVariant): Swin {
     absolute: config.flag("use_absolute_embeddings"),
     epsilon: config.number("layer_norm_eps"),
     masks: shiftMasks(readWindow(config), variant.apart),
+    dropout: {
+      hidden: config.probability("hidden_dropout_prob"),
+      attention: config.probability("attention_probs_dropout_prob"),
+      attended: config.probability(variant.attendedDropout),
+      paths: risingPaths(config.probability("drop_path_rate"), count),
+    },
   };
 }
 
@@ -112,10 +135,12 @@ export function buildSwin(config: ConfigReader, variant: SwinVariant): VisionEnc
     encode(scope, pixelValues, { interpolate = false } = {}) {
       let { x, grid } = embed(scope.at("embeddings"), swin, pixelValues, interpolate);
       const hiddenStates = [x];
+      let before = 0;
       depths.forEach((depth, stage) => {
         const place = scope.at(`encoder.layers.${stage}`);
         for (let n = 0; n < depth; n++) {
-          x = layer(place.at(`blocks.${n}`), swin, x, { stage, grid, shifted: n % 2 === 1 });
+          const path = swin.dropout.paths(before++);
+          x = layer(place.at(`blocks.${n}`), swin, x, { stage, grid, shifted: n % 2 === 1, path });
         }
         if (stage < depths.length - 1) {
           x = merge(place.at("downsample"), swin, x, grid);
@@ -131,7 +156,7 @@ export function buildSwin(config: ConfigReader, variant: SwinVariant): VisionEnc
 /** [batch, windows, w², C] to the same, each token seeing its window. */
 function windowAttention(
   scope: Scope,
-  { variant, heads, bias }: Swin,
+  { variant, heads, bias, dropout }: Swin,
   x: Value,
   { stage, groups }: { stage: number; groups: readonly WindowGroup[] },
 ): Value {
@@ -152,14 +177,16 @@ function windowAttention(
     const folded = { shape: [multiplyDimensions(batch, among), count, area, width / count] };
     const part = (x: Value) => reshape(slice(x, { starts: [0, start, 0, 0, 0], sizes: cut }), folded);
     const addend = mask ? add(offsets, scope.builder.constant(mask)) : offsets;
-    const context = attention(part(query), part(key), part(value), { mask: addend, scale });
+    const compared = { query: part(query), key: part(key), value: part(value) };
+    const options = { mask: addend, scale, drop: dropout.attention };
+    const context = scope.attention(`self.dropout.${start}`, compared, options);
     start += among;
     return reshape(context, { shape: cut });
   });
   const joined = reshape(transpose(concat(contexts, { axis: 1 }), { permutation: [0, 1, 3, 2, 4] }), {
     shape: x.shape,
   });
-  return scope.linear("output.dense", joined, width);
+  return scope.dropout("output.dropout", scope.linear("output.dense", joined, width), dropout.attended);
 }
 
 /** [batch, rows · columns, C] to the same. */
@@ -167,18 +194,17 @@ function layer(
   scope: Scope,
   swin: Swin,
   x: Value,
-  { stage, grid, shifted }: { stage: number; grid: Grid; shifted: boolean },
+  { stage, grid, shifted, path }: { stage: number; grid: Grid; shifted: boolean; path: number },
 ): Value {
-  const { variant, epsilon, masks, ratio, activation } = swin;
+  const { variant, epsilon, masks, ratio, activation, dropout } = swin;
   const [batch, , width] = x.shape as [Dimension, number, number];
   const { size, shifts } = variant.windows(stage, grid);
   /** x plus what a part makes of it. */
-  const residual = (norm: string, x: Value, part: (x: Value) => Value) =>
-    add(
-      x,
-      variant.postNorm ? scope.layerNorm(norm, part(x), epsilon) : part(scope.layerNorm(norm, x, epsilon)),
-    );
-  x = residual("layernorm_before", x, (x) => {
+  const residual = (norm: string, x: Value, path: number, part: (x: Value) => Value) => {
+    const made = variant.postNorm ? scope.layerNorm(norm, part(x), epsilon) : part(scope.layerNorm(norm, x, epsilon));
+    return add(x, scope.dropPath(`${norm}.drop_path`, made, path));
+  };
+  x = residual("layernorm_before", x, path, (x) => {
     const attended = attendInWindows(
       reshape(x, { shape: [batch, ...grid, width] }),
       size,
@@ -187,9 +213,9 @@ function layer(
     );
     return reshape(attended, { shape: x.shape });
   });
-  return residual("layernorm_after", x, (x) => {
+  return residual("layernorm_after", x, variant.dropsFeedForward ? path : 0, (x) => {
     const inner = scope.linear("intermediate.dense", x, Math.trunc(ratio * width), { activation });
-    return scope.linear("output.dense", inner, width);
+    return scope.dropout("output.dropout", scope.linear("output.dense", inner, width), dropout.hidden);
   });
 }
 
@@ -233,7 +259,8 @@ function embed(scope: Scope, swin: Swin, pixelValues: Value, interpolate: boolea
   const whole = ending.some(Boolean) ? pad(pixelValues, { beginning: [0, 0, 0, 0], ending }) : pixelValues;
   const { tokens, grid } = embedPatches(scope, whole, patches, embedding);
   const x = scope.layerNorm("norm", tokens);
-  return { x: absolute ? addPositions(scope, swin, x, { pictures: pixelValues, grid, interpolate }) : x, grid };
+  const placed = absolute ? addPositions(scope, swin, x, { pictures: pixelValues, grid, interpolate }) : x;
+  return { x: scope.dropout("dropout", placed, swin.dropout.hidden), grid };
 }
 
 /** How new parameters are filled where their names do not say it. */

@@ -112,6 +112,8 @@ function build(config: ConfigReader): VisionEncoder {
 
   return buildSwin(config, {
     postNorm: true,
+    attendedDropout: "attention_probs_dropout_prob",
+    dropsFeedForward: true,
     finalNorm: true,
     keyBias: false,
     classPosition: true,

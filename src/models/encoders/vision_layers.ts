@@ -1,6 +1,6 @@
 // The pre-norm layers that ViT and most encoders after it share; only names differ, and a few parts.
 import type { Value } from "../../graph/mod.ts";
-import { add, attention, concat, expand, mul } from "../../operators/mod.ts";
+import { add, concat, expand, mul } from "../../operators/mod.ts";
 import type { ConfigReader } from "../config/config_reader.ts";
 import { activationNames, type NamedActivation } from "../activations.ts";
 import { joinHeads, splitHeads } from "../heads.ts";
@@ -14,15 +14,43 @@ export interface VisionLayers {
   readonly intermediate: number;
   readonly activation: NamedActivation;
   readonly epsilon: number;
+  readonly dropout: VisionDropout;
+}
+
+/** How probable it is that something is dropped in training. */
+export interface VisionDropout {
+  /** Of the embeddings. */
+  readonly embeddings: number;
+  readonly attention: number;
+  /** Of what each of the two parts of a layer makes. */
+  readonly parts: number;
+  /** Stochastic depth, by layer: of what each of its two parts adds, for a whole sample. */
+  readonly paths: (layer: number) => number;
+}
+
+/** What ViT drops. */
+export function readVisionDropout(config: ConfigReader): VisionDropout {
+  const hidden = config.probability("hidden_dropout_prob");
+  const attention = config.probability("attention_probs_dropout_prob");
+  return { embeddings: hidden, attention, parts: hidden, paths: () => 0 };
+}
+
+/** Stochastic depth that grows from none in the first of `layers` layers to `rate` in the last. */
+export function risingPaths(rate: number, layers: number): VisionDropout["paths"] {
+  return (layer) => rate * layer / Math.max(layers - 1, 1);
 }
 
 /**
  * Read the sizes of the layers.
  *
- * @param intermediate The width within a feed-forward part. @default intermediate_size
+ * @param options.intermediate The width within a feed-forward part. @default intermediate_size
+ * @param options.dropout What is dropped. @default what ViT drops
  * @throws {ConfigError} If they cannot work.
  */
-export function readVisionLayers(config: ConfigReader, intermediate?: number): VisionLayers {
+export function readVisionLayers(
+  config: ConfigReader,
+  { intermediate, dropout = readVisionDropout(config) }: { intermediate?: number; dropout?: VisionDropout } = {},
+): VisionLayers {
   const hiddenSize = config.whole("hidden_size");
   const heads = config.whole("num_attention_heads");
   config.headWidth(hiddenSize, heads, "num_attention_heads");
@@ -33,6 +61,7 @@ export function readVisionLayers(config: ConfigReader, intermediate?: number): V
     intermediate: intermediate ?? config.whole("intermediate_size"),
     activation: config.choice("hidden_act", activationNames),
     epsilon: config.number("layer_norm_eps"),
+    dropout,
   };
 }
 
@@ -64,6 +93,8 @@ export const vitLayerNames: VisionLayerNames = {
 
 /** What a layer has beyond ViT's. */
 export interface VisionLayerOptions {
+  /** Which layer it is, from 0 on. */
+  readonly n: number;
   /** @default ViT's */
   readonly names?: VisionLayerNames;
   /** Whether query and value have a bias, and the key. */
@@ -76,25 +107,29 @@ export interface VisionLayerOptions {
 
 /** Write one layer: states [batch, S, C] to states. */
 export function visionLayer(scope: Scope, x: Value, sizes: VisionLayers, options: VisionLayerOptions): Value {
-  const { hiddenSize, heads, intermediate, activation, epsilon } = sizes;
-  const { names = vitLayerNames, bias, mask, feedForward = twoLayers } = options;
+  const { hiddenSize, heads, intermediate, activation, epsilon, dropout } = sizes;
+  const { n, names = vitLayerNames, bias, mask, feedForward = twoLayers } = options;
 
   function twoLayers(scope: Scope, x: Value): Value {
     return scope.linear(names.outer, scope.linear(names.inner, x, intermediate, { activation }), hiddenSize);
   }
 
-  const scaled = (part: 0 | 1, y: Value) =>
-    names.scales ? mul(y, scope.parameter(names.scales[part], [hiddenSize])) : y;
+  /** x plus what a part makes of it: that is dropped, scaled, and dropped by the sample. */
+  const residual = (part: 0 | 1, x: Value, y: Value) => {
+    const dropped = scope.dropout(`dropout.${part}`, y, dropout.parts);
+    const scaled = names.scales ? mul(dropped, scope.parameter(names.scales[part], [hiddenSize])) : dropped;
+    return add(x, scope.dropPath(`drop_path.${part}`, scaled, dropout.paths(n)));
+  };
   const normal = scope.layerNorm(names.attentionNorm, x, epsilon);
   const project = (name: string, bias: boolean) => splitHeads(scope.linear(name, normal, hiddenSize, { bias }), heads);
-  const context = attention(
-    project(names.query, bias.queryValue),
-    project(names.key, bias.key),
-    project(names.value, bias.queryValue),
-    mask ? { mask } : {},
-  );
-  const attended = add(x, scaled(0, scope.linear(names.attended, joinHeads(context), hiddenSize)));
-  return add(attended, scaled(1, feedForward(scope, scope.layerNorm(names.feedForwardNorm, attended, epsilon))));
+  const compared = {
+    query: project(names.query, bias.queryValue),
+    key: project(names.key, bias.key),
+    value: project(names.value, bias.queryValue),
+  };
+  const context = scope.attention("attention.dropout", compared, { ...(mask && { mask }), drop: dropout.attention });
+  const attended = residual(0, x, scope.linear(names.attended, joinHeads(context), hiddenSize));
+  return residual(1, attended, feedForward(scope, scope.layerNorm(names.feedForwardNorm, attended, epsilon)));
 }
 
 /** Put learned tokens before the patches' [batch, S, C]. */

@@ -18,7 +18,7 @@ export function buildVit(config: ConfigReader, special: readonly string[]): Visi
   const sizes = readVisionLayers(config);
   const patches = readPatches(config);
   const qkvBias = config.flag("qkv_bias");
-  const { hiddenSize, layers, epsilon } = sizes;
+  const { hiddenSize, layers, epsilon, dropout } = sizes;
   return {
     hiddenSize,
     channels: patches.channels,
@@ -31,11 +31,12 @@ export function buildVit(config: ConfigReader, special: readonly string[]): Visi
       const positions = interpolate
         ? stretchedPositions(embeddings, learned, pictureSize(pixelValues), grid)
         : learnedPositions(embeddings, learned);
-      let x = add(prependTokens(embeddings, special, tokens), positions);
+      const placed = add(prependTokens(embeddings, special, tokens), positions);
+      let x = embeddings.dropout("dropout", placed, dropout.embeddings);
       const hiddenStates = [x];
       for (let n = 0; n < layers; n++) {
         const bias = { queryValue: qkvBias, key: qkvBias };
-        hiddenStates.push(x = visionLayer(scope.at(`encoder.layer.${n}`), x, sizes, { bias }));
+        hiddenStates.push(x = visionLayer(scope.at(`encoder.layer.${n}`), x, sizes, { n, bias }));
       }
       return { lastHiddenState: scope.layerNorm("layernorm", x, epsilon), hiddenStates };
     },

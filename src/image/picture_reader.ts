@@ -1,9 +1,11 @@
-// The pictures of a call in their order, read and decoded ahead of those that are being written about.
+// Pictures in their order, read and decoded ahead of those that are being worked on.
 import { abortable } from "../async/abortable.ts";
-import { readImageFile } from "../image/image_file.ts";
+import { readImageFile, type ReadImageOptions } from "./image_file.ts";
 import { OptionError } from "../errors/mod.ts";
-import type { ImageWorkers } from "../image/image_workers.ts";
-import { type ImageSource, type ProcessorSettings, RawImage, type ReadImageOptions } from "../image/mod.ts";
+import type { ImageWorkers } from "./image_workers.ts";
+import type { ProcessorSettings } from "./processor/processor_config.ts";
+import { RawImage } from "./raw_image.ts";
+import type { ImageSource } from "./source_bytes.ts";
 
 /** A picture to read. */
 export interface Picture {

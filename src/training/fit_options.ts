@@ -1,0 +1,71 @@
+// What a whole run of a training takes, and what it gives.
+import type { TrainingDataset } from "./data/mod.ts";
+import type { EvaluateOptions } from "./evaluate.ts";
+import type { Evaluation, EvaluationMeasure } from "./report/evaluation.ts";
+import type { EvaluationEntry, StepEntry } from "./report/training_log.ts";
+
+/** Options of a whole run; one of `epochs` and `steps` has to be given. */
+export interface FitOptions {
+  /** How many times the data is gone through, counted from the trainer's first step. */
+  readonly epochs?: number;
+  /** How many updates the trainer has made at the end, those before included: a resumed run ends where it would have. */
+  readonly steps?: number;
+  /** Examples of a batch; with `gradientAccumulation` an update has several. */
+  readonly batchSize: number;
+  /** The data set that the model is evaluated on. @default the run has no evaluations */
+  readonly evaluate?: TrainingDataset;
+  /** Updates between two evaluations; there is one at the end too. @default those of an epoch */
+  readonly evaluateEvery?: number;
+  /** How evaluations write texts. */
+  readonly evaluation?: Omit<EvaluateOptions, "signal">;
+  /** After how many evaluations that are no better than the best the run ends. @default it goes on */
+  readonly patience?: number;
+  /** What evaluations are compared by. @default "characterErrorRate" */
+  readonly bestBy?: EvaluationMeasure;
+  /** The folder that the model of the best evaluation is kept in, as `saveModel` writes it. */
+  readonly keepBest?: string | URL;
+  /** The folder that the trainer is saved in, so that the run can be taken up again. */
+  readonly save?: string | URL;
+  /** Updates between two times of saving; it is saved at the end too. @default `evaluateEvery` */
+  readonly saveEvery?: number;
+  /** Called after each update, with the number of updates of the whole run. */
+  readonly onStep?: (entry: StepEntry, run: { readonly steps: number }) => void;
+  /** Called after each evaluation. */
+  readonly onEvaluation?: (entry: EvaluationEntry, found: { readonly better: boolean }) => void;
+  /** A file that each step and evaluation is written to, a line of JSON each; a resumed run appends. */
+  readonly log?: string | URL;
+  /** A file (SVG) that losses and error rates are drawn in, after each evaluation and at the end. */
+  readonly plot?: string | URL;
+  /** Ends the run after the step that is under way. */
+  readonly signal?: AbortSignal;
+}
+
+/** Where a run has come to. */
+export interface FitProgress {
+  /** The epoch, from 0 on, and the next batch in it. */
+  readonly epoch: number;
+  readonly batch: number;
+  readonly batchSize: number;
+  readonly best?: BestEvaluation;
+  readonly evaluationsSinceBest: number;
+}
+
+/** The best evaluation of a run. */
+export interface BestEvaluation {
+  /** How many updates there were before it. */
+  readonly step: number;
+  readonly evaluation: Evaluation;
+}
+
+/** How a run ended. */
+export interface FitResult {
+  /** How many updates the trainer has made. */
+  readonly steps: number;
+  /** How many times the data was gone through, as a fraction. */
+  readonly epochs: number;
+  /** The last evaluation. */
+  readonly evaluation?: Evaluation;
+  readonly best?: BestEvaluation;
+  /** Whether all updates were made, or evaluations got no better for too long. */
+  readonly stopped: "end" | "patience";
+}
