@@ -46,7 +46,7 @@ async function messageOf(run: () => Promise<unknown>): Promise<string> {
 const found: readonly [files: Readonly<Record<string, string>>, parts: readonly string[]][] = [
   [{ "adapter_config.json": adapter, "adapter_model.safetensors": "" }, [
     "a LoRA adapter of base/model",
-    "merge_and_unload",
+    "loadAdapter()",
   ]],
   [{ "onnx/decoder.onnx": "" }, ["only ONNX files (onnx/)", "PyTorch checkpoint"]],
   [{ "encoder.onnx": "" }, ["only ONNX files (encoder.onnx)"]],

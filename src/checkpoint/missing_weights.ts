@@ -50,8 +50,8 @@ export async function whyNoWeights(repository: Repository): Promise<string | und
     const base = isRecord(config) && typeof config.base_model_name_or_path === "string"
       ? ` of ${config.base_model_name_or_path}`
       : "";
-    return `it is a LoRA adapter${base} (adapter_config.json), not a model: load the model itself, or one that ` +
-      "merge_and_unload() made of both";
+    return `it is a LoRA adapter${base} (adapter_config.json), not a model: load the model itself, and give it ` +
+      "the adapter with loadAdapter()";
   }
   const files = (await namesIn(repository)).filter((name) => !notModels.test(name)).sort();
   for (const [name, describe] of kinds) {

@@ -68,8 +68,21 @@ export function checkLoadOptions(options: LoadOptions, own: readonly string[] = 
   }
 }
 
-/** Where and how files are fetched, for what a model is given later; the revision is the model's own. */
-export function hubOptionsOf(options: LoadOptions): RepositoryOptions {
-  const { token, endpoint, cacheDir, localFilesOnly, timeouts, onProgress } = options;
-  return { token, endpoint, cacheDir, localFilesOnly, timeouts, onProgress };
+/** The options of fetching what a model is given later. */
+const fetching = ["token", "endpoint", "cacheDir", "localFilesOnly", "timeouts", "onProgress"] as const;
+const ofEach: readonly string[] = [...fetching, "revision", "signal", "maxFileBytes"];
+
+/**
+ * How an adapter is fetched: as its model was, but for what is given. The revision is the model's own.
+ *
+ * @throws {OptionError} If an option does not exist.
+ */
+export function fetchingOptions(model: LoadOptions, given: RepositoryOptions): RepositoryOptions {
+  const unknown = Object.keys(given).find((option) => !ofEach.includes(option));
+  if (unknown !== undefined) {
+    throw new OptionError(
+      `Cannot load an adapter with the option "${unknown}": it does not exist; the options are ${ofEach.join(", ")}`,
+    );
+  }
+  return { ...Object.fromEntries(fetching.map((option) => [option, model[option]])), ...given };
 }

@@ -186,11 +186,17 @@ export class ModelCore implements AsyncDisposable {
         `Cannot merge the adapter: "${path}" shares its weight with "${tiedTo}", which would change`,
       );
     }
-    for (const { path, transposed } of layers) {
+    for (const { path, transposed, isRead } of layers) {
       const { a, b } = loraNames(path);
       const name = `${path}.weight`;
-      const parts = { a: await this.read(a), b: await this.read(b), scaling: scalingOf(adapter, path), transposed };
-      await this.write(name, mergedWeight(await this.read(name), parts));
+      const scaling = scalingOf(adapter, path);
+      const parts = { a: await this.read(a), b: await this.read(b), scaling, byInput: transposed };
+      const merged = mergedWeight(await this.read(name), parts);
+      if (!isRead) this.#parameters.set(name, merged);
+      else {
+        await this.weights.write(name, merged);
+        this.#parameters.trained.add(name); // so that the backend alone holds it
+      }
     }
     await this.detachAdapter();
   }

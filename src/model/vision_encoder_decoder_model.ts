@@ -17,7 +17,7 @@ import type { DataType, Tensor } from "../tensor/mod.ts";
 import type { ForwardOutput } from "./forward.ts";
 import { checkPictures, type ForwardInputs } from "./forward_inputs.ts";
 import { crossAttentionsOf } from "./cross_attentions.ts";
-import { checkLoadOptions, hubOptionsOf, type LoadOptions } from "./load_options.ts";
+import { checkLoadOptions, fetchingOptions, type LoadOptions } from "./load_options.ts";
 import { joinedDefinition, type ModelDefinition, newDefinition, readDefinition } from "./model_definition.ts";
 import { ModelCore, type ModelParts } from "./model_core.ts";
 import { placeModel } from "./place_model.ts";
@@ -201,6 +201,8 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * as they are.
    *
    * @param source A folder, its web address, or a repository on the Hub.
+   * @param options How it is fetched, where that is not as the model was.
+   * @throws {OptionError} If an option does not exist.
    * @throws {HubError} If there is no adapter.
    * @throws {ConfigError} If it is no LoRA, or asks for what Limner does not do, such as DoRA.
    * @throws {FormatError} If it is of another model, or values are missing.
@@ -215,7 +217,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * ```
    */
   async loadAdapter(source: string | URL, options: RepositoryOptions = {}): Promise<void> {
-    const repository = await openRepository(source, { ...hubOptionsOf(this.#options), ...options });
+    const repository = await openRepository(source, fetchingOptions(this.#options, options));
     await this.#calls.take(() => this.#core.loadAdapter(repository));
   }
 

@@ -44,7 +44,7 @@ export interface ForwardOptions {
  */
 export function buildForward(architecture: Architecture, options: ForwardOptions = {}): Graph {
   const { encoder, decoder } = architecture;
-  const context: ScopeContext = { ties: architecture.ties, dropout: options.dropout };
+  const context: ScopeContext = { ...architecture, dropout: options.dropout };
   const builder = new GraphBuilder("forward");
   let states: Value;
   if (options.size) {

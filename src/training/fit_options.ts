@@ -22,7 +22,7 @@ export interface FitOptions {
   readonly patience?: number;
   /** What evaluations are compared by. @default "characterErrorRate" */
   readonly bestBy?: EvaluationMeasure;
-  /** The folder that the model of the best evaluation is kept in, as `savePretrained` writes it. */
+  /** The folder that the model of the best evaluation is kept in, as `saveModel` writes it. */
   readonly keepBest?: string | URL;
   /** The folder that the trainer is saved in, so that the run can be taken up again. */
   readonly save?: string | URL;

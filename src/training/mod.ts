@@ -17,5 +17,6 @@ export type { Evaluation, EvaluationMeasure } from "./report/evaluation.ts";
 export type { EvaluationEntry, LogEntry, StepEntry } from "./report/training_log.ts";
 export type { BestEvaluation, FitOptions, FitProgress, FitResult } from "./fit_options.ts";
 export { Gradients } from "./gradients.ts";
-export { type StepResult, Trainer, type TrainingBatch } from "./trainer.ts";
+export { Trainer } from "./trainer.ts";
+export type { StepResult, TrainingBatch } from "./training_batch.ts";
 export type { ScheduleName, TrainerOptions, TrainerSettings } from "./trainer_options.ts";

@@ -1,45 +1,24 @@
 // Fine-tuning: a model's parameters moved, step by step, so that the loss on what it is shown goes down.
-import type { CallQueue } from "../async/call_queue.ts";
-import { LimnerError, OptionError, ShapeError } from "../errors/mod.ts";
-import { checkInputs, type TokenRows } from "../model/forward_inputs.ts";
+import { LimnerError, OptionError } from "../errors/mod.ts";
+import { toFolderPath } from "../hub/mod.ts";
 import type { LoadOptions } from "../model/load_options.ts";
 import { type ModelParts, partsOf, VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_model.ts";
+import { randomKey } from "../operators/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import type { TrainingDataset } from "./data/mod.ts";
 import { evaluate, type EvaluateOptions } from "./evaluate.ts";
 import { fit } from "./fit.ts";
-import type { FitOptions, FitResult } from "./fit_options.ts";
+import type { FitOptions, FitProgress, FitResult } from "./fit_options.ts";
 import type { Evaluation } from "./report/evaluation.ts";
-import { momentName, updateScalars } from "./optimizer.ts";
+import { updateScalars } from "./optimizer.ts";
 import { learningRateAt } from "./schedule.ts";
 import { checkGradients, Gradients } from "./gradients.ts";
 import { restoreStates, savedStates } from "./saved_states.ts";
 import { type OpenedRun, openRun, parameterName, type Pending, type RunDescription, writeRun } from "./trainer_file.ts";
 import { resolveTrainerOptions, type TrainerOptions, type TrainerSettings } from "./trainer_options.ts";
 import { gradientName, planTraining } from "./training_programs.ts";
-import { type BatchTensors, TrainingSession } from "./training_session.ts";
-
-/** Pictures and what is to be written of them. */
-export interface TrainingBatch {
-  /** [batch, channels, height, width], float32. */
-  readonly pixelValues: Tensor;
-  /** The id that each position should give, [batch, T]; -100 is not counted. */
-  readonly labels: TokenRows;
-  /** Ids, [batch, T]. @default the labels, shifted right after `decoder_start_token_id` */
-  readonly decoderInputIds?: TokenRows;
-}
-
-/** What a step did. */
-export interface StepResult {
-  /** The mean over labels other than -100, before the update. */
-  readonly loss: number;
-  /** The norm of all gradients together, before clipping; undefined where the call made no update. */
-  readonly gradNorm?: number;
-  /** The learning rate of the update. */
-  readonly learningRate: number;
-  /** How many updates have been made. */
-  readonly steps: number;
-}
+import { checkBatch, type CheckedBatch, type StepResult, type TrainingBatch } from "./training_batch.ts";
+import { TrainingSession } from "./training_session.ts";
 
 /**
  * Trains a model. The model can be used between the steps, and has the parameters as they are then.
@@ -63,8 +42,10 @@ export class Trainer implements AsyncDisposable {
   #steps = 0;
   #pending: Pending = { calls: 0, labels: 0 };
   #ownsModel = false;
-  /** What the caller wants to find again when the run is resumed, such as its place in the data: plain JSON. */
-  progress: unknown;
+  /** The folders that hold the weights beside an adapter. */
+  readonly #hasWeights = new Set<string>();
+  /** Where `fit` has come to. */
+  fitProgress: FitProgress | undefined;
 
   private constructor(
     readonly model: VisionEncoderDecoderModel,
@@ -83,7 +64,17 @@ export class Trainer implements AsyncDisposable {
    * @throws {OptionError} If an option does not exist or is out of its range, or nothing is left to train.
    */
   static async create(model: VisionEncoderDecoderModel, options: TrainerOptions): Promise<Trainer> {
-    return await Trainer.#begin(model, resolveTrainerOptions(options));
+    const settings = resolveTrainerOptions(options);
+    const { lora } = options;
+    if (!lora) return await Trainer.#begin(model, settings);
+    const { calls, core } = partsOf(model);
+    await calls.take(() => core.attachAdapter({ ...lora, seed: settings.seed }));
+    try {
+      return await Trainer.#begin(model, settings);
+    } catch (error) {
+      await calls.take(() => core.detachAdapter());
+      throw error;
+    }
   }
 
   /**
@@ -98,6 +89,7 @@ export class Trainer implements AsyncDisposable {
     const { description, tensors } = await openRun(folder);
     const model = await VisionEncoderDecoderModel.fromPretrained(folder, options);
     try {
+      if (description.adapter) await model.loadAdapter(folder);
       const decayed = new Set(description.decayed);
       const trainer = await Trainer.#begin(model, {
         ...description.settings,
@@ -105,6 +97,7 @@ export class Trainer implements AsyncDisposable {
         decay: (name) => decayed.has(name),
       });
       trainer.#ownsModel = true;
+      trainer.#hasWeights.add(toFolderPath(folder));
       await trainer.#restore(description, tensors);
       return trainer;
     } catch (error) {
@@ -148,11 +141,11 @@ export class Trainer implements AsyncDisposable {
       const { settings } = this;
       const learningRate = learningRateAt(this.#steps, settings);
       if (settings.gradientAccumulation === 1) {
-        const { loss, gradNorm } = await this.#session.step(tensors, updateScalars(this.#steps, settings));
+        const { loss, gradNorm } = await this.#session.step(tensors, this.#key(), updateScalars(this.#steps, settings));
         return { loss, gradNorm, learningRate, steps: ++this.#steps };
       }
       const { calls, labels: before } = this.#pending;
-      const { loss } = await this.#session.accumulate(tensors, labels, calls === 0);
+      const { loss } = await this.#session.accumulate(tensors, this.#key(), { weight: labels, begins: calls === 0 });
       this.#pending = { calls: calls + 1, labels: before + labels };
       if (calls + 1 < settings.gradientAccumulation) return { loss, learningRate, steps: this.#steps };
       const { gradNorm } = await this.#update(1 / this.#pending.labels);
@@ -169,7 +162,7 @@ export class Trainer implements AsyncDisposable {
     return this.#call(async () => {
       this.#checkNothingPending("give gradients");
       const { tensors, labels } = this.#check(batch);
-      await this.#session.accumulate(tensors, 1, true);
+      await this.#session.accumulate(tensors, this.#key(), { weight: 1, begins: true });
       const found: [string, Tensor][] = [];
       for (const name of this.trained) found.push([name, await this.#session.readState(gradientName(name))]);
       return new Gradients(found, labels);
@@ -206,46 +199,6 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
-   * Do work with the moving averages of the parameters in their place, such as evaluating or saving; without `ema` with the
-   * parameters themselves. No step may be taken meanwhile.
-   */
-  async withAverages<T>(work: () => Promise<T>): Promise<T> {
-    if (this.settings.ema === undefined) return await work();
-    const { weights } = this.#parts;
-    const present = new Map<string, Tensor>();
-    await this.#call(async () => {
-      for (const name of this.trained) {
-        present.set(name, await weights.read(name));
-        await weights.write(name, await this.#session.readState(momentName("average", name)));
-      }
-    });
-    try {
-      return await work();
-    } finally {
-      await this.#call(async () => {
-        for (const [name, value] of present) await weights.write(name, value);
-      });
-    }
-  }
-
-  /**
-   * Write the model, as its savePretrained does, and beside it `trainer.safetensors`, from which `resume` goes on. A process
-   * that is killed meanwhile leaves what was saved before.
-   *
-   * @param folder The folder, made if it is missing.
-   */
-  async save(folder: string | URL): Promise<void> {
-    await this.withAverages(() => this.model.savePretrained(folder));
-    await this.#call(async () => {
-      const { decay: _, frozen: __, ...settings } = this.settings;
-      const decayed = this.trained.filter(this.#session.plan.decays);
-      const { steps, progress } = this;
-      const pending = this.#pending;
-      await writeRun(folder, { steps, pending, settings, decayed, progress }, savedStates(this.#session, pending));
-    });
-  }
-
-  /**
    * Train on a data set: epochs of batches in an order that follows from its seed, evaluations among them, and a log and a
    * plot of both.
    *
@@ -266,6 +219,65 @@ export class Trainer implements AsyncDisposable {
     return this.withAverages(() => evaluate(this, dataset, options));
   }
 
+  /**
+   * Do work with the moving averages of the parameters in their place, such as evaluating or saving; without `ema` with the
+   * parameters themselves. No step may be taken meanwhile.
+   */
+  async withAverages<T>(work: () => Promise<T>): Promise<T> {
+    if (this.settings.ema === undefined) return await work();
+    await this.#call(() => this.#session.exchangeAverages());
+    try {
+      return await work();
+    } finally {
+      await this.#call(() => this.#session.exchangeAverages());
+    }
+  }
+
+  /** Put the adapter into the weights, which ends this training. @throws {LimnerError} As `model.mergeAdapters`. */
+  async mergeAdapters(): Promise<void> {
+    await this.model.mergeAdapters();
+  }
+
+  /** Write the adapter as PEFT's files. @throws {LimnerError} If the model has none. */
+  async saveAdapter(folder: string | URL): Promise<void> {
+    await this.withAverages(() => this.model.saveAdapter(folder));
+  }
+
+  /**
+   * Write what was learned: the model, or where it has an adapter that alone.
+   *
+   * @param folder The folder, made if it is missing.
+   */
+  async saveModel(folder: string | URL): Promise<void> {
+    if (this.#parts.architecture.adapter) return await this.saveAdapter(folder);
+    await this.withAverages(() => this.model.savePretrained(folder));
+  }
+
+  /**
+   * Write the model, as its savePretrained does, and its adapter if it has one, and beside it `trainer.safetensors`, from which `resume` goes on. A process
+   * that is killed meanwhile leaves what was saved before.
+   *
+   * @param folder The folder, made if it is missing.
+   */
+  async save(folder: string | URL): Promise<void> {
+    const { architecture: { adapter }, core } = this.#parts;
+    const path = toFolderPath(folder);
+    // Beside an adapter the weights stay as they are.
+    if (adapter && !this.#hasWeights.has(path)) {
+      await this.#call(() => core.save(folder, this.model.generationConfig, {}));
+      this.#hasWeights.add(path);
+    }
+    await this.saveModel(folder);
+    await this.#call(async () => {
+      const { decay: _, frozen: __, ...settings } = this.settings;
+      const decayed = this.trained.filter(this.#session.plan.decays);
+      const { steps, fitProgress } = this;
+      const pending = this.#pending;
+      const description = { steps, pending, adapter: adapter !== undefined, settings, decayed, fitProgress };
+      await writeRun(folder, description, savedStates(this.#session, pending));
+    });
+  }
+
   /** Release what training needs. The model stays, with its parameters as they are, unless `resume` loaded it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session[Symbol.asyncDispose]();
@@ -273,13 +285,19 @@ export class Trainer implements AsyncDisposable {
   }
 
   /** Take over what a run's file holds. */
-  #restore({ steps, pending, progress }: RunDescription, tensors: OpenedRun["tensors"]): Promise<void> {
+  #restore({ steps, pending, fitProgress }: RunDescription, tensors: OpenedRun["tensors"]): Promise<void> {
     return this.#call(async () => {
       await restoreStates(this.#session, tensors);
       this.#steps = steps;
       this.#pending = pending;
-      this.progress = progress;
+      this.fitProgress = fitProgress;
     });
+  }
+
+  /** The key of what the next call drops. */
+  #key(): BigInt64Array<ArrayBuffer> {
+    const { seed, gradientAccumulation } = this.settings;
+    return randomKey(seed, this.#steps * gradientAccumulation + this.#pending.calls);
   }
 
   async #update(scale: number): Promise<{ gradNorm: number }> {
@@ -290,8 +308,7 @@ export class Trainer implements AsyncDisposable {
   }
 
   #call<T>(work: () => Promise<T>): Promise<T> {
-    const { calls }: { calls: CallQueue } = this.#parts;
-    return calls.take(async () => {
+    return this.#parts.calls.take(async () => {
       const { architecture, weights } = partsOf(this.model);
       if (architecture === this.#parts.architecture) return await work();
       const what = weights === this.#parts.weights ? "adapter was added or taken away" : "embeddings were resized";
@@ -299,17 +316,8 @@ export class Trainer implements AsyncDisposable {
     });
   }
 
-  #check(batch: TrainingBatch): { tensors: BatchTensors; labels: number } {
-    const { pixelValues, labels, decoderInputIds, ...others } = batch;
-    const [other] = Object.keys(others);
-    if (other !== undefined) {
-      throw new OptionError(`Cannot train on ${other}: a batch has pixelValues, labels and decoderInputIds`);
-    }
-    if (labels === undefined) throw new ShapeError("Cannot train: the batch has no labels");
-    const tensors = checkInputs({ pixelValues, labels, decoderInputIds }, this.#parts.architecture, this.model.config);
-    const counted = (tensors.labels.data as BigInt64Array).reduce((sum, id) => id === -100n ? sum : sum + 1, 0);
-    if (counted === 0) throw new ShapeError("Cannot train: all labels are -100, so none is counted");
-    return { tensors, labels: counted };
+  #check(batch: TrainingBatch): CheckedBatch {
+    return checkBatch(batch, this.#parts.architecture, this.model.config);
   }
 
   #checkNothingPending(task: string): void {

@@ -5,6 +5,7 @@ import { FormatError, HubError } from "../errors/mod.ts";
 import { FileSource, isRecord, toFolderPath } from "../hub/mod.ts";
 import { Tensor } from "../tensor/mod.ts";
 import type { StoredWeight } from "../weights/mod.ts";
+import type { FitProgress } from "./fit_options.ts";
 import type { TrainerSettings } from "./trainer_options.ts";
 
 /** The file's name, beside the model's files. */
@@ -27,12 +28,14 @@ export interface RunDescription {
   /** How many updates were made. */
   readonly steps: number;
   readonly pending: Pending;
+  /** Whether an adapter is trained, whose files lie beside this one. */
+  readonly adapter: boolean;
   /** The settings that are no functions. */
   readonly settings: Omit<TrainerSettings, "decay" | "frozen">;
   /** The parameters that decay. */
   readonly decayed: readonly string[];
-  /** What the caller noted, such as the place in the data. */
-  readonly progress?: unknown;
+  /** Where `fit` has come to. */
+  readonly fitProgress?: FitProgress;
 }
 
 /** The name of a trained parameter's tensor. */
@@ -60,6 +63,11 @@ export async function writeRun(
     parameters,
     read: (name) => name === descriptionName ? Promise.resolve(described) : read(name),
   });
+}
+
+/** Whether a folder holds a run. */
+export async function hasRun(folder: string | URL): Promise<boolean> {
+  return await FileSource.open(`${toFolderPath(folder)}/${trainerFile}`) !== undefined;
 }
 
 /** A run's state, opened. */

@@ -1,5 +1,6 @@
 // What a trainer is asked for, checked once and completed with its defaults.
 import { OptionError } from "../errors/mod.ts";
+import type { LoraOptions } from "../models/mod.ts";
 
 /** How the learning rate moves over the steps. */
 export type ScheduleName = "constant" | "linear" | "cosine";
@@ -35,12 +36,16 @@ export interface TrainerOptions {
   readonly ema?: number;
   /** How much of a label's weight is spread over the vocabulary, from 0 to less than 1. @default 0 */
   readonly labelSmoothing?: number;
-  /** Makes the random numbers of a run. @default 0 */
+  /** Whether something is dropped at random, as the model's configuration says. @default true */
+  readonly dropout?: boolean;
+  /** Train a new LoRA adapter and nothing else. A model that has an adapter already trains that alone, without this. */
+  readonly lora?: Omit<LoraOptions, "seed">;
+  /** Makes the random numbers of a run: what is dropped, and a new adapter. @default 0 */
   readonly seed?: number;
 }
 
 /** The options with their defaults. */
-export interface TrainerSettings extends Required<Omit<TrainerOptions, "totalSteps" | "maxGradNorm" | "ema">> {
+export interface TrainerSettings extends Required<Omit<TrainerOptions, "totalSteps" | "maxGradNorm" | "ema" | "lora">> {
   readonly totalSteps: number | undefined;
   readonly maxGradNorm: number | undefined;
   readonly ema: number | undefined;
@@ -62,6 +67,7 @@ const fraction: Rule = {
   holds: (value) => isFinite(value) && value >= 0 && value < 1,
 };
 const notNegative: Rule = { expected: "a number, at least 0", holds: (value) => isFinite(value) && value >= 0 };
+const aFlag: Rule = { expected: "true or false", holds: (value) => typeof value === "boolean" };
 const aFunction: Rule = { expected: "a function", holds: (value) => typeof value === "function" };
 
 const rules: Readonly<Record<keyof TrainerOptions, Rule>> = {
@@ -84,6 +90,8 @@ const rules: Readonly<Record<keyof TrainerOptions, Rule>> = {
   frozen: aFunction,
   ema: fraction,
   labelSmoothing: fraction,
+  dropout: aFlag,
+  lora: { expected: "{ rank, alpha, targets }", holds: (value) => typeof value === "object" && value !== null },
   seed: whole(0),
 };
 
@@ -130,6 +138,7 @@ export function resolveTrainerOptions(options: TrainerOptions): TrainerSettings 
     frozen: options.frozen ?? (() => false),
     ema: options.ema,
     labelSmoothing: options.labelSmoothing ?? 0,
+    dropout: options.dropout ?? true,
     seed: options.seed ?? 0,
   };
 }

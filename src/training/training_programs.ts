@@ -2,7 +2,7 @@
 // and the update alone. All work in place on the parameters and on the states beside them.
 import { differentiate } from "../gradient/mod.ts";
 import { type Builder, type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
-import { type Architecture, buildForward } from "../models/mod.ts";
+import { type Architecture, buildForward, loraNames } from "../models/mod.ts";
 import { add, assign, equal, mul, where } from "../operators/mod.ts";
 import { type Trained, writeUpdate } from "./optimizer.ts";
 import type { TrainerSettings } from "./trainer_options.ts";
@@ -14,7 +14,7 @@ export const gradientName = (parameter: string): string => `gradient.${parameter
 export interface TrainingPlan {
   readonly architecture: Architecture;
   readonly settings: TrainerSettings;
-  /** The parameters with a gradient that are not frozen, by name, in the order the program meets them. */
+  /** The parameters with a gradient that are trained, by name, in the order the program meets them. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** Whether a parameter decays. */
   readonly decays: (name: string) => boolean;
@@ -23,13 +23,21 @@ export interface TrainingPlan {
 /** The height and width of the pictures, in pixels. */
 export type PictureSize = readonly [height: number, width: number];
 
+/** The parameters of an architecture's adapter, or undefined where it has none. */
+function adapterParameters({ adapter }: Architecture): ReadonlySet<string> | undefined {
+  return adapter && new Set([...adapter.layers.keys()].flatMap((path) => Object.values(loraNames(path))));
+}
+
 /**
- * Find out what is trained: the parameters that are not frozen and that the loss depends on.
+ * Find out what is trained: the parameters that are not frozen and that the loss depends on; of a model with an adapter, the
+ * adapter's.
  */
 export function planTraining(architecture: Architecture, settings: TrainerSettings): TrainingPlan {
   const shapes = new Map<string, readonly number[]>();
   const forward = forwardGraph(architecture, settings, architecture.encoder.imageSize);
-  differentiateLoss(forward, (name) => !settings.frozen(name), (_, trained) => {
+  const adapter = adapterParameters(architecture);
+  const isTrained = (name: string) => (adapter?.has(name) ?? true) && !settings.frozen(name);
+  differentiateLoss(forward, isTrained, (_, trained) => {
     for (const { name, parameter } of trained) shapes.set(name, parameter.shape as number[]);
   });
   const { decay } = settings;
@@ -39,8 +47,8 @@ export function planTraining(architecture: Architecture, settings: TrainerSettin
 }
 
 function forwardGraph(architecture: Architecture, settings: TrainerSettings, size: PictureSize): Graph {
-  const { labelSmoothing } = settings;
-  return buildForward(architecture, { size, loss: { labelSmoothing }, logits: false, states: false });
+  const { labelSmoothing, dropout } = settings;
+  return buildForward(architecture, { size, loss: { labelSmoothing }, logits: false, states: false, dropout });
 }
 
 /** Differentiate the loss by the parameters, and let `extend` go on with those that have a gradient. */

@@ -10,13 +10,11 @@ import {
   type Stream,
   type Weights,
 } from "../graph/mod.ts";
-import { buildForward } from "../models/mod.ts";
+import { buildForward, dropoutKey } from "../models/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { momentName, momentsOf, type UpdateScalars } from "./optimizer.ts";
+import type { BatchTensors } from "./training_batch.ts";
 import { buildAccumulation, buildStep, buildUpdate, gradientName, type TrainingPlan } from "./training_programs.ts";
-
-/** The tensors of a batch, by the names of the program's inputs. */
-export type BatchTensors = Readonly<Record<string, Tensor>>;
 
 /** The scalars that a program takes, and those it gives. */
 type Scalars = Readonly<Record<string, number>>;
@@ -26,6 +24,9 @@ interface Bound extends Disposable {
   readonly run: Run;
   readonly buffers: Readonly<Record<string, DeviceTensor>>;
 }
+
+/** What makes all that a step drops, as `randomKey` gives it. */
+type DropoutKey = BigInt64Array<ArrayBuffer>;
 
 /** For how many shapes of batches the buffers are kept. */
 const keptShapes = 4;
@@ -66,20 +67,29 @@ export class TrainingSession implements AsyncDisposable {
   }
 
   /** A whole step. */
-  async step(batch: BatchTensors, scalars: UpdateScalars): Promise<{ loss: number; gradNorm: number }> {
+  async step(
+    batch: BatchTensors,
+    key: DropoutKey,
+    scalars: UpdateScalars,
+  ): Promise<{ loss: number; gradNorm: number }> {
     const size = sizeOf(batch);
     const compiled = await this.#programs.get("step", { size }, () => buildStep(this.plan, size));
-    return await this.#run("step", compiled, batch, { ...scalars }) as { loss: number; gradNorm: number };
+    return await this.#run("step", compiled, batch, { ...scalars }, key) as { loss: number; gradNorm: number };
   }
 
   /** Add a batch's gradients, times `weight`, to the sums; or begin these with them. */
-  async accumulate(batch: BatchTensors, weight: number, begins: boolean): Promise<{ loss: number }> {
+  async accumulate(
+    batch: BatchTensors,
+    key: DropoutKey,
+    { weight, begins }: { weight: number; begins: boolean },
+  ): Promise<{ loss: number }> {
     for (const name of this.plan.shapes.keys()) {
       if (!this.#states.has(gradientName(name))) this.#allocate(gradientName(name), name);
     }
     const size = sizeOf(batch);
     const compiled = await this.#programs.get("accumulate", { size }, () => buildAccumulation(this.plan, size));
-    return await this.#run("accumulate", compiled, batch, { weight, begins: Number(begins) }) as { loss: number };
+    const scalars = { weight, begins: Number(begins) };
+    return await this.#run("accumulate", compiled, batch, scalars, key) as { loss: number };
   }
 
   /** Update the parameters from the sums, times `scale`. */
@@ -111,12 +121,29 @@ export class TrainingSession implements AsyncDisposable {
     await stream.read(state, { shape: [1] }); // so that a failure is thrown here
   }
 
+  /** Put the moving averages in the parameters' place, and these in theirs. */
+  async exchangeAverages(): Promise<void> {
+    for (const name of this.plan.shapes.keys()) {
+      const average = momentName("average", name);
+      const [parameter, averaged] = [await this.weights.read(name), await this.readState(average)];
+      await this.weights.write(name, averaged);
+      await this.writeState(average, parameter);
+    }
+  }
+
   /** Execute a program once, and read its outputs. */
-  async #run(kind: string, compiled: CompiledProgram, batch: BatchTensors, scalars: Scalars): Promise<Scalars> {
+  async #run(
+    kind: string,
+    compiled: CompiledProgram,
+    batch: BatchTensors,
+    scalars: Scalars,
+    key?: DropoutKey,
+  ): Promise<Scalars> {
     const { run, buffers } = this.#bind(kind, compiled, batch);
     using stream = this.backend.stream();
     for (const [name, tensor] of Object.entries(batch)) stream.write(buffers[name], tensor.data);
     for (const [name, value] of Object.entries(scalars)) writeScalar(stream, buffers[name], value);
+    if (key && buffers[dropoutKey]) stream.write(buffers[dropoutKey], key);
     stream.enqueue(run);
     const found: Record<string, number> = {};
     for (const name of compiled.graph.outputs.keys()) {

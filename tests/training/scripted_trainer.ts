@@ -19,7 +19,7 @@ export class ScriptedTrainer implements FittedTrainer {
   readonly events: string[] = [];
   readonly settings: { readonly gradientAccumulation: number };
   steps = 0;
-  progress: unknown;
+  fitProgress: FitProgress | undefined;
   #calls = 0;
   #evaluations = 0;
 
@@ -43,7 +43,6 @@ export class ScriptedTrainer implements FittedTrainer {
     };
     const trainer: ScriptedTrainer = new ScriptedTrainer({
       ...{ config, generate, limits: defaultLimits, generationConfig: { eos_token_id: 2 } },
-      savePretrained: (folder) => Promise.resolve(void trainer.events.push(`best ${folder} at ${trainer.steps}`)),
     }, script);
     return trainer;
   }
@@ -61,12 +60,17 @@ export class ScriptedTrainer implements FittedTrainer {
     return Promise.resolve({ loss: 0.5, labels: 4 });
   }
 
+  saveModel(folder: string | URL): Promise<void> {
+    this.events.push(`best ${folder} at ${this.steps}`);
+    return Promise.resolve();
+  }
+
   withAverages<T>(work: () => Promise<T>): Promise<T> {
     return work();
   }
 
   save(folder: string | URL): Promise<void> {
-    const { epoch, batch } = this.progress as FitProgress;
+    const { epoch, batch } = this.fitProgress!;
     this.events.push(`save ${folder} at ${this.steps}: epoch ${epoch}, batch ${batch}`);
     return Promise.resolve();
   }

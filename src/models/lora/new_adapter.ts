@@ -52,8 +52,16 @@ function targetLayers({ targets }: LoraOptions, layers: readonly LinearLayer[]):
   return layers.filter((layer) => found.has(layer));
 }
 
-/** @throws {OptionError} If an option is out of its range. */
-function check({ rank, alpha, dropout = 0, targets }: LoraOptions): void {
+const known: readonly string[] = ["rank", "alpha", "dropout", "targets", "rankStabilized", "seed"];
+
+/** @throws {OptionError} If an option does not exist or is out of its range. */
+function check({ rank, alpha, dropout = 0, targets, ...others }: LoraOptions): void {
+  const unknown = Object.keys(others).find((option) => !known.includes(option));
+  if (unknown !== undefined) {
+    throw new OptionError(
+      `Cannot make an adapter with the option "${unknown}": it does not exist; the options are ${known.join(", ")}`,
+    );
+  }
   const refuse = (option: string, value: unknown, expected: string): never => {
     throw new OptionError(`Cannot make an adapter with the option "${option}": it is ${value}, expected ${expected}`);
   };
@@ -70,7 +78,7 @@ function check({ rank, alpha, dropout = 0, targets }: LoraOptions): void {
  * Make an adapter that changes nothing yet.
  *
  * @param layers The layers of the model it is for.
- * @throws {OptionError} If an option is out of its range, or names no layer or one that cannot be adapted.
+ * @throws {OptionError} If an option does not exist or is out of its range, or names no layer or one that is in parts.
  * @throws {LimitError} If it has more numbers than the limits allow.
  */
 export function newAdapter(options: LoraOptions, layers: readonly LinearLayer[], limits: Limits): LoadedAdapter {

@@ -1,6 +1,7 @@
 // How new parameters are filled, by Hugging Face's rules: matrices normal, biases zero, scales one, unless a family
 // says otherwise. Every parameter has its own stream of random numbers, made of the seed and its name.
 import { sizeOf, Tensor } from "../../tensor/mod.ts";
+import { fillNormal, fillUniform, RandomWords } from "./_random_numbers.ts";
 
 /** How a parameter is filled. */
 export type Initial =
@@ -43,38 +44,6 @@ export function lecunNormal(shape: readonly number[]): Initial {
   return { kind: "truncatedNormal", deviation: Math.sqrt(1 / fansOf(shape).into) / 0.8796256610342398 };
 }
 
-/** Uniform numbers in [0, 1) from a seed and a name: sfc32, seeded by FNV-1a. */
-function uniform(seed: number, name: string): () => number {
-  let hash = 0x811c9dc5 ^ seed;
-  for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 0x01000193);
-  let [a, b, c, counter] = [hash, seed, Math.floor(seed / 2 ** 32), 1];
-  const next = (): number => {
-    const sum = (a + b + counter++) | 0;
-    a = b ^ (b >>> 9);
-    b = (c + (c << 3)) | 0;
-    c = (((c << 21) | (c >>> 11)) + sum) | 0;
-    return (sum >>> 0) / 2 ** 32;
-  };
-  for (let i = 0; i < 16; i++) next();
-  return next;
-}
-
-/** Normal numbers of deviation 1, by Box and Muller. */
-function normal(next: () => number): () => number {
-  let spare: number | undefined;
-  return () => {
-    if (spare !== undefined) {
-      const value = spare;
-      spare = undefined;
-      return value;
-    }
-    const radius = Math.sqrt(-2 * Math.log(1 - next()));
-    const angle = 2 * Math.PI * next();
-    spare = radius * Math.sin(angle);
-    return radius * Math.cos(angle);
-  };
-}
-
 /**
  * Fill a new parameter.
  *
@@ -86,16 +55,9 @@ export function fill(initial: Initial, name: string, shape: readonly number[], s
   if (initial.kind === "table") return initial.table;
   const data = new Float32Array(sizeOf(shape));
   if (initial.kind === "constant") return new Tensor("float32", shape, data.fill(initial.value));
-  const next = uniform(seed, name);
-  if (initial.kind === "uniform") {
-    return new Tensor("float32", shape, data.map(() => (2 * next() - 1) * initial.bound));
-  }
-  const draw = normal(next);
-  for (let i = 0; i < data.length; i++) {
-    let value = draw() * initial.deviation;
-    while (initial.kind === "truncatedNormal" && Math.abs(value) > 2) value = draw() * initial.deviation;
-    data[i] = value;
-  }
+  const words = new RandomWords(seed, name);
+  if (initial.kind === "uniform") fillUniform(data, words, initial.bound);
+  else fillNormal(data, words, initial.deviation, initial.kind === "truncatedNormal" ? 2 : Infinity);
   if (initial.kind === "normal" && initial.zeroRow !== undefined) {
     const width = data.length / shape[0];
     data.fill(0, initial.zeroRow * width, (initial.zeroRow + 1) * width);

@@ -4,6 +4,7 @@ import {
   ConfigError,
   FormatError,
   HubError,
+  OptionError,
   readCheckpoint,
   ShapeError,
   Tensor,
@@ -148,4 +149,20 @@ Deno.test("an adapter with the names that an earlier version had in memory is re
   const largest = b.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
   assert(a.every((x, i) => Math.abs(x - b[i]) <= 1e-4 * largest));
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("an adapter is read from a web address, and an option that does not exist is refused", async () => {
+  await using model = await open("vit_gpt2_captioning");
+  const asked: string[] = [];
+  await using server = Deno.serve({ port: 0, onListen() {} }, async ({ url }) => {
+    asked.push(new URL(url).pathname);
+    const file = await Deno.readFile(`${source}/${asked.at(-1)!.slice("/mine/".length)}`).catch(() => undefined);
+    return new Response(file, { status: file ? 200 : 404 });
+  });
+  const address = `http://127.0.0.1:${server.addr.port}/mine`;
+  const { message } = await assertRejects(() => model.loadAdapter(address, { dtype: "q8" } as object), OptionError);
+  assert(message.includes('"dtype"') && message.includes("revision"), message);
+  assert(asked.length === 0);
+  await model.loadAdapter(address);
+  assert(asked.includes("/mine/adapter_model.safetensors"), asked.join());
 });

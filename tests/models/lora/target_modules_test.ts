@@ -62,6 +62,7 @@ Deno.test("options of a new adapter that cannot be are refused by name", () => {
   assert(message({ alpha: NaN }).includes('"alpha"'));
   assert(message({ dropout: 1 }).includes('"dropout"'));
   assert(message({ targets: [] }).includes('"targets"'));
+  assert(message({ r: 8 } as Partial<LoraOptions>).includes('"r": it does not exist; the options are rank'));
   const unknown = message({ targets: ["q_proj", "wq"] });
   assert(unknown.includes('"wq"') && unknown.includes("c_attn"), unknown);
   assertThrows(() => make({}, { ...defaultLimits, maxParameters: 10 }), LimitError, "its rank is 2");
