@@ -60,6 +60,6 @@ export type { SaveOptions } from "./src/model/save.ts";
 export type { PromptOptions, TaskOptions } from "./src/captioner/task_prompt.ts";
 export { TextStreamer, type TextStreamerOptions } from "./src/captioner/text_streamer.ts";
 export { type TaggedObject, type TaggedTextOptions, type TaggedValue, token2json } from "./src/captioner/token2json.ts";
-export * from "./src/training/mod.ts";
 export type { LoraOptions } from "./src/models/mod.ts";
+export * from "./src/training/mod.ts";
 export { VisionEncoderDecoderModel } from "./src/model/vision_encoder_decoder_model.ts";

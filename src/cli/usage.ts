@@ -121,7 +121,8 @@ options:
   --weight-decay X      AdamW's, which biases and norms are spared [default: 0]
   --max-grad-norm X     scale longer gradients down to this [default: 1]
   --label-smoothing X   from 0 to less than 1 [default: 0]
-  --lora RANK           train small matrices of this rank beside the model's own
+  --lora RANK           train small matrices of this rank beside the model's own; the output has them
+                        in adapter too, as PEFT's files
   --freeze NAMES        leave parameters whose names begin so as they are, such as encoder; several
                         are joined by commas
   --seed N              decides the order of pictures and what is drawn [default: 0]

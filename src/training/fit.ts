@@ -1,7 +1,7 @@
 // A whole run of a training: epochs of batches, evaluations among them, what is kept of it, and when it ends. All that a
 // run that is taken up again has to know stands in `FitProgress`, which the trainer saves with its state.
 import { LimnerError, OptionError } from "../errors/mod.ts";
-import { isRecord, splitPath, toPath, writeFileAtomically } from "../hub/mod.ts";
+import { splitPath, toPath, writeFileAtomically } from "../hub/mod.ts";
 import { type Batch, checkLabels, ignoredLabel, type TrainingDataset } from "./data/mod.ts";
 import { evaluate, type EvaluatedTrainer, type WritingModel } from "./evaluate.ts";
 import type { FitOptions, FitProgress, FitResult } from "./fit_options.ts";
@@ -15,19 +15,19 @@ export interface FittedTrainer extends EvaluatedTrainer {
   readonly settings: { readonly gradientAccumulation: number };
   /** How many updates were made. */
   readonly steps: number;
-  /** What `fit` sets to where it has come to; `save` keeps it, and a resumed trainer has it again. */
-  progress: unknown;
+  /** Where `fit` has come to, which it sets; `save` keeps it, and a resumed trainer has it again. */
+  fitProgress: FitProgress | undefined;
   step(batch: Pick<Batch, "pixelValues" | "labels">): Promise<{
     readonly loss: number;
     readonly gradNorm?: number;
     readonly learningRate: number;
   }>;
-  /** Do work with the averages of the parameters in their place, if there are any. */
-  withAverages<T>(work: () => Promise<T>): Promise<T>;
   /** Keep the trainer's state in a folder. */
   save(folder: string | URL): Promise<void>;
   /** Write what was learned. */
   saveModel(folder: string | URL): Promise<void>;
+  /** Do work with the moving averages of the parameters in their place, if there are any. */
+  withAverages<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** How many updates a run makes that goes through the data so many times. */
@@ -88,7 +88,7 @@ class FitRun {
     this.#batchesOfEpoch = Math.ceil(dataset.size / batchSize);
     this.#last = steps ?? stepsOf(epochs!, dataset, batchSize, gradientAccumulation);
     this.#evaluateEvery = evaluateEvery ?? stepsOf(1, dataset, batchSize, gradientAccumulation);
-    this.#progress = progressOf(trainer) ?? { epoch: 0, batch: 0, batchSize, evaluationsSinceBest: 0 };
+    this.#progress = trainer.fitProgress ?? { epoch: 0, batch: 0, batchSize, evaluationsSinceBest: 0 };
   }
 
   async toItsEnd(): Promise<FitResult> {
@@ -201,7 +201,7 @@ class FitRun {
   }
 
   #set(progress: FitProgress): void {
-    this.#progress = this.trainer.progress = progress;
+    this.#progress = this.trainer.fitProgress = progress;
   }
 
   #epoch({ epoch, batch }: FitProgress): number {
@@ -211,14 +211,6 @@ class FitRun {
   #seconds(): number {
     return Math.round(performance.now() - this.#began) / 1000;
   }
-}
-
-/** Where a run has come to; undefined where none has begun. @throws {OptionError} If the trainer's progress is another's. */
-function progressOf({ progress }: FittedTrainer): FitProgress | undefined {
-  if (progress === undefined || progress === null) return undefined;
-  const numbers = isRecord(progress) && ["epoch", "batch", "batchSize", "evaluationsSinceBest"];
-  if (numbers && numbers.every((key) => Number.isSafeInteger(progress[key]))) return progress as unknown as FitProgress;
-  throw new OptionError(`Cannot train: trainer.progress is ${JSON.stringify(progress)}, which no run of fit has set`);
 }
 
 function countLabels(labels: BigInt64Array): number {
@@ -238,7 +230,7 @@ const counts = ["batchSize", "steps", "epochs", "evaluateEvery", "saveEvery", "p
 /** What has no meaning without evaluations. */
 const ofEvaluations = ["evaluateEvery", "patience", "keepBest", "bestBy", "evaluation", "onEvaluation"] as const;
 
-function checkOptions(options: FitOptions, trainer: FittedTrainer): void {
+function checkOptions(options: FitOptions, { fitProgress }: FittedTrainer): void {
   for (const name of counts) {
     const value = options[name];
     if (value === undefined && name !== "batchSize") continue;
@@ -254,11 +246,10 @@ function checkOptions(options: FitOptions, trainer: FittedTrainer): void {
   if (options.saveEvery !== undefined && options.save === undefined) {
     throw new OptionError("Cannot train: option saveEvery needs save, the folder to save in");
   }
-  const progress = progressOf(trainer);
-  if (progress && progress.batch > 0 && progress.batchSize !== options.batchSize) {
+  if (fitProgress && fitProgress.batch > 0 && fitProgress.batchSize !== options.batchSize) {
     throw new OptionError(
       `Cannot go on training with batchSize ${options.batchSize}: the run stands within an epoch of batches of ` +
-        `${progress.batchSize}`,
+        `${fitProgress.batchSize}`,
     );
   }
 }

@@ -8,7 +8,7 @@ import type { Tensor } from "../tensor/mod.ts";
 import type { TrainingDataset } from "./data/mod.ts";
 import { evaluate, type EvaluateOptions } from "./evaluate.ts";
 import { fit } from "./fit.ts";
-import type { FitOptions, FitResult } from "./fit_options.ts";
+import type { FitOptions, FitProgress, FitResult } from "./fit_options.ts";
 import type { Evaluation } from "./report/evaluation.ts";
 import { updateScalars } from "./optimizer.ts";
 import { learningRateAt } from "./schedule.ts";
@@ -44,8 +44,8 @@ export class Trainer implements AsyncDisposable {
   #ownsModel = false;
   /** The folders that hold the weights beside an adapter. */
   readonly #hasWeights = new Set<string>();
-  /** Where the run has come to, as whoever drives it notes: plain JSON, which `resume` finds again. `fit` sets it. */
-  progress: unknown;
+  /** Where `fit` has come to. */
+  fitProgress: FitProgress | undefined;
 
   private constructor(
     readonly model: VisionEncoderDecoderModel,
@@ -271,9 +271,9 @@ export class Trainer implements AsyncDisposable {
     await this.#call(async () => {
       const { decay: _, frozen: __, ...settings } = this.settings;
       const decayed = this.trained.filter(this.#session.plan.decays);
-      const { steps, progress } = this;
+      const { steps, fitProgress } = this;
       const pending = this.#pending;
-      const description = { steps, pending, adapter: adapter !== undefined, settings, decayed, progress };
+      const description = { steps, pending, adapter: adapter !== undefined, settings, decayed, fitProgress };
       await writeRun(folder, description, savedStates(this.#session, pending));
     });
   }
@@ -285,12 +285,12 @@ export class Trainer implements AsyncDisposable {
   }
 
   /** Take over what a run's file holds. */
-  #restore({ steps, pending, progress }: RunDescription, tensors: OpenedRun["tensors"]): Promise<void> {
+  #restore({ steps, pending, fitProgress }: RunDescription, tensors: OpenedRun["tensors"]): Promise<void> {
     return this.#call(async () => {
       await restoreStates(this.#session, tensors);
       this.#steps = steps;
       this.#pending = pending;
-      this.progress = progress;
+      this.fitProgress = fitProgress;
     });
   }
 

@@ -49,7 +49,7 @@ Deno.test("fit() weighs the losses that make one update by their labels, and fil
   const { trainer, steps } = await run({ gradientAccumulation: 2, losses: (call) => call }, { epochs: 1 });
   // Batches of 2, 2, 1 and, of the next epoch, 2 pictures with 3 labels each.
   assertEquals(steps.map(({ step, loss }) => [step, loss]), [[1, 1.5], [2, (3 * 3 + 4 * 6) / 9]]);
-  assertEquals(trainer.progress, { epoch: 1, batch: 1, batchSize: 2, evaluationsSinceBest: 0 });
+  assertEquals(trainer.fitProgress, { epoch: 1, batch: 1, batchSize: 2, evaluationsSinceBest: 0 });
 });
 
 Deno.test("fit() evaluates each epoch and at the end, keeps the best, and saves after that", async () => {
@@ -121,7 +121,7 @@ Deno.test("fit() refuses options that cannot be before anything is done", async 
     "config.pad_token_id is not set",
   );
   const within = await ScriptedTrainer.create();
-  within.progress = { epoch: 0, batch: 1, batchSize: 3, evaluationsSinceBest: 0 };
+  within.fitProgress = { epoch: 0, batch: 1, batchSize: 3, evaluationsSinceBest: 0 };
   await assertRejects(
     () => fit(within, pairs(5), { steps: 1, batchSize: 2 }),
     OptionError,

@@ -19,7 +19,7 @@ export class ScriptedTrainer implements FittedTrainer {
   readonly events: string[] = [];
   readonly settings: { readonly gradientAccumulation: number };
   steps = 0;
-  progress: unknown;
+  fitProgress: FitProgress | undefined;
   #calls = 0;
   #evaluations = 0;
 
@@ -70,7 +70,7 @@ export class ScriptedTrainer implements FittedTrainer {
   }
 
   save(folder: string | URL): Promise<void> {
-    const { epoch, batch } = this.progress as FitProgress;
+    const { epoch, batch } = this.fitProgress!;
     this.events.push(`save ${folder} at ${this.steps}: epoch ${epoch}, batch ${batch}`);
     return Promise.resolve();
   }

@@ -116,15 +116,15 @@ for (const backend of ["reference", "ffi", "webgpu"] as const) {
       await using model = await load(backend);
       await using trainer = await Trainer.create(model, options);
       await losses(trainer, 2);
-      const progress = { epoch: 1 };
-      trainer.progress = progress;
+      const fitProgress = { epoch: 1, batch: 2, batchSize: 4, evaluationsSinceBest: 0 };
+      trainer.fitProgress = fitProgress;
       await trainer.save(saved);
       await using averaged = await load(backend, saved); // the model that is saved has the averages
       const averages = await trainer.withAverages(() => valuesOf(trainer));
       for (const [name, value] of averages) assertEquals((await averaged.parameter(name)).data, value);
       const expected = await losses(trainer, 3);
       await using resumed = await Trainer.resume(saved, { backend });
-      assertEquals([resumed.steps, resumed.progress, resumed.trained], [2, progress, trainer.trained]);
+      assertEquals([resumed.steps, resumed.fitProgress, resumed.trained], [2, fitProgress, trainer.trained]);
       assertEquals(await losses(resumed, 3), expected);
       const [left, right] = [await valuesOf(trainer), await valuesOf(resumed)];
       for (const [name, value] of left) assertEquals(right.get(name), value);

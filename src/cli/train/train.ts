@@ -30,8 +30,8 @@ interface Parts extends AsyncDisposable {
   readonly test: ImageTextDataset;
 }
 
-/** The file of a run's options, and the folder of its trainer's state. */
-const optionsFile = "train.json", stateFolder = "trainer";
+/** The file of a run's options, and the folders of its trainer's state and of the best adapter. */
+const optionsFile = "train.json", stateFolder = "trainer", adapterFolder = "adapter";
 
 /** The most examples that are kept for evaluations where none are given, and their share. */
 const mostHeldOut = 200, heldOutShare = 0.1;
@@ -83,6 +83,7 @@ async function run(
   const shown = new TrainingProgress(progress, say);
   say(`${train.size} examples to learn from, ${test.size} to measure on, ${trainer.trained.length} parameters trained`);
   const batchSize = numberOf(options, "batch") ?? defaults.batch;
+  const adapter = options.values.lora === undefined ? undefined : `${output}/${adapterFolder}`;
   try {
     if (trainer.steps === 0) {
       const evaluation = await trainer.evaluate(test, { batchSize, signal, onProgress: shown.evaluating });
@@ -91,12 +92,18 @@ async function run(
     const result = await trainer.fit(train, {
       ...{ steps: stepsFor(options, train), batchSize, evaluate: test, signal },
       ...{ evaluateEvery: numberOf(options, "eval-every"), patience: numberOf(options, "patience") },
-      ...{ keepBest: output, save: `${output}/${stateFolder}`, log: `${output}/log.jsonl`, plot: `${output}/loss.svg` },
+      ...{
+        keepBest: adapter ?? output,
+        save: `${output}/${stateFolder}`,
+        log: `${output}/log.jsonl`,
+        plot: `${output}/loss.svg`,
+      },
       evaluation: { onProgress: shown.evaluating },
       onStep: shown.step,
       onEvaluation: ({ step, evaluation }) => say(`step ${step}: ${wordsOf(evaluation)}`),
     });
     for (const { name, reason } of [...train.broken, ...test.broken]) say(`left out ${name}: ${reason}`);
+    if (adapter) await mergeInto(output, trainer.model, adapter);
     progress.stop();
     console.print(`${after(result)}\n`);
     console.say(`${output} has the model, log.jsonl and loss.svg: caption.ts --model ${output} PICTURE reads with it`);
@@ -107,6 +114,14 @@ async function run(
     say(`interrupted after step ${trainer.steps}: caption.ts train --resume --output ${output} goes on`);
     return 1;
   }
+}
+
+/** Write a model with the best adapter in its weights, so that it can be read with as it is. */
+async function mergeInto(output: string, model: Trainer["model"], adapter: string): Promise<void> {
+  await model.unloadAdapter();
+  await model.loadAdapter(adapter);
+  await model.mergeAdapters();
+  await model.savePretrained(output);
 }
 
 /** Load a model and its data, and write down what was asked for. */

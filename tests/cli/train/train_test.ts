@@ -35,7 +35,7 @@ function assertSameRun(actual: readonly Entry[], expected: readonly Entry[]): vo
   });
 }
 
-Deno.test("train teaches a model, prints the error rates before and after, and goes on where it was interrupted", async () => {
+Deno.test("train teaches a model or an adapter, prints error rates before and after, and goes on where it was interrupted", async () => {
   await withFolder(async (folder) => {
     // The first ten lines are learned from, so that an evaluation takes no time.
     const lines = (await Deno.readTextFile(`${hand}/train/metadata.jsonl`)).split("\n").slice(0, 12);
@@ -73,6 +73,10 @@ Deno.test("train teaches a model, prints the error rates before and after, and g
     const rest = await caption(["train", "--resume", "--output", `${folder}/cut`]);
     assertEquals(rest.code, 0, rest.stderr);
     assertSameRun(await entriesOf(`${folder}/cut`), await entriesOf(`${folder}/whole`));
+    const lora = await caption([...asked(`${folder}/lora`), "--lora", "4"]);
+    assertEquals(lora.code, 0, lora.stderr);
+    assertEquals((await caption(["--model", `${folder}/lora`, `${folder}/eval/008.png`])).code, 0);
+    assert((await Deno.stat(`${folder}/lora/adapter/adapter_model.safetensors`)).isFile);
     const [first, second] = await Promise.all(
       ["whole", "cut"].map((name) => Deno.readFile(`${folder}/${name}/trainer/model.safetensors`)),
     );
