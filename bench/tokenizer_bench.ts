@@ -1,5 +1,5 @@
 // Loading tokenizers and encoding 1 MB of text, cold (each word for the first time) and warm:
-// `deno run -A bench/tokenizer_bench.ts`. Where python3 (or $PYTHON) has tokenizers, its times in the same run stand beside.
+// `deno run -A bench/tokenizer_bench.ts`, or some cases only by their names after it. Where python3 (or $PYTHON) has tokenizers, its times in the same run stand beside.
 import { AutoTokenizer } from "../src/tokenizer/mod.ts";
 
 const root = new URL("../", import.meta.url);
@@ -82,7 +82,8 @@ const folder = await Deno.makeTempDir();
 try {
   const text = sources();
   await Deno.writeTextFile(`${folder}/text.txt`, text);
-  const names = [...small, "large_unigram", "large_added_tokens", "million_merges", "million_pieces"];
+  const names = [...small, "large_unigram", "large_added_tokens", "million_merges", "million_pieces"]
+    .filter((name) => Deno.args.length === 0 || Deno.args.includes(name));
   for (const name of names) {
     await Deno.mkdir(`${folder}/${name}`);
     const content = small.includes(name)

@@ -11,7 +11,8 @@ import { addedToken, type Component, type Fail, type TokenizerDefinition } from 
  */
 export function makeFail(file: string): Fail {
   return (what, key) => {
-    throw new FormatError(`Cannot load tokenizer ${file}: ${what}`, { file, key });
+    const place = what.includes(key.split(".").at(-1)!) ? "" : ` (${key})`;
+    throw new FormatError(`Cannot load tokenizer ${file}: ${what}${place}`, { file, key });
   };
 }
 

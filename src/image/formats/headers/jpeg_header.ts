@@ -11,11 +11,19 @@ const scansOfAnySize = 20;
 const mostScannedPixels = 20 * 64e6;
 
 /**
+ * The most segments and tables: decoders do some work for each, so that a file of nothing else would take seconds. Files
+ * have some dozens, 255 more with a large colour profile.
+ */
+const mostSegments = 10_000;
+/** The fewest bytes of a table in a segment of such tables, by marker: of Huffman codes, of quantisation. */
+const leastTable: Readonly<Record<number, number>> = { 0xc4: 17, 0xdb: 65 };
+
+/**
  * Read a JPEG's frame header and walk over its segments to the end marker.
  *
  * @param bytes The whole file, whose start marker has been seen.
  * @param name The file's name, for messages.
- * @throws {FormatError} If it has no frame, is of a kind that is not read, or ends before its end marker.
+ * @throws {FormatError} If it has no frame, more than 10,000 segments and tables, is of a kind that is not read, or ends before its end marker.
  */
 export function readJpegHeader(bytes: Uint8Array, name: string): ImageHeader {
   const fail = (what: string, offset: number): never => {
@@ -24,7 +32,7 @@ export function readJpegHeader(bytes: Uint8Array, name: string): ImageHeader {
   const cut = (): never => fail(`the file ends after ${bytes.length} bytes without its end marker`, bytes.length);
   let frame: { width: number; height: number; bits: number; components: number } | undefined;
   let exif: Uint8Array | undefined, xmp: string | undefined;
-  let adobeTransform = 0, scans = 0;
+  let adobeTransform = 0, scans = 0, segments = 0;
   for (let at = 2;;) {
     // Entropy-coded data: an FF is a marker unless 00 (a stuffed FF) or a restart marker follows.
     at = bytes.indexOf(0xff, at);
@@ -38,6 +46,8 @@ export function readJpegHeader(bytes: Uint8Array, name: string): ImageHeader {
       const length = bytes[at + 2] << 8 | bytes[at + 3];
       const body = bytes.subarray(at + 4, at + 2 + length);
       if (length < 2 || at + 2 + length > bytes.length) cut();
+      segments += 1 + Math.floor(body.length / (leastTable[marker] ?? Infinity));
+      if (segments > mostSegments) fail(`it has more than ${mostSegments} segments and tables`, at);
       if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
         if (body.length < 6) fail(`its frame header has ${body.length} bytes, and at least 6 were expected`, at);
         if (![0xc0, 0xc1, 0xc2].includes(marker) || body[0] !== 8) {
