@@ -28,6 +28,7 @@ function build(config: ConfigReader): TextDecoder {
   const heads = config.whole("n_head");
   const maxPositions = config.whole("n_positions");
   const intermediate = config.values.n_inner === null ? 4 * hiddenSize : config.whole("n_inner");
+  config.sizes.set("n_inner", intermediate);
   const activation = config.choice("activation_function", activationNames);
   const epsilon = config.number("layer_norm_epsilon");
   const headWidth = config.headWidth(hiddenSize, heads, "n_head");
