@@ -1,6 +1,7 @@
 // The model a user holds: a configuration, weights on a backend, and what can be done with them.
 // Calls are queued and run one after another, so several may be under way at once.
 import { CallQueue } from "../async/call_queue.ts";
+import { explained } from "../errors/explained.ts";
 import { openCheckpoint } from "../checkpoint/mod.ts";
 import {
   decode,
@@ -12,12 +13,12 @@ import {
   resolveGeneration,
 } from "../generation/mod.ts";
 import type { Backend } from "../graph/mod.ts";
-import { openRepository, type Repository, toPath } from "../hub/mod.ts";
+import { nameOf, openRepository, type Repository, toPath } from "../hub/mod.ts";
 import type { Limits } from "../limits/mod.ts";
 import { type ModelParameters, resizeEmbeddings, type VisionEncoderDecoderConfig } from "../models/mod.ts";
 import type { DataType, Tensor } from "../tensor/mod.ts";
 import { type ForwardOutput, ForwardRunner } from "./forward.ts";
-import { checkPictures, type ForwardInputs } from "./forward_inputs.ts";
+import { checkPictures, describePictures, type ForwardInputs } from "./forward_inputs.ts";
 import { crossAttentionsOf } from "./cross_attentions.ts";
 import { checkLoadOptions, type LoadOptions } from "./load_options.ts";
 import { joinedDefinition, type ModelDefinition, newDefinition, readDefinition } from "./model_definition.ts";
@@ -87,7 +88,10 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     source: string | URL | Repository,
     options: LoadOptions = {},
   ): Promise<VisionEncoderDecoderModel> {
-    return VisionEncoderDecoderModel.#load(options, [], (backend) => readDefinition(source, backend, options));
+    return explained(
+      () => `Cannot load the model of ${nameOf(source)}`,
+      () => VisionEncoderDecoderModel.#load(options, [], (backend) => readDefinition(source, backend, options)),
+    );
   }
 
   /**
@@ -102,7 +106,10 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     config: VisionEncoderDecoderConfig | Readonly<Record<string, unknown>>,
     options: LoadOptions & { readonly seed?: number } = {},
   ): Promise<VisionEncoderDecoderModel> {
-    return VisionEncoderDecoderModel.#load(options, ["seed"], () => newDefinition(config, options));
+    return explained(
+      () => "Cannot make a model of this configuration",
+      () => VisionEncoderDecoderModel.#load(options, ["seed"], () => newDefinition(config, options)),
+    );
   }
 
   /**
@@ -129,7 +136,10 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     } = {},
   ): Promise<VisionEncoderDecoderModel> {
     const own = ["seed", "encoderOverrides", "decoderOverrides"];
-    return VisionEncoderDecoderModel.#load(options, own, () => joinedDefinition(encoder, decoder, options));
+    return explained(
+      () => `Cannot make a model of ${nameOf(encoder)} and ${nameOf(decoder)}`,
+      () => VisionEncoderDecoderModel.#load(options, own, () => joinedDefinition(encoder, decoder, options)),
+    );
   }
 
   static async #load(
@@ -258,7 +268,8 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * is not set.
    */
   forward(inputs: ForwardInputs = {}): Promise<ForwardOutput> {
-    return this.#calls.take(() => this.#forward.run(inputs, this.config));
+    const task = () => `Cannot run the model on ${describePictures(inputs)}`;
+    return this.#calls.take(() => explained(task, () => this.#forward.run(inputs, this.config)));
   }
 
   /**
@@ -271,7 +282,12 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {LimitError} If it asks for more beams, rows or bytes than `limits` allow.
    * @throws {ConfigError} If no start token is known.
    */
-  async generate(pixelValues: Tensor, options: GenerateOptions = {}): Promise<GenerateOutput> {
+  generate(pixelValues: Tensor, options: GenerateOptions = {}): Promise<GenerateOutput> {
+    const task = () => `Cannot generate from ${describePictures({ pixelValues })}`;
+    return explained(task, () => this.#generate(pixelValues, options));
+  }
+
+  async #generate(pixelValues: Tensor, options: GenerateOptions): Promise<GenerateOutput> {
     const { architecture } = this.#runner;
     const { decoder, limits } = architecture;
     const [batch, , height, width] = checkPictures(pixelValues, architecture).shape;

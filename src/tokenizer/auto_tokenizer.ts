@@ -1,9 +1,10 @@
 // From a model's repository to its tokenizer, as in Transformers 5: the class that the files name is built from the
 // vocabulary; a class that is not known is built from tokenizer.json alone.
+import { explained } from "../errors/explained.ts";
 import { ConfigError } from "../errors/mod.ts";
 import { readJson } from "../hub/read_json.ts";
 import { type Limits, resolveLimits } from "../limits/mod.ts";
-import { openRepository, type RepositoryOptions } from "../hub/open_repository.ts";
+import { nameOf, openRepository, type RepositoryOptions } from "../hub/open_repository.ts";
 import { checkDefinition } from "./files/check_definition.ts";
 import { bertJapanese } from "./files/bert_japanese.ts";
 import { contentOf, type Json, readSettings, type Role, type SettingsFiles } from "./files/tokenizer_settings.ts";
@@ -31,9 +32,19 @@ export class AutoTokenizer {
    * `limits.patternMilliseconds` on an added token; encoding and decoding throw it too.
    * @throws {ConfigError} If its files are not enough for the class that they name.
    */
-  static async fromPretrained(
+  static fromPretrained(
     source: string | URL | TokenizerFiles,
-    { limits: given, ...options }: RepositoryOptions & { readonly limits?: Partial<Limits> } = {},
+    options: RepositoryOptions & { readonly limits?: Partial<Limits> } = {},
+  ): Promise<Tokenizer> {
+    return explained(
+      () => `Cannot load the tokenizer of ${nameOf(source)}`,
+      () => AutoTokenizer.#load(source, options),
+    );
+  }
+
+  static async #load(
+    source: string | URL | TokenizerFiles,
+    { limits: given, ...options }: RepositoryOptions & { readonly limits?: Partial<Limits> },
   ): Promise<Tokenizer> {
     const limits = resolveLimits(given);
     const files: TokenizerFiles = typeof source === "string" || source instanceof URL
