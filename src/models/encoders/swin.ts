@@ -82,6 +82,7 @@ export const donutSwin: Family<VisionEncoder> = {
   derive: deriveSwin,
   build(config) {
     const window = config.whole("window_size");
+    config.table(["window_size"], window ** 4);
     const index = relativePositionIndex([window, window]);
     const names = config.perStage("depths", 0).flatMap((depth, stage) =>
       Array.from(

@@ -74,11 +74,12 @@ function guessModel(model: Record<string, unknown>): string | undefined {
 
 function checkVocabulary(vocab: unknown, fail: Fail): void {
   if (!isRecord(vocab)) return fail("its vocabulary is no JSON object, and one was expected", "model.vocab");
-  const ids = Object.entries(vocab as Record<string, number>);
+  const ids = Object.keys(vocab); // pairs of a million tokens and ids would be a million lists
   if (ids.length === 0) fail("its vocabulary is empty", "model.vocab");
   const taken = new Uint8Array(2 * ids.length); // almost all ids are below the number of tokens
   const others = new Set<number>();
-  for (const [token, id] of ids) {
+  for (const token of ids) {
+    const id = vocab[token] as number;
     if (!isId(id)) {
       fail(
         `token ${JSON.stringify(token)} has id ${JSON.stringify(id)}, and a whole number was expected`,
