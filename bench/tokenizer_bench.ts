@@ -1,5 +1,5 @@
 // Loading tokenizers and encoding 1 MB of text, cold (each word for the first time) and warm:
-// `deno run -A bench/tokenizer_bench.ts`. Where python3 (or $PYTHON) has tokenizers, its times in the same run stand beside.
+// `deno run -A bench/tokenizer_bench.ts`, or some cases only by their names after it. Where python3 (or $PYTHON) has tokenizers, its times in the same run stand beside.
 import { AutoTokenizer } from "../src/tokenizer/mod.ts";
 
 const root = new URL("../", import.meta.url);
@@ -39,6 +39,31 @@ function large(text: string, added: number): object {
   };
 }
 
+/** A tokenizer.json of a million merges, each of which makes a token of its own, and of as many pieces with scores. */
+function million(kind: "merges" | "pieces"): object {
+  const characters = Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i));
+  const tokens = [...characters];
+  const merges: [string, string][] = [];
+  for (let at = 0; merges.length < 1e6; at++) { // every token is followed by each character, the shortest first
+    for (const character of characters) {
+      if (merges.push([tokens[at], character]) > 1e6) break;
+      tokens.push(tokens[at] + character);
+    }
+  }
+  merges.length = 1e6;
+  const metaspace = { type: "Metaspace", replacement: "▁", prepend_scheme: "always", split: true };
+  const whole = { version: "1.0", added_tokens: [], normalizer: null, post_processor: null };
+  const settings = { unk_token: null, continuing_subword_prefix: null, end_of_word_suffix: null, dropout: null };
+  if (kind === "merges") {
+    const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
+    const model = { type: "BPE", ...settings, fuse_unk: false, byte_fallback: false, vocab, merges };
+    return { ...whole, pre_tokenizer: { type: "Whitespace" }, decoder: null, model };
+  }
+  const vocab = [["<unk>", 0], ...tokens.map((token, id) => [token, -1 - id / 1e6])];
+  const model = { type: "Unigram", unk_id: 0, vocab };
+  return { ...whole, pre_tokenizer: metaspace, decoder: metaspace, model };
+}
+
 const python = `
 import json, sys, time
 from tokenizers import Tokenizer
@@ -57,12 +82,17 @@ const folder = await Deno.makeTempDir();
 try {
   const text = sources();
   await Deno.writeTextFile(`${folder}/text.txt`, text);
-  const names = [...small, "large_unigram", "large_added_tokens"];
+  const names = [...small, "large_unigram", "large_added_tokens", "million_merges", "million_pieces"]
+    .filter((name) => Deno.args.length === 0 || Deno.args.includes(name));
   for (const name of names) {
     await Deno.mkdir(`${folder}/${name}`);
     const content = small.includes(name)
       ? await Deno.readTextFile(new URL(`tests/fixtures/tokenizers/${name}/tokenizer.json`, root))
-      : JSON.stringify(large(text, name === "large_unigram" ? 0 : 1500));
+      : JSON.stringify(
+        name.startsWith("million")
+          ? million(name === "million_merges" ? "merges" : "pieces")
+          : large(text, name === "large_unigram" ? 0 : 1500),
+      );
     await Deno.writeTextFile(`${folder}/${name}/tokenizer.json`, content);
   }
   const ours: number[] = [];

@@ -14,6 +14,7 @@ export { splitPath, toFolderPath, toPath } from "./file_path.ts";
 export {
   type DownloadProgress,
   type HubOptions,
+  nameOf,
   openHubRepository,
   openRepository,
   type Repository,

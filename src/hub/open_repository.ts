@@ -7,10 +7,18 @@ import { openFolder } from "./folder_repository.ts";
 import { HttpRepository } from "./http_repository.ts";
 import { isHubName } from "./hub_name.ts";
 import type { HubRepository } from "./hub_repository.ts";
+import { withoutSecrets } from "./network/request.ts";
 import type { Repository, RepositoryOptions } from "./repository.ts";
 
 export type { DownloadProgress, HubOptions, Repository, RepositoryOptions } from "./repository.ts";
 export type { ByteSource } from "./byte_source.ts";
+
+/** What messages call a model's source before it is open. */
+export function nameOf(source: string | URL | Pick<Repository, "name">): string {
+  if (typeof source === "object" && !(source instanceof URL)) return source.name;
+  const url = source instanceof URL ? source : URL.parse(source);
+  return url?.protocol.startsWith("http") ? withoutSecrets(url) : String(source);
+}
 
 /**
  * Open a model repository.

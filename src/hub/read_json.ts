@@ -18,9 +18,10 @@ const notANumber = "\0NaN\uffff";
  *
  * @param text The text.
  * @param file What messages call the file.
- * @throws {FormatError} If it is not JSON.
+ * @throws {FormatError} If it is not JSON, or nested more than 128 deep.
  */
 export function parseJson(text: string, file: string): unknown {
+  refuseDeepNesting(text, file);
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -28,6 +29,27 @@ export function parseJson(text: string, file: string): unknown {
     if (parsed !== undefined) return parsed;
     const reason = (error as Error).message.slice(0, 200);
     throw new FormatError(`Cannot read ${file}: it is not JSON: ${reason}`, { file });
+  }
+}
+
+/** The deepest nesting of lists and objects that is read: that of Rust's serde_json, which reads tokenizer.json for Python. */
+const deepest = 128;
+
+/** Refuse what is nested so deeply that functions that follow the nesting would run out of stack. */
+function refuseDeepNesting(text: string, file: string): void {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit === 0x22) { // a string, to its end
+      for (at++; at < text.length && text.charCodeAt(at) !== 0x22; at++) if (text.charCodeAt(at) === 0x5c) at++;
+    } else if (unit === 0x5b || unit === 0x7b) {
+      if (++depth > deepest) {
+        throw new FormatError(
+          `Cannot read ${file}: its lists and objects are nested more than ${deepest} deep, at character ${at}`,
+          { file, offset: at },
+        );
+      }
+    } else if (unit === 0x5d || unit === 0x7d) depth--;
   }
 }
 

@@ -168,6 +168,12 @@ function isToken(id: number, vocabularySize: number): boolean {
   return Number.isInteger(id) && id >= 0 && id < vocabularySize;
 }
 
+/** What messages call a call's pictures: their shape. */
+export function describePictures({ pixelValues, encoderOutputs }: ForwardInputs): string {
+  const [name, given] = pixelValues ? ["pixelValues", pixelValues] : ["encoderOutputs", encoderOutputs];
+  return given ? `${name} [${given.shape.join(", ")}]` : "no pictures";
+}
+
 /** @throws {ShapeError} If pictures are missing, or are not float32 [batch, channels, height, width]. */
 export function checkPictures(pixelValues: Tensor | undefined, { encoder: { channels } }: Architecture): Tensor {
   if (!pixelValues) throw new ShapeError("Cannot encode: neither pixelValues nor encoderOutputs are given");

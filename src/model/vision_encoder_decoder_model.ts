@@ -1,6 +1,7 @@
 // The model a user holds: a configuration, weights on a backend, and what can be done with them.
 // Calls are queued and run one after another, so several may be under way at once.
 import { CallQueue } from "../async/call_queue.ts";
+import { explained } from "../errors/explained.ts";
 import {
   decode,
   type GenerateOptions,
@@ -10,12 +11,12 @@ import {
   resolveGeneration,
 } from "../generation/mod.ts";
 import type { Backend } from "../graph/mod.ts";
-import { openRepository, type Repository, type RepositoryOptions } from "../hub/mod.ts";
+import { nameOf, openRepository, type Repository, type RepositoryOptions } from "../hub/mod.ts";
 import type { Limits } from "../limits/mod.ts";
 import type { VisionEncoderDecoderConfig } from "../models/mod.ts";
 import type { DataType, Tensor } from "../tensor/mod.ts";
 import type { ForwardOutput } from "./forward.ts";
-import { checkPictures, type ForwardInputs } from "./forward_inputs.ts";
+import { checkPictures, describePictures, type ForwardInputs } from "./forward_inputs.ts";
 import { crossAttentionsOf } from "./cross_attentions.ts";
 import { checkLoadOptions, fetchingOptions, type LoadOptions } from "./load_options.ts";
 import { joinedDefinition, type ModelDefinition, newDefinition, readDefinition } from "./model_definition.ts";
@@ -23,8 +24,6 @@ import { ModelCore, type ModelParts } from "./model_core.ts";
 import { placeModel } from "./place_model.ts";
 import { pushModel, type SaveAndPushOptions } from "./push_model.ts";
 import { yieldingStreamer } from "./yielding_streamer.ts";
-
-export type { ModelParts } from "./model_core.ts";
 
 /** The parts of a model, which its users have no need of. */
 export let partsOf: (model: VisionEncoderDecoderModel) => ModelParts;
@@ -85,7 +84,8 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     source: string | URL | Repository,
     options: LoadOptions = {},
   ): Promise<VisionEncoderDecoderModel> {
-    return VisionEncoderDecoderModel.#load(options, [], (backend) => readDefinition(source, backend, options));
+    const task = `load the model of ${nameOf(source)}`;
+    return VisionEncoderDecoderModel.#load(task, options, [], (backend) => readDefinition(source, backend, options));
   }
 
   /**
@@ -100,7 +100,8 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     config: VisionEncoderDecoderConfig | Readonly<Record<string, unknown>>,
     options: LoadOptions & { readonly seed?: number } = {},
   ): Promise<VisionEncoderDecoderModel> {
-    return VisionEncoderDecoderModel.#load(options, ["seed"], () => newDefinition(config, options));
+    const task = "make a model of this configuration";
+    return VisionEncoderDecoderModel.#load(task, options, ["seed"], () => newDefinition(config, options));
   }
 
   /**
@@ -127,18 +128,22 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     } = {},
   ): Promise<VisionEncoderDecoderModel> {
     const own = ["seed", "encoderOverrides", "decoderOverrides"];
-    return VisionEncoderDecoderModel.#load(options, own, () => joinedDefinition(encoder, decoder, options));
+    const task = `make a model of ${nameOf(encoder)} and ${nameOf(decoder)}`;
+    return VisionEncoderDecoderModel.#load(task, options, own, () => joinedDefinition(encoder, decoder, options));
   }
 
-  static async #load(
+  static #load(
+    task: string,
     options: LoadOptions,
     own: readonly string[],
     read: (backend: Promise<Backend>) => Promise<ModelDefinition>,
   ): Promise<VisionEncoderDecoderModel> {
-    checkLoadOptions(options, own);
-    const { config, settings, parameters, folders, runner } = await placeModel(read, options);
-    const core = new ModelCore(config, parameters, runner, folders);
-    return new VisionEncoderDecoderModel(config, settings, core, options);
+    return explained(() => `Cannot ${task}`, async () => {
+      checkLoadOptions(options, own);
+      const { config, settings, parameters, folders, runner } = await placeModel(read, options);
+      const core = new ModelCore(config, parameters, runner, folders);
+      return new VisionEncoderDecoderModel(config, settings, core, options);
+    });
   }
 
   /** The most that calls may ask for. */
@@ -270,7 +275,8 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * is not set.
    */
   forward(inputs: ForwardInputs = {}): Promise<ForwardOutput> {
-    return this.#calls.take(() => this.#core.forward.run(inputs, this.config));
+    const task = () => `Cannot run the model on ${describePictures(inputs)}`;
+    return this.#calls.take(() => explained(task, () => this.#core.forward.run(inputs, this.config)));
   }
 
   /**
@@ -283,7 +289,12 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @throws {LimitError} If it asks for more beams, rows or bytes than `limits` allow.
    * @throws {ConfigError} If no start token is known.
    */
-  async generate(pixelValues: Tensor, options: GenerateOptions = {}): Promise<GenerateOutput> {
+  generate(pixelValues: Tensor, options: GenerateOptions = {}): Promise<GenerateOutput> {
+    const task = () => `Cannot generate from ${describePictures({ pixelValues })}`;
+    return explained(task, () => this.#generate(pixelValues, options));
+  }
+
+  async #generate(pixelValues: Tensor, options: GenerateOptions): Promise<GenerateOutput> {
     const { architecture } = this.#core.runner;
     const { decoder, limits } = architecture;
     const [batch, , height, width] = checkPictures(pixelValues, architecture).shape;

@@ -1,8 +1,10 @@
 // From a model's repository to its tokenizer, as in Transformers 5: the class that the files name is built from the
 // vocabulary; a class that is not known is built from tokenizer.json alone.
+import { explained } from "../errors/explained.ts";
 import { ConfigError } from "../errors/mod.ts";
 import { readJson } from "../hub/read_json.ts";
-import { openRepository, type RepositoryOptions } from "../hub/open_repository.ts";
+import { type Limits, resolveLimits } from "../limits/mod.ts";
+import { nameOf, openRepository, type RepositoryOptions } from "../hub/open_repository.ts";
 import { checkDefinition } from "./files/check_definition.ts";
 import { bertJapanese } from "./files/bert_japanese.ts";
 import { contentOf, type Json, readSettings, type Role, type SettingsFiles } from "./files/tokenizer_settings.ts";
@@ -23,14 +25,28 @@ export class AutoTokenizer {
    *
    * @param source A folder's path, a `file:` URL, an `http:` or `https:` base URL, a name on the Hub, or an open
    * repository.
+   * @param options As for models: revision, cache, signal, and `limits`.
    * @throws {HubError} If there is no such repository, or it has no tokenizer.
    * @throws {FormatError} If one of its files is malformed.
+   * @throws {LimitError} If it has more tokens than `limits.maxTokens`, or a pattern takes longer than
+   * `limits.patternMilliseconds` on an added token; encoding and decoding throw it too.
    * @throws {ConfigError} If its files are not enough for the class that they name.
    */
-  static async fromPretrained(
+  static fromPretrained(
     source: string | URL | TokenizerFiles,
-    options: RepositoryOptions = {},
+    options: RepositoryOptions & { readonly limits?: Partial<Limits> } = {},
   ): Promise<Tokenizer> {
+    return explained(
+      () => `Cannot load the tokenizer of ${nameOf(source)}`,
+      () => AutoTokenizer.#load(source, options),
+    );
+  }
+
+  static async #load(
+    source: string | URL | TokenizerFiles,
+    { limits: given, ...options }: RepositoryOptions & { readonly limits?: Partial<Limits> },
+  ): Promise<Tokenizer> {
+    const limits = resolveLimits(given);
     const files: TokenizerFiles = typeof source === "string" || source instanceof URL
       ? await openRepository(source, options)
       : source;
@@ -39,7 +55,7 @@ export class AutoTokenizer {
         .map((file) => readJson(files, file)),
     );
     const name = `${files.name}/tokenizer.json`;
-    const definition = tokenizer && checkDefinition(tokenizer, name);
+    const definition = tokenizer && checkDefinition(tokenizer, name, limits);
     const vocabulary = definition ? vocabularyOfTokenizerJson(definition, name) : await readVocabularyFile(files);
     const named = nameOfClass(config, modelConfig, files.name) ?? vocabulary.fallbackClass;
     const className = named === "LlamaTokenizer" && definition && isByteLevel(definition) ? "TokenizersBackend" : named;
@@ -52,7 +68,12 @@ export class AutoTokenizer {
     };
     if (!Object.hasOwn(classes, className)) {
       if (!definition) throw unknownClass(className, vocabulary.name);
-      return createTokenizer(definition, { className, name, settings: readSettings(settingsFiles, {}, files.name) });
+      return createTokenizer(definition, {
+        className,
+        name,
+        settings: readSettings(settingsFiles, {}, files.name),
+        limits,
+      });
     }
     const tokenizerClass = classes[className];
     const read = readSettings(settingsFiles, tokenizerClass, files.name);
@@ -60,18 +81,22 @@ export class AutoTokenizer {
     const from = vocabulary.vocabularyFor(tokenizerClass, className, { options: read.options, token });
     const { unkId } = from;
     const settings = unkId === undefined ? read : { ...read, options: { ...read.options, unk_id: unkId } };
-    const given = { options: settings.options, token };
-    const parts = tokenizerClass.parts(from, given);
-    const built = tokenizerClass.takesWholeFile && definition ? definition : checkDefinition({
-      version: "1.0",
-      added_tokens: [],
-      post_processor: from.postProcessor ?? null,
-      ...parts,
-      model: { type: tokenizerClass.model, ...parts.model, vocab: from.vocab, merges: from.merges },
-    }, vocabulary.name);
+    const forClass = { options: settings.options, token };
+    const parts = tokenizerClass.parts(from, forClass);
+    const built = tokenizerClass.takesWholeFile && definition ? definition : checkDefinition(
+      {
+        version: "1.0",
+        added_tokens: [],
+        post_processor: from.postProcessor ?? null,
+        ...parts,
+        model: { type: tokenizerClass.model, ...parts.model, vocab: from.vocab, merges: from.merges },
+      },
+      vocabulary.name,
+      limits,
+    );
     const { inPython } = tokenizerClass;
-    const surroundingTokens = tokenizerClass.surroundingTokens?.(given);
-    return createTokenizer(built, { className, name: vocabulary.name, settings, inPython, surroundingTokens });
+    const surroundingTokens = tokenizerClass.surroundingTokens?.(forClass);
+    return createTokenizer(built, { className, name: vocabulary.name, settings, limits, inPython, surroundingTokens });
   }
 }
 

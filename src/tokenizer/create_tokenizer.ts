@@ -1,15 +1,17 @@
 // Makes a tokenizer from a tokenizer.json's parts: added tokens, a normaliser, a pre-tokenizer, a model, the special tokens
 // around a text, and a decoder. A part is npm @huggingface/tokenizers' where that computes what the Rust library does.
 import { FormatError, LimnerError, OptionError } from "../errors/mod.ts";
+import { defaultLimits, demand, type Limits } from "../limits/mod.ts";
 import { makeFail } from "./files/check_definition.ts";
 import { contentOf, type Role, roles, type TokenizerSettings, tokensToAdd } from "./files/tokenizer_settings.ts";
 import { AddedTokens } from "./pipeline/added_tokens.ts";
 import { cleanUp, type Decode, makeDecoder } from "./pipeline/decoders.ts";
-import type { Component, TokenizerDefinition } from "./files/definition.ts";
+import type { AddedToken, Component, TokenizerDefinition } from "./files/definition.ts";
 import { makeModel, type Model } from "./pipeline/models.ts";
 import { makeNormalizer } from "./pipeline/normalizers.ts";
 import { readSurroundingIds, type SurroundingIds } from "./pipeline/post_processors.ts";
 import { makePreTokenizer, type PreTokenize } from "./pipeline/pre_tokenizers.ts";
+import { withinTime } from "./pipeline/time_limit.ts";
 import type {
   BatchEncoding,
   DecodeOptions,
@@ -26,6 +28,8 @@ export interface CreateTokenizerOptions {
   /** What messages call the file. */
   readonly name: string;
   readonly settings: TokenizerSettings;
+  /** @default defaultLimits */
+  readonly limits?: Pick<Limits, "maxTokens" | "patternMilliseconds">;
   /** Whether the class is Transformers' own, in Python. */
   readonly inPython?: boolean;
   /** The special tokens before and after a text, where the definition's post-processor does not count. */
@@ -54,11 +58,9 @@ export function createTokenizer(definition: TokenizerDefinition, createdWith: Cr
     const model = makeModel(definition.model, fail);
     const normalize = normalizer ? makeNormalizer(normalizer, fail) : (text: string) => text;
     const added = new AddedTokens(model.vocabulary, normalize);
-    added.add(definition.added_tokens);
+    addTokens(added, definition.added_tokens, createdWith);
     const present = new Set(added.entries.map(({ content }) => content));
-    const more = tokensToAdd(createdWith.settings, (token) => present.has(token));
-    if (createdWith.inPython) added.add(more.map((token) => ({ ...token, normalized: false })), true);
-    else added.add(more);
+    addTokens(added, tokensToAdd(createdWith.settings, (token) => present.has(token)), createdWith, true);
     const post_processor = postProcessor(definition, createdWith, (token) => added.id(token));
     const whole = { ...definition, added_tokens: added.entries, post_processor };
     const parts: Parts = {
@@ -76,6 +78,22 @@ export function createTokenizer(definition: TokenizerDefinition, createdWith: Cr
       cause: error,
     });
   }
+}
+
+/** Add tokens within the time that normalising them may take; a class in Python takes those of its settings as they are. */
+function addTokens(
+  added: AddedTokens,
+  tokens: readonly AddedToken[],
+  { name, limits, inPython }: CreateTokenizerOptions,
+  ofSettings = false,
+): void {
+  const asTheyAre = inPython === true && ofSettings;
+  const list = asTheyAre ? tokens.map((token) => ({ ...token, normalized: false })) : tokens;
+  const task = `Cannot load tokenizer ${name}`;
+  const because = `it adds ${list.length} tokens`;
+  demand(limits ?? defaultLimits, "maxTokens", list.length, { task, because, key: "added_tokens" });
+  const characters = list.reduce((sum, { content }) => sum + content.length, 0);
+  withinTime(() => added.add(list, asTheyAre), { task, characters, parts: "normalizer on added_tokens" }, limits);
 }
 
 /** The class's post-processor, else the definition's, else what add_bos_token and add_eos_token ask for. */
@@ -163,14 +181,16 @@ class PartsTokenizer implements Tokenizer {
   /** The ids of the text's own tokens. */
   #content(text: string): number[] {
     const { added, preTokenize, model } = this.#parts;
+    const { name, limits } = this.#createdWith;
+    added.prepare();
+    const cut = (): (number | readonly string[])[] =>
+      added.split(text.toWellFormed()).map(({ id, text, first }) => id ?? preTokenize?.(text, first) ?? [text]);
+    const task = `Cannot encode a text of ${text.length} characters with ${name}`;
+    const pieces = withinTime(cut, { task, characters: text.length, parts: "normalizer and pre_tokenizer" }, limits);
     const ids: number[] = [];
-    for (const segment of added.split(text.toWellFormed())) {
-      if (segment.id !== undefined) {
-        ids.push(segment.id);
-        continue;
-      }
-      const words = preTokenize ? preTokenize(segment.text, segment.first) : [segment.text];
-      for (const word of words) for (const id of model.encode(word)) ids.push(id);
+    for (const piece of pieces) {
+      if (typeof piece === "number") ids.push(piece);
+      else for (const word of piece) for (const id of model.encode(word)) ids.push(id);
     }
     return ids;
   }
@@ -201,7 +221,7 @@ class PartsTokenizer implements Tokenizer {
         "Cannot pad texts: the tokenizer has no pad token; leave out option padding or name one",
       );
     }
-    const longest = Math.max(0, ...rows.map((row) => row.length));
+    const longest = rows.reduce((most, row) => Math.max(most, row.length), 0);
     const width = padsToLength ? limit : longest;
     const fill = (row: readonly number[], filler: number): number[] => {
       const padding: number[] = new Array(Math.max(0, width - row.length)).fill(filler);
@@ -234,11 +254,18 @@ class PartsTokenizer implements Tokenizer {
       return token === undefined || isSkipped(id, token) ? [] : token;
     });
     if (tokens.length === 0) return "";
-    let text = decode ? decode(tokens).join("") : tokens.join(" ");
+    let text = decode ? this.#join(tokens, decode) : tokens.join(" ");
     if (inPython) text = text.trim();
     const clean = options.cleanUpTokenizationSpaces ?? this.#settings.cleanUpTokenizationSpaces;
     // As in Transformers, BPE's text stays as it is, since its spaces are the text's own.
     return clean && this.#definition.model.type !== "BPE" ? cleanUp(text) : text;
+  }
+
+  #join(tokens: readonly string[], decode: Decode): string {
+    const { name, limits } = this.#createdWith;
+    const characters = tokens.reduce((sum, token) => sum + token.length, 0);
+    const task = `Cannot decode ${tokens.length} tokens with ${name}`;
+    return withinTime(() => decode(tokens).join(""), { task, characters, parts: "decoder" }, limits);
   }
 
   batchDecode(ids: readonly (readonly number[])[], options: DecodeOptions = {}): string[] {

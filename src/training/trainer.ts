@@ -2,7 +2,8 @@
 import { LimnerError, OptionError } from "../errors/mod.ts";
 import { toFolderPath } from "../hub/mod.ts";
 import type { LoadOptions } from "../model/load_options.ts";
-import { type ModelParts, partsOf, VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_model.ts";
+import type { ModelParts } from "../model/model_core.ts";
+import { partsOf, VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_model.ts";
 import { randomKey } from "../operators/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import type { TrainingDataset } from "./data/mod.ts";
@@ -323,8 +324,6 @@ export class Trainer implements AsyncDisposable {
   #checkNothingPending(task: string): void {
     const { calls } = this.#pending;
     if (calls === 0) return;
-    throw new LimnerError(
-      `Cannot ${task}: ${calls} of ${this.settings.gradientAccumulation} calls of step have been added up for an update`,
-    );
+    throw new LimnerError(`Cannot ${task}: ${calls} of ${this.settings.gradientAccumulation} steps await an update`);
   }
 }

@@ -4,10 +4,14 @@ import {
   defaultConfig,
   LimitError,
   LimnerError,
+  type PretrainedConfig,
   VisionEncoderDecoderConfig,
   VisionEncoderDecoderModel,
 } from "../../mod.ts";
+import { defaultLimits } from "../../src/limits/mod.ts";
 import { architectureOf, declaredParameters } from "../../src/models/mod.ts";
+import { decoders, encoders } from "../../src/models/registry.ts";
+import { sizeOf } from "../../src/tensor/mod.ts";
 import { processorTime } from "../process_cost.ts";
 import { publishedModels } from "./published_models.ts";
 import { type Case, repositoryOf } from "./absurd_cases.ts";
@@ -77,6 +81,22 @@ Deno.test("a new model asks for its memory before it is made", async () => {
   const many = await Promise.try(() => defaultConfig("vit", labels)).catch((error) => error);
   assertInstanceOf(many, LimnerError);
   assert(many.message.includes("num_labels is 1000000000"), many.message);
+});
+
+Deno.test("Transformers' defaults of every family are far from every limit", () => {
+  const pairs = [
+    ...Object.keys(encoders).map((encoder) => [encoder, "gpt2"]),
+    ...Object.keys(decoders).map((decoder) => ["vit", decoder]),
+  ];
+  assert(pairs.length > 20);
+  for (const [encoder, decoder] of pairs) {
+    const sections = [encoder, decoder].map((type) => defaultConfig(type)) as [PretrainedConfig, PretrainedConfig];
+    const architecture = architectureOf(VisionEncoderDecoderConfig.fromEncoderDecoderConfigs(...sections));
+    const sizes = [...declaredParameters(architecture).values()].map(({ shape }) => sizeOf(shape));
+    assert(sizes.reduce((sum, size) => sum + size, 0) < defaultLimits.maxParameters / 10, `${encoder}, ${decoder}`);
+    const layers = [...architecture.sizes].filter(([key]) => /layers?$/.test(key)).map(([, count]) => Number(count));
+    assert(layers.every((count) => count < defaultLimits.maxLayers / 10), `${encoder}, ${decoder}: ${layers}`);
+  }
 });
 
 Deno.test("no published configuration is refused", () => {

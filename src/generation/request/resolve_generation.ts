@@ -138,6 +138,6 @@ function paddingOf(
   const ends = stoppingCriteria.length > 0 || eosTokenIds.some((id) => id >= 0 && id < vocabularySize);
   if (!ends) return 0;
   throw new OptionError(
-    `Cannot generate: rows are filled with the token ${padding}, but there are ${vocabularySize}; set padTokenId`,
+    `Cannot generate: rows are filled with the token ${padding} (pad_token_id), but there are ${vocabularySize}; set padTokenId`,
   );
 }

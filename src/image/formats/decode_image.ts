@@ -1,4 +1,5 @@
 // Decodes a picture's file to upright pixels, by the library for its format.
+import { explained } from "../../errors/explained.ts";
 import { FormatError, LimnerError } from "../../errors/mod.ts";
 import type { ImageFile } from "../image_file.ts";
 import type { Decoder, ImageFormat, ImageTransform } from "./headers/image_header.ts";
@@ -11,8 +12,15 @@ import { orient } from "../processor/transforms.ts";
  * @param transform Makes another picture of the decoded one before its pixels are copied, which saves the copy.
  * @returns The pixels: grey 1 channel, grey with alpha 2, colour and palettes 3, colour with alpha 4; or what `transform` returns.
  * @throws {FormatError} If the file is damaged.
+ * @throws {LimnerError} If its pixels take more memory than can be had.
  */
-export async function decodeImage({ bytes, header, name }: ImageFile, transform?: ImageTransform): Promise<RawImage> {
+export function decodeImage(file: ImageFile, transform?: ImageTransform): Promise<RawImage> {
+  const { name, header: { format, width, height } } = file;
+  const task = () => `Cannot decode ${format.toUpperCase()} ${name} of ${width} x ${height} pixels`;
+  return explained(task, () => decode(file, transform));
+}
+
+async function decode({ bytes, header, name }: ImageFile, transform?: ImageTransform): Promise<RawImage> {
   const fail = (what: string, cause?: unknown): never => {
     const expected = `${header.width} x ${header.height} pixels were expected`;
     const message = `Cannot decode ${header.format.toUpperCase()} ${name}: ${what}, and ${expected}`;
@@ -30,6 +38,8 @@ export async function decodeImage({ bytes, header, name }: ImageFile, transform?
       return transform ? transform(upright) : upright;
     });
   } catch (error) {
+    // Damaged data makes RangeErrors too, of places beyond its end.
+    if (error instanceof RangeError && error.message.includes("allocation failed")) throw error;
     // A library's own message about a damaged file does not help the user.
     return fail("its data is damaged", error);
   }

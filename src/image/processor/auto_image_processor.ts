@@ -1,9 +1,10 @@
 // From a model's repository to its image processor.
+import { explained } from "../../errors/explained.ts";
 import { ConfigError, HubError, LimitError } from "../../errors/mod.ts";
 import { whyMissing } from "../../hub/network/absent_files.ts";
 import type { Limits } from "../../limits/mod.ts";
 import { isRecord, readJson } from "../../hub/read_json.ts";
-import { openRepository, type RepositoryOptions } from "../../hub/open_repository.ts";
+import { nameOf, openRepository, type RepositoryOptions } from "../../hub/open_repository.ts";
 import { createImageProcessor, type ImageProcessor } from "./image_processor.ts";
 import { processorType } from "./processor_config.ts";
 
@@ -29,9 +30,17 @@ export class AutoImageProcessor {
    * @throws {ConfigError} If the processor is unknown, or a value cannot work.
    * @throws {LimitError} If every picture would take more pixels than are allowed.
    */
-  static async fromPretrained(
+  static fromPretrained(
     source: string | URL | TextFiles,
-    { limits, ...options }: RepositoryOptions & { readonly limits?: Partial<Limits> } = {},
+    options: RepositoryOptions & { readonly limits?: Partial<Limits> } = {},
+  ): Promise<ImageProcessor> {
+    const task = () => `Cannot load the image processor of ${nameOf(source)}`;
+    return explained(task, () => AutoImageProcessor.#load(source, options));
+  }
+
+  static async #load(
+    source: string | URL | TextFiles,
+    { limits, ...options }: RepositoryOptions & { readonly limits?: Partial<Limits> },
   ): Promise<ImageProcessor> {
     const repository = typeof source === "string" || source instanceof URL
       ? await openRepository(source, options)

@@ -1,6 +1,7 @@
 // Pictures to a model's input, as Transformers' image processors do it on Pillow and NumPy: geometry in 8 bits
 // (shape_image.ts), then rescaling in float64 and normalising in float32. A sample has 256 values, so both are one table
 // a channel.
+import { explained } from "../../errors/explained.ts";
 import { ConfigError, ShapeError } from "../../errors/mod.ts";
 import { type Limits, resolveLimits } from "../../limits/mod.ts";
 import { isRecord } from "../../hub/read_json.ts";
@@ -32,6 +33,7 @@ export interface ImageProcessor {
    * @throws {ShapeError} If the pictures of a batch come out in different sizes, or there are none.
    * @throws {ConfigError} If an option has a value that cannot work.
    * @throws {LimitError} If a picture would take more pixels than are allowed, as it comes out or in between.
+   * @throws {LimnerError} If the pictures take more memory than can be had.
    */
   (images: RawImage | readonly RawImage[], options?: ImageProcessorOptions): { pixelValues: Tensor };
   /** preprocessor_config.json's content, keys that are not known to Limner too. */
@@ -69,7 +71,10 @@ export function createImageProcessor(
   const call = (images: RawImage | readonly RawImage[], options?: ImageProcessorOptions): { pixelValues: Tensor } => {
     const changed = options && { ...decided, ...knownOptions(snakeCaseKeys(options)) };
     const now = changed ? processorSettings(type, changed, allowed) : settings;
-    return { pixelValues: process(Array.isArray(images) ? images : [images], now) };
+    const all: readonly RawImage[] = Array.isArray(images) ? images : [images];
+    const task = () =>
+      `Cannot process pictures of ${all.map(({ width, height }) => `${width} x ${height}`).join(", ")}`;
+    return { pixelValues: explained(task, () => process(all, now)) };
   };
   const savePretrained = async (folder: string | URL): Promise<void> => {
     const { writeJson } = await import("../../hub/write_json.ts");

@@ -25,6 +25,8 @@ function projectHeads(
 function readSizes(config: ConfigReader) {
   const hiddenSize = config.whole("n_embd");
   const heads = config.whole("n_head");
+  const intermediate = config.values.n_inner === null ? 4 * hiddenSize : config.whole("n_inner");
+  config.sizes.set("n_inner", intermediate);
   const headWidth = config.headWidth(hiddenSize, heads, "n_head");
   // `reorder_and_upcast_attn` asks for float32, which it is anyway.
   const scale = config.flag("scale_attn_weights") ? 1 / Math.sqrt(headWidth) : 1;
@@ -35,7 +37,7 @@ function readSizes(config: ConfigReader) {
     vocabularySize: config.whole("vocab_size"),
     layers: config.layers("n_layer"),
     maxPositions: config.whole("n_positions"),
-    intermediate: config.values.n_inner === null ? 4 * hiddenSize : config.whole("n_inner"),
+    intermediate,
     activation: config.choice("activation_function", activationNames),
     epsilon: config.number("layer_norm_epsilon"),
     scaleOf: (n: number) => config.flag("scale_attn_by_inverse_layer_idx") ? scale / (n + 1) : scale,

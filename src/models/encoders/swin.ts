@@ -20,7 +20,7 @@ function build(config: ConfigReader, { donut }: { donut: boolean }): VisionEncod
     if (smallest >= window) return { size: window, shifts: smallest > window };
     throw new ShapeError(
       `Cannot encode these pictures: stage ${stage}'s grid of ${rows} × ${columns} is smaller than the window of ` +
-        `${window} × ${window}`,
+        `${window} × ${window} (patch_size is ${config.whole("patch_size")}, window_size is ${window})`,
       { op: "encode" },
     );
   }

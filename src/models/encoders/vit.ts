@@ -18,6 +18,7 @@ export function buildVit(config: ConfigReader, special: readonly string[]): Visi
   const sizes = readVisionLayers(config);
   const patches = readPatches(config);
   const qkvBias = config.flag("qkv_bias");
+  const outputs = config.whole("pooler_output_size");
   const { hiddenSize, layers, epsilon, dropout } = sizes;
   return {
     hiddenSize,
@@ -42,7 +43,6 @@ export function buildVit(config: ConfigReader, special: readonly string[]): Visi
     },
     places: (size) => patchPlaces(size, patches, special.length),
     declareUnused(scope) {
-      const outputs = config.whole("pooler_output_size");
       scope.parameter("pooler.dense.weight", [outputs, hiddenSize]);
       scope.parameter("pooler.dense.bias", [outputs]);
     },

@@ -1,6 +1,7 @@
 // Checks of a tokenizer.json's content. The parts of the pipeline rely on them and have no checks of their own.
 import { isRecord } from "../../hub/read_json.ts";
 import { FormatError } from "../../errors/mod.ts";
+import { defaultLimits, demand, type Limits } from "../../limits/mod.ts";
 import { addedToken, type Component, type Fail, type TokenizerDefinition } from "./definition.ts";
 
 /**
@@ -10,7 +11,8 @@ import { addedToken, type Component, type Fail, type TokenizerDefinition } from 
  */
 export function makeFail(file: string): Fail {
   return (what, key) => {
-    throw new FormatError(`Cannot load tokenizer ${file}: ${what}`, { file, key });
+    const place = what.includes(key.split(".").at(-1)!) ? "" : ` (${key})`;
+    throw new FormatError(`Cannot load tokenizer ${file}: ${what}${place}`, { file, key });
   };
 }
 
@@ -19,13 +21,25 @@ export function makeFail(file: string): Fail {
  *
  * @param value The parsed JSON.
  * @param file What messages call the file.
+ * @throws {LimitError} If it has more tokens or merges than `limits.maxTokens`.
  * @throws {FormatError} If the vocabulary, the merges or an added token are malformed.
  */
-export function checkDefinition(value: unknown, file: string): TokenizerDefinition {
+export function checkDefinition(
+  value: unknown,
+  file: string,
+  limits: Pick<Limits, "maxTokens"> = defaultLimits,
+): TokenizerDefinition {
   const fail: Fail = makeFail(file);
   if (!isRecord(value)) return fail("it holds no JSON object, and one was expected", "");
   const { model, added_tokens = [] } = value;
   if (!isRecord(model)) return fail(`its model is ${JSON.stringify(model)}, and an object was expected`, "model");
+  for (
+    const [key, list] of [["model.vocab", model.vocab], ["model.merges", model.merges], ["added_tokens", added_tokens]]
+  ) {
+    const count = Array.isArray(list) ? list.length : isRecord(list) ? Object.keys(list).length : 0;
+    const because = `its ${key} has ${count} entries`;
+    demand(limits, "maxTokens", count, { task: `Cannot load tokenizer ${file}`, because, key: key as string });
+  }
   const type = model.type ?? guessModel(model);
   if (type === "Unigram") checkPieces(model, fail);
   else checkVocabulary(model.vocab, fail);
@@ -60,11 +74,12 @@ function guessModel(model: Record<string, unknown>): string | undefined {
 
 function checkVocabulary(vocab: unknown, fail: Fail): void {
   if (!isRecord(vocab)) return fail("its vocabulary is no JSON object, and one was expected", "model.vocab");
-  const ids = Object.entries(vocab as Record<string, number>);
+  const ids = Object.keys(vocab); // pairs of a million tokens and ids would be a million lists
   if (ids.length === 0) fail("its vocabulary is empty", "model.vocab");
   const taken = new Uint8Array(2 * ids.length); // almost all ids are below the number of tokens
   const others = new Set<number>();
-  for (const [token, id] of ids) {
+  for (const token of ids) {
+    const id = vocab[token] as number;
     if (!isId(id)) {
       fail(
         `token ${JSON.stringify(token)} has id ${JSON.stringify(id)}, and a whole number was expected`,

@@ -35,7 +35,8 @@ export class AddedTokens {
    */
   add(tokens: readonly AddedToken[], keepIds = false): void {
     const { size } = this.#vocabulary;
-    let next = Math.max(size, ...[...this.#tokens.keys()].map((id) => id + 1));
+    let next = size;
+    for (const id of this.#tokens.keys()) next = Math.max(next, id + 1);
     for (const token of tokens) {
       if (token.content === "") continue;
       if (token.special) this.#special.add(token.content);
@@ -72,6 +73,11 @@ export class AddedTokens {
   /** The tokens with their ids, in the ids' order. */
   get entries(): (AddedToken & { id: number })[] {
     return [...this.#tokens].sort(([a], [b]) => a - b).map(([id, token]) => ({ ...token, id }));
+  }
+
+  /** Make what finds the tokens in texts, unless it is there: for many tokens it takes longer than any text. */
+  prepare(): void {
+    this.#finders ??= this.#makeFinders();
   }
 
   /** Cut a text into added tokens and normalised text between them. */

@@ -52,11 +52,10 @@ function readMerges(list: readonly Merge[], prefixLength: number, vocabulary: Vo
   const merges = new Merges(vocabulary.size);
   list.forEach((merge, rank) => {
     const [left, right] = typeof merge === "string" ? merge.split(" ") : merge;
-    const [first, second, merged] = [left, right, left + right.slice(prefixLength)].map((token) =>
+    const id = (token: string): number =>
       vocabulary.id(token) ??
-        fail(`merge ${rank} needs token ${JSON.stringify(token)}, which is not in the vocabulary`, "model.merges")
-    );
-    merges.add(first, second, merged);
+        fail(`merge ${rank} needs token ${JSON.stringify(token)}, which is not in the vocabulary`, "model.merges");
+    merges.add(id(left), id(right), id(left + (prefixLength > 0 ? right.slice(prefixLength) : right)));
   });
   return merges;
 }

@@ -1,6 +1,7 @@
 // The decoders of a tokenizer.json, as in the Rust library: functions from tokens to texts, which are then joined.
-import { ReplaceNormalizer, StripDecoder } from "../../packages/huggingface_tokenizers.ts";
+import { StripDecoder } from "../../packages/huggingface_tokenizers.ts";
 import { textOfBytes } from "./_byte_characters.ts";
+import { makeReplace } from "./_pattern.ts";
 import { type Component, type Fail, lookUp } from "../files/definition.ts";
 
 /** Turns tokens into texts. */
@@ -30,9 +31,9 @@ const types: Readonly<Record<string, (part: Component, fail: Fail) => Decode>> =
     const never = prepend_scheme === "never" || prepend_scheme === undefined && add_prefix_space === false;
     return tokens.map((token, i) => token.replaceAll(replacement as string, i === 0 && !never ? "" : " "));
   },
-  Replace: (part) => {
-    const { pattern } = new ReplaceNormalizer(part as never);
-    return (tokens) => tokens.map((token) => token.replace(pattern!, () => part.content as string));
+  Replace: (part, fail) => {
+    const replace = makeReplace(part, "decoder", fail);
+    return (tokens) => tokens.map(replace);
   },
   Sequence: ({ decoders }, fail) => {
     const steps = (decoders as Component[]).map((step) => makeDecoder(step, fail));
@@ -62,7 +63,7 @@ function byteFallback(tokens: readonly string[]): string[] {
     try {
       if (bytes.length > 0) result.push(utf8.decode(Uint8Array.from(bytes)));
     } catch {
-      result.push(...bytes.map(() => "\ufffd"));
+      for (const _ of bytes) result.push("\ufffd");
     }
     bytes = [];
   };

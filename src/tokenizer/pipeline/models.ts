@@ -20,9 +20,7 @@ export interface Model {
  */
 export function makeModel(part: Component, fail: Fail): Model {
   const make = lookUp(types, part, "model", fail);
-  const vocabulary = new Vocabulary(
-    Array.isArray(part.vocab) ? part.vocab.map(([piece], id) => [piece, id]) : Object.entries(part.vocab as object),
-  );
+  const vocabulary = new Vocabulary(part.vocab as ConstructorParameters<typeof Vocabulary>[0]);
   return { vocabulary, encode: cached(make(part, vocabulary, fail)) };
 }
 

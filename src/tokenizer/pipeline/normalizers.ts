@@ -1,8 +1,8 @@
 // The normalisers of a tokenizer.json, as in the Rust library: functions from text to text.
-import { ReplaceNormalizer } from "../../packages/huggingface_tokenizers.ts";
 import { type Component, type Fail, lookUp } from "../files/definition.ts";
 import { compatible, composed, controls, inRust, marks, nonspacing } from "./_unicode_tables.ts";
 import { byteCharacters } from "./_byte_characters.ts";
+import { makeReplace } from "./_pattern.ts";
 import { characterMapNormalizer } from "./character_map.ts";
 
 /** Changes a text before it is cut into words. */
@@ -48,7 +48,7 @@ const types: Readonly<Record<string, (part: Component, fail: Fail) => Normalize>
   Precompiled: ({ precompiled_charsmap: map }, fail) =>
     map ? characterMapNormalizer(Uint8Array.from(atob(map as string), (c) => c.charCodeAt(0)), fail) : (text) => text,
   Prepend: ({ prepend }) => (text) => text === "" ? "" : `${prepend}${text}`,
-  Replace: replace,
+  Replace: (part, fail) => makeReplace(part, "normalizer", fail),
   Sequence: ({ normalizers }, fail) => {
     const steps = (normalizers as Component[]).map((step) => makeNormalizer(step, fail));
     return (text) => steps.reduce((now, step) => step(now), text);
@@ -59,12 +59,6 @@ const types: Readonly<Record<string, (part: Component, fail: Fail) => Normalize>
   },
   StripAccents: () => (text) => text.replace(allMarks, ""),
 };
-
-/** npm @huggingface/tokenizers translates the regular expression; JavaScript would read `$` in its replacement as a pattern. */
-function replace(part: Component): Normalize {
-  const { pattern } = new ReplaceNormalizer(part as unknown as ConstructorParameters<typeof ReplaceNormalizer>[0]);
-  return pattern ? (text) => text.replace(pattern, () => part.content as string) : (text) => text;
-}
 
 /** Rust lowercases each character by itself; JavaScript and Python consider a sigma's neighbours. */
 function lowercase(text: string): string {

@@ -1,6 +1,6 @@
 // The pre-tokenizers of a tokenizer.json, as in the Rust library: functions that cut a text into words.
-import { SplitPreTokenizer } from "../../packages/huggingface_tokenizers.ts";
 import { byteCharacters } from "./_byte_characters.ts";
+import { readPattern } from "./_pattern.ts";
 import { type SplitBehavior, splitText } from "./_split_text.ts";
 import { inRust, numbers, punctuation as differences } from "./_unicode_tables.ts";
 import { type Component, type Fail, lookUp } from "../files/definition.ts";
@@ -65,10 +65,9 @@ function metaspace({ replacement, prepend_scheme, add_prefix_space, split = true
   };
 }
 
-/** npm @huggingface/tokenizers translates the regular expression. */
-function split(part: Component): PreTokenize {
-  const { pattern } = new SplitPreTokenizer(part as unknown as ConstructorParameters<typeof SplitPreTokenizer>[0]);
-  return (text) => splitText(text, pattern!, part.behavior as SplitBehavior, part.invert === true);
+function split(part: Component, fail: Fail): PreTokenize {
+  const pattern = readPattern(part, "pre_tokenizer", fail);
+  return (text) => splitText(text, pattern, part.behavior as SplitBehavior, part.invert === true);
 }
 
 function sequence(parts: readonly Component[], fail: Fail): PreTokenize {

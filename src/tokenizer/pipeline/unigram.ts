@@ -50,7 +50,7 @@ export function unigram(part: Component, vocabulary: Vocabulary): (word: string)
       if (last[end] >= 0 && last[end] !== unk) ids.push(last[end]);
       else { // consecutive unknown characters are one unknown token
         while (from > 0 && (last[from] < 0 || last[from] === unk)) from = begins[from];
-        ids.push(...substitute(word.slice(from, end)).reverse());
+        for (const id of substitute(word.slice(from, end)).reverse()) ids.push(id);
       }
       end = from;
     }

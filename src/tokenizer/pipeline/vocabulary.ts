@@ -8,11 +8,18 @@ export class Vocabulary {
   readonly #ids: ReadonlyMap<string, number>;
   readonly #tokens: string[] = [];
 
-  /** @param tokens Tokens with their ids. */
-  constructor(tokens: readonly (readonly [string, number])[]) {
-    this.#ids = new Map(tokens);
+  /** @param vocab Tokens with their ids, or a list whose entries begin with a token each, in the order of their ids. */
+  constructor(vocab: Readonly<Record<string, number>> | readonly (readonly [string, ...unknown[]])[]) {
+    const ids = new Map<string, number>();
+    const listed = Array.isArray(vocab);
+    const tokens: readonly string[] = listed ? vocab.map(([piece]) => piece) : Object.keys(vocab);
+    tokens.forEach((token, at) => {
+      const id = listed ? at : (vocab as Readonly<Record<string, number>>)[token];
+      ids.set(token, id);
+      this.#tokens[id] = token;
+    });
+    this.#ids = ids;
     this.size = tokens.length;
-    for (const [token, id] of tokens) this.#tokens[id] = token;
   }
 
   /** A token's id. */

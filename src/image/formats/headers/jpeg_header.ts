@@ -11,17 +11,35 @@ const scansOfAnySize = 20;
 const mostScannedPixels = 20 * 64e6;
 
 /**
+ * The most segments and tables: decoders do some work for each, so that a file of nothing else would take seconds. Files
+ * have some dozens, 255 more with a large colour profile.
+ */
+const mostSegments = 10_000;
+/** The fewest bytes of a table in a segment of such tables, by marker: of Huffman codes, of quantisation. */
+const leastTable: Readonly<Record<number, number>> = { 0xc4: 17, 0xdb: 65 };
+
+/** Make a function that counts segments and their tables, and fails at too many. */
+function segmentCounter(fail: (what: string, offset: number) => never) {
+  let segments = 0;
+  return (marker: number, length: number, at: number): void => {
+    segments += 1 + Math.floor(length / (leastTable[marker] ?? Infinity));
+    if (segments > mostSegments) fail(`it has more than ${mostSegments} segments and tables`, at);
+  };
+}
+
+/**
  * Read a JPEG's frame header and walk over its segments to the end marker.
  *
  * @param bytes The whole file, whose start marker has been seen.
  * @param name The file's name, for messages.
- * @throws {FormatError} If it has no frame, is of a kind that is not read, or ends before its end marker.
+ * @throws {FormatError} If it has no frame, more than 10,000 segments and tables, is of a kind that is not read, or ends before its end marker.
  */
 export function readJpegHeader(bytes: Uint8Array, name: string): ImageHeader {
   const fail = (what: string, offset: number): never => {
     throw new FormatError(`Cannot read JPEG ${name}: ${what}`, { file: name, offset });
   };
   const cut = (): never => fail(`the file ends after ${bytes.length} bytes without its end marker`, bytes.length);
+  const countSegment = segmentCounter(fail);
   let frame: { width: number; height: number; bits: number; components: number } | undefined;
   let exif: Uint8Array | undefined, xmp: string | undefined;
   let adobeTransform = 0, scans = 0;
@@ -38,17 +56,13 @@ export function readJpegHeader(bytes: Uint8Array, name: string): ImageHeader {
       const length = bytes[at + 2] << 8 | bytes[at + 3];
       const body = bytes.subarray(at + 4, at + 2 + length);
       if (length < 2 || at + 2 + length > bytes.length) cut();
+      countSegment(marker, body.length, at);
       if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
         if (body.length < 6) fail(`its frame header has ${body.length} bytes, and at least 6 were expected`, at);
         if (![0xc0, 0xc1, 0xc2].includes(marker) || body[0] !== 8) {
           fail(`it is coded by process SOF${marker - 0xc0} with ${body[0]} bits; Huffman-coded 8 bits are read`, at);
         }
-        frame ??= {
-          bits: body[0],
-          height: body[1] << 8 | body[2],
-          width: body[3] << 8 | body[4],
-          components: body[5],
-        };
+        frame ??= { bits: body[0], height: body[1] << 8 | body[2], width: body[3] << 8 | body[4], components: body[5] };
       } else if (marker === 0xe1 && ascii(body, 6) === "Exif\0\0") exif ??= body;
       else if (marker === 0xe1 && ascii(body, xmpMark.length) === xmpMark) xmp = new TextDecoder("latin1").decode(body);
       else if (marker === 0xee && ascii(body, 5) === "Adobe") adobeTransform = body[11] ?? 0;

@@ -1,0 +1,72 @@
+// A limit of time for a tokenizer's steps on a text. Its files bring regular expressions of their own, and V8's engine tries
+// each way to match, so that some take years for forty characters. What ends them is node:vm, which stops whatever runs
+// within one of its scripts, a match too, for about 20 µs a call. The alternatives are worse: an engine without backtracking
+// has no look-around, which GPT-2's pattern needs; a worker cannot answer encode(), which is synchronous, without copying
+// each text twice; and a bound of the pattern's and the text's lengths would have to be far below what is published.
+import { createContext, Script } from "node:vm";
+import { LimitError, LimnerError } from "../../errors/mod.ts";
+import { defaultLimits, type Limits } from "../../limits/mod.ts";
+
+/** What the script calls: the work that is limited. */
+const scope: { work?: () => void } = {};
+let callWork: ((milliseconds: number) => void) | undefined;
+
+function call(work: () => void, timeout: number): void {
+  if (!callWork) {
+    const script = new Script("work()");
+    const context = createContext(scope);
+    callWork = (timeout) => script.runInContext(context, { timeout });
+  }
+  scope.work = work;
+  try {
+    callWork(timeout);
+  } finally {
+    scope.work = undefined;
+  }
+}
+
+/** A text for which the limit counts once; longer ones have the same time for each part of this length. */
+const charactersPerLimit = 100_000;
+
+/** What is done, for messages. */
+export interface LimitedWork {
+  /** What cannot be done, such as `Cannot encode a text of 40 characters with org/model/tokenizer.json`. */
+  readonly task: string;
+  /** The length of the text. */
+  readonly characters: number;
+  /** The parts of tokenizer.json that do it, for the error's key, such as `normalizer, pre_tokenizer`. */
+  readonly parts: string;
+}
+
+/**
+ * Do something within the time that a tokenizer's patterns may take.
+ *
+ * @throws {LimitError} If it takes longer; it has been stopped.
+ * @throws {LimnerError} If V8 cannot do it: a text that grows beyond what a string holds, a pattern that needs more stack.
+ */
+export function withinTime<T>(
+  work: () => T,
+  { task, characters, parts }: LimitedWork,
+  { patternMilliseconds }: Pick<Limits, "patternMilliseconds"> = defaultLimits,
+): T {
+  const most = Math.min(Math.ceil(patternMilliseconds * Math.max(1, characters / charactersPerLimit)), 2 ** 31);
+  let result: T;
+  try {
+    call(() => {
+      result = work();
+    }, most);
+  } catch (error) {
+    if ((error as { code?: unknown })?.code === "ERR_SCRIPT_EXECUTION_TIMEOUT") {
+      throw new LimitError(
+        `${task}: its ${parts} had not ended after ${most} milliseconds, as where a pattern tries all ways to match ` +
+          "(limits.patternMilliseconds)",
+        { limit: "patternMilliseconds", amount: most, most, key: parts },
+      );
+    }
+    if (error instanceof RangeError || error instanceof SyntaxError) {
+      throw new LimnerError(`${task}: its ${parts} ask for more than can be held: ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+  return result!;
+}
