@@ -29,6 +29,8 @@ for (const backend of ["ffi", "reference", "webgpu"] as BackendName[]) {
       if (step === 29) after30 = [counters.liveHandles, counters.deviceBytes];
     }
     assertEquals([counters.liveHandles, counters.deviceBytes], after30);
+    // What the reference backend holds is JavaScript's, whose collector decides when to give it back.
+    if (backend === "reference") return;
     const [before, last] = [median(resident.slice(30, 60)), median(resident.slice(-30))];
     assert(last <= 1.05 * before + 10e6, `${last / 1e6} MB at the end, ${before / 1e6} MB before`);
   });
