@@ -2,13 +2,14 @@
 // (src/limits) refuse what can be foreseen; this is the net below them, put where users call.
 import { LimnerError } from "./mod.ts";
 
-/**
- * Whether an error is V8's or WebAssembly's own for what cannot be had: a stack, an allocation, an array or text of that
- * length, memory out of bounds. A subclass is not: somebody threw it on purpose.
- */
+/** What V8's RangeErrors say of what cannot be had; those of users' callbacks say something else. */
+const exhausted =
+  /^(?:Invalid (?:typed )?array length|Invalid array buffer length|Array buffer allocation failed|Invalid string length|Invalid DataView length|Maximum call stack size exceeded|(?:Map|Set) maximum size exceeded|Maximum BigInt size exceeded|offset is out of bounds|Start offset \S+ is outside the bounds|WebAssembly\.)/;
+
+/** Whether an error is V8's or WebAssembly's own for what cannot be had: a stack, an allocation, a length, memory out of bounds. */
 function isExhaustion(error: unknown): error is Error {
   const kind = (error as Error | null | undefined)?.constructor;
-  return kind === RangeError || kind === WebAssembly.RuntimeError;
+  return kind === WebAssembly.RuntimeError || kind === RangeError && exhausted.test((error as Error).message);
 }
 
 /**
@@ -16,7 +17,7 @@ function isExhaustion(error: unknown): error is Error {
  *
  * @param task Says what cannot be done then, with the input's name, such as `Cannot load org/model`.
  * @param work What is done; it may give a promise.
- * @throws {LimnerError} In place of V8's RangeError and WebAssembly's RuntimeError, which is its cause; whatever else is
+ * @throws {LimnerError} In place of such a RangeError of V8's and of WebAssembly's RuntimeError, which is its cause; whatever else is
  * thrown stays as it is.
  */
 export function explained<T>(task: () => string, work: () => T): T {

@@ -50,6 +50,7 @@ Deno.test("other errors, those of a caller's own and what aborts stay as they ar
   const errors = [
     new TypeError("t"),
     new Own("o"),
+    new RangeError("the streamer is full"),
     new LimnerError("l"),
     new DOMException("a", "AbortError"),
     7,
