@@ -31,7 +31,7 @@ import { TrainingSession } from "./training_session.ts";
  *
  * await using model = await VisionEncoderDecoderModel.fromPretrained("assets/model", { backend: "reference" });
  * await using trainer = await Trainer.create(model, { learningRate: 1e-3 });
- * const pixelValues = new Tensor("float32", [1, 3, 32, 64], new Float32Array(3 * 32 * 64).fill(1));
+ * const pixelValues = new Tensor("float32", [1, 3, 32, 512], new Float32Array(3 * 32 * 512).fill(1));
  * const first = await trainer.step({ pixelValues, labels: [[5, 6, 2]] });
  * const second = await trainer.step({ pixelValues, labels: [[5, 6, 2]] });
  * assert(second.loss < first.loss);
