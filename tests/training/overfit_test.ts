@@ -53,8 +53,8 @@ async function learns(name: string, learningRate: number, backend: BackendName):
 
 for (const [name, learningRate] of Object.entries(models)) {
   for (const backend of ["ffi", "reference", "webgpu"] as const) {
-    // A step on a GPU that is computed by the CPU takes long.
-    if (backend === "webgpu" && !isLong && !["swin_bert", "deit_trocr_small"].includes(name)) continue;
+    // Where they are slower, the short form has one encoder of each kind.
+    if (backend !== "ffi" && !isLong && !["swin_bert", "deit_trocr_small"].includes(name)) continue;
     Deno.test(`${name} learns a picture by heart, on ${backend}`, () => learns(name, learningRate, backend));
   }
 }
