@@ -8,13 +8,13 @@ import type { Weights } from "../graph/mod.ts";
 import { openRepository, type Repository, toPath } from "../hub/mod.ts";
 import {
   type Architecture,
+  createAdapter,
   linearLayers,
   type LoadedAdapter,
   loraNames,
   type LoraOptions,
   mergedWeight,
   type ModelParameters,
-  newAdapter,
   otherModules,
   readAdapter,
   resizeEmbeddings,
@@ -149,7 +149,7 @@ export class ModelCore implements AsyncDisposable {
    */
   attachAdapter(options: LoraOptions): Promise<string[]> {
     this.checkMerged("add an adapter");
-    return this.#attach(newAdapter(options, this.#layers(), this.architecture.limits));
+    return this.#attach(createAdapter(options, this.#layers(), this.architecture.limits));
   }
 
   /** Add an adapter of PEFT's files. @throws As `readAdapter` does. */

@@ -8,7 +8,7 @@ export { adapterFiles, type LoadedAdapter, readAdapter } from "./lora/adapter_fi
 export { type LinearLayer, linearLayers, otherModules } from "./lora/linear_layers.ts";
 export { type LoraAdapter, loraNames, scalingOf } from "./lora/lora_adapter.ts";
 export { mergedWeight } from "./lora/merged_weight.ts";
-export { type LoraOptions, newAdapter } from "./lora/new_adapter.ts";
+export { createAdapter, type LoraOptions } from "./lora/create_adapter.ts";
 export { writeAdapter } from "./lora/write_adapter.ts";
 export { readConfig } from "./config/read_config.ts";
 export { matchWhole, readParameters } from "./parameters/read_parameters.ts";

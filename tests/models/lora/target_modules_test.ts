@@ -3,7 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ConfigError, LimitError, OptionError, VisionEncoderDecoderConfig } from "../../../mod.ts";
 import { defaultLimits } from "../../../src/limits/mod.ts";
 import { architectureOf, linearLayers } from "../../../src/models/mod.ts";
-import { type LoraOptions, newAdapter } from "../../../src/models/lora/new_adapter.ts";
+import { createAdapter, type LoraOptions } from "../../../src/models/lora/create_adapter.ts";
 import { readPeftConfig } from "../../../src/models/lora/peft_config.ts";
 import { isTarget, pythonPattern, valueFor } from "../../../src/models/lora/target_modules.ts";
 import { familyConfig } from "../family_models.ts";
@@ -42,7 +42,7 @@ const config = familyConfig("vit", "gpt2", 7);
 const architecture = architectureOf(config);
 const layers = linearLayers(config, architecture);
 const make = (options: Partial<LoraOptions>, limits = defaultLimits) =>
-  newAdapter({ rank: 2, alpha: 4, targets: ["q_proj"], ...options }, layers, limits).adapter;
+  createAdapter({ rank: 2, alpha: 4, targets: ["q_proj"], ...options }, layers, limits).adapter;
 
 Deno.test("a new adapter's targets are endings of names in memory, else in files; a pattern of either; or all but the head", () => {
   const paths = (targets: LoraOptions["targets"]) => [...make({ targets }).layers.keys()];
@@ -72,6 +72,6 @@ Deno.test("layers that Transformers has in parts are refused by name", () => {
   const gated = familyConfig("dinov2", "bert", 7);
   const own = linearLayers(gated, architectureOf(gated));
   const options: LoraOptions = { rank: 2, alpha: 2, targets: ["gate_proj"] };
-  const { message } = assertThrows(() => newAdapter(options, own, defaultLimits), OptionError);
+  const { message } = assertThrows(() => createAdapter(options, own, defaultLimits), OptionError);
   assert(message.includes("mlp.gate_proj and ") && message.includes("mlp.weights_in"), message);
 });

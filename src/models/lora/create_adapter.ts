@@ -81,7 +81,7 @@ function check({ rank, alpha, dropout = 0, targets, ...others }: LoraOptions): v
  * @throws {OptionError} If an option does not exist or is out of its range, or names no layer or one that is in parts.
  * @throws {LimitError} If it has more numbers than the limits allow.
  */
-export function newAdapter(options: LoraOptions, layers: readonly LinearLayer[], limits: Limits): LoadedAdapter {
+export function createAdapter(options: LoraOptions, layers: readonly LinearLayer[], limits: Limits): LoadedAdapter {
   check(options);
   const { rank, alpha, dropout = 0, rankStabilized = false, seed = 0 } = options;
   const targets = targetLayers(options, layers);

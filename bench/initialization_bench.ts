@@ -1,4 +1,4 @@
-// How long a new model takes: `deno run -A bench/new_model_bench.ts [BACKEND...]` (default ffi). ViT with BERT at their
+// How long a new model takes: `deno run -A bench/initialization_bench.ts [BACKEND...]` (default ffi). ViT with BERT at their
 // defaults, 224 million parameters, each time in a process of its own; where `python3` (or $PYTHON) has transformers, its
 // time in the same run stands beside. To reach on ffi: 1.5 times Python's.
 import { type BackendName, defaultConfig, VisionEncoderDecoderConfig, VisionEncoderDecoderModel } from "../mod.ts";
