@@ -2,7 +2,7 @@
 // Data2Vec's vision encoder (Baevski et al. 2022), as transformers.Data2VecVisionModel: BEiT by another name, without pooler.
 import type { Value } from "../../graph/mod.ts";
 import { add, concat, gather, reshape, slice, transpose } from "../../operators/mod.ts";
-import { commonDefaults, type ConfigReader, deriveStages } from "../config/config_reader.ts";
+import { type ConfigReader, deriveStages } from "../config/config_reader.ts";
 import type { Family, VisionEncoder } from "../family.ts";
 import { type Initial, zeros } from "../parameters/initial_values.ts";
 import { embedPatches, patchPlaces, pictureSize, readPatches, stretchedPositions } from "./patches.ts";
@@ -14,6 +14,7 @@ import {
   readVisionDropout,
   readVisionLayers,
   risingPaths,
+  visionDefaults,
   visionLayer,
   type VisionLayers,
   vitLayerNames,
@@ -95,19 +96,7 @@ function initial(name: string, config: ConfigReader): Initial | undefined {
 
 /** The defaults that BEiT and Data2Vec share. */
 const shared = {
-  ...commonDefaults,
-  hidden_size: 768,
-  num_hidden_layers: 12,
-  num_attention_heads: 12,
-  intermediate_size: 3072,
-  hidden_act: "gelu",
-  hidden_dropout_prob: 0.0,
-  attention_probs_dropout_prob: 0.0,
-  initializer_range: 0.02,
-  layer_norm_eps: 1e-12,
-  image_size: 224,
-  patch_size: 16,
-  num_channels: 3,
+  ...visionDefaults,
   use_mask_token: false,
   use_absolute_position_embeddings: false,
   use_relative_position_bias: false,

@@ -1,10 +1,27 @@
 // The pre-norm layers that ViT and most encoders after it share; only names differ, and a few parts.
 import type { Value } from "../../graph/mod.ts";
 import { add, concat, expand, mul } from "../../operators/mod.ts";
-import type { ConfigReader } from "../config/config_reader.ts";
+import { commonDefaults, type ConfigReader } from "../config/config_reader.ts";
 import { activationNames, type NamedActivation } from "../activations.ts";
 import { joinHeads, splitHeads } from "../heads.ts";
 import type { Scope } from "../scope.ts";
+
+/** The defaults that ViT, DeiT, BEiT and Data2Vec share. */
+export const visionDefaults = {
+  ...commonDefaults,
+  hidden_size: 768,
+  num_hidden_layers: 12,
+  num_attention_heads: 12,
+  intermediate_size: 3072,
+  hidden_act: "gelu",
+  hidden_dropout_prob: 0.0,
+  attention_probs_dropout_prob: 0.0,
+  initializer_range: 0.02,
+  layer_norm_eps: 1e-12,
+  image_size: 224,
+  patch_size: 16,
+  num_channels: 3,
+};
 
 /** The sizes of a vision encoder's layers. */
 export interface VisionLayers {

@@ -1,6 +1,6 @@
 // The Vision Transformer (Dosovitskiy et al. 2020), as transformers.ViTModel: patches, a class token, pre-norm layers.
 import { add } from "../../operators/mod.ts";
-import { commonDefaults, type ConfigReader, type Fields } from "../config/config_reader.ts";
+import type { ConfigReader, Fields } from "../config/config_reader.ts";
 import type { Family, Renaming, VisionEncoder } from "../family.ts";
 import {
   checkImageSize,
@@ -11,7 +11,7 @@ import {
   readPatches,
   stretchedPositions,
 } from "./patches.ts";
-import { prependTokens, readVisionLayers, visionLayer } from "./vision_layers.ts";
+import { prependTokens, readVisionLayers, visionDefaults, visionLayer } from "./vision_layers.ts";
 
 /** A ViT whose patches follow the given special tokens. */
 export function buildVit(config: ConfigReader, special: readonly string[]): VisionEncoder {
@@ -51,19 +51,7 @@ export function buildVit(config: ConfigReader, special: readonly string[]): Visi
 
 /** The defaults that ViT and DeiT share. */
 export const vitDefaults = {
-  ...commonDefaults,
-  hidden_size: 768,
-  num_hidden_layers: 12,
-  num_attention_heads: 12,
-  intermediate_size: 3072,
-  hidden_act: "gelu",
-  hidden_dropout_prob: 0.0,
-  attention_probs_dropout_prob: 0.0,
-  initializer_range: 0.02,
-  layer_norm_eps: 1e-12,
-  image_size: 224,
-  patch_size: 16,
-  num_channels: 3,
+  ...visionDefaults,
   qkv_bias: true,
   encoder_stride: 16,
   pooler_output_size: null,
