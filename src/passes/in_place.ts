@@ -35,6 +35,8 @@ export function dependencies({ nodes }: Graph): DependsOn {
  * their operands: each of them reads the old value only at the element that it writes.
  */
 export function assignedInPlace(graph: Graph): Map<Value, Value> {
+  const writers = graph.nodes.filter(({ operator }) => operator.writesState === "atEnd");
+  if (writers.length === 0) return new Map();
   const users = new Map<Value, Node[]>();
   for (const node of graph.nodes) {
     for (const value of new Set(node.inputs)) users.set(value, [...users.get(value) ?? [], node]);
@@ -42,8 +44,7 @@ export function assignedInPlace(graph: Graph): Map<Value, Value> {
   const outputs = new Set(graph.outputs.values());
   const dependsOn = dependencies(graph);
   const found = new Map<Value, Value>();
-  for (const writer of graph.nodes) {
-    if (writer.operator.writesState !== "atEnd") continue;
+  for (const writer of writers) {
     const [state, value] = writer.inputs;
     const isOnlyWrite = isLeaf(state.node.operator) && writesOf(users.get(writer.outputs[0])).length === 0 &&
       writesOf(users.get(value)).length === 1;
