@@ -9,31 +9,15 @@ import {
   VisionEncoderDecoderModel,
 } from "../mod.ts";
 import { writeSafetensors } from "../src/checkpoint/mod.ts";
+import { withFolderOf } from "./folder_of_files.ts";
 
 const plain = new URL("fixtures/field/foreign_names/plain/", import.meta.url);
 const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 12345\n";
 const adapter = JSON.stringify({ base_model_name_or_path: "base/model", peft_type: "LORA" });
 
 /** A folder with config.json and files, and what is done with it. */
-async function withFiles(
-  files: Readonly<Record<string, string | Uint8Array>>,
-  use: (folder: string) => Promise<unknown>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await Deno.copyFile(new URL("config.json", plain), `${folder}/config.json`);
-    for (const [name, content] of Object.entries(files)) {
-      await Deno.mkdir(`${folder}/${name}`.replace(/[^/]*$/, ""), { recursive: true });
-      await Deno.writeFile(
-        `${folder}/${name}`,
-        typeof content === "string" ? new TextEncoder().encode(content) : content,
-      );
-    }
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+const withFiles = (files: Readonly<Record<string, string | Uint8Array>>, use: (folder: string) => Promise<unknown>) =>
+  withFolderOf({ "config.json": new URL("config.json", plain) }, files, use);
 
 const load = (folder: string) => VisionEncoderDecoderModel.fromPretrained(folder, { backend: "reference" });
 

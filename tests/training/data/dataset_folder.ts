@@ -1,5 +1,6 @@
 // Folders of pictures with a table of texts, for tests.
 import { AutoImageProcessor, AutoTokenizer, type ImageProcessor, type Tokenizer } from "../../../mod.ts";
+import { withFolderOf } from "../../folder_of_files.ts";
 
 const model = new URL("../../../assets/model/", import.meta.url);
 const lines = new URL("../../fixtures/lines/", import.meta.url);
@@ -18,24 +19,12 @@ export function lineFile(n: number): URL {
 }
 
 /** Run a test in a folder with pictures 0.png to 9.png and the files that are given. */
-export async function withFolder(
+export function withFolder(
   files: Readonly<Record<string, string | Uint8Array>>,
   use: (folder: string) => Promise<unknown>,
 ): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "limner_dataset_" });
-  try {
-    for (let n = 0; n < 10; n++) await Deno.copyFile(lineFile(n), `${folder}/${n}.png`);
-    for (const [name, content] of Object.entries(files)) {
-      await Deno.mkdir(`${folder}/${name}`.replace(/[^/]*$/, ""), { recursive: true });
-      await Deno.writeFile(
-        `${folder}/${name}`,
-        typeof content === "string" ? new TextEncoder().encode(content) : content,
-      );
-    }
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  const pictures = Object.fromEntries(Array.from({ length: 10 }, (_, n) => [`${n}.png`, lineFile(n)]));
+  return withFolderOf(pictures, files, use);
 }
 
 /** A table as JSON lines. */
