@@ -159,9 +159,9 @@ export class TrainingSession implements AsyncDisposable {
     this.#bound.delete(key);
     const bound = known ?? this.#allocateFor(graph, program, batch);
     this.#bound.set(key, bound);
-    for (const [old, { [Symbol.dispose]: _ }] of [...this.#bound].slice(0, -keptShapes)) {
-      this.#bound.get(old)![Symbol.dispose]();
-      this.#bound.delete(old);
+    for (const [oldest, unused] of [...this.#bound].slice(0, -keptShapes)) {
+      unused[Symbol.dispose]();
+      this.#bound.delete(oldest);
     }
     return bound;
   }
