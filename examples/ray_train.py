@@ -64,7 +64,8 @@ class Worker:
         return found
 
     def about(self):
-        return {**self.opened, "process": self.process.pid}
+        """The reply to `open`: what is trained, and the process's number, which need not be that of the command."""
+        return self.opened
 
 
 class Team:

@@ -146,7 +146,7 @@ while (true) {
       worker = await Worker.open(request);
       const known = worker.trainer.model.namedParameters();
       const trained = worker.trainer.trained.map((name) => [name, known.get(name)!.shape]);
-      await reply({ steps: worker.trainer.steps, trained });
+      await reply({ steps: worker.trainer.steps, trained, process: Deno.pid });
     } else if (worker) await reply(await worker.answer(request, payload));
     else throw new Error(`Cannot do "${request.do}": open comes first`);
   } catch (error) {
