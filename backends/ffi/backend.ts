@@ -16,7 +16,7 @@ import {
 } from "../../src/graph/mod.ts";
 import type { DataType } from "../../src/tensor/mod.ts";
 import { prepare } from "../../src/passes/mod.ts";
-import { supportsNode, toOnnx } from "../onnx/mod.ts";
+import { allOperators, type OperatorSupport, supportsNode, toOnnx } from "../onnx/mod.ts";
 import {
   type CompiledSession,
   OnnxProgram,
@@ -33,7 +33,7 @@ import { FfiWeights, type ParameterPlacement } from "./weights.ts";
 /** The parameters of a program, and the initializers that its session gets. */
 type SessionParameters =
   & Pick<CompiledSession, "parameters" | "fromFile" | "fromMemory">
-  & Pick<SessionOptions, "given" | "views">;
+  & Required<Pick<SessionOptions, "given" | "views">>;
 
 function holdsMemory(place: ParameterPlacement): boolean {
   return place !== "bound" && place.held !== undefined;
@@ -44,10 +44,10 @@ export class FfiBackend implements Backend {
   readonly name = "ffi";
   readonly stepsPerRead = 1;
   readonly mapsFiles = true;
-
   readonly #sessions: FfiRuntime;
 
-  constructor(readonly runtime: Runtime, readonly device: string) {
+  /** @param operators The optional operators that the library has. */
+  constructor(readonly runtime: Runtime, readonly device: string, readonly operators: OperatorSupport = allOperators) {
     this.#sessions = new FfiRuntime(runtime);
   }
 
@@ -56,7 +56,7 @@ export class FfiBackend implements Backend {
   }
 
   supports(node: Node): boolean {
-    return supportsNode(node);
+    return supportsNode(node, this.operators);
   }
 
   open(source: StoredWeights, options: OpenOptions = {}): Promise<Weights> {
@@ -107,7 +107,7 @@ export class FfiBackend implements Backend {
       toOnnx(graph, (name) => {
         const place = places.get(name)!;
         return place === "bound" ? place : place.region;
-      }, { fusesCaches });
+      }, { operators: this.operators, fusesCaches });
     let model = lower();
     // ONNX Runtime folds constants with what is in the file, and not with the memory that it is given.
     const stale = [...model.foldedParameters].filter((name) => holdsMemory(places.get(name)!));

@@ -12,15 +12,16 @@ export type Initializer = readonly [name: string, view: OrtView | undefined];
 export interface SessionOptions {
   /** The graph's name, for messages. */
   readonly name: string;
-  /** The folder of external data. */
-  readonly folder: string | undefined;
-  /** Whether the session makes packed copies of its weights. */
-  readonly packed: boolean;
-  readonly given: readonly Initializer[];
-  /** The views that the session owns. */
-  readonly views: readonly OrtView[];
-  /** Whether the program writes parameters. */
-  readonly writes: boolean;
+  /** The folder of external data. @default none */
+  readonly folder?: string;
+  /** Whether the session makes packed copies of its weights. @default true */
+  readonly packed?: boolean;
+  /** @default none */
+  readonly given?: readonly Initializer[];
+  /** The views that the session owns. @default none */
+  readonly views?: readonly OrtView[];
+  /** Whether the program writes parameters. @default false */
+  readonly writes?: boolean;
 }
 
 /** Sessions of the library. */
@@ -85,7 +86,7 @@ export class FfiRuntime implements OnnxRuntime {
 
 function configure(library: Runtime, session: Deno.PointerObject, options: SessionOptions): void {
   const { api } = library;
-  const { folder, packed, given, writes } = options;
+  const { folder, packed = true, given = [], writes = false } = options;
   library.check(api.disablePerSessionThreads(session), "share the threads");
   const entry = (key: string, value: string) =>
     library.check(api.addSessionConfigEntry(session, cString(key), cString(value)), `set ${key}`);
@@ -115,7 +116,7 @@ class Session implements RuntimeSession {
 
   release(): void {
     this.library.api.releaseSession(this.pointer);
-    for (const view of this.options.views) view.release();
+    for (const view of this.options.views ?? []) view.release();
   }
 }
 
