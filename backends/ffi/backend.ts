@@ -16,22 +16,24 @@ import {
 } from "../../src/graph/mod.ts";
 import type { DataType } from "../../src/tensor/mod.ts";
 import { prepare } from "../../src/passes/mod.ts";
-import { supportsNode, toOnnx } from "../onnx/mod.ts";
+import { allOperators, type OperatorSupport, supportsNode, toOnnx } from "../onnx/mod.ts";
+import {
+  type CompiledSession,
+  OnnxProgram,
+  OnnxStream,
+  type RuntimeSession,
+  RuntimeTensor,
+} from "../onnx/session/mod.ts";
 import type { StoredWeights } from "../../src/weights/mod.ts";
-import type { CompiledSession } from "./compiled_session.ts";
-import { FfiProgram } from "./program.ts";
-import { cString, OutPointer, type Runtime } from "./runtime.ts";
-import { FfiStream } from "./stream.ts";
-import { OrtTensor, OrtView } from "./ort_value.ts";
+import type { OrtValue, OrtView } from "./ort_value.ts";
+import type { Runtime } from "./runtime.ts";
+import { FfiRuntime, type Initializer, type SessionOptions } from "./session.ts";
 import { FfiWeights, type ParameterPlacement } from "./weights.ts";
 
-/** An initializer of a model, and its memory where that is given. */
-type Initializer = readonly [name: string, view: OrtView | undefined];
-
 /** The parameters of a program, and the initializers that its session gets. */
-type SessionParameters = Pick<CompiledSession, "parameters" | "fromFile" | "fromMemory" | "views"> & {
-  readonly given: readonly Initializer[];
-};
+type SessionParameters =
+  & Pick<CompiledSession, "parameters" | "fromFile" | "fromMemory">
+  & Required<Pick<SessionOptions, "given" | "views">>;
 
 function holdsMemory(place: ParameterPlacement): boolean {
   return place !== "bound" && place.held !== undefined;
@@ -42,22 +44,26 @@ export class FfiBackend implements Backend {
   readonly name = "ffi";
   readonly stepsPerRead = 1;
   readonly mapsFiles = true;
+  readonly #sessions: FfiRuntime;
 
-  constructor(readonly runtime: Runtime, readonly device: string) {}
+  /** @param operators The optional operators that the library has. */
+  constructor(readonly runtime: Runtime, readonly device: string, readonly operators: OperatorSupport = allOperators) {
+    this.#sessions = new FfiRuntime(runtime);
+  }
 
   get counters(): Runtime["counters"] {
     return this.runtime.counters;
   }
 
   supports(node: Node): boolean {
-    return supportsNode(node);
+    return supportsNode(node, this.operators);
   }
 
   open(source: StoredWeights, options: OpenOptions = {}): Promise<Weights> {
     if (options.storage !== undefined && options.storage !== "float32") {
       throw new BackendError(`Cannot hold weights as ${options.storage}: the ffi backend holds float32`, "ffi");
     }
-    return Promise.resolve(new FfiWeights(this.runtime, source, options));
+    return Promise.resolve(new FfiWeights(this.#sessions, source, options));
   }
 
   async compile(graph: Graph, weights: Weights, { signal }: { signal?: AbortSignal } = {}): Promise<Program> {
@@ -71,16 +77,16 @@ export class FfiBackend implements Backend {
       const pack = writtenParameters(graph).size === 0 && await held.decidePacking(names);
       signal?.throwIfAborted();
       const compiled = await this.#compile(graph, held, { packed: pack, fusesCaches: true, signal });
-      return new FfiProgram(this.runtime, graph, held, compile, pack, compiled);
+      return new OnnxProgram(this.#sessions, graph, held, compile, pack, compiled);
     });
   }
 
   allocate(dataType: DataType, capacity: readonly number[]): DeviceTensor {
-    return new OrtTensor(this.runtime, dataType, capacity);
+    return new RuntimeTensor(this.#sessions, dataType, capacity);
   }
 
   stream(options: StreamOptions = {}): Stream {
-    return new FfiStream(this.runtime, options);
+    return new OnnxStream(this.#sessions, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -101,7 +107,7 @@ export class FfiBackend implements Backend {
       toOnnx(graph, (name) => {
         const place = places.get(name)!;
         return place === "bound" ? place : place.region;
-      }, { fusesCaches });
+      }, { operators: this.operators, fusesCaches });
     let model = lower();
     // ONNX Runtime folds constants with what is in the file, and not with the memory that it is given.
     const stale = [...model.foldedParameters].filter((name) => holdsMemory(places.get(name)!));
@@ -110,18 +116,18 @@ export class FfiBackend implements Backend {
       model = lower();
     }
     const found = await this.#findParameters(places, weights, signal);
-    const { fromFile, given, views } = found;
-    let session: Deno.PointerObject | undefined;
+    const { parameters, fromFile, fromMemory, given, views } = found;
+    let session: RuntimeSession | undefined;
     try {
       weights.checkFiles(fromFile);
-      const create = () =>
-        this.#createSession(model.bytes, graph.name, { folder: weights.folder, packed, given, writes });
+      const options = { name: graph.name, folder: weights.folder, packed, given, views, writes };
+      const create = () => this.#sessions.createSession(model.bytes, options);
       session = packed ? await weights.releasingPages(create) : await create();
       weights.checkFiles(fromFile);
-      return { ...found, model, session, version };
+      return { model, session, parameters, fromFile, fromMemory, version };
     } catch (error) {
-      if (session) this.runtime.api.releaseSession(session);
-      for (const view of views) view.release();
+      if (session) session.release();
+      else for (const view of views) view.release();
       throw error;
     }
   }
@@ -132,7 +138,7 @@ export class FfiBackend implements Backend {
     weights: FfiWeights,
     signal?: AbortSignal,
   ): Promise<SessionParameters> {
-    const [parameters, inMemory] = [new Map<string, OrtTensor>(), new Map<string, OrtTensor>()];
+    const [parameters, inMemory] = [new Map<string, RuntimeTensor>(), new Map<string, RuntimeTensor>()];
     const fromFile = new Set<string>();
     const given: Initializer[] = [];
     for (const [name, place] of places) {
@@ -147,51 +153,11 @@ export class FfiBackend implements Backend {
       }
     }
     // There is no await after this, so that no view that was made can be lost by an error.
-    const views = [...inMemory].map(([name, { dataType, capacity, value }]) => {
-      const view = new OrtView(this.runtime, dataType, capacity, value.at(0));
+    const views = [...inMemory].map(([name, { capacity, value }]) => {
+      const view: OrtView = (value as OrtValue).view(capacity, 0);
       given.push([`parameter:${name}`, view]);
       return view;
     });
     return { parameters, fromFile, fromMemory: new Set(inMemory.keys()), given, views };
-  }
-
-  async #createSession(
-    bytes: Uint8Array<ArrayBuffer>,
-    name: string,
-    { folder, packed, given, writes }: {
-      folder: string | undefined;
-      packed: boolean;
-      given: readonly Initializer[];
-      writes: boolean;
-    },
-  ): Promise<Deno.PointerObject> {
-    const { runtime } = this;
-    const { api } = runtime;
-    const options = runtime.create("make session options", (out) => api.createSessionOptions(out));
-    try {
-      runtime.check(api.disablePerSessionThreads(options), "share the threads");
-      const entry = (key: string, value: string) =>
-        runtime.check(api.addSessionConfigEntry(options, cString(key), cString(value)), `set ${key}`);
-      // Memory patterns hold memory beside that of the first run, and save no time.
-      runtime.check(api.disableMemPattern(options), "do without memory patterns");
-      // A step of training takes and gives back gigabytes, of which an arena would keep the holes.
-      if (writes) runtime.check(api.disableCpuMemArena(options), "do without an arena");
-      if (!packed) entry("session.disable_prepacking", "1");
-      entry("session.use_device_allocator_for_initializers", "1");
-      if (folder) entry("session.model_external_initializers_file_folder_path", folder);
-      for (const [key, view] of given) {
-        if (view) runtime.check(api.addInitializer(options, cString(key), view.pointer), `give ${key}`);
-      }
-      const out = new OutPointer();
-      const length = BigInt(bytes.length);
-      const buffer = out.buffer as BigUint64Array<ArrayBuffer>;
-      runtime.pinned.add(bytes);
-      const status = await api.createSessionFromArray(runtime.environment, bytes, length, options, buffer);
-      runtime.check(status, `compile ${name}`);
-      return out.value;
-    } finally {
-      runtime.pinned.delete(bytes);
-      api.releaseSessionOptions(options);
-    }
   }
 }

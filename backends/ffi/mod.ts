@@ -1,11 +1,13 @@
 // The ffi backend: libonnxruntime called through Deno FFI. A graph becomes an ONNX model in memory, which ONNX Runtime
 // optimises and runs on the CPU; runs are nonblocking, one after another.
-import { BackendError } from "../../src/errors/mod.ts";
+import { BackendError, OrtError } from "../../src/errors/mod.ts";
 import type { Backend, BackendDetails, BackendOptions, BackendReport } from "../../src/graph/mod.ts";
+import { allOperators, findOperators } from "../onnx/mod.ts";
 import { FfiBackend } from "./backend.ts";
 import { inspectLibrary } from "./inspect.ts";
 import { findLibrary, givenPath, whyNoPackage } from "./library.ts";
 import { Runtime } from "./runtime.ts";
+import { FfiRuntime } from "./session.ts";
 
 const noFfi = "this runtime has no FFI";
 const noPermission = "it needs --allow-ffi";
@@ -27,7 +29,21 @@ export async function load(options: BackendOptions = {}): Promise<Backend> {
   if ((await Deno.permissions.request({ name: "ffi" })).state !== "granted") fail(noPermission);
   const runtime = Runtime.open(await findLibrary(options), options);
   const threads = options.threads ?? navigator.hardwareConcurrency;
-  return new FfiBackend(runtime, `CPU, ${threads} threads`);
+  // The package's library is known; a person's may be older, or built without some operators.
+  const operators = givenPath(options) ? await findOperators((bytes) => compiles(runtime, bytes)) : allOperators;
+  return new FfiBackend(runtime, `CPU, ${threads} threads`, operators);
+}
+
+/** Whether a library compiles a model. */
+async function compiles(runtime: Runtime, bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
+  try {
+    const session = await new FfiRuntime(runtime).createSession(bytes, { name: "a small model" });
+    session.release();
+    return true;
+  } catch (error) {
+    if (error instanceof OrtError) return false;
+    throw error;
+  }
 }
 
 /**

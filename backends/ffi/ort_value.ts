@@ -1,14 +1,27 @@
 // Tensors in memory that ONNX Runtime allocated, seen from JavaScript through a view that copies nothing.
-import { BackendError } from "../../src/errors/mod.ts";
-import type { DeviceTensor } from "../../src/graph/mod.ts";
-import { bytesPerElement, type DataType, sizeOf, type TypedArray, viewArray } from "../../src/tensor/mod.ts";
+import type { RowCopies } from "../../src/graph/mod.ts";
+import {
+  bytesPerElement,
+  copyArray,
+  copyRows,
+  type DataType,
+  sizeOf,
+  type TypedArray,
+  viewArray,
+} from "../../src/tensor/mod.ts";
 import { onnxTypes } from "../onnx/mod.ts";
+import type { Bindable, RuntimeValue } from "../onnx/session/mod.ts";
 import { OutPointer, type Runtime } from "./runtime.ts";
 
+/** Something that the library knows as an OrtValue. */
+export interface OrtBindable extends Bindable {
+  readonly pointer: Deno.PointerObject;
+}
+
 /** An OrtValue that owns its memory. */
-export class OrtValue {
+export class OrtValue implements RuntimeValue, OrtBindable {
   /** The elements, in ONNX Runtime's memory. */
-  readonly data: TypedArray;
+  readonly #data: TypedArray;
   readonly pointer: Deno.PointerObject;
   readonly #address: Deno.PointerObject;
   #released = false;
@@ -29,21 +42,45 @@ export class OrtValue {
     this.#address = sizeOf(shape) === 0 ? this.pointer : address.value;
     const bytes = sizeOf(shape) * bytesPerElement(dataType);
     const buffer = bytes === 0 ? new ArrayBuffer(0) : Deno.UnsafePointerView.getArrayBuffer(this.#address, bytes);
-    this.data = viewArray(dataType, buffer, 0, sizeOf(shape));
+    this.#data = viewArray(dataType, buffer, 0, sizeOf(shape));
     runtime.counters.liveHandles++;
     runtime.counters.deviceBytes += bytes;
   }
 
-  /** The address of an element. */
-  at(element: number): Deno.PointerObject {
-    return Deno.UnsafePointer.offset(this.#address, element * bytesPerElement(this.dataType))!;
+  get byteLength(): number {
+    return this.#data.byteLength;
   }
 
-  /** Release the memory; twice does no harm. */
+  clear(): void {
+    const { buffer, byteOffset, byteLength } = this.#data;
+    new Uint8Array(buffer, byteOffset, byteLength).fill(0);
+  }
+
+  write(data: TypedArray, offset: number): void {
+    this.#data.set(data as never, offset);
+  }
+
+  read(size: number, into?: TypedArray): TypedArray {
+    return copyArray(this.#data.subarray(0, size), into);
+  }
+
+  copy(source: OrtValue, offset: number): void {
+    this.write(source.#data, offset);
+  }
+
+  copyRows(source: OrtValue, copies: RowCopies): void {
+    copyRows(source.shape, source.#data, this.#data, copies);
+  }
+
+  view(shape: readonly number[], offset: number): OrtView {
+    const address = Deno.UnsafePointer.offset(this.#address, offset * bytesPerElement(this.dataType))!;
+    return new OrtView(this.runtime, this.dataType, shape, address);
+  }
+
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    const { runtime, pointer, data: { byteLength } } = this;
+    const { runtime, pointer, byteLength } = this;
     runtime.release(() => {
       runtime.api.releaseValue(pointer);
       runtime.counters.deviceBytes -= byteLength;
@@ -52,7 +89,7 @@ export class OrtValue {
 }
 
 /** An OrtValue over memory that something else owns. */
-export class OrtView {
+export class OrtView implements OrtBindable {
   readonly pointer: Deno.PointerObject;
   #released = false;
 
@@ -68,44 +105,9 @@ export class OrtView {
     runtime.counters.liveHandles++;
   }
 
-  /** Release the view, not the memory; twice does no harm. */
   release(): void {
     if (this.#released) return;
     this.#released = true;
     this.runtime.release(() => this.runtime.api.releaseValue(this.pointer));
-  }
-}
-
-/** A buffer that programs are bound to. A value that is assigned at the end of a run replaces the old one. */
-export class OrtTensor implements DeviceTensor {
-  value: OrtValue;
-  #released = false;
-
-  constructor(runtime: Runtime, readonly dataType: DataType, readonly capacity: readonly number[]) {
-    this.value = new OrtValue(runtime, dataType, capacity);
-    const { data } = this.value;
-    new Uint8Array(data.buffer, data.byteOffset, data.byteLength).fill(0);
-  }
-
-  /**
-   * The elements.
-   *
-   * @throws {BackendError} If the buffer was released: its memory may be in use for something else.
-   */
-  get data(): TypedArray {
-    this.checkLive();
-    return this.value.data;
-  }
-
-  /** @throws {BackendError} If the buffer was released. */
-  checkLive(): void {
-    if (this.#released) {
-      throw new BackendError(`Cannot use a buffer for ${this.dataType} [${this.capacity}]: it was released`, "ffi");
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.#released = true;
-    this.value.release();
   }
 }

@@ -4,29 +4,21 @@
 // dropped and both read the mapping. A parameter that is written moves to memory, and sessions with a copy of it are dropped.
 import { BackendError, ShapeError } from "../../src/errors/mod.ts";
 import type { OpenOptions, Weights } from "../../src/graph/mod.ts";
-import { isFloat, Tensor, toFloat32 } from "../../src/tensor/mod.ts";
+import { isFloat, sizeOf, Tensor } from "../../src/tensor/mod.ts";
 import { type FileRegion, float32Region, type StoredWeights } from "../../src/weights/mod.ts";
-import type { Runtime } from "./runtime.ts";
+import {
+  type CompiledSession,
+  fillValue,
+  type ParameterReader,
+  RuntimeTensor,
+  type SessionWeights,
+} from "../onnx/session/mod.ts";
 import { FileMapping } from "./file_mapping.ts";
-import type { CompiledSession } from "./compiled_session.ts";
-import { OrtTensor, OrtView } from "./ort_value.ts";
-
-/** A program that reads these weights. */
-export interface ParameterReader {
-  /** The parameters that the program's session reads from their file. */
-  readonly fromFile: ReadonlySet<string>;
-  /** The parameters that the session has copied from memory. */
-  readonly fromMemory: ReadonlySet<string>;
-  /** Whether the session has a packed copy of them: faster by 5 to 40 %, but not shared. */
-  readonly packed: boolean;
-  /** Compile again, with or without a packed copy. */
-  reload(pack: boolean): Promise<void>;
-  /** Release the session, whose parameters have changed; the next run compiles it again. No run may be under way. */
-  dropSession(): void;
-}
+import { OrtView } from "./ort_value.ts";
+import type { FfiRuntime } from "./session.ts";
 
 /** Where a session finds a parameter: in a file, in memory, or bound at each run. */
-export type ParameterPlacement = { readonly region: FileRegion; readonly held?: OrtTensor } | "bound";
+export type ParameterPlacement = { readonly region: FileRegion; readonly held?: RuntimeTensor } | "bound";
 
 function exists(path: string): boolean {
   try {
@@ -45,10 +37,9 @@ function folderOf(path: string): string {
 }
 
 /** Parameters on the ffi backend. */
-export class FfiWeights implements Weights {
-  /** The programs that were compiled with these weights. */
+export class FfiWeights implements Weights, SessionWeights {
   readonly readers = new Set<ParameterReader>();
-  readonly #held = new Map<string, OrtTensor>();
+  readonly #held = new Map<string, RuntimeTensor>();
   /** The bytes of parameters that sessions read from the file. */
   readonly #fileBytes = new Map<string, number>();
   /** Parameters whose present value is in memory, since programs write them, or the value was replaced. */
@@ -63,7 +54,7 @@ export class FfiWeights implements Weights {
   #compiling: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
-  constructor(readonly runtime: Runtime, readonly source: StoredWeights, readonly options: OpenOptions) {
+  constructor(readonly runtime: FfiRuntime, readonly source: StoredWeights, readonly options: OpenOptions) {
     for (const weight of source.values()) {
       const region = float32Region(weight);
       if (region) this.#folder ??= folderOf(region.path);
@@ -128,12 +119,11 @@ export class FfiWeights implements Weights {
     if (mappings.at(-1)?.isCurrent !== true) mappings.push(FileMapping.open(region.path));
     const file = mappings.at(-1);
     if (!file) return;
-    const view = new OrtView(this.runtime, "float32", weight.shape, file.at(region.offset));
+    const view = new OrtView(this.runtime.library, "float32", weight.shape, file.at(region.offset));
     this.#mapped.set(name, view);
     return view;
   }
 
-  /** Forget a program. */
   leave(reader: ParameterReader): void {
     this.readers.delete(reader);
     if (this.#disposed) this.#unmap();
@@ -194,7 +184,7 @@ export class FfiWeights implements Weights {
   }
 
   /** A parameter in memory, float32 if it is a floating-point number. */
-  async hold(name: string): Promise<OrtTensor> {
+  async hold(name: string): Promise<RuntimeTensor> {
     this.checkOpen(`"${name}"`);
     const held = this.#held.get(name);
     if (held) return held;
@@ -206,7 +196,10 @@ export class FfiWeights implements Weights {
   async read(name: string): Promise<Tensor> {
     const held = this.#held.get(name);
     if (!held) return await this.source.get(name)!.load();
-    const data = await this.runtime.work.settled(() => held.data.slice());
+    const data = await this.runtime.work.settled(() => {
+      held.checkLive();
+      return held.value.read(sizeOf(held.capacity));
+    });
     return new Tensor(held.dataType, held.capacity, data);
   }
 
@@ -222,7 +215,8 @@ export class FfiWeights implements Weights {
       return await this.#keepInMemory(name);
     }
     await this.runtime.work.settled(() => {
-      this.#fill(held, tensor);
+      held.checkLive();
+      fillValue(held.value, tensor);
       this.markWritten([name]);
     });
   }
@@ -231,7 +225,7 @@ export class FfiWeights implements Weights {
     return this.runtime.work.settled(() => {
       for (const name of names) {
         const held = this.#held.get(name);
-        this.runtime.counters.weightBytes -= held?.data.byteLength ?? 0;
+        this.runtime.counters.weightBytes -= held?.value.byteLength ?? 0;
         held?.[Symbol.dispose]();
         this.#held.delete(name);
         this.#inMemory.delete(name);
@@ -240,7 +234,6 @@ export class FfiWeights implements Weights {
     });
   }
 
-  /** Note that parameters have changed: sessions that have copies of them are dropped. No run may be under way. */
   markWritten(names: Iterable<string>): void {
     for (const name of names) {
       this.version++;
@@ -250,7 +243,6 @@ export class FfiWeights implements Weights {
     }
   }
 
-  /** Whether a session has the parameters' present values: one without copies of them always has. */
   isCurrent({ version, fromMemory, fromFile }: Pick<CompiledSession, "version" | "fromMemory" | "fromFile">): boolean {
     return version === this.version ||
       (fromMemory.size === 0 && [...fromFile].every((name) => this.fileRegionOf(name)));
@@ -267,7 +259,6 @@ export class FfiWeights implements Weights {
     });
   }
 
-  /** @throws {BackendError} If the weights were released. */
   checkOpen(what: string): void {
     if (this.#disposed) throw new BackendError(`Cannot use ${what}: the weights were released`, "ffi");
   }
@@ -281,24 +272,19 @@ export class FfiWeights implements Weights {
     this.runtime.work.afterwards(() => mappings.forEach((mapping) => mapping?.[Symbol.dispose]()));
   }
 
-  #allocate(name: string, tensor: Tensor): OrtTensor {
-    const held = new OrtTensor(this.runtime, isFloat(tensor.dataType) ? "float32" : tensor.dataType, tensor.shape);
+  #allocate(name: string, tensor: Tensor): RuntimeTensor {
+    const held = new RuntimeTensor(this.runtime, isFloat(tensor.dataType) ? "float32" : tensor.dataType, tensor.shape);
     this.#held.set(name, held);
-    this.runtime.counters.weightBytes += held.data.byteLength;
-    this.#fill(held, tensor);
+    this.runtime.counters.weightBytes += held.value.byteLength;
+    fillValue(held.value, tensor);
     return held;
-  }
-
-  #fill(held: OrtTensor, { dataType, data }: Tensor): void {
-    if (isFloat(dataType)) toFloat32(dataType, data, held.data as Float32Array);
-    else held.data.set(data as never);
   }
 
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
     for (const held of this.#held.values()) {
-      this.runtime.counters.weightBytes -= held.data.byteLength;
+      this.runtime.counters.weightBytes -= held.value.byteLength;
       held[Symbol.dispose]();
     }
     for (const bytes of this.#fileBytes.values()) this.runtime.counters.weightBytes -= bytes;

@@ -4,6 +4,7 @@ import { type AttributesOf, type CompositeName, normalizeAxis } from "../../src/
 import { attentionLowering, readsItsCache, usesAllKeys } from "./attention_lowering.ts";
 import type { Lowering, LoweringContext } from "./lowering_context.ts";
 import { microsoftDomain } from "./model_builder.ts";
+import type { OperatorSupport } from "./operator_support.ts";
 
 type Native = "linear" | "layerNormalization" | "softmax" | "logSoftmax" | "gelu" | "reduceMean" | "attention";
 
@@ -22,8 +23,12 @@ export const compositeLowerings: { [K in Native]: Lowering<AttributesOf<K>> } = 
     const { weightLayout = "out_in", activation } = node.attributes;
     const [x, weight, bias] = node.inputs;
     const operands = [context.name(x), context.name(weight)];
+    const fuses = weightLayout === "out_in" && context.operators.has("FusedMatMul");
+    if (weightLayout === "out_in" && !fuses) {
+      operands[1] = context.model.node("Transpose", [operands[1]], { perm: [1, 0] });
+    }
     // The weight is read as it is stored: with one row this is as fast as any other layout, and nothing is copied.
-    const [type, attributes, domain] = weightLayout === "out_in"
+    const [type, attributes, domain] = fuses
       ? ["FusedMatMul", { transB: 1 }, microsoftDomain] as const
       : ["MatMul", {}, undefined] as const;
     if (!bias && !activation) return context.write(node, type, operands, attributes, domain);
@@ -55,7 +60,7 @@ export const compositeLowerings: { [K in Native]: Lowering<AttributesOf<K>> } = 
   attention: attentionLowering,
 };
 
-const conditions: { [K in Native]: (node: Node) => boolean } = {
+const conditions: { [K in Native]: (node: Node, operators: OperatorSupport) => boolean } = {
   linear: (node) => {
     const { activation } = node.attributes as AttributesOf<"linear">;
     return activation === undefined || Object.hasOwn(activations, activation);
@@ -66,11 +71,11 @@ const conditions: { [K in Native]: (node: Node) => boolean } = {
   logSoftmax: () => true,
   gelu: (node) => (node.attributes as AttributesOf<"gelu">).approximation !== "quick",
   reduceMean: () => true,
-  attention: (node) => readsItsCache(node) || usesAllKeys(node),
+  attention: (node, operators) => readsItsCache(node) || (usesAllKeys(node) && operators.has("MultiHeadAttention")),
 };
 
-/** Whether a composite is lowered as it is, without being decomposed. */
-export function isNative(node: Node): boolean {
+/** Whether a composite is lowered as it is, without being decomposed, for a runtime with these operators. */
+export function isNative(node: Node, operators: OperatorSupport): boolean {
   const name = node.operator.name as CompositeName;
-  return Object.hasOwn(conditions, name) && conditions[name as Native](node);
+  return Object.hasOwn(conditions, name) && conditions[name as Native](node, operators);
 }

@@ -4,16 +4,22 @@
 import { attributeKey, type Dimension, dimension, type Node, type Shape, type Value } from "../../src/graph/mod.ts";
 import type { DataType } from "../../src/tensor/mod.ts";
 import { type Attribute, ModelBuilder } from "./model_builder.ts";
+import type { OperatorSupport } from "./operator_support.ts";
 
 /** Writes one node: takes its operands' names, returns its outputs' names. */
 export type Lowering<A> = (context: LoweringContext, node: Node & { readonly attributes: A }) => readonly string[];
 
 /** The state of lowering one graph. */
 export class LoweringContext {
-  readonly model = new ModelBuilder();
+  readonly model: ModelBuilder;
 
-  /** @param fusesCaches Whether attention appends to the caches that it reads. */
-  constructor(readonly fusesCaches: boolean) {}
+  /**
+   * @param operators The optional operators that may be used.
+   * @param fusesCaches Whether attention appends to the caches that it reads.
+   */
+  constructor(readonly operators: OperatorSupport, readonly fusesCaches: boolean) {
+    this.model = new ModelBuilder(operators.has("TensorScatter") ? "newest" : "older");
+  }
 
   /** The named sizes that the model takes as inputs, [1], int64. */
   readonly sizes = new Set<string>();

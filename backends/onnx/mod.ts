@@ -1,3 +1,5 @@
 // Graphs as ONNX models, without any runtime.
 export { onnxTypes } from "./model_builder.ts";
 export { type FusedCache, type OnnxModel, type ParameterLocation, supportsNode, toOnnx } from "./to_onnx.ts";
+export { findOperators } from "./find_operators.ts";
+export { allOperators, type OperatorSupport, type OptionalOperator } from "./operator_support.ts";

@@ -21,9 +21,8 @@ export const onnxTypes: Readonly<Record<DataType, number>> = {
 /** The value of a node's attribute: a whole number, a float, text, or whole numbers. */
 export type Attribute = number | { float: number } | string | readonly number[];
 
-/** The versions the model is written in: ONNX 1.19's. */
-const irVersion = 12;
-const opset = 24;
+/** The versions that a model is written in: those of ONNX 1.19, or for an older runtime of ONNX 1.15. */
+const versions = { newest: { ir: 12, opset: 24 }, older: { ir: 9, opset: 20 } } as const;
 
 /** A domain of operators beside ONNX's own. */
 export const microsoftDomain = "com.microsoft";
@@ -44,7 +43,11 @@ export class ModelBuilder {
   readonly #known = new Map<string, ReadonlySet<string>>();
   /** The initializers of which a runtime computes other values while it compiles (constant folding). */
   readonly folded = new Set<string>();
+  readonly #domains = new Set<string>();
   #names = 0;
+
+  /** @param version The version of ONNX. */
+  constructor(readonly version: keyof typeof versions) {}
 
   /** A name that no other value has. */
   fresh(): string {
@@ -70,7 +73,10 @@ export class ModelBuilder {
     if (name) message.bytes(3, name);
     message.bytes(4, type);
     for (const [key, value] of Object.entries(attributes)) message.bytes(5, attributeMessage(key, value));
-    if (domain) message.bytes(7, domain);
+    if (domain) {
+      message.bytes(7, domain);
+      this.#domains.add(domain);
+    }
     this.#graph.bytes(1, message);
     return outputs[0];
   }
@@ -109,13 +115,14 @@ export class ModelBuilder {
   /** The ModelProto. */
   finish(graphName: string): Uint8Array<ArrayBuffer> {
     this.#graph.bytes(2, graphName);
-    return new Message()
-      .integer(1, irVersion)
+    const { ir, opset } = versions[this.version];
+    const model = new Message()
+      .integer(1, ir)
       .bytes(2, "limner")
       .bytes(7, this.#graph)
-      .bytes(8, new Message().bytes(1, "").integer(2, opset))
-      .bytes(8, new Message().bytes(1, microsoftDomain).integer(2, 1))
-      .finish();
+      .bytes(8, new Message().bytes(1, "").integer(2, opset));
+    for (const domain of this.#domains) model.bytes(8, new Message().bytes(1, domain).integer(2, 1));
+    return model.finish();
   }
 
   #valueInfo(name: string, dataType: DataType, shape: Shape): Message {

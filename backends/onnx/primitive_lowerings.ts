@@ -1,5 +1,5 @@
 // The ONNX operators of every primitive.
-import type { Dimension, Shape, Value } from "../../src/graph/mod.ts";
+import { addDimensions, type Dimension, type Shape, type Value } from "../../src/graph/mod.ts";
 import { type AttributesOf, normalizeAxis, type PrimitiveName } from "../../src/operators/mod.ts";
 import type { Lowering, LoweringContext } from "./lowering_context.ts";
 import { onnxTypes } from "./model_builder.ts";
@@ -38,6 +38,21 @@ function entries(context: LoweringContext, indices: Value): string {
 function scalarSize(context: LoweringContext, length: Dimension): string {
   return context.model.node("Squeeze", [context.size(length), context.integers([0])]);
 }
+
+const cacheAppendLowering: Lowering<AttributesOf<"cacheAppend">> = (context, node) => {
+  const [state, x] = node.inputs;
+  const { at } = node.attributes;
+  const axis = normalizeAxis(node.attributes.axis, state.rank);
+  if (context.operators.has("TensorScatter")) {
+    const position = context.model.node("Expand", [context.size(at), context.shape([state.shape[0]])]);
+    return context.write(node, "TensorScatter", [context.name(state), context.name(x), position], { axis });
+  }
+  // The parts are copied before the whole is written, so that the whole may be where the state is.
+  const part = (from: Dimension, to: Dimension) =>
+    context.model.node("Slice", [context.name(state), context.size(from), context.size(to), context.integers([axis])]);
+  const end = addDimensions(at, x.shape[axis]);
+  return context.write(node, "Concat", [part(0, at), context.name(x), part(end, state.shape[axis])], { axis });
+};
 
 /** The lowering of every primitive. */
 export const primitiveLowerings = {
@@ -130,13 +145,7 @@ export const primitiveLowerings = {
     const [x, indices, updates] = node.inputs;
     return context.write(node, "ScatterND", [context.name(x), entries(context, indices), context.name(updates)]);
   },
-  cacheAppend: (context, node) => {
-    const [state, x] = node.inputs;
-    const { axis, at } = node.attributes;
-    const position = context.model.node("Expand", [context.size(at), context.shape([state.shape[0]])]);
-    const inputs = [context.name(state), context.name(x), position];
-    return context.write(node, "TensorScatter", inputs, { axis: normalizeAxis(axis, state.rank) });
-  },
+  cacheAppend: cacheAppendLowering,
   bernoulli: bernoulliLowering,
   assign: (context, node) => [context.name(node.inputs[1])],
 } satisfies { [K in PrimitiveName]: Lowering<AttributesOf<K>> };

@@ -16,6 +16,7 @@ import type { Tensor } from "../../src/tensor/mod.ts";
 import { readsItsCache } from "./attention_lowering.ts";
 import { compositeLowerings, isNative } from "./composite_lowerings.ts";
 import { type Lowering, LoweringContext } from "./lowering_context.ts";
+import { allOperators, type OperatorSupport } from "./operator_support.ts";
 import type { FileRegion } from "../../src/weights/mod.ts";
 import { primitiveLowerings } from "./primitive_lowerings.ts";
 
@@ -48,9 +49,9 @@ export interface FusedCache {
 /** Where a parameter's bytes are: in a file, or in a buffer that is bound at run time. */
 export type ParameterLocation = FileRegion | "bound";
 
-/** Whether a node is lowered as it is, without being decomposed. */
-export function supportsNode(node: Node): boolean {
-  return Object.hasOwn(primitives, node.operator.name) || isNative(node);
+/** Whether a node is lowered as it is, without being decomposed, for a runtime with these operators. */
+export function supportsNode(node: Node, operators = allOperators): boolean {
+  return Object.hasOwn(primitives, node.operator.name) || isNative(node, operators);
 }
 
 /**
@@ -95,21 +96,29 @@ function lowerLeaf(context: LoweringContext, node: Node, place: (name: string) =
   return context.model.input(`${kind}:${name}`, dataType, shape);
 }
 
+/** Options of {@linkcode toOnnx}. */
+export interface LoweringOptions {
+  /** The optional operators that the runtime has. @default all */
+  readonly operators?: OperatorSupport;
+  /** Whether attention may append to the caches that it reads, where the runtime can. @default true */
+  readonly fusesCaches?: boolean;
+}
+
 /**
  * Write a graph as an ONNX model.
  *
  * @param graph Made of primitives and of composites that `supportsNode` accepts.
  * @param place Returns where a parameter is.
- * @param options.fusesCaches Whether attention may append to the caches that it reads. @default true
  * @throws {ShapeError} If a state is written in place while something else may still read it.
  */
 export function toOnnx(
   graph: Graph,
   place: (name: string) => ParameterLocation,
-  { fusesCaches = true }: { fusesCaches?: boolean } = {},
+  { operators = allOperators, ...options }: LoweringOptions = {},
 ): OnnxModel {
   checkOrder(graph);
-  const context = new LoweringContext(fusesCaches);
+  const fusesCaches = options.fusesCaches !== false && operators.has("GroupQueryAttention");
+  const context = new LoweringContext(operators, fusesCaches);
   const boundParameters = new Set([...graph.parameters.keys()].filter((name) => place(name) === "bound"));
   const writes = new Map<string, { kind: "state" | "parameter"; when: "inPlace" | "atEnd" }>();
   const results: [name: string, value: Value][] = [...graph.outputs].map((

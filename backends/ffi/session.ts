@@ -1,0 +1,175 @@
+// The library as a runtime of ONNX models: its sessions, their bindings, and the options of a stream's runs.
+import type { Lane, LaneOptions, WorkQueue } from "../../src/async/work_queue.ts";
+import type { DataType } from "../../src/tensor/mod.ts";
+import type { OnnxRuntime, RunControl, RuntimeSession, SessionBinding } from "../onnx/session/mod.ts";
+import { type OrtBindable, OrtValue, type OrtView } from "./ort_value.ts";
+import { cString, OutPointer, type Runtime } from "./runtime.ts";
+
+/** An initializer of a model by its name, and its memory where that is given. */
+export type Initializer = readonly [name: string, view: OrtView | undefined];
+
+/** What a session is made of. */
+export interface SessionOptions {
+  /** The graph's name, for messages. */
+  readonly name: string;
+  /** The folder of external data. @default none */
+  readonly folder?: string;
+  /** Whether the session makes packed copies of its weights. @default true */
+  readonly packed?: boolean;
+  /** @default none */
+  readonly given?: readonly Initializer[];
+  /** The views that the session owns. @default none */
+  readonly views?: readonly OrtView[];
+  /** Whether the program writes parameters. @default false */
+  readonly writes?: boolean;
+}
+
+/** Sessions of the library. */
+export class FfiRuntime implements OnnxRuntime {
+  readonly name = "ffi";
+
+  constructor(readonly library: Runtime) {}
+
+  get counters(): Runtime["counters"] {
+    return this.library.counters;
+  }
+
+  get work(): WorkQueue {
+    return this.library.work;
+  }
+
+  allocate(dataType: DataType, shape: readonly number[]): OrtValue {
+    return new OrtValue(this.library, dataType, shape);
+  }
+
+  runControl(): RunControl {
+    return new RunOptions(this.library);
+  }
+
+  lane(options: LaneOptions): Lane {
+    return this.library.lane(options);
+  }
+
+  release(free: () => void): void {
+    this.library.release(free);
+  }
+
+  checkOpen(): void {
+    this.library.checkOpen();
+  }
+
+  /**
+   * Compile a model.
+   *
+   * @param bytes The ModelProto.
+   * @throws {OrtError} If it does not compile.
+   */
+  async createSession(bytes: Uint8Array<ArrayBuffer>, options: SessionOptions): Promise<RuntimeSession> {
+    const { library } = this;
+    const { api } = library;
+    const session = library.create("make session options", (out) => api.createSessionOptions(out));
+    try {
+      configure(library, session, options);
+      const out = new OutPointer();
+      const length = BigInt(bytes.length);
+      const buffer = out.buffer as BigUint64Array<ArrayBuffer>;
+      library.pinned.add(bytes);
+      const status = await api.createSessionFromArray(library.environment, bytes, length, session, buffer);
+      library.check(status, `compile ${options.name}`);
+      return new Session(library, out.value, options);
+    } finally {
+      library.pinned.delete(bytes);
+      api.releaseSessionOptions(session);
+    }
+  }
+}
+
+function configure(library: Runtime, session: Deno.PointerObject, options: SessionOptions): void {
+  const { api } = library;
+  const { folder, packed = true, given = [], writes = false } = options;
+  library.check(api.disablePerSessionThreads(session), "share the threads");
+  const entry = (key: string, value: string) =>
+    library.check(api.addSessionConfigEntry(session, cString(key), cString(value)), `set ${key}`);
+  // Memory patterns hold memory beside that of the first run, and save no time.
+  library.check(api.disableMemPattern(session), "do without memory patterns");
+  // A step of training takes and gives back gigabytes, of which an arena would keep the holes.
+  if (writes) library.check(api.disableCpuMemArena(session), "do without an arena");
+  if (!packed) entry("session.disable_prepacking", "1");
+  entry("session.use_device_allocator_for_initializers", "1");
+  if (folder) entry("session.model_external_initializers_file_folder_path", folder);
+  for (const [key, view] of given) {
+    if (view) library.check(api.addInitializer(session, cString(key), view.pointer), `give ${key}`);
+  }
+}
+
+/** An OrtSession. */
+class Session implements RuntimeSession {
+  constructor(
+    readonly library: Runtime,
+    readonly pointer: Deno.PointerObject,
+    readonly options: SessionOptions,
+  ) {}
+
+  bind(): SessionBinding {
+    return new Binding(this);
+  }
+
+  release(): void {
+    this.library.api.releaseSession(this.pointer);
+    for (const view of this.options.views ?? []) view.release();
+  }
+}
+
+/** An OrtIoBinding. */
+class Binding implements SessionBinding {
+  readonly #library: Runtime;
+  readonly #pointer: Deno.PointerObject;
+  readonly #names = new Map<string, Uint8Array<ArrayBuffer>>();
+
+  constructor(readonly session: Session) {
+    const { library } = session;
+    this.#library = library;
+    this.#pointer = library.create("bind a program", (out) => library.api.createIoBinding(session.pointer, out));
+  }
+
+  input(name: string, { pointer }: OrtBindable): void {
+    this.#library.check(this.#library.api.bindInput(this.#pointer, this.#text(name), pointer), "bind a tensor");
+  }
+
+  output(name: string, { pointer }: OrtBindable): void {
+    this.#library.check(this.#library.api.bindOutput(this.#pointer, this.#text(name), pointer), "bind a tensor");
+  }
+
+  async run(control: RunControl): Promise<void> {
+    const { pointer, options } = this.session;
+    const status = await this.#library.api.runWithBinding(pointer, (control as RunOptions).pointer, this.#pointer);
+    this.#library.check(status, `run ${options.name}`);
+  }
+
+  release(): void {
+    this.#library.api.releaseIoBinding(this.#pointer);
+  }
+
+  #text(name: string): Uint8Array<ArrayBuffer> {
+    let text = this.#names.get(name);
+    if (!text) this.#names.set(name, text = cString(name));
+    return text;
+  }
+}
+
+/** The OrtRunOptions of a stream. */
+class RunOptions implements RunControl {
+  readonly pointer: Deno.PointerObject;
+
+  constructor(readonly library: Runtime) {
+    this.pointer = library.create("CreateRunOptions", (out) => library.api.createRunOptions(out));
+  }
+
+  stop(): void {
+    this.library.check(this.library.api.runOptionsSetTerminate(this.pointer), "stop a run");
+  }
+
+  release(): void {
+    this.library.api.releaseRunOptions(this.pointer);
+  }
+}
