@@ -22,8 +22,6 @@ export const functions = {
   createSessionOptions: { index: 10, parameters: ["buffer"], result: "pointer" },
   // OrtStatus* DisableMemPattern(OrtSessionOptions* options)
   disableMemPattern: { index: 17, parameters: ["pointer"], result: "pointer" },
-  // OrtStatus* DisableCpuMemArena(OrtSessionOptions* options)
-  disableCpuMemArena: { index: 19, parameters: ["pointer"], result: "pointer" },
   // OrtStatus* CreateRunOptions(OrtRunOptions** out)
   createRunOptions: { index: 39, parameters: ["buffer"], result: "pointer" },
   // OrtStatus* RunOptionsSetTerminate(OrtRunOptions* options)
@@ -92,12 +90,20 @@ export const functions = {
   bindInput: { index: 136, parameters: ["pointer", "buffer", "pointer"], result: "pointer" },
   // OrtStatus* BindOutput(OrtIoBinding*, const char* name, const OrtValue*)
   bindOutput: { index: 137, parameters: ["pointer", "buffer", "pointer"], result: "pointer" },
+  // OrtStatus* CreateAndRegisterAllocator(OrtEnv*, const OrtMemoryInfo*, const OrtArenaCfg*)
+  createAndRegisterAllocator: { index: 144, parameters: ["pointer", "pointer", "pointer"], result: "pointer" },
   // OrtStatus* SetGlobalIntraOpNumThreads(OrtThreadingOptions*, int intra_op_num_threads)
   setGlobalIntraOpNumThreads: { index: 147, parameters: ["pointer", "i32"], result: "pointer" },
   // OrtStatus* SetGlobalSpinControl(OrtThreadingOptions*, int allow_spinning)
   setGlobalSpinControl: { index: 149, parameters: ["pointer", "i32"], result: "pointer" },
   // OrtStatus* AddInitializer(OrtSessionOptions*, const char* name, const OrtValue* val)
   addInitializer: { index: 150, parameters: ["pointer", "buffer", "pointer"], result: "pointer" },
+  // void ReleaseArenaCfg(OrtArenaCfg*)
+  releaseArenaCfg: { index: 157, parameters: ["pointer"], result: "void" },
+  // OrtStatus* CreateArenaCfgV2(const char* const* keys, const size_t* values, size_t num_keys, OrtArenaCfg** out)
+  createArenaCfgV2: { index: 164, parameters: ["buffer", "buffer", "usize", "buffer"], result: "pointer" },
+  // OrtStatus* AddRunConfigEntry(OrtRunOptions*, const char* key, const char* value)
+  addRunConfigEntry: { index: 165, parameters: ["pointer", "buffer", "buffer"], result: "pointer" },
 } as const satisfies Readonly<Record<string, { index: number } & Deno.ForeignFunction>>;
 
 /** The functions of the table, bound to a library. */

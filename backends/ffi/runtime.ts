@@ -87,6 +87,20 @@ export class Runtime {
     api.releaseThreadingOptions(threading);
     this.allocator = this.create("GetAllocator", (out) => api.getAllocatorWithDefaultOptions(out));
     this.memoryInfo = this.create("CreateCpuMemoryInfo", (out) => api.createCpuMemoryInfo(0, 0, out));
+    this.#registerArena();
+  }
+
+  /** Give the environment an arena, for the sessions that ask for it, which grows by what is asked of it and no more. */
+  #registerArena(): void {
+    const { api } = this;
+    const key = cString("arena_extend_strategy");
+    const keys = new BigUint64Array([BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(key)))]);
+    const sameAsRequested = new BigUint64Array([1n]);
+    const arena = this.create("CreateArenaCfgV2", (out) => api.createArenaCfgV2(keys, sameAsRequested, 1n, out));
+    const memory = this.create("CreateCpuMemoryInfo", (out) => api.createCpuMemoryInfo(1, 0, out));
+    this.check(api.createAndRegisterAllocator(this.environment, memory, arena), "CreateAndRegisterAllocator");
+    api.releaseMemoryInfo(memory);
+    api.releaseArenaCfg(arena);
   }
 
   /**
