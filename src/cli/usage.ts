@@ -115,6 +115,7 @@ options:
   --steps N             or make N updates
   --batch N             pictures of a batch [default: 8]
   --accumulate N        batches of an update [default: 1]
+  --checkpoint          compute each layer again for its gradient: less memory, more time
   --lr X                the highest learning rate [default: 5e-5; with --lora 5e-4]
   --schedule NAME       how it falls: constant, linear, cosine [default: linear]
   --warmup N            updates in which it rises from 0 [default: 0]

@@ -4,6 +4,7 @@ import type { Builder, Graph, Node, Value } from "../graph/mod.ts";
 import { legalize, rewrite } from "../passes/mod.ts";
 import { accumulate, type GradientRule, gradientRules } from "./gradient_rules.ts";
 import type { PrimitiveName } from "../operators/mod.ts";
+import { Recomputation } from "./recomputation.ts";
 import { isFloat } from "../tensor/mod.ts";
 
 function ruleOf(node: Node): GradientRule<object> | undefined {
@@ -19,11 +20,22 @@ function dependents(nodes: readonly Node[], targets: readonly Value[]): Set<Node
   return found;
 }
 
+/** How a gradient is computed. */
+export interface DifferentiateOptions {
+  /** The weights of the output's elements. @default 1 each */
+  readonly cotangent?: (builder: Builder) => Value;
+  /**
+   * Whether of a layer's values only those that other layers read are kept for the backward pass, and the others are computed
+   * again: less memory for more time. @default false
+   */
+  readonly recompute?: boolean;
+}
+
 /**
  * Extend a graph by the gradient of one of its outputs.
  *
  * @param graph The forward program, which stays as it is.
- * @param output The name of the output to differentiate; each of its elements counts with weight `cotangent`, 1 if none.
+ * @param output The name of the output to differentiate.
  * @param wrt The values of `graph` to differentiate by: parameters, inputs or states.
  * @param extend Given the new builder, the values of `wrt` in it and their gradients (undefined where the output does
  * not depend on one): names outputs, or adds an optimiser.
@@ -35,7 +47,7 @@ export function differentiate(
   output: string,
   wrt: readonly Value[],
   extend: (builder: Builder, wrt: readonly Value[], gradients: readonly (Value | undefined)[]) => void,
-  cotangent?: (builder: Builder) => Value,
+  { cotangent, recompute = false }: DifferentiateOptions = {},
 ): Graph {
   const names = wrt.map(({ node }) => [node.operator.name, (node.attributes as { name: string }).name] as const);
   const forward = legalize(graph, (node) => !node.operator.decompose || ruleOf(node) !== undefined);
@@ -45,6 +57,8 @@ export function differentiate(
   const targets = names.map(([kind, name]) => leaves[kind as keyof typeof leaves].get(name)!);
   return rewrite(forward, () => undefined, (builder, moved) => {
     const active = dependents(forward.nodes, targets);
+    const again = recompute ? new Recomputation(forward, builder, moved) : undefined;
+    const find = again ? (value: Value) => again.find(value) : moved;
     const gradients = new Map<Value, Value>();
     gradients.set(root, cotangent?.(builder) ?? builder.scalar(1, root.dataType));
     for (const node of forward.nodes.toReversed()) {
@@ -53,8 +67,14 @@ export function differentiate(
       const rule = ruleOf(node)!;
       const results = builder.scope(
         node.label,
-        () =>
-          rule(g, { inputs: node.inputs.map(moved), outputs: node.outputs.map(moved), attributes: node.attributes }),
+        () => {
+          again?.enter(node, g);
+          return rule(g, {
+            inputs: node.inputs.map(find),
+            outputs: node.outputs.map(find),
+            attributes: node.attributes,
+          });
+        },
       );
       node.inputs.forEach((input, i) => {
         const gradient = results[i];

@@ -38,6 +38,11 @@ export interface TrainerOptions {
   readonly labelSmoothing?: number;
   /** Whether something is dropped at random, as the model's configuration says. @default true */
   readonly dropout?: boolean;
+  /**
+   * Whether of each layer only what other layers read is kept for the backward pass, which computes the rest again (gradient
+   * checkpointing): memory for pictures and labels falls to a fraction, and a step takes about a third longer. @default false
+   */
+  readonly checkpoint?: boolean;
   /** Train a new LoRA adapter and nothing else. A model that has an adapter already trains that alone, without this. */
   readonly lora?: Omit<LoraOptions, "seed">;
   /** Makes the random numbers of a run: what is dropped, and a new adapter. @default 0 */
@@ -91,6 +96,7 @@ const rules: Readonly<Record<keyof TrainerOptions, Rule>> = {
   ema: fraction,
   labelSmoothing: fraction,
   dropout: aFlag,
+  checkpoint: aFlag,
   lora: { expected: "{ rank, alpha, targets }", holds: (value) => typeof value === "object" && value !== null },
   seed: whole(0),
 };
@@ -139,6 +145,7 @@ export function resolveTrainerOptions(options: TrainerOptions): TrainerSettings 
     ema: options.ema,
     labelSmoothing: options.labelSmoothing ?? 0,
     dropout: options.dropout ?? true,
+    checkpoint: options.checkpoint ?? false,
     seed: options.seed ?? 0,
   };
 }

@@ -37,7 +37,7 @@ export function planTraining(architecture: Architecture, settings: TrainerSettin
   const forward = forwardGraph(architecture, settings, architecture.encoder.imageSize);
   const adapter = adapterParameters(architecture);
   const isTrained = (name: string) => (adapter?.has(name) ?? true) && !settings.frozen(name);
-  differentiateLoss(forward, isTrained, (_, trained) => {
+  differentiateLoss(forward, false, isTrained, (_, trained) => {
     for (const { name, parameter } of trained) shapes.set(name, parameter.shape as number[]);
   });
   const { decay } = settings;
@@ -54,18 +54,20 @@ function forwardGraph(architecture: Architecture, settings: TrainerSettings, siz
 /** Differentiate the loss by the parameters, and let `extend` go on with those that have a gradient. */
 function differentiateLoss(
   forward: Graph,
+  recompute: boolean,
   isTrained: (name: string) => boolean,
   extend: (builder: Builder, trained: readonly Trained[]) => void,
 ): Graph {
   const names = [...forward.parameters.keys()].filter(isTrained);
   const parameters = names.map((name) => forward.parameters.get(name)!);
-  return differentiate(forward, "loss", parameters, (builder, moved, gradients) => {
+  const extendTrained = (builder: Builder, moved: readonly Value[], gradients: readonly (Value | undefined)[]) => {
     const trained = moved.flatMap((parameter, i): Trained[] => {
       const gradient = gradients[i];
       return gradient ? [{ name: names[i], parameter, gradient }] : [];
     });
     extend(builder, trained);
-  });
+  };
+  return differentiate(forward, "loss", parameters, extendTrained, { recompute });
 }
 
 /** The parameters of layer normalizations: scales and biases. */
@@ -87,7 +89,7 @@ function isSparedByName(name: string): boolean {
  */
 export function buildStep({ architecture, settings, shapes, decays }: TrainingPlan, size: PictureSize): Graph {
   const forward = forwardGraph(architecture, settings, size);
-  return differentiateLoss(forward, (name) => shapes.has(name), (builder, trained) => {
+  return differentiateLoss(forward, settings.checkpoint, (name) => shapes.has(name), (builder, trained) => {
     writeUpdate(builder, trained, settings, decays);
   });
 }
@@ -98,7 +100,7 @@ export function buildStep({ architecture, settings, shapes, decays }: TrainingPl
  */
 export function buildAccumulation({ architecture, settings, shapes }: TrainingPlan, size: PictureSize): Graph {
   const forward = forwardGraph(architecture, settings, size);
-  return differentiateLoss(forward, (name) => shapes.has(name), (builder, trained) => {
+  return differentiateLoss(forward, settings.checkpoint, (name) => shapes.has(name), (builder, trained) => {
     const weight = builder.input("weight", "float32", []);
     const begins = equal(builder.input("begins", "float32", []), builder.scalar(1));
     for (const { name, gradient } of trained) {

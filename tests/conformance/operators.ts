@@ -76,9 +76,11 @@ function buildGradients(forward: Graph, names: readonly string[]): Graph {
     "output 0",
     names.map((name) => forward.inputs.get(name)!),
     (builder, _, gradients) => gradients.forEach((value, i) => builder.output(`gradient ${names[i]}`, value!)),
-    (builder) => {
-      const { dataType, shape } = forward.outputs.get("output 0")!;
-      return builder.input("cotangent", dataType, shape);
+    {
+      cotangent: (builder) => {
+        const { dataType, shape } = forward.outputs.get("output 0")!;
+        return builder.input("cotangent", dataType, shape);
+      },
     },
   );
 }

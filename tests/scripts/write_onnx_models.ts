@@ -41,7 +41,7 @@ function gradientOf(forward: Graph, names: readonly string[]): Graph {
     "0",
     names.map((name) => forward.inputs.get(name)!),
     (builder, _, gradients) => gradients.forEach((value, i) => builder.output(`gradient ${names[i]}`, value!)),
-    (builder) => builder.input("cotangent", dataType, shape),
+    { cotangent: (builder) => builder.input("cotangent", dataType, shape) },
   );
 }
 

@@ -206,6 +206,7 @@ function trainerOptions(options: TrainOptions, train: ImageTextDataset, { model 
     gradientAccumulation: numberOf(options, "accumulate"),
     labelSmoothing: numberOf(options, "label-smoothing"),
     seed: numberOf(options, "seed"),
+    checkpoint: options.flags.checkpoint,
     ...(frozen && { frozen: (name: string) => frozen.some((beginning) => isFrozen(name, beginning)) }),
     ...(rank && { lora: { rank, alpha: 2 * rank, targets: "all-linear" as const } }),
   };

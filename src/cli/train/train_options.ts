@@ -44,7 +44,7 @@ export const trainValued = {
 } as const satisfies Record<string, ValueForm>;
 
 /** The options without a value. */
-export const trainFlags = ["resume", "skip-broken", "no-start-token"] as const;
+export const trainFlags = ["resume", "skip-broken", "no-start-token", "checkpoint"] as const;
 
 /** The options that a run which is taken up again may be given: all others are the run's own. */
 const ofResuming = ["output", "resume", "backend", "token-file"];
