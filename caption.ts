@@ -34,6 +34,7 @@ export async function main(args: readonly string[]): Promise<number> {
     console.complain(error.message);
     return 1;
   }
+  if (options.recursive) return await (await import("./src/cli/fleet/read_folder.ts")).readFolder(options, console);
   const { readPictures } = await import("./src/cli/read_pictures.ts");
   return await readPictures(options, console);
 }
