@@ -2,6 +2,14 @@
 /**
  * The command: pictures in, text out. `deno run -A caption.ts --help` lists what it takes.
  *
+ * @example
+ * ```ts
+ * import { main } from "@limner/limner/caption";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await main(["assets/examples/line.png"]), 0); // prints the text
+ * ```
+ *
  * @module
  */
 import { isCommand, runCommand } from "./src/cli/commands.ts";
