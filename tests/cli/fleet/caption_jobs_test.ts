@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Captioner, DeviceLostError, RawImage } from "../../../mod.ts";
+import { Captioner, DeviceLostError, type RawImage } from "../../../mod.ts";
 import { type CaptionJob, captionJobs, type CaptionJobsOptions } from "../../../src/cli/fleet/caption_jobs.ts";
 import { root, texts } from "../command_process.ts";
 
