@@ -2,6 +2,14 @@
 /**
  * The command: pictures in, text out. `deno run -A caption.ts --help` lists what it takes.
  *
+ * @example
+ * ```ts
+ * import { main } from "@limner/limner/caption";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await main(["assets/examples/line.png"]), 0); // prints the text
+ * ```
+ *
  * @module
  */
 import { isCommand, runCommand } from "./src/cli/commands.ts";
@@ -34,6 +42,7 @@ export async function main(args: readonly string[]): Promise<number> {
     console.complain(error.message);
     return 1;
   }
+  if (options.recursive) return await (await import("./src/cli/fleet/read_folder.ts")).readFolder(options, console);
   const { readPictures } = await import("./src/cli/read_pictures.ts");
   return await readPictures(options, console);
 }

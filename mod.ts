@@ -1,6 +1,15 @@
 /**
  * Limner turns pictures into text in Deno: Hugging Face's VisionEncoderDecoder models, straight from their checkpoints.
  *
+ * @example
+ * ```ts
+ * import { Captioner } from "@limner/limner";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using captioner = await Captioner.load(); // the embedded model; or a name on the Hub, a folder, an address
+ * assertEquals(await captioner.caption("assets/examples/line.png"), "ninth century Zen master");
+ * ```
+ *
  * @module
  */
 export { type AttendedToken, type Attention, drawAttention } from "./src/attention/mod.ts";
@@ -46,7 +55,7 @@ export type {
 export * from "./src/image/mod.ts";
 export { defaultLimits, type Limits } from "./src/limits/mod.ts";
 export { availableBackends, loadBackend } from "./backends/load_backend.ts";
-export { defaultConfig, type PretrainedConfig, VisionEncoderDecoderConfig } from "./src/models/mod.ts";
+export { defaultConfig, type Fields, type PretrainedConfig, VisionEncoderDecoderConfig } from "./src/models/mod.ts";
 export { type DataType, type NestedNumbers, Tensor, type TypedArray } from "./src/tensor/mod.ts";
 export * from "./src/tokenizer/mod.ts";
 export type { ForwardOutput } from "./src/model/forward.ts";

@@ -2,45 +2,13 @@
 // http or installed. All is run in an empty folder, without any configuration.
 import { assertEquals } from "@std/assert";
 import { deno, type Ended, execute, root } from "./cli/command_process.ts";
+import { inFolder, servingProject } from "./served_project.ts";
 
 const picture = "assets/examples/line.png";
 const text = "ninth century Zen master\n";
 
 /** Where JSR cannot be reached, the stand-in for the one package of it; it holds nothing else. */
 const importMap = "tools/std/import_map.json";
-
-/** Give `use` a new folder, which is removed afterwards. */
-async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "limner_elsewhere_" });
-  try {
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-/** Serve the project's folder while `use` runs. @returns The paths that were asked for. */
-async function serving(use: (base: string) => Promise<void>): Promise<string[]> {
-  const asked: string[] = [];
-  const types = { ts: "application/typescript", json: "application/json" };
-  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async (request) => {
-    const { pathname } = new URL(request.url);
-    asked.push(pathname);
-    const type = types[pathname.split(".").at(-1) as keyof typeof types] ?? "application/octet-stream";
-    try {
-      const file = await Deno.open(root + pathname.slice(1));
-      return new Response(file.readable, { headers: { "content-type": type } });
-    } catch {
-      return new Response("not found", { status: 404 });
-    }
-  });
-  try {
-    await use(`http://127.0.0.1:${server.addr.port}/`);
-  } finally {
-    await server.shutdown();
-  }
-  return asked;
-}
 
 /** @returns The environment with a cache in `folder` that holds npm packages, and no module that a port served before. */
 async function freshCache(folder: string): Promise<Record<string, string>> {
@@ -100,7 +68,7 @@ Deno.test("deno check finds no fault in a script of an empty folder that imports
 Deno.test("mod.ts reads a picture when it is imported over http", async () => {
   await inFolder(async (folder) => {
     const env = await freshCache(folder);
-    await serving(async (base) => {
+    await servingProject(async (base) => {
       const script = await writeScript(folder, everyPackageScript(base));
       assertReads(await deno([script], { env, cwd: folder }));
     });
@@ -110,7 +78,7 @@ Deno.test("mod.ts reads a picture when it is imported over http", async () => {
 Deno.test("caption.ts reads a picture when it is run over http", async () => {
   await inFolder(async (folder) => {
     const env = await freshCache(folder);
-    const asked = await serving(async (base) => {
+    const asked = await servingProject(async (base) => {
       const args = ["--import-map", base + importMap, `${base}caption.ts`, "--allow-private", base + picture];
       assertReads(await deno(args, { env, cwd: folder }));
       const { stdout, stderr } = await deno([...args.slice(0, 3), "--version"], { env, cwd: folder });
@@ -150,6 +118,6 @@ Deno.test("deno install makes a command of caption.ts that reads a picture from 
 Deno.test("deno install makes a command of caption.ts when it is given its address", async () => {
   await inFolder(async (folder) => {
     const env = await freshCache(folder);
-    await serving((base) => installAndRead(folder, base, env));
+    await servingProject((base) => installAndRead(folder, base, env));
   });
 });

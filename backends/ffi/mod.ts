@@ -1,5 +1,21 @@
-// The ffi backend: libonnxruntime called through Deno FFI. A graph becomes an ONNX model in memory, which ONNX Runtime
-// optimises and runs on the CPU; runs are nonblocking, one after another.
+/**
+ * The ffi backend: libonnxruntime called through Deno FFI. A graph becomes an ONNX model in memory, which ONNX Runtime
+ * optimises and runs on the CPU; runs are nonblocking, one after another. `backend: "ffi"` imports it when it is needed.
+ *
+ * @example
+ * ```ts
+ * import { load, report } from "@limner/limner/ffi";
+ * import { Captioner } from "@limner/limner";
+ * import { assertEquals } from "@std/assert";
+ *
+ * if ((await report()).available) {
+ *   await using captioner = await Captioner.load(undefined, { backend: await load({ threads: 1 }) });
+ *   assertEquals(await captioner.caption("assets/examples/date.png"), "2/8/2021");
+ * }
+ * ```
+ *
+ * @module
+ */
 import { BackendError, OrtError } from "../../src/errors/mod.ts";
 import type { Backend, BackendDetails, BackendOptions, BackendReport } from "../../src/graph/mod.ts";
 import { allOperators, findOperators } from "../onnx/mod.ts";

@@ -1,4 +1,21 @@
-// The WebGPU backend: WGSL kernels on `navigator.gpu`, on a GPU or on a driver that computes on the CPU.
+/**
+ * The WebGPU backend: WGSL kernels on `navigator.gpu`, on a GPU or on a driver that computes on the CPU. `backend: "webgpu"`
+ * imports it when it is needed; import it yourself where it should come with your own code, as into a bundle.
+ *
+ * @example
+ * ```ts
+ * import { load, report } from "@limner/limner/webgpu";
+ * import { Captioner } from "@limner/limner";
+ * import { assertEquals } from "@std/assert";
+ *
+ * if ((await report()).available) {
+ *   await using captioner = await Captioner.load(undefined, { backend: await load() });
+ *   assertEquals(await captioner.caption("assets/examples/date.png"), "2/8/2021");
+ * }
+ * ```
+ *
+ * @module
+ */
 import type { Backend, BackendDetails, BackendOptions, BackendReport } from "../../src/graph/mod.ts";
 import { BackendError } from "../../src/errors/mod.ts";
 import { detailsOf, findAdapter, isSoftware, nameOf, openDevice } from "./device/adapter.ts";

@@ -7,6 +7,7 @@ import { modelView } from "./_model_view.ts";
 
 /** A token, and where the model looked when it chose it. */
 export interface AttendedToken {
+  /** The token's id. */
   readonly id: number;
   /** Its text; a special token as the vocabulary spells it. */
   readonly text: string;

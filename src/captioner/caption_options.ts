@@ -13,6 +13,7 @@ import type { VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_
 
 /** A text of a picture, and what is known of it. */
 export interface Caption extends Confidence {
+  /** The text. */
   readonly text: string;
   /** Its tokens, the prompt first, as the model gave them. */
   readonly ids: readonly number[];
@@ -37,7 +38,9 @@ export interface CaptionOptions
 export interface CaptionerParts extends Pick<ReadImageOptions, "allowPrivateAddresses" | "timeouts"> {
   /** The model, which the captioner releases. */
   readonly model: VisionEncoderDecoderModel;
+  /** Turns tokens into text, and prompts into tokens. */
   readonly tokenizer: Tokenizer;
+  /** Turns pictures into what the model takes. */
   readonly processor: ImageProcessor;
   /** The most pixels a picture may have. @default 64e6 */
   readonly maxPixels?: number;

@@ -58,8 +58,11 @@ async function partOf<T>(part: string, loading: Promise<T>): Promise<T> {
 export class Captioner implements AsyncDisposable {
   readonly #workers = new ImageWorkers();
 
+  /** The model. */
   readonly model: VisionEncoderDecoderModel;
+  /** Turns pictures into what the model takes. */
   readonly processor: ImageProcessor;
+  /** Turns tokens into text, and prompts into tokens. */
   readonly tokenizer: Tokenizer;
   /** The most pixels a picture may have. */
   readonly maxPixels: number;

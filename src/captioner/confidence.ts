@@ -4,6 +4,7 @@ import { spaceless, TextStreamer } from "./text_streamer.ts";
 
 /** A new token, and how sure the model was of it. */
 export interface WrittenToken {
+  /** The token's id. */
   readonly id: number;
   /**
    * What it added to the text: the texts of all new tokens join to what was written. Empty where the token is left out of
@@ -16,6 +17,7 @@ export interface WrittenToken {
 
 /** A word, and how sure the model was of it. */
 export interface WrittenWord {
+  /** The word, without blanks around it. */
   readonly text: string;
   /** The product of its tokens', from 0 to 1. Tokens that write only space, or nothing, are no word's. */
   readonly confidence: number;

@@ -52,6 +52,8 @@ export class TextStreamer implements Streamer {
   #written = 0;
 
   /**
+   * Make a streamer that hands over text as it is decided.
+   *
    * @param tokenizer Decodes the tokens.
    * @param write Takes a piece of text; the generation waits for a promise.
    */

@@ -8,6 +8,7 @@ export type TaggedValue = string | TaggedObject | (string | TaggedObject)[];
 
 /** The fields of tagged text. */
 export interface TaggedObject {
+  /** A field by the name of its tag. */
   [key: string]: TaggedValue;
 }
 

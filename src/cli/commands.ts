@@ -2,7 +2,7 @@
 import { parseTable, type ValueForm } from "./_parse.ts";
 import type { Console } from "./console.ts";
 import { describe, exitCodeOf } from "./exit_code.ts";
-import { hubOptions } from "./options.ts";
+import { type GivenReading, hubOptions, readingFlags, readingValued } from "./options.ts";
 import { trainFlags, trainValued } from "./train/train_options.ts";
 import { commandHelp, type CommandName } from "./usage.ts";
 
@@ -40,13 +40,22 @@ const commands: Readonly<Record<CommandName, Command>> = {
     run: async ({ flags, values }, console) =>
       await (await import("./train/train.ts")).train({ flags, values }, console),
   },
+  worker: {
+    ...{ operands: "no argument", least: 0, most: 0, flags: readingFlags },
+    valued: { ...readingValued, heartbeat: { form: /^[1-9]\d{0,5}$/, expected: "whole seconds from 1" } },
+    run: async ({ flags, values }, console) =>
+      await (await import("./fleet/worker.ts")).work(
+        { flags: flags as GivenReading["flags"], values, heartbeat: values.heartbeat },
+        console,
+      ),
+  },
   cache: {
     ...{ operands: "clear or no argument", least: 0, most: 1, flags: [], valued: {} },
     run: async ({ operands: [what] }, console) => await (await import("./cache.ts")).cache(what, console),
   },
   doctor: {
     ...{ operands: "no argument", least: 0, most: 0, flags: ["json"], valued: {} },
-    run: async ({ flags: { json } }, console) => await (await import("./doctor.ts")).doctor(json, console),
+    run: async ({ flags: { json } }, console) => await (await import("./doctor/doctor.ts")).doctor(json, console),
   },
 };
 

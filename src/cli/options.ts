@@ -4,10 +4,8 @@ import { parseTable, type ValueForm } from "./_parse.ts";
 /** The backends `--backend` takes. */
 export const backendNames = ["auto", "ffi", "webgpu", "reference"] as const;
 
-/** What the command was asked to do. */
-export interface CommandOptions {
-  /** Paths and addresses of pictures in the order given; `-` is standard input. */
-  readonly pictures: readonly string[];
+/** How pictures are read: the model, and how it writes. What reads them in any manner takes these. */
+export interface ReadingOptions {
   /** A model's folder, address or name on the Hub; undefined means the embedded model. */
   readonly model: string | undefined;
   /** A branch, tag or commit of a model on the Hub. */
@@ -21,8 +19,6 @@ export interface CommandOptions {
   readonly processor: string | undefined;
   /** The most pixels a picture may have; undefined leaves it to the library. */
   readonly maxPixels: number | undefined;
-  /** The page of a TIFF, from 1 on. */
-  readonly page: number | undefined;
   readonly backend: typeof backendNames[number];
   /** The most tokens a text may have; undefined leaves it to the model. */
   readonly maxNewTokens: number | undefined;
@@ -32,8 +28,6 @@ export interface CommandOptions {
   readonly sample: boolean;
   /** Repeats a draw. */
   readonly seed: number | undefined;
-  /** Whether a text is printed as it is decided. */
-  readonly stream: boolean;
   /** What texts begin with; undefined leaves it to the model. */
   readonly prompt: string | undefined;
   /** Whether a text is printed as the JSON of a document; a task or a question asks for it too. */
@@ -44,27 +38,36 @@ export interface CommandOptions {
   readonly question: string | undefined;
   /** Words of which the model is less sure are marked. */
   readonly minConfidence: number | undefined;
-  /** Where to draw what the model looked at. */
-  readonly attention: string | undefined;
   /** Whether pictures may come from private addresses. */
   readonly allowPrivate: boolean;
-  readonly json: boolean;
   readonly verbose: boolean;
+}
+
+/** What the command was asked to do. */
+export interface CommandOptions extends ReadingOptions {
+  /** Paths and addresses of pictures in the order given; `-` is standard input. With `recursive` the folder alone. */
+  readonly pictures: readonly string[];
+  /** Whether the pictures of a folder are read, those of its subfolders too, and written to `output`. */
+  readonly recursive: boolean;
+  /** The file that the texts of a folder are written to. */
+  readonly output: string | undefined;
+  /** Whether pictures of the folder that could not be read are tried again. */
+  readonly retryFailed: boolean;
+  /** The page of a TIFF, from 1 on. */
+  readonly page: number | undefined;
+  /** Whether a text is printed as it is decided. */
+  readonly stream: boolean;
+  /** Where to draw what the model looked at. */
+  readonly attention: string | undefined;
+  readonly json: boolean;
   readonly help: boolean;
   readonly version: boolean;
 }
 
-const flags = [
-  "offline",
-  "allow-private",
-  "sample",
-  "stream",
-  "document",
-  "json",
-  "verbose",
-  "help",
-  "version",
-] as const;
+/** The flags of reading, however pictures come. */
+export const readingFlags = ["offline", "allow-private", "sample", "document", "verbose"] as const;
+
+const flags = [...readingFlags, "recursive", "retry-failed", "stream", "json", "help", "version"] as const;
 
 /** The options about a model on the Hub, which other commands have too. */
 export const hubOptions = {
@@ -72,15 +75,14 @@ export const hubOptions = {
   "token-file": { form: /./, expected: "the file that holds a token" },
 } as const satisfies Record<string, ValueForm>;
 
-/** The options that have a value, and which. */
-const valued = {
+/** The options of reading that have a value, however pictures come. */
+export const readingValued = {
   model: { form: /./, expected: "a model's folder, address or name on the Hub" },
   ...hubOptions,
   tokenizer: { form: /./, expected: "the folder, address or name on the Hub of a tokenizer" },
   processor: { form: /./, expected: "the folder, address or name on the Hub of an image processor" },
   backend: { form: new RegExp(`^(?:${backendNames.join("|")})$`), expected: `one of ${backendNames.join(", ")}` },
   "max-new-tokens": { form: /^[1-9]\d{0,8}$/, expected: "a whole number from 1" },
-  page: { form: /^[1-9]\d{0,5}$/, expected: "a whole number from 1" },
   "max-pixels": { form: /^[1-9]\d{0,11}$/, expected: "a whole number from 1" },
   beams: { form: /^[1-9]\d{0,3}$/, expected: "a whole number from 1 to 9999" },
   seed: { form: /^\d{1,9}$/, expected: "a whole number from 0" },
@@ -88,8 +90,38 @@ const valued = {
   task: { form: /./, expected: "a document's task, such as cord-v2" },
   question: { form: /./s, expected: "a question about a document" },
   "min-confidence": { form: /^(?:0|1|0?\.\d{1,9}|1\.0{1,9})$/, expected: "a number from 0 to 1, such as 0.8" },
-  attention: { form: /[^/\\]\.png$/i, expected: "a file's name that ends in .png" },
 } as const satisfies Record<string, ValueForm>;
+
+const valued = {
+  ...readingValued,
+  page: { form: /^[1-9]\d{0,5}$/, expected: "a whole number from 1" },
+  attention: { form: /[^/\\]\.png$/i, expected: "a file's name that ends in .png" },
+  output: {
+    form: /[^/\\]\.(?:jsonl|csv|parquet)$/i,
+    expected: "a file's name that ends in .jsonl, .csv or .parquet",
+  },
+} as const satisfies Record<string, ValueForm>;
+
+/** What was given for the options of reading. */
+export interface GivenReading {
+  readonly flags: Readonly<Record<typeof readingFlags[number], boolean>>;
+  readonly values: Readonly<Partial<Record<keyof typeof readingValued, string>>>;
+}
+
+/** The options of reading by their names in TypeScript. */
+export function readingOptions({ flags, values }: GivenReading): ReadingOptions {
+  const number = (name: keyof typeof readingValued) => values[name] ? Number(values[name]) : undefined;
+  return {
+    ...{ model: values.model, revision: values.revision, tokenFile: values["token-file"] },
+    ...{ tokenizer: values.tokenizer, processor: values.processor, maxPixels: number("max-pixels") },
+    backend: (values.backend ?? "auto") as ReadingOptions["backend"],
+    ...{ maxNewTokens: number("max-new-tokens"), beams: number("beams"), seed: number("seed") },
+    ...{ prompt: values.prompt, task: values.task, question: values.question },
+    minConfidence: number("min-confidence"),
+    ...{ offline: flags.offline, allowPrivate: flags["allow-private"], sample: flags.sample, verbose: flags.verbose },
+    document: flags.document || values.task !== undefined || values.question !== undefined,
+  };
+}
 
 /**
  * Parse the command's arguments.
@@ -98,56 +130,58 @@ const valued = {
  * @returns The options and every problem with the arguments, one line each; the options count only if there is none.
  */
 export function parseOptions(args: readonly string[]): { options: CommandOptions; problems: string[] } {
-  const { rest, flags: { "allow-private": allowPrivate, ...set }, values, problems } = parseTable(args, flags, valued);
-  const number = (name: keyof typeof valued) => values[name] ? Number(values[name]) : undefined;
+  const { rest, flags: set, values, problems } = parseTable(args, flags, valued);
   const options: CommandOptions = {
-    pictures: rest,
-    model: values.model,
-    revision: values.revision,
-    tokenFile: values["token-file"],
-    tokenizer: values.tokenizer,
-    processor: values.processor,
-    maxPixels: number("max-pixels"),
-    page: number("page"),
-    backend: (values.backend ?? "auto") as CommandOptions["backend"],
-    maxNewTokens: number("max-new-tokens"),
-    beams: number("beams"),
-    seed: number("seed"),
-    prompt: values.prompt,
-    task: values.task,
-    question: values.question,
-    minConfidence: number("min-confidence"),
-    attention: values.attention,
-    allowPrivate,
-    ...set,
-    document: set.document || values.task !== undefined || values.question !== undefined,
+    ...readingOptions({ flags: set, values }),
+    ...{ pictures: rest, recursive: set.recursive, output: values.output, retryFailed: set["retry-failed"] },
+    ...{ page: values.page ? Number(values.page) : undefined, attention: values.attention },
+    ...{ stream: set.stream, json: set.json, help: set.help, version: set.version },
   };
-  problems.push(...contradictions(options));
+  problems.push(...readingProblems(options), ...contradictions(options));
   if (!options.help && !options.version) problems.push(...wrongPictures(options, problems.length > 0));
   return { options, problems };
 }
 
-function contradictions(options: CommandOptions): string[] {
-  const { seed, sample, stream, json, beams, document, prompt, task, question } = options;
-  const { model, revision, offline, tokenFile, minConfidence } = options;
+/** What contradicts itself in options of reading. */
+export function readingProblems(options: ReadingOptions): string[] {
+  const { seed, sample, prompt, task, question, model, revision, offline, tokenFile } = options;
   return [
-    stream && document && "options --stream and --document exclude each other: a document is read of its whole text",
     prompt !== undefined && (task ?? question) !== undefined &&
     "option --prompt says all that the text begins with: leave --task and --question out, or it",
     model === undefined && (revision ?? tokenFile) !== undefined &&
     "options --revision and --token-file need --model NAME: the embedded model is not on the Hub",
     offline && tokenFile !== undefined && "options --offline and --token-file exclude each other",
     seed !== undefined && !sample && "option --seed needs --sample: without it nothing is drawn",
-    stream && json && "options --stream and --json exclude each other",
-    stream && minConfidence !== undefined &&
-    "options --stream and --min-confidence exclude each other: words are marked in a whole text",
-    document && !json && minConfidence !== undefined &&
-    "option --min-confidence needs --json with a document, whose fields are not marked",
-    stream && (beams ?? 1) > 1 && "options --stream and --beams exclude each other: beams are decided at the end",
   ].filter((problem) => typeof problem === "string");
 }
 
-function wrongPictures({ pictures }: CommandOptions, others: boolean): string[] {
+function contradictions(options: CommandOptions): string[] {
+  const { stream, json, beams, document, minConfidence, recursive, output, attention, retryFailed, page } = options;
+  return [
+    stream && document && "options --stream and --document exclude each other: a document is read of its whole text",
+    stream && json && "options --stream and --json exclude each other",
+    stream && minConfidence !== undefined &&
+    "options --stream and --min-confidence exclude each other: words are marked in a whole text",
+    document && !json && !recursive && minConfidence !== undefined &&
+    "option --min-confidence needs --json with a document, whose fields are not marked",
+    stream && (beams ?? 1) > 1 && "options --stream and --beams exclude each other: beams are decided at the end",
+    recursive && output === undefined &&
+    "option --recursive needs --output FILE: the texts of a folder are written there",
+    !recursive && output !== undefined && "option --output needs --recursive FOLDER",
+    !recursive && retryFailed && "option --retry-failed needs --recursive FOLDER",
+    recursive && (stream || json || attention !== undefined || page !== undefined) &&
+    "option --recursive excludes --stream, --json, --attention and --page",
+    minConfidence !== undefined && /\.(?:csv|parquet)$/i.test(output ?? "") &&
+    "option --min-confidence needs an --output that ends in .jsonl: a table has no column for words",
+  ].filter((problem) => typeof problem === "string");
+}
+
+function wrongPictures({ pictures, recursive }: CommandOptions, others: boolean): string[] {
+  if (recursive) {
+    return pictures.length === 1 && pictures[0] !== "" ? [] : [
+      `option --recursive was given ${pictures.length} folders, and one was expected`,
+    ];
+  }
   return [
     pictures.length === 0 && !others && "no picture was given",
     pictures.filter((picture) => picture === "-").length > 1 &&

@@ -1,22 +1,18 @@
 // The command's work: load a model, read each picture in the order given, say what went wrong, count it.
 import type { Caption, CaptionOptions } from "../captioner/caption_options.ts";
-import { Captioner } from "../captioner/captioner.ts";
-import { documentOf } from "../captioner/document.ts";
+import type { Captioner } from "../captioner/captioner.ts";
 import type { Timings } from "../generation/mod.ts";
 import { ImageWorkers } from "../image/image_workers.ts";
 import type { RawImage } from "../image/mod.ts";
-import { checkStart, promptOfTask } from "../captioner/task_prompt.ts";
 import { type Picture, PictureReader } from "../image/picture_reader.ts";
+import { captionFields, requestOf } from "./caption_request.ts";
 import { type Console, oneLine, OutputError } from "./console.ts";
-import { describeLoading } from "./describe_loading.ts";
-import { Downloads } from "./downloads.ts";
 import { describe, exitCodeOf } from "./exit_code.ts";
+import { loadCaptioner } from "./load_captioner.ts";
 import type { CommandOptions } from "./options.ts";
-import { markUnsure, unsureOf } from "./mark_unsure.ts";
+import { markUnsure } from "./mark_unsure.ts";
 import { Progress } from "./progress.ts";
-import { quietenDrivers } from "./quiet_drivers.ts";
 import { checkSheets, sheetFiles, writeSheet } from "./sheets.ts";
-import { readTokenFile } from "./token_file.ts";
 
 /**
  * Read all pictures and print their texts.
@@ -41,8 +37,12 @@ export async function readPictures(options: CommandOptions, console: Console): P
     allowPrivateAddresses: options.allowPrivate,
   });
   try {
-    await using captioner = await load(options, console, progress);
-    promptOf(captioner, options); // What is wrong with it is no picture's fault.
+    await using captioner = await loadCaptioner(options, {
+      console,
+      progress,
+      spinning: options.pictures.length === 1,
+    });
+    requestOf(captioner, options); // What is wrong with it is no picture's fault.
     // Where the model looked is drawn on the whole picture.
     reader.readAhead(workers.most + 1, attention ? undefined : captioner.processor.settings);
     return await readAll(captioner, reader, options, console, progress);
@@ -52,38 +52,6 @@ export async function readPictures(options: CommandOptions, console: Console): P
   } finally {
     progress.stop();
   }
-}
-
-async function load(options: CommandOptions, console: Console, progress: Progress): Promise<Captioner> {
-  const began = performance.now();
-  quietenDrivers();
-  const downloads = new Downloads(Deno.stderr.isTerminal(), (line) => console.say(line));
-  let captioner: Captioner;
-  try {
-    captioner = await Captioner.load(options.model, {
-      ...{ backend: options.backend, tokenizer: options.tokenizer, processor: options.processor },
-      ...{ maxPixels: options.maxPixels, revision: options.revision, localFilesOnly: options.offline || undefined },
-      token: await readTokenFile(options.tokenFile),
-      // The next pictures are decoded while one is written about.
-      spinning: options.pictures.length === 1,
-      onProgress: ({ stage, file, done, total }) => {
-        if (stage === "downloading") downloads.show(file!, done, total);
-        else if (!downloads.areDrawn) progress.show(stage, total ? done : 0, total ?? 1);
-      },
-    });
-  } finally {
-    downloads.stop();
-  }
-  if (options.verbose) {
-    const { backend } = captioner.model;
-    const taken = rounded(performance.now() - began);
-    progress.above(() => {
-      console.say(`device: ${backend.name}, ${backend.device}`);
-      console.say(`load: ${taken} ms`);
-      for (const line of describeLoading(captioner.model)) console.say(line);
-    });
-  }
-  return captioner;
 }
 
 async function readAll(
@@ -135,12 +103,8 @@ async function readOne(
   const began = performance.now();
   let timings: Timings | undefined;
   const asked: CaptionOptions = {
-    maxNewTokens: options.maxNewTokens,
-    numBeams: options.beams,
-    numReturnSequences: 1,
-    prompt: promptOf(captioner, options),
+    ...requestOf(captioner, options),
     outputAttentions: options.attention !== undefined,
-    ...(options.sample && { doSample: true, seed: options.seed }),
     ...(options.verbose && { onTimings: (measured: Timings) => timings = measured }),
   };
   const read = options.stream ? streamed : captioned;
@@ -149,13 +113,6 @@ async function readOne(
     print(options.pictures.length > 1 ? piece.replace(/[\r\n\u2028\u2029]+/g, " ") : piece);
   });
   return { caption, milliseconds: rounded(performance.now() - began), timings };
-}
-
-/** What texts begin with. @throws {LimnerError} If the model has no such task, or needs a prompt and none is given. */
-function promptOf({ tokenizer, model }: Captioner, { document, ...asked }: CommandOptions): string | undefined {
-  const prompt = document ? promptOfTask(tokenizer, asked) : asked.prompt;
-  checkStart(model.generationConfig, tokenizer, { prompt });
-  return prompt;
 }
 
 async function captioned(captioner: Captioner, image: RawImage, asked: CaptionOptions): Promise<Caption> {
@@ -179,23 +136,15 @@ async function streamed(
 function format(
   file: string,
   { caption, milliseconds }: Reading,
-  { json, pictures, document, minConfidence }: CommandOptions,
+  options: CommandOptions,
   attention: string | undefined,
-  { tokenizer, processor }: Captioner,
+  captioner: Captioner,
 ): string {
-  const { text, ids, truncated, repetition, confidence, words } = caption;
-  const answer = document ? { document: documentOf(ids, tokenizer, processor.settings.type) } : { text };
-  if (json) {
-    return JSON.stringify({
-      ...{ file, ...answer, confidence: Math.round(confidence * 1e6) / 1e6, milliseconds },
-      ...(minConfidence !== undefined && { unsure: unsureOf(words, minConfidence) }),
-      ...(truncated && { truncated }),
-      ...(repetition && { repetition }),
-      attention,
-    });
-  }
-  if (answer.document) return JSON.stringify(answer.document);
-  const marked = minConfidence === undefined ? text : markUnsure(text, words, minConfidence);
+  const { json, pictures, minConfidence } = options;
+  const fields = captionFields(caption, options, captioner);
+  if (json) return JSON.stringify({ file, ...fields, milliseconds, attention });
+  if (fields.document) return JSON.stringify(fields.document);
+  const marked = minConfidence === undefined ? caption.text : markUnsure(caption.text, caption.words, minConfidence);
   return pictures.length > 1 ? oneLine(marked) : marked;
 }
 

@@ -5,6 +5,8 @@ import { backendNames } from "./options.ts";
 export const help = `Read the text in pictures (PNG, JPEG, GIF, WebP, BMP, TIFF, AVIF, PNM).
 
 usage: deno run -A caption.ts [options] PICTURE...
+       deno run -A caption.ts [options] --recursive FOLDER --output FILE
+       deno run -A caption.ts worker        answer lines of JSON, as a part of a cluster
        deno run -A caption.ts pull NAME     fetch a model from Hugging Face's Hub
        deno run -A caption.ts push FOLDER NAME   upload one
        deno run -A caption.ts train         teach a model with your pictures and texts
@@ -13,6 +15,9 @@ usage: deno run -A caption.ts [options] PICTURE...
 
 PICTURE is a path or an http(s) address; - is standard input. Each text is printed on one line of
 standard output, in the order given; what goes wrong is said on standard error.
+
+With --recursive the pictures of FOLDER and of its subfolders, by their names' endings, go to a file.
+Given again it skips what that file has, also after it was killed; each picture has one line.
 
 options:
   --model NAME          a model on Hugging Face's Hub; or a folder in its layout, or the address
@@ -24,6 +29,10 @@ options:
   --offline             make no request for the model: what the cache has must do
   --tokenizer FOLDER    where the tokenizer is [default: with the model]
   --processor FOLDER    where the image processor is [default: with the model]
+  --recursive           read the pictures of a folder
+  --output FILE         with --recursive: .jsonl (an object a line: file, text, confidence, or file and
+                        error), .csv or .parquet (the same as columns, written when all are read)
+  --retry-failed        with --recursive: read again what could not be read
   --page N              read page N of a TIFF [default: 1]
   --max-pixels N        refuse pictures of more pixels [default: 64000000]
   --backend NAME        ${backendNames.join(", ")} [default: auto, which is ffi, else webgpu]
@@ -53,7 +62,7 @@ model 3 if it was not found, 4 if it may not be had, 5 if the network failed
 `;
 
 /** The command's other uses. */
-export type CommandName = "pull" | "push" | "train" | "doctor" | "cache";
+export type CommandName = "pull" | "push" | "train" | "worker" | "doctor" | "cache";
 
 /** The text of `caption.ts NAME --help`. */
 export const commandHelp: Readonly<Record<CommandName, string>> = {
@@ -133,6 +142,30 @@ options:
 
 exit code: 0 if it was trained, 1 if it was interrupted or failed, 2 if the command line is wrong; for
 a model 3 if it was not found, 4 if it may not be had, 5 if the network failed
+`,
+  worker: `Answer lines of JSON on standard input, a line each on standard output, in their order, until there
+are no more. SIGTERM ends it when what was read is answered.
+
+usage: deno run -A caption.ts worker [options]
+
+A line has an id, a text or a number, and the picture as one of path, url or base64; other fields are
+left alone. Its answer has the id with text and confidence, truncated if the text was cut, repetition
+if it runs on in circles; or an error with message and code. Nothing that is wrong with a line ends the
+worker: one of more than 64 MiB, one that is no object of JSON or has no id (its answer has id null and
+its line's number), an id that one of the last 65,536 lines had. Pictures are read ahead, and given to
+the model up to eight at once, as they come; about 128 MiB of them are held.
+
+options:
+  --heartbeat SECONDS   also print a line {"heartbeat": {state, answered, waiting, seconds}} at once
+                        and every so many seconds
+  --model NAME, --revision NAME, --token-file FILE, --offline, --tokenizer FOLDER, --processor FOLDER,
+  --max-pixels N, --backend NAME, --max-new-tokens N, --beams N, --sample, --seed N, --prompt TEXT,
+  --document, --task NAME, --question TEXT, --min-confidence P, --allow-private, --verbose
+                        as for pictures: caption.ts --help
+  --help, -h            print this and exit
+
+exit code: 0 if all lines were answered, 1 if the device was lost, 2 if the command line is wrong; for a
+model 3 if it was not found, 4 if it may not be had, 5 if the network failed
 `,
   cache: `List the weights that were converted once so that they load faster, and where they lie.
 

@@ -3,12 +3,15 @@
 
 /** The base of all errors that Limner throws on purpose. */
 export class LimnerError extends Error {
+  /** The name of the error's class. */
   override name: string = this.constructor.name;
 }
 
 /** A file or byte sequence is not what its format requires. */
 export class FormatError extends LimnerError {
   /**
+   * Say what is wrong with a file.
+   *
    * @param message What is wrong.
    * @param details Where: the file, the byte offset, the tensor or key at fault.
    */
@@ -24,6 +27,8 @@ export class FormatError extends LimnerError {
 /** A configuration lacks a key, or a key has a value that cannot work. */
 export class ConfigError extends LimnerError {
   /**
+   * Say what is wrong with a configuration.
+   *
    * @param message What is wrong.
    * @param key The key at fault, dotted, for example `decoder.hidden_size`.
    */
@@ -35,6 +40,8 @@ export class ConfigError extends LimnerError {
 /** Operands or tensors whose shapes or data types do not fit. */
 export class ShapeError extends LimnerError {
   /**
+   * Say which shapes do not fit.
+   *
    * @param message What is wrong.
    * @param details The operator, its label and the shapes of its operands.
    */
@@ -53,6 +60,8 @@ export class OptionError extends LimnerError {}
 /** A file or a call asks for more than a limit allows; nothing has been taken for it. */
 export class LimitError extends LimnerError {
   /**
+   * Say which limit is in the way.
+   *
    * @param message What is wrong, and the limit that lets it pass.
    * @param details The limit's name, what was asked for and what is allowed, in the limit's unit, and the key at fault.
    */
@@ -73,6 +82,8 @@ export class LimitError extends LimnerError {
 /** A backend that was asked for by name is not available, or cannot do what was asked. */
 export class BackendError extends LimnerError {
   /**
+   * Say what a backend cannot do.
+   *
    * @param message What is wrong.
    * @param backend The backend's name.
    */
@@ -84,6 +95,8 @@ export class BackendError extends LimnerError {
 /** ONNX Runtime returned a status other than OK. */
 export class OrtError extends BackendError {
   /**
+   * Say what ONNX Runtime answered.
+   *
    * @param message ONNX Runtime's own message, after what was being done.
    * @param code The `OrtErrorCode`.
    */
@@ -94,6 +107,7 @@ export class OrtError extends BackendError {
 
 /** WebGPU reported a validation, out-of-memory or compilation error. */
 export class WebGpuError extends BackendError {
+  /** Say what WebGPU answered. */
   constructor(message: string, options?: ErrorOptions) {
     super(message, "webgpu", options);
   }
@@ -119,6 +133,8 @@ export class HubError extends LimnerError {
   readonly code?: HubErrorCode;
 
   /**
+   * Say what a repository did not give.
+   *
    * @param message What is wrong, with the address and the file.
    * @param options The cause, and why in one word.
    */

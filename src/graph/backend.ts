@@ -39,7 +39,7 @@ export function newCounters(): { -readonly [K in keyof Counters]: number } {
 
 /** Options of {@linkcode Backend.open}. */
 export interface OpenOptions {
-  /** @default "float32" */
+  /** How the weights are held. @default "float32" */
   readonly storage?: WeightStorage;
   /** Which parameters programs may write, as {@linkcode Weights.train} declares it later. @default none */
   readonly trainable?: (name: string) => boolean;
@@ -69,6 +69,7 @@ export interface Weights extends Disposable {
 
 /** A buffer on a device. */
 export interface DeviceTensor extends Disposable {
+  /** The type of its elements. */
   readonly dataType: DataType;
   /** The shape it was allocated for. */
   readonly capacity: readonly number[];
@@ -76,6 +77,7 @@ export interface DeviceTensor extends Disposable {
 
 /** A part of a tensor: its elements from `offset` on. */
 export interface TensorPart<T extends DeviceTensor = DeviceTensor> {
+  /** The tensor that it is a part of. */
   readonly tensor: T;
   /** The index of the part's first element. */
   readonly offset: number;
@@ -134,6 +136,7 @@ export interface StreamOptions {
 
 /** One device. */
 export interface Backend extends AsyncDisposable {
+  /** Which backend it is. */
   readonly name: BackendName;
   /** The device's name, for a person to read: `llvmpipe (LLVM 15)`, `CPU, 2 threads`. */
   readonly device: string;
@@ -141,6 +144,7 @@ export interface Backend extends AsyncDisposable {
   readonly stepsPerRead: number;
   /** Whether float32 weights are used directly from their mapped file, and only others are read. @default false */
   readonly mapsFiles?: boolean;
+  /** What it did so far. */
   readonly counters: Counters;
   /**
    * Whether `compile` takes a node as it is, with weights held as these are; it looks at shapes and attributes too.
@@ -198,7 +202,9 @@ export interface BackendOptions {
 
 /** Whether a backend can run here, for a person to read. */
 export interface BackendReport {
+  /** Which backend it is. */
   readonly name: BackendName;
+  /** Whether it can run here. */
   readonly available: boolean;
   /** The device it would run on; empty where it is not available. */
   readonly device: string;
@@ -210,8 +216,13 @@ export interface BackendReport {
 
 /** What the `mod.ts` of each backend exports. */
 export interface BackendModule {
-  /** @throws {BackendError} If the backend cannot run here, with the reason and what to do. */
+  /**
+   * Load the backend.
+   *
+   * @throws {BackendError} If it cannot run here, with the reason and what to do.
+   */
   load(options?: BackendOptions): Promise<Backend>;
+  /** Whether it could be loaded; nothing is downloaded to find out. */
   report(options?: BackendOptions): Promise<BackendReport>;
   /**
    * Details of what the backend runs on, for a person to read; a library that is needed is downloaded for it.

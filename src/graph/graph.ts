@@ -10,12 +10,17 @@ import { type Builder, type Node, OperandError, type Operator, type TensorType, 
 
 /** A finished program: immutable, and independent of any backend. */
 export interface Graph {
+  /** The program's name, for messages and profiles. */
   readonly name: string;
+  /** Its nodes in the order they run in. */
   readonly nodes: readonly Node[];
+  /** The tensors that are given at each run. */
   readonly inputs: ReadonlyMap<string, Value>;
+  /** The model's parameters that it reads, by their names in the checkpoint. */
   readonly parameters: ReadonlyMap<string, Value>;
   /** The states before the first write. */
   readonly states: ReadonlyMap<string, Value>;
+  /** The tensors that it gives. */
   readonly outputs: ReadonlyMap<string, Value>;
 }
 

@@ -6,7 +6,9 @@ import type { Dimension, Shape } from "./dimension.ts";
 
 /** The type of a value, which is known when the graph is built: its data type and its shape. */
 export interface TensorType {
+  /** The type of its elements. */
   readonly dataType: DataType;
+  /** The length of each axis, which may have a name. */
   readonly shape: Shape;
 }
 
@@ -15,6 +17,7 @@ export class OperandError extends Error {}
 
 /** An operator with attributes `A`. A primitive has no `decompose`; a composite has. */
 export interface Operator<A extends object = object> {
+  /** The operator's name, as WebNN has it. */
   readonly name: string;
   /** The operands' names in order, for messages; a name that ends with "?" may be left out. */
   readonly operands: readonly string[];
@@ -39,9 +42,13 @@ export interface Operator<A extends object = object> {
 export interface Node<A extends object = object> {
   /** The node's position in the graph. */
   readonly id: number;
+  /** What it does. */
   readonly operator: Operator<A>;
+  /** Its operands. */
   readonly inputs: readonly Value[];
+  /** How it does that: axes, shapes, factors. */
   readonly attributes: A;
+  /** What it gives. */
   readonly outputs: readonly Value[];
   /** Where in the model the node was built, for messages: `decoder.layers.0.self_attn`. */
   readonly label: string;
@@ -49,10 +56,14 @@ export interface Node<A extends object = object> {
 
 /** A tensor of a graph: an output of one node. Operators are functions of values. */
 export class Value implements TensorType {
+  /** The type of its elements. */
   readonly dataType: DataType;
+  /** The length of each axis, which may have a name. */
   readonly shape: Shape;
 
   /**
+   * Make an output of a node.
+   *
    * @param builder The graph under construction.
    * @param node The node that computes the value.
    * @param index Which of the node's outputs it is.

@@ -3,7 +3,7 @@ export { AutoImageProcessor, type TextFiles } from "./processor/auto_image_proce
 export { createImageProcessor, type ImageProcessor, type ImageProcessorOptions } from "./processor/image_processor.ts";
 export type { ProcessorSettings, ProcessorType, SizeConfig } from "./processor/processor_config.ts";
 export { type Channels, RawImage } from "./raw_image.ts";
-export type { ImageSource } from "./source_bytes.ts";
+export type { ImageSource, SourceOptions } from "./source_bytes.ts";
 export { encodePng } from "./formats/encode_png.ts";
 export { readImage } from "./read_image.ts";
 export type { ReadImageOptions } from "./image_file.ts";

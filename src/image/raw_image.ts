@@ -18,6 +18,8 @@ export type Channels = 1 | 2 | 3 | 4;
  */
 export class RawImage {
   /**
+   * Make a picture of its pixels.
+   *
    * @param data The samples, shape [height, width, channels].
    * @param width Pixels per row.
    * @param height Rows.

@@ -30,6 +30,7 @@ export interface SaveAndPushOptions extends SaveOptions {
 
 /** What was uploaded. */
 export interface PushedModel {
+  /** The commit's hash. */
   readonly commit: string;
   /** The commit's page. */
   readonly url: string;

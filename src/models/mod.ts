@@ -1,5 +1,5 @@
 // Models as programs: configurations, the families, and the VisionEncoderDecoder that joins two of them.
-export type { PretrainedConfig } from "./config/config_reader.ts";
+export type { Fields, PretrainedConfig } from "./config/config_reader.ts";
 export type { EncoderPlaces, Family, TextDecoder, VisionEncoder } from "./family.ts";
 export { buildForward, type ForwardOptions } from "./forward_program.ts";
 export { type DeclaredParameter, declaredParameters, ModelParameters } from "./parameters/model_parameters.ts";

@@ -27,6 +27,8 @@ export class Tensor {
   readonly size: number;
 
   /**
+   * Make a tensor of its elements, which are not copied.
+   *
    * @param dataType The element type.
    * @param shape The length of each axis; `[]` for a scalar.
    * @param data The elements, row-major; bfloat16 as its bits in a Uint16Array.

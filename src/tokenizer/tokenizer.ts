@@ -41,6 +41,7 @@ export interface DecodeOptions {
 
 /** An encoded text. */
 export interface Encoding {
+  /** The tokens' ids. */
   inputIds: number[];
   /** The tokens as the vocabulary spells them. */
   tokens: string[];
@@ -50,6 +51,7 @@ export interface Encoding {
 
 /** Encoded texts, a row each. */
 export interface BatchEncoding {
+  /** The tokens' ids, a row a text. */
   inputIds: number[][];
   /** 1 for tokens, 0 for padding. */
   attentionMask: number[][];
@@ -83,11 +85,18 @@ export interface Tokenizer {
   readonly vocabularySize: number;
   /** The ids of the special tokens that the files name, in ascending order; decoding can skip other tokens too. */
   readonly allSpecialIds: readonly number[];
+  /** The token that fills texts up to a length; undefined where there is none. */
   readonly padTokenId: number | undefined;
+  /** The token that begins a text; undefined where there is none. */
   readonly bosTokenId: number | undefined;
+  /** The token that ends a text; undefined where there is none. */
   readonly eosTokenId: number | undefined;
+  /** The token that stands for what the vocabulary lacks; undefined where there is none. */
   readonly unkTokenId: number | undefined;
+  /** The token that stands for a whole text, first in it (BERT); undefined where there is none. */
   readonly clsTokenId: number | undefined;
+  /** The token that separates two texts (BERT); undefined where there is none. */
   readonly sepTokenId: number | undefined;
+  /** The token that is to be guessed (BERT); undefined where there is none. */
   readonly maskTokenId: number | undefined;
 }

@@ -35,6 +35,7 @@ export interface EvaluateOptions {
   readonly onProgress?: (done: number, total: number) => void;
   /** Called with each text that was written, and the right one. */
   readonly onText?: (written: { readonly name: string; readonly text: string; readonly reference: string }) => void;
+  /** Ends the evaluation. */
   readonly signal?: AbortSignal;
 }
 

@@ -44,9 +44,13 @@ export interface FitOptions {
 export interface FitProgress {
   /** The epoch, from 0 on, and the next batch in it. */
   readonly epoch: number;
+  /** How many batches of the epoch are done. */
   readonly batch: number;
+  /** Examples of a batch. */
   readonly batchSize: number;
+  /** The best evaluation so far. */
   readonly best?: BestEvaluation;
+  /** How many evaluations there were since it. */
   readonly evaluationsSinceBest: number;
   /** How many updates there were before the last evaluation. */
   readonly evaluatedAt?: number;
@@ -56,6 +60,7 @@ export interface FitProgress {
 export interface BestEvaluation {
   /** How many updates there were before it. */
   readonly step: number;
+  /** What it found. */
   readonly evaluation: Evaluation;
 }
 
@@ -67,6 +72,7 @@ export interface FitResult {
   readonly epochs: number;
   /** The last evaluation. */
   readonly evaluation?: Evaluation;
+  /** The best evaluation; undefined where there was none. */
   readonly best?: BestEvaluation;
   /** Whether all updates were made, or evaluations got no better for too long. */
   readonly stopped: "end" | "patience";

@@ -4,7 +4,7 @@ import type { Tensor } from "../tensor/mod.ts";
 
 /** Gradients by checkpoint name, float32. */
 export class Gradients extends Map<string, Tensor> {
-  /** @param labels The number of labels they are a mean over. */
+  /** Keep gradients by the names of their parameters. @param labels The number of labels they are a mean over. */
   constructor(entries: Iterable<readonly [string, Tensor]>, readonly labels: number) {
     super(entries);
   }

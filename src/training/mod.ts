@@ -1,4 +1,29 @@
-// Fine-tuning.
+/**
+ * Fine-tuning, on every backend: a trainer, the data that it learns from, and the measures of what it has learnt. The root of
+ * the package has all of it too.
+ *
+ * @example
+ * ```ts
+ * import { ImageTextDataset, Trainer } from "@limner/limner/training";
+ * import { Captioner } from "@limner/limner";
+ * import { assert } from "@std/assert";
+ *
+ * await using captioner = await Captioner.load();
+ * const { model, tokenizer, processor } = captioner;
+ * const pairs = [{ image: "assets/examples/date.png", text: "2 August" }];
+ * const dataset = ImageTextDataset.fromPairs(pairs, { tokenizer, processor, addSpecialTokens: false });
+ * await using trainer = await Trainer.create(model, { learningRate: 1e-4, dropout: false });
+ * const losses: number[] = [];
+ * for (const epoch of [0, 1]) {
+ *   for await (const { pixelValues, labels } of dataset.batches({ batchSize: 1, epoch })) {
+ *     losses.push((await trainer.step({ pixelValues, labels })).loss);
+ *   }
+ * }
+ * assert(losses[1] < losses[0]);
+ * ```
+ *
+ * @module
+ */
 export {
   type Augmentation,
   type Batch,

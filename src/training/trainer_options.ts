@@ -51,8 +51,11 @@ export interface TrainerOptions {
 
 /** The options with their defaults. */
 export interface TrainerSettings extends Required<Omit<TrainerOptions, "totalSteps" | "maxGradNorm" | "ema" | "lora">> {
+  /** As in the options; undefined where the schedule does not end. */
   readonly totalSteps: number | undefined;
+  /** As in the options; undefined where gradients are not clipped. */
   readonly maxGradNorm: number | undefined;
+  /** As in the options; undefined where no average is kept. */
   readonly ema: number | undefined;
 }
 

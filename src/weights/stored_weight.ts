@@ -34,7 +34,7 @@ export interface StoredWeight {
   readonly dataType: DataType;
   /** The length of each axis. */
   readonly shape: readonly number[];
-  /** @default plain */
+  /** How the elements are encoded. @default plain */
   readonly encoding?: Encoding;
   /** Where the bytes lie in a file that can be mapped; undefined where no file has them in that form. */
   readonly region?: FileRegion;

@@ -1,4 +1,5 @@
-// What is not asked for is not loaded: libonnxruntime (290 MB) comes only with the ffi backend, ImageMagick only with a TIFF.
+// What is not asked for is not loaded: libonnxruntime (290 MB) comes only with the ffi backend, ImageMagick only with a TIFF,
+// photon only with a GIF, a BMP or a drawing.
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { deno } from "./command_process.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
@@ -17,7 +18,7 @@ function packagesIn(cache: string): string[] {
 }
 
 /** What only some need: the ends of packages' names, or of their scopes'. */
-const rare = ["/onnxruntime-node", "/onnxruntime-common", "/@imagemagick"];
+const rare = ["/onnxruntime-node", "/onnxruntime-common", "/@imagemagick", "/@cf-wasm"];
 
 const rareIn = (cache: string) => packagesIn(cache).filter((name) => rare.some((end) => name.endsWith(end)));
 

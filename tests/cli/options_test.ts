@@ -14,6 +14,9 @@ Deno.test("parseOptions() reads every option", () => {
   assertEquals(problems, []);
   assertEquals(options, {
     pictures: ["a.png", "-", "7"],
+    recursive: false,
+    output: undefined,
+    retryFailed: false,
     model: "folder",
     revision: "v1",
     tokenFile: "token",
@@ -90,6 +93,19 @@ Deno.test("parseOptions() refuses options that contradict each other", () => {
   );
 });
 
+Deno.test("parseOptions() takes one folder with --recursive, and what goes with it", () => {
+  const folder = ["--recursive", "pictures", "--output"];
+  for (const output of ["out.jsonl", "a b/out.CSV", "out.parquet"]) assertEquals(problemsOf(...folder, output), []);
+  assertEquals(parseOptions([...folder, "out.jsonl", "--retry-failed"]).options.retryFailed, true);
+  assertStringIncludes(problemsOf(...folder, "out.txt").join(), "--output is out.txt, and a file's name that ends in");
+  assertStringIncludes(problemsOf("--recursive", "pictures").join(), "--recursive needs --output");
+  assertStringIncludes(problemsOf("--output", "out.csv", "a.png").join(), "--output needs --recursive");
+  assertStringIncludes(problemsOf("--retry-failed", "a.png").join(), "--retry-failed needs --recursive");
+  assertStringIncludes(problemsOf(...folder, "o.csv", "more").join(), "was given 2 folders, and one was expected");
+  assertStringIncludes(problemsOf(...folder, "o.csv", "--stream").join(), "excludes --stream");
+  assertStringIncludes(problemsOf(...folder, "o.csv", "--min-confidence", "1").join(), "ends in .jsonl");
+});
+
 Deno.test("parseOptions() refuses values that an option does not take", () => {
   for (const value of ["0", "-3", "1.5", "1e3", "12345678901", "Infinity"]) {
     assertStringIncludes(problemsOf(`--max-new-tokens=${value}`, "a.png").join(), `--max-new-tokens is ${value}`);
@@ -138,10 +154,13 @@ Deno.test("--help lists exactly the options that parseOptions() takes", () => {
     "--min-confidence",
     "--model",
     "--offline",
+    "--output",
     "--page",
     "--processor",
     "--prompt",
     "--question",
+    "--recursive",
+    "--retry-failed",
     "--revision",
     "--sample",
     "--seed",

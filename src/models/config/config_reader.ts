@@ -4,7 +4,9 @@ import { defaultLimits, type Demand, demand, type Limits } from "../../limits/mo
 
 /** A configuration of one model, with the keys of its config.json. */
 export interface PretrainedConfig {
+  /** Which family the model is of, such as `vit` or `gpt2`. */
   model_type: string;
+  /** Whatever else config.json has, by its own key. */
   [key: string]: unknown;
 }
 

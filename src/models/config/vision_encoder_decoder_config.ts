@@ -9,6 +9,7 @@ import { commonDefaults, type PretrainedConfig } from "./config_reader.ts";
 
 /** A VisionEncoderDecoder configuration; its fields have config.json's names and may be set. */
 export class VisionEncoderDecoderConfig {
+  /** Whatever else config.json has, by its own key. */
   [key: string]: unknown;
   /** Always `vision-encoder-decoder`. */
   declare model_type: string;
@@ -18,6 +19,8 @@ export class VisionEncoderDecoderConfig {
   declare decoder: PretrainedConfig;
 
   /**
+   * Make a configuration of the fields of a config.json.
+   *
    * @param values The fields of config.json; unknown ones are kept.
    * @throws {ConfigError} If it is of another model type, or a section is missing.
    */

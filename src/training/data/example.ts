@@ -6,6 +6,7 @@ import type { ImageSource, RawImage } from "../../image/mod.ts";
 export interface ImageTextPair {
   /** A path, an address, the bytes of a file in whatever holds them, or pixels. */
   readonly image: ImageSource | RawImage;
+  /** The text to learn. */
   readonly text: string;
 }
 

@@ -10,7 +10,9 @@ export interface StepEntry {
   readonly step: number;
   /** How many times the data was gone through, as a fraction. */
   readonly epoch: number;
+  /** The mean loss of the step's labels. */
   readonly loss: number;
+  /** The learning rate of the step. */
   readonly learningRate: number;
   /** The norm of all gradients, before clipping. */
   readonly gradNorm: number;
@@ -22,7 +24,9 @@ export interface StepEntry {
 export interface EvaluationEntry {
   /** How many updates there were before it. */
   readonly step: number;
+  /** How many times the data was gone through, as a fraction. */
   readonly epoch: number;
+  /** What it found. */
   readonly evaluation: Evaluation;
   /** Seconds of the evaluation. */
   readonly seconds: number;

@@ -1,11 +1,11 @@
 // `caption.ts doctor`: what it finds here, and what it advises on machines that are not here.
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { adviceOn, type Findings } from "../../src/cli/_advice.ts";
-import { formatBytes, formatSeconds } from "../../src/cli/_units.ts";
-import type { Diagnosis } from "../../src/cli/doctor.ts";
-import { caption } from "./command_process.ts";
-import { withHub } from "../hub/hub_fixture.ts";
-import { testedBackends } from "../backends/tested_backends.ts";
+import { adviceOn, type Findings } from "../../../src/cli/doctor/_advice.ts";
+import { formatBytes, formatSeconds } from "../../../src/cli/_units.ts";
+import type { Diagnosis } from "../../../src/cli/doctor/doctor.ts";
+import { caption } from "../command_process.ts";
+import { withHub } from "../../hub/hub_fixture.ts";
+import { testedBackends } from "../../backends/tested_backends.ts";
 
 Deno.test("caption.ts doctor says what this machine has, as lines and as an object", async () => {
   await withHub(async ({ server, cacheDir }) => {

@@ -1,14 +1,14 @@
 // `caption.ts doctor`: what this machine has, what "auto" takes and why, and what to do where something is missing.
-import { automatic, availableBackends, inspectBackend } from "../../backends/load_backend.ts";
-import type { BackendDetails, BackendReport } from "../graph/mod.ts";
-import { type HubState, inspectHub } from "../hub/mod.ts";
+import { automatic, availableBackends, inspectBackend } from "../../../backends/load_backend.ts";
+import type { BackendDetails, BackendReport } from "../../graph/mod.ts";
+import { type HubState, inspectHub } from "../../hub/mod.ts";
 import { adviceOn } from "./_advice.ts";
-import { formatBytes } from "./_units.ts";
-import type { Console } from "./console.ts";
-import { describe } from "./exit_code.ts";
-import { findGraphics } from "./graphics.ts";
-import { quietenDrivers } from "./quiet_drivers.ts";
-import { version } from "./usage.ts";
+import { formatBytes } from "../_units.ts";
+import type { Console } from "../console.ts";
+import { describe } from "../exit_code.ts";
+import { findGraphics } from "./_graphics.ts";
+import { quietenDrivers } from "../quiet_drivers.ts";
+import { version } from "../usage.ts";
 
 /** What the doctor finds, as `--json` prints it. */
 export interface Diagnosis {

@@ -1,0 +1,132 @@
+// The log of a folder's captions: JSON lines, one a picture, which only grows. Whatever kills the process, it holds whole
+// lines and at most one that was not written to its end, which is cut off before the next is written. So it is both what is
+// written and the memory of what is done.
+import { LimnerError } from "../../errors/mod.ts";
+import { isRecord, PendingFile, splitPath } from "../../hub/mod.ts";
+import { readLines } from "./read_lines.ts";
+
+/** A line of the log. */
+export interface CaptionRow extends Readonly<Record<string, unknown>> {
+  /** The picture, from the folder on. */
+  readonly file: string;
+}
+
+/** The longest line, far longer than any text. */
+const mostLineBytes = 2 ** 28;
+
+/** What every line begins with, also one that was not written to its end. */
+const beginning = '{"file":';
+
+/** An open log. */
+export class CaptionLog implements Disposable {
+  readonly #file: Deno.FsFile;
+  /** The pictures that have a line. */
+  readonly done: ReadonlySet<string>;
+  /** How many of them have an error in it. */
+  readonly failed: number;
+
+  private constructor(file: Deno.FsFile, done: ReadonlySet<string>, failed: number) {
+    [this.#file, this.done, this.failed] = [file, done, failed];
+  }
+
+  /**
+   * Open a log, which is made if it is missing.
+   *
+   * @throws {LimnerError} If another process writes it, a line is none of a log (nothing is changed then), or it cannot be
+   * written.
+   */
+  static async open(path: string): Promise<CaptionLog> {
+    const file = await openLocked(path);
+    try {
+      const done = new Set<string>();
+      let [failed, end] = [0, 0];
+      for await (const { row, bytes } of rowsOf(path)) {
+        end += bytes;
+        done.add(row.file);
+        if ("error" in row) failed++;
+      }
+      await file.truncate(end);
+      await file.seek(0, Deno.SeekMode.End);
+      return new CaptionLog(file, done, failed);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  /** Write lines at once. @throws {LimnerError} If they cannot be written. */
+  append(rows: readonly CaptionRow[]): void {
+    const bytes = new TextEncoder().encode(rows.map(lineOf).join(""));
+    try {
+      for (let at = 0; at < bytes.length;) at += this.#file.writeSync(bytes.subarray(at));
+    } catch (error) {
+      throw new LimnerError(`Cannot write captions: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  /** Wait until what was written is on the disk. */
+  async flush(): Promise<void> {
+    await this.#file.syncData();
+  }
+
+  [Symbol.dispose](): void {
+    this.#file.close();
+  }
+}
+
+/**
+ * The rows of a log, without one that was not written to its end.
+ *
+ * @returns Each row with the bytes of its line.
+ * @throws {LimnerError} If a line is none of a log.
+ */
+export async function* rowsOf(path: string): AsyncGenerator<{ row: CaptionRow; bytes: number }> {
+  const file = await Deno.open(path);
+  for await (const { text = "", problem, number, bytes, whole } of readLines(file.readable, mostLineBytes)) {
+    const row = problem ? undefined : parse(text);
+    if (whole && row) yield { row, bytes: bytes + 1 };
+    else if (whole || !beginning.startsWith(text.slice(0, beginning.length))) {
+      const expected = 'expected an object with "file", as an earlier run wrote it';
+      throw new LimnerError(`Cannot go on with ${path}: its line ${number} is no caption, ${expected}`);
+    }
+  }
+}
+
+/** Write a log anew with some of its rows; it is replaced in one moment. */
+export async function rewriteLog(path: string, rows: AsyncIterable<CaptionRow>): Promise<void> {
+  const { folder, name } = splitPath(path);
+  using pending = await PendingFile.create(folder);
+  for await (const row of rows) await pending.write(new TextEncoder().encode(lineOf(row)));
+  await pending.flush();
+  await pending.appear(name);
+}
+
+async function openLocked(path: string): Promise<Deno.FsFile> {
+  const fail = (reason: string, cause?: unknown): never => {
+    throw new LimnerError(`Cannot write ${path}: ${reason}`, { cause });
+  };
+  let file: Deno.FsFile;
+  try {
+    file = await Deno.open(path, { read: true, write: true, create: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return fail("there is no such folder", error);
+    return fail((error as Error).message, error);
+  }
+  // Some network file systems have no locks.
+  if (await file.tryLock(true).catch(() => true)) return file;
+  file.close();
+  return fail("another process writes it");
+}
+
+function parse(text: string): CaptionRow | undefined {
+  try {
+    const row = JSON.parse(text);
+    return isRecord(row) && typeof row.file === "string" ? row as CaptionRow : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function lineOf({ file, ...rest }: CaptionRow): string {
+  return JSON.stringify({ file, ...rest }) + "\n";
+}

@@ -1,0 +1,56 @@
+// Loading a captioner as the command's options say, with what a person sees of it.
+import { Captioner } from "../captioner/captioner.ts";
+import type { Console } from "./console.ts";
+import { describeLoading } from "./describe_loading.ts";
+import { Downloads } from "./downloads.ts";
+import type { ReadingOptions } from "./options.ts";
+import type { Progress } from "./progress.ts";
+import { quietenDrivers } from "./quiet_drivers.ts";
+import { readTokenFile } from "./token_file.ts";
+
+/** Where loading is shown, and what comes after it. */
+export interface Loading {
+  readonly console: Console;
+  readonly progress: Progress;
+  /** Whether threads may spin while they wait; not where other work goes on beside the model's, such as decoding. */
+  readonly spinning: boolean;
+}
+
+/**
+ * Load a captioner; with `--verbose` say what runs and how long it took.
+ *
+ * @throws {LimnerError} As `Captioner.load` does.
+ */
+export async function loadCaptioner(
+  options: ReadingOptions,
+  { console, progress, spinning }: Loading,
+): Promise<Captioner> {
+  const began = performance.now();
+  quietenDrivers();
+  const downloads = new Downloads(Deno.stderr.isTerminal(), (line) => console.say(line));
+  let captioner: Captioner;
+  try {
+    captioner = await Captioner.load(options.model, {
+      ...{ backend: options.backend, tokenizer: options.tokenizer, processor: options.processor },
+      ...{ maxPixels: options.maxPixels, revision: options.revision, localFilesOnly: options.offline || undefined },
+      token: await readTokenFile(options.tokenFile),
+      spinning,
+      onProgress: ({ stage, file, done, total }) => {
+        if (stage === "downloading") downloads.show(file!, done, total);
+        else if (!downloads.areDrawn) progress.show(stage, total ? done : 0, total ?? 1);
+      },
+    });
+  } finally {
+    downloads.stop();
+  }
+  if (options.verbose) {
+    const { backend } = captioner.model;
+    const taken = Math.round(10 * (performance.now() - began)) / 10;
+    progress.above(() => {
+      console.say(`device: ${backend.name}, ${backend.device}`);
+      console.say(`load: ${taken} ms`);
+      for (const line of describeLoading(captioner.model)) console.say(line);
+    });
+  }
+  return captioner;
+}
