@@ -23,10 +23,7 @@ export class CallQueue {
     if (this.#closed) throw new LimnerError("Cannot use the model: it was released");
     signal?.throwIfAborted();
     this.#want();
-    const begun = this.#last.then(() => {
-      this.#wanted = Promise.withResolvers();
-      if (--this.#waiting > 0) this.#wanted.resolve();
-    });
+    const begun = this.#last.then(() => this.#begin());
     const ended = begun.then(() => {
       signal?.throwIfAborted();
       return call(this.#wanted.promise);
@@ -34,6 +31,13 @@ export class CallQueue {
     this.#last = ended.catch(() => {});
     await abortable(begun, signal);
     return await ended;
+  }
+
+  /** Wait for the calls that were taken, of a closed queue too. */
+  async settled(): Promise<void> {
+    this.#want();
+    this.#last = this.#last.then(() => this.#begin());
+    await this.#last;
   }
 
   /** Take no more calls, and wait for those that were taken. */
@@ -46,5 +50,10 @@ export class CallQueue {
   #want(): void {
     this.#waiting++;
     this.#wanted.resolve();
+  }
+
+  #begin(): void {
+    this.#wanted = Promise.withResolvers();
+    if (--this.#waiting > 0) this.#wanted.resolve();
   }
 }

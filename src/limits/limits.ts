@@ -9,11 +9,13 @@ export interface Limits {
   readonly maxLayers: number;
   /** Numbers in a model's parameters; published: 0.7 thousand million (TrOCR large 0.56). @default 20e9 */
   readonly maxParameters: number;
-  /**
-   * Pixels of one picture: as it comes in, at each step of its processor, and as it goes to the model; published:
-   * 4.9 million (Donut's 2560 × 1920). @default 64e6
-   */
+  /** Pixels of one picture, as it comes in and at each step of its processor; published: 4.9 million. @default 64e6 */
   readonly maxPixels: number;
+  /**
+   * Pixels of one picture as it goes to the model, where each takes 12 bytes; published: 4.9 million (Donut's
+   * 2560 × 1920). @default 16e6
+   */
+  readonly maxInputPixels: number;
   /** Beams of a picture, each of which goes on in twice as many ways; published: 10. @default 256 */
   readonly maxBeams: number;
   /** Rows of one generation, pictures times beams; published: 10 beams. @default 4096 */
@@ -31,6 +33,7 @@ export const defaultLimits: Limits = {
   maxLayers: 1000,
   maxParameters: 20e9,
   maxPixels: 64e6,
+  maxInputPixels: 16e6,
   maxBeams: 256,
   maxRows: 4096,
   maxGenerationBytes: 16 * 2 ** 30,
@@ -43,6 +46,7 @@ const units: Readonly<Record<keyof Limits, string>> = {
   maxLayers: "layers",
   maxParameters: "numbers",
   maxPixels: "pixels",
+  maxInputPixels: "pixels",
   maxBeams: "beams",
   maxRows: "rows",
   maxGenerationBytes: "bytes",

@@ -43,6 +43,7 @@ export function architectureOf(config: VisionEncoderDecoderConfig, limits: Limit
   ];
   const encoder = seeing.family.build(seeing.reader);
   const decoder = writing.family.build(writing.reader);
+  for (const { reader } of [seeing, writing]) reader.checkUnread();
   const cross = config.decoder.cross_attention_hidden_size ?? null;
   if (cross !== null && cross !== encoder.hiddenSize) {
     throw new ConfigError(

@@ -9,7 +9,7 @@ import { cleanUp, type Decode, makeDecoder } from "./pipeline/decoders.ts";
 import type { AddedToken, Component, TokenizerDefinition } from "./files/definition.ts";
 import { makeModel, type Model } from "./pipeline/models.ts";
 import { makeNormalizer } from "./pipeline/normalizers.ts";
-import { readSurroundingIds, type SurroundingIds } from "./pipeline/post_processors.ts";
+import { checkNumbers, readSurroundingIds, type SurroundingIds } from "./pipeline/post_processors.ts";
 import { makePreTokenizer, type PreTokenize } from "./pipeline/pre_tokenizers.ts";
 import { withinTime } from "./pipeline/time_limit.ts";
 import type {
@@ -61,6 +61,7 @@ export function createTokenizer(definition: TokenizerDefinition, createdWith: Cr
     addTokens(added, definition.added_tokens, createdWith);
     const present = new Set(added.entries.map(({ content }) => content));
     addTokens(added, tokensToAdd(createdWith.settings, (token) => present.has(token)), createdWith, true);
+    if (definition.post_processor) checkNumbers(definition.post_processor, fail);
     const post_processor = postProcessor(definition, createdWith, (token) => added.id(token));
     const whole = { ...definition, added_tokens: added.entries, post_processor };
     const parts: Parts = {

@@ -43,6 +43,7 @@ export class Trainer implements AsyncDisposable {
   #steps = 0;
   #pending: Pending = { calls: 0, labels: 0 };
   #ownsModel = false;
+  #released = false;
   /** The folders that hold the weights beside an adapter. */
   readonly #hasWeights = new Set<string>();
   /** Where `fit` has come to. */
@@ -211,11 +212,7 @@ export class Trainer implements AsyncDisposable {
     return fit(this, dataset, options);
   }
 
-  /**
-   * The loss of a data set's labels, and how far what the model writes of its pictures is from their texts.
-   *
-   * @throws {LimnerError} If the model cannot learn the labels, or a picture cannot be read.
-   */
+  /** The loss of a data set's labels, and how far what the model writes is from its texts. @throws {LimnerError} As `fit`. */
   evaluate(dataset: TrainingDataset, options?: EvaluateOptions): Promise<Evaluation> {
     return this.withAverages(() => evaluate(this, dataset, options));
   }
@@ -244,11 +241,7 @@ export class Trainer implements AsyncDisposable {
     await this.withAverages(() => this.model.saveAdapter(folder));
   }
 
-  /**
-   * Write what was learned: the model, or where it has an adapter that alone.
-   *
-   * @param folder The folder, made if it is missing.
-   */
+  /** Write what was learned: the model, or where it has an adapter that alone. @param folder Made if it is missing. */
   async saveModel(folder: string | URL): Promise<void> {
     if (this.#parts.architecture.adapter) return await this.saveAdapter(folder);
     await this.withAverages(() => this.model.savePretrained(folder));
@@ -279,8 +272,13 @@ export class Trainer implements AsyncDisposable {
     });
   }
 
-  /** Release what training needs. The model stays, with its parameters as they are, unless `resume` loaded it. */
+  /**
+   * Release what training needs, after the calls that were begun. The model stays, with its parameters as they are, unless
+   * `resume` loaded it.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#released = true;
+    await this.#parts.calls.settled();
     await this.#session[Symbol.asyncDispose]();
     if (this.#ownsModel) await this.model[Symbol.asyncDispose]();
   }
@@ -308,8 +306,9 @@ export class Trainer implements AsyncDisposable {
     return result;
   }
 
-  #call<T>(work: () => Promise<T>): Promise<T> {
-    return this.#parts.calls.take(async () => {
+  async #call<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#released) throw new LimnerError("Cannot train: the trainer was released");
+    return await this.#parts.calls.take(async () => {
       const { architecture, weights } = partsOf(this.model);
       if (architecture === this.#parts.architecture) return await work();
       const what = weights === this.#parts.weights ? "adapter was added or taken away" : "embeddings were resized";
@@ -318,7 +317,8 @@ export class Trainer implements AsyncDisposable {
   }
 
   #check(batch: TrainingBatch): CheckedBatch {
-    return checkBatch(batch, this.#parts.architecture, this.model.config);
+    const { countPadding } = this.settings;
+    return checkBatch(batch, { architecture: this.#parts.architecture, model: this.model, countPadding });
   }
 
   #checkNothingPending(task: string): void {

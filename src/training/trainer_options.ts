@@ -36,6 +36,8 @@ export interface TrainerOptions {
   readonly ema?: number;
   /** How much of a label's weight is spread over the vocabulary, from 0 to less than 1. @default 0 */
   readonly labelSmoothing?: number;
+  /** Whether pad tokens at the end of labels are learned too; where not, labels that end in them are an error. @default false */
+  readonly countPadding?: boolean;
   /** Whether something is dropped at random, as the model's configuration says. @default true */
   readonly dropout?: boolean;
   /**
@@ -98,6 +100,7 @@ const rules: Readonly<Record<keyof TrainerOptions, Rule>> = {
   frozen: aFunction,
   ema: fraction,
   labelSmoothing: fraction,
+  countPadding: aFlag,
   dropout: aFlag,
   checkpoint: aFlag,
   lora: { expected: "{ rank, alpha, targets }", holds: (value) => typeof value === "object" && value !== null },
@@ -147,6 +150,7 @@ export function resolveTrainerOptions(options: TrainerOptions): TrainerSettings 
     frozen: options.frozen ?? (() => false),
     ema: options.ema,
     labelSmoothing: options.labelSmoothing ?? 0,
+    countPadding: options.countPadding ?? false,
     dropout: options.dropout ?? true,
     checkpoint: options.checkpoint ?? false,
     seed: options.seed ?? 0,

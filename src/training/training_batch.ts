@@ -1,9 +1,9 @@
 // What a step is given, checked and turned into the tensors that its program takes; and what it gives.
 import { OptionError, ShapeError } from "../errors/mod.ts";
 import { checkInputs, type TokenRows } from "../model/forward_inputs.ts";
-import type { Architecture, VisionEncoderDecoderConfig } from "../models/mod.ts";
+import type { Architecture } from "../models/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
-import { ignoredLabel } from "./data/mod.ts";
+import { checkPadding, ignoredLabel, type LabelledModel } from "./data/mod.ts";
 
 /** Pictures and what is to be written of them. */
 export interface TrainingBatch {
@@ -37,17 +37,24 @@ export interface CheckedBatch {
   readonly labels: number;
 }
 
+/** What a batch is checked for. */
+export interface BatchChecks {
+  readonly architecture: Architecture;
+  readonly model: LabelledModel;
+  /** Whether labels may end in pad tokens. */
+  readonly countPadding: boolean;
+}
+
 /**
  * Check a batch.
  *
- * @throws {OptionError} If it has something of another name.
+ * @throws {OptionError} If it has something of another name, or labels end in pad tokens.
  * @throws {ShapeError} If pictures and labels do not fit the model or one another, or no label is counted.
  * @throws {ConfigError} If the labels are to be shifted and the configuration lacks what that needs.
  */
 export function checkBatch(
   { pixelValues, labels, decoderInputIds, ...others }: TrainingBatch,
-  architecture: Architecture,
-  config: VisionEncoderDecoderConfig,
+  { architecture, model: { config, generationConfig }, countPadding }: BatchChecks,
 ): CheckedBatch {
   const [other] = Object.keys(others);
   if (other !== undefined) {
@@ -58,5 +65,11 @@ export function checkBatch(
   const ignored = BigInt(ignoredLabel);
   const counted = (tensors.labels.data as BigInt64Array).reduce((sum, id) => id === ignored ? sum : sum + 1, 0);
   if (counted === 0) throw new ShapeError(`Cannot train: all labels are ${ignoredLabel}, so none is counted`);
+  if (!countPadding) {
+    const { pad_token_id: pad, eos_token_id, decoder } = config;
+    const ends = [eos_token_id, decoder.eos_token_id, generationConfig.eos_token_id].flat();
+    const isId = (id: unknown): id is number => typeof id === "number";
+    checkPadding(tensors.labels.toList() as number[][], { pad: isId(pad) ? pad : undefined, ends: ends.filter(isId) });
+  }
   return { tensors, labels: counted };
 }

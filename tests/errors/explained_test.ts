@@ -14,7 +14,10 @@ import { repositoryOf } from "../limits/absurd_cases.ts";
 
 const folder = new URL("../fixtures/models/vit_trocr_sinusoidal/", import.meta.url);
 const picture = new RawImage(new Uint8Array(3 * 40 * 30).fill(100), 40, 30, 3);
-const everything = { maxPixels: 1e15, maxParameters: 1e15, maxGenerationBytes: 1e18, maxBeams: 1e18, maxRows: 1e18 };
+const everything = {
+  ...{ maxPixels: 1e15, maxInputPixels: 1e15, maxParameters: 1e15 },
+  ...{ maxGenerationBytes: 1e18, maxBeams: 1e18, maxRows: 1e18 },
+};
 
 /** What work fails with, which V8 refused. */
 async function refusal(work: () => unknown, input: string): Promise<void> {

@@ -1,9 +1,9 @@
-// Lives that end early: captioners, models and backends are released while something is being loaded or written, in a
-// random order and twice, while garbage is collected all the time. A process of its own, for one that crashes:
+// Lives that end early: captioners, models, trainers and backends are released while something is being loaded, written or
+// learned, in a random order and twice, while garbage is collected all the time. A process of its own, for one that crashes:
 // `deno run -A --v8-flags=--expose-gc tests/limits/lives.ts BACKEND ORDERS SEED` prints a line of JSON an order that went
 // wrong, and "done".
 import { AutoImageProcessor, AutoTokenizer, Captioner, LimnerError, loadBackend, RawImage, Tensor } from "../../mod.ts";
-import { VisionEncoderDecoderModel } from "../../mod.ts";
+import { Trainer, VisionEncoderDecoderModel } from "../../mod.ts";
 import type { Backend, BackendName } from "../../src/graph/mod.ts";
 
 const [name, orders, firstSeed] = [Deno.args[0] as BackendName, Number(Deno.args[1]), Number(Deno.args[2] ?? 1)];
@@ -43,6 +43,30 @@ const calls: Readonly<Record<string, (captioner: Captioner) => Promise<unknown>>
   parameter: ({ model }) => model.parameter([...model.namedParameters().keys()][0]),
 };
 
+const batch = { pixelValues, labels: [[5, 9, 7, 2]] };
+
+/** What can be under way of a training. */
+const lessons: Readonly<Record<string, (trainer: Trainer) => Promise<unknown>>> = {
+  step: (trainer) => trainer.step(batch),
+  steps: async (trainer) => {
+    for (let i = 0; i < 4; i++) await trainer.step(batch);
+  },
+  gradients: (trainer) => trainer.gradients(batch),
+  loss: (trainer) => trainer.loss(batch),
+  averages: (trainer) => trainer.withAverages(() => trainer.loss(batch)),
+};
+
+/** A trainer of a few parameters, or of an adapter. */
+function train(model: VisionEncoderDecoderModel, next: (below: number) => number): Promise<Trainer> {
+  const ema = next(2) ? 0.9 : undefined;
+  return Trainer.create(model, {
+    ...{ learningRate: 1e-3, ema, gradientAccumulation: 1 + next(2) },
+    ...(next(2)
+      ? { frozen: (name: string) => !name.includes("decoder.layers.0.fc1") }
+      : { lora: { rank: 2, alpha: 2, targets: ["q_proj"] } }),
+  });
+}
+
 /** One life. @returns What went wrong. */
 async function live(seed: number): Promise<string[]> {
   const next = random(seed);
@@ -63,6 +87,17 @@ async function live(seed: number): Promise<string[]> {
   const ends: (() => PromiseLike<void>)[] = [];
   const captioner = next(3) === 0 ? undefined : await loading.catch((error) => void expected("load", error));
   const under: Promise<void>[] = [];
+  const training = captioner && next(3) === 0 ? train(captioner.model, next) : undefined;
+  training?.catch((error) => expected("train", error));
+  const trainer = training && next(4) > 0 ? await training.catch(() => undefined) : undefined;
+  if (trainer) {
+    for (let i = next(3); i >= 0; i--) {
+      const [what, lesson] = Object.entries(lessons)[next(Object.keys(lessons).length)];
+      under.push(lesson(trainer).then(() => {}, (error) => expected(what, error)));
+      if (next(3) === 0) await sleep(next(8));
+    }
+    ends.push(() => trainer[Symbol.asyncDispose]());
+  }
   if (captioner) {
     for (let i = next(4); i >= 0; i--) {
       const [what, call] = Object.entries(calls)[next(Object.keys(calls).length)];
@@ -81,6 +116,11 @@ async function live(seed: number): Promise<string[]> {
     if (next(2) === 0) await done;
   }
   await Promise.all([...ending, ...under]);
+  await (await training?.catch(() => undefined))?.[Symbol.asyncDispose]();
+  if (trainer) {
+    const step = trainer.step(batch);
+    await step.then(() => wrong.push("a released trainer took a step"), (error) => expected("late step", error));
+  }
   const late = await loading.catch((error) => void expected("load", error));
   if (late) await late[Symbol.asyncDispose]();
   // What comes after the end says so too.

@@ -16,7 +16,7 @@ import { processorTime } from "../process_cost.ts";
 import { publishedModels } from "./published_models.ts";
 
 /** Do something that is to be refused at once. @returns Its error. */
-function refused(work: () => unknown, limit = "maxPixels"): LimitError {
+function refused(work: () => unknown, limit = "maxInputPixels"): LimitError {
   const before = processorTime();
   const error = assertThrows(work, LimitError);
   assert(processorTime() - before < 200, `${processorTime() - before} ms of the processor`);
@@ -37,9 +37,10 @@ Deno.test("a size that takes too many pixels is refused as the processor is made
     ["NougatImageProcessor", "size", { size: { height: 1e4, width: 1e4 } }],
   ];
   for (const [type, key, config] of cases) {
-    const error = refused(() => createImageProcessor(type, config));
+    const limit = type === "CLIPImageProcessor" && key === "size" ? "maxPixels" : "maxInputPixels"; // that is cut
+    const error = refused(() => createImageProcessor(type, config), limit);
     assertEquals(error.details.key, key);
-    assert(error.message.includes(`${key} is {`) && error.message.includes("limits.maxPixels"), error.message);
+    assert(error.message.includes(`${key} is {`) && error.message.includes(`limits.${limit}`), error.message);
   }
   // A size that is of no effect costs nothing.
   createImageProcessor("ViTImageProcessor", { size: 1e6, do_resize: false });
@@ -48,12 +49,15 @@ Deno.test("a size that takes too many pixels is refused as the processor is made
 
 Deno.test("a picture that would grow beyond the budget on its way is refused", () => {
   const donut = createImageProcessor("DonutImageProcessor");
-  assert(refused(() => donut(grey(1, 1000))).message.includes("makes a picture of 1 x 1000 1920 x 1920000"));
-  refused(() => createImageProcessor("CLIPImageProcessor")(grey(1, 20_000)));
+  const between = refused(() => donut(grey(1, 1000)), "maxPixels");
+  assert(between.message.includes("makes a picture of 1 x 1000 1920 x 1920000"));
+  refused(() => createImageProcessor("CLIPImageProcessor")(grey(1, 20_000)), "maxPixels");
   refused(() => createImageProcessor("ViTImageProcessor")(grey(8, 8), { size: 1e5 }));
   assertEquals(createImageProcessor("ViTImageProcessor")(grey(1, 400_000)).pixelValues.shape, [1, 3, 224, 224]);
   const low = { limits: { maxPixels: 400 } };
-  refused(() => createImageProcessor("CLIPImageProcessor", { size: 16, crop_size: 16 }, low)(grey(8, 16)));
+  refused(() => createImageProcessor("CLIPImageProcessor", { size: 16, crop_size: 16 }, low)(grey(8, 16)), "maxPixels");
+  const whole = createImageProcessor("ViTImageProcessor", { do_resize: false });
+  assert(refused(() => whole(grey(5000, 4000))).message.includes("it comes out as 5000 x 4000"));
   const enough = createImageProcessor("CLIPImageProcessor", { size: 16, crop_size: 16 }, {
     limits: { maxPixels: 512 },
   });
@@ -63,12 +67,12 @@ Deno.test("a picture that would grow beyond the budget on its way is refused", (
 
 Deno.test("one limit holds for what is read, and for what a captioner makes of it", async () => {
   const model = new URL("../fixtures/models/vit_trocr_sinusoidal/", import.meta.url);
-  const load = { backend: "reference", limits: { maxPixels: 2000 } } as const;
+  const load = { backend: "reference", limits: { maxPixels: 2000, maxInputPixels: 1024 } } as const;
   await using captioner = await Captioner.load(model, load);
   assertEquals(captioner.maxPixels, 2000);
   const error = await captioner.caption(await encodePng(grey(60, 60))).catch((error) => error);
   assert(error.message.includes("3600 pixels, and at most 2000 are read"), error.message);
-  const small = await Captioner.load(model, { ...load, limits: { maxPixels: 1000 } }).catch((error) => error);
+  const small = await Captioner.load(model, { ...load, limits: { maxInputPixels: 1000 } }).catch((error) => error);
   assertInstanceOf(small, LimitError); // 32 x 32
 });
 

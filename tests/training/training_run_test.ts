@@ -206,6 +206,16 @@ Deno.test("what cannot be trained is refused by name", async () => {
   await assertRejects(() => trainer.step({ pixelValues, labels: [[1]] }), ShapeError, "rows");
   await assertRejects(() => trainer.step({ ...batchOf(0), labels: [[-100, -100]] }), ShapeError, "-100");
   await assertRejects(() => trainer.step({ ...whole, mask: [] } as TrainingBatch), OptionError, "mask");
+  const padded = { ...batchOf(0), labels: [[5, 6, 399, 399]] };
+  for (const call of ["step", "gradients", "loss"] as const) {
+    await assertRejects(
+      () => trainer[call](padded),
+      OptionError,
+      "row 0 ends in a pad token (config.pad_token_id is 399)",
+    );
+  }
+  await using counting = await create({ learningRate: 1e-3, countPadding: true });
+  assertEquals((await counting.loss(padded)).labels, 4);
   await assertRejects(() => Trainer.resume("tests/fixtures"), HubError, "trainer.safetensors");
   model.config.decoder_start_token_id = null;
   await assertRejects(() => trainer.step(whole), ConfigError, "decoder_start_token_id");

@@ -43,7 +43,7 @@ export function resolveGeneration(model: GenerationConfig, options: GenerateOpti
   const noRepeatNgramSize = settings.noRepeatNgramSize < maxLength ? settings.noRepeatNgramSize : 0;
   const padTokenId = paddingOf(settings, subject);
   const generation = { ...settings, noRepeatNgramSize, prompts, promptLength, maxLength, padTokenId };
-  checkSize(generation, subject);
+  checkSize(generation, options, subject);
   checkSupported(model, generation);
   checkConflicts(generation, options, subject.vocabularySize);
   return generation;
@@ -112,17 +112,21 @@ function maxLengthOf(
 }
 
 /** Ask for the memory of the rows, before any is taken. */
-function checkSize(generation: Generation, subject: Subject): void {
+function checkSize(generation: Generation, options: GenerateOptions, subject: Subject): void {
   const { numBeams, numReturnSequences, maxLength, promptLength, outputScores } = generation;
   const { batch, vocabularySize, limits = defaultLimits, bytesOf = () => 0 } = subject;
   const rows = batch * Math.max(numBeams, numReturnSequences);
   const kept = outputScores ? 4 * rows * vocabularySize * (maxLength - promptLength) : 0;
   const bytes = bytesOf(rows, maxLength) + kept;
+  const own = options.numBeams === undefined && numBeams > 1; // of the model's files
   const because =
-    `${rows} rows (numBeams ${numBeams}, numReturnSequences ${numReturnSequences}, pictures ${batch}) of up ` +
+    `${rows} rows (${
+      own ? "the model's num_beams" : "numBeams"
+    } ${numBeams}, numReturnSequences ${numReturnSequences}, ` +
+    `pictures ${batch}) of up ` +
     `to ${maxLength} tokens (maxNewTokens, maxLength) would take ${bytes} bytes`;
   const task = "Cannot generate";
-  demand(limits, "maxBeams", numBeams, { task, because, key: "numBeams" });
+  demand(limits, "maxBeams", numBeams, { task, because, key: own ? "num_beams" : "numBeams" });
   demand(limits, "maxRows", rows, { task, because });
   demand(limits, "maxGenerationBytes", bytes, { task, because });
 }

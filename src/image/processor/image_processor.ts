@@ -3,7 +3,7 @@
 // a channel.
 import { explained } from "../../errors/explained.ts";
 import { ConfigError, ShapeError } from "../../errors/mod.ts";
-import { type Limits, resolveLimits } from "../../limits/mod.ts";
+import { demand, type Limits, resolveLimits } from "../../limits/mod.ts";
 import { isRecord } from "../../hub/read_json.ts";
 import { Tensor } from "../../tensor/mod.ts";
 import { optionKeys, type ProcessorSettings, processorSettings, type ProcessorType } from "./processor_config.ts";
@@ -15,7 +15,7 @@ import { padsFirst, shapeImage } from "./shape_image.ts";
 export type ImageProcessorOptions = Partial<
   & Omit<
     ProcessorSettings,
-    "type" | "channels" | "maxPixels" | "size" | "cropSize" | "padSize" | "imageMean" | "imageStd"
+    "type" | "channels" | "maxPixels" | "maxInputPixels" | "size" | "cropSize" | "padSize" | "imageMean" | "imageStd"
   >
   & Record<"size" | "cropSize" | "padSize", number | readonly number[] | Readonly<Record<string, number>>>
   & Record<"imageMean" | "imageStd", number | readonly number[]>
@@ -110,6 +110,8 @@ function process(images: readonly RawImage[], settings: ProcessorSettings): Tens
   const { height, width } = target;
   const { channels } = settings;
   const plane = height * width;
+  const because = `it comes out as ${width} x ${height}`;
+  demand(settings, "maxInputPixels", plane, { task: "Cannot process a picture", because });
   const data = new Float32Array(images.length * channels * plane);
   const tables = Array.from({ length: channels }, (_, channel) => valueTable(settings, channel));
   ready.forEach((image, index) => {

@@ -63,7 +63,12 @@ export interface ProcessorSettings {
   readonly doCropMargin: boolean;
   /** The most pixels that a picture may have on its way through. */
   readonly maxPixels: number;
+  /** The most pixels that a picture may have as it comes out. */
+  readonly maxInputPixels: number;
 }
+
+/** The limits that a processor heeds. */
+type PixelLimits = Pick<Limits, "maxPixels" | "maxInputPixels">;
 
 const half = [0.5, 0.5, 0.5];
 const common = {
@@ -200,7 +205,8 @@ export function processorType(config: Readonly<Record<string, unknown>>, encoder
  * @param type The processor.
  * @param config preprocessor_config.json's content. As in Transformers null is no default but unset: a flag is off then,
  * and a value that is needed must be there. Unknown keys are passed over.
- * @param options.maxPixels The most pixels that it may ask for.
+ * @param options.maxPixels The most pixels that it may ask for at each step.
+ * @param options.maxInputPixels The most pixels that it may make for the model.
  * @param options.channels The channels that the model takes, where mean and deviation do not say it. @default 3
  * @throws {ConfigError} If a value cannot work.
  * @throws {LimitError} If every picture would take more pixels than are allowed.
@@ -208,7 +214,8 @@ export function processorType(config: Readonly<Record<string, unknown>>, encoder
 export function processorSettings(
   type: ProcessorType,
   config: Readonly<Record<string, unknown>>,
-  { maxPixels, channels: modelChannels = 3 }: Pick<Limits, "maxPixels"> & { readonly channels?: 1 | 3 } = defaultLimits,
+  { maxPixels, maxInputPixels, channels: modelChannels = 3 }: PixelLimits & { readonly channels?: 1 | 3 } =
+    defaultLimits,
 ): ProcessorSettings {
   const value = (key: string): unknown => config[key] === undefined ? defaults[type][key] : config[key];
   const flag = (key: string): boolean => {
@@ -253,6 +260,7 @@ export function processorSettings(
     doAlignLongAxis: flag("do_align_long_axis"),
     doCropMargin: flag("do_crop_margin"),
     maxPixels,
+    maxInputPixels,
   };
   checkSizes(settings);
   return settings;
@@ -262,11 +270,14 @@ export function processorSettings(
 function checkSizes(settings: ProcessorSettings): void {
   const { size, cropSize, padSize, doResize, doPad, doCenterCrop } = settings;
   if (doResize || doPad) {
-    if ("height" in size) askPixels(settings, "size", size);
-    else if ("shortest_edge" in size && !size.longest_edge) askPixels(settings, "size", square(size.shortest_edge));
+    const last = !doCenterCrop;
+    if ("height" in size) askPixels(settings, "size", size, { last });
+    else if ("shortest_edge" in size && !size.longest_edge) {
+      askPixels(settings, "size", square(size.shortest_edge), { last });
+    }
   }
-  if (doCenterCrop && cropSize) askPixels(settings, "crop_size", cropSize);
-  if (doPad && padSize) askPixels(settings, "pad_size", padSize);
+  if (doCenterCrop && cropSize) askPixels(settings, "crop_size", cropSize, { last: true });
+  if (doPad && padSize) askPixels(settings, "pad_size", padSize, { last: true });
 }
 
 function fail(key: string, given: unknown, expected: string): never {

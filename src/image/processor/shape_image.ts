@@ -23,7 +23,7 @@ export class ShapedImage extends RawImage {
  * @returns A picture in RGB, or in grey where the model takes one channel; `image` itself if it has been shaped by these settings.
  * @throws {ShapeError} If it does not fit into what it is padded to.
  * @throws {ConfigError} If a size is missing, or is of a form that cannot work.
- * @throws {LimitError} If it takes more pixels than `settings.maxPixels`, as it comes out or in between.
+ * @throws {LimitError} If it takes more pixels than `settings` allow, as it comes out or in between.
  */
 export function shapeImage(image: RawImage, settings: ProcessorSettings): RawImage {
   if (image instanceof ShapedImage && image.settings === settings) return image;
@@ -40,7 +40,7 @@ function geometry(image: RawImage, settings: ProcessorSettings): RawImage {
   if (padsFirst(settings.type)) return documentGeometry(image, settings);
   const { doResize, size, resample, doCenterCrop } = settings;
   const { width, height } = doResize ? outputSize(image, size) : image;
-  if (doResize) askPixels(settings, "size", { width, height }, image);
+  if (doResize) askPixels(settings, "size", { width, height }, { from: image, last: !doCenterCrop });
   const resized = resize(image, width, height, resample);
   return doCenterCrop ? cut(resized, settings) : resized;
 }
@@ -48,7 +48,7 @@ function geometry(image: RawImage, settings: ProcessorSettings): RawImage {
 function cut(image: RawImage, settings: ProcessorSettings): RawImage {
   const { cropSize } = settings;
   if (cropSize) {
-    askPixels(settings, "crop_size", cropSize);
+    askPixels(settings, "crop_size", cropSize, { last: true });
     return centerCrop(image, cropSize.width, cropSize.height);
   }
   throw new ConfigError("Could not crop a picture: do_center_crop is true, and crop_size was expected", "crop_size");
@@ -61,28 +61,29 @@ function documentGeometry(image: RawImage, settings: ProcessorSettings): RawImag
     throw new ConfigError(`Could not process a picture: ${type} needs a size of height and width`, "size");
   }
   const nougat = type === "NougatImageProcessor";
+  const cuts = settings.doCenterCrop && !nougat;
   let result = nougat && settings.doCropMargin ? cropMargin(image) : image;
   if (settings.doAlignLongAxis && (size.width - size.height) * (result.width - result.height) < 0) {
     result = orient(result, 6); // a quarter turn clockwise
   }
   if (settings.doResize) {
     const edge = shortestEdge(result, Math.min(size.height, size.width));
-    askPixels(settings, "size", edge, result);
+    askPixels(settings, "size", edge, { from: result });
     result = resize(result, edge.width, edge.height, resample);
   }
   if (settings.doThumbnail) {
     const { width, height } = thumbnailSize(result, size);
-    askPixels(settings, "size", { width, height }, result);
+    askPixels(settings, "size", { width, height }, { from: result });
     // Nougat resizes to the thumbnail through its own `resize`, always bicubic and in two steps.
     result = nougat
       ? resizeWithGap(result, width, height, 3, 2)
       : resize(result, width, height, resample === 0 ? 3 : resample);
   }
   if (settings.doPad) {
-    askPixels(settings, "size", size);
+    askPixels(settings, "size", size, { last: !cuts });
     result = padAround(result, size, type);
   }
-  return settings.doCenterCrop && !nougat ? cut(result, settings) : result;
+  return cuts ? cut(result, settings) : result;
 }
 
 function padAround(image: RawImage, size: Rectangle, type: ProcessorType): RawImage {

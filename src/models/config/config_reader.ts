@@ -179,6 +179,19 @@ export class ConfigReader {
     return value as number;
   }
 
+  /** What is added to a variance before its root is taken. @throws {ConfigError} If it is no number of at least 0. */
+  epsilon(key: string): number {
+    const value = this.number(key);
+    if (value < 0) this.#fail(key, "a number of at least 0");
+    return value;
+  }
+
+  /** A field that others decide. @param value What follows from them. @throws {ConfigError} If it says something else. */
+  following(key: string, value: number): number {
+    if (this.values[key] !== value) this.#fail(key, `${value}, which follows from other fields`);
+    return value;
+  }
+
   /** How probable something is, from 0 to 1. @throws {ConfigError} If it is something else. */
   probability(key: string): number {
     const value = this.values[key];
@@ -191,6 +204,22 @@ export class ConfigReader {
     const value = this.values[key] ?? false;
     if (typeof value !== "boolean") this.#fail(key, "true or false");
     return value as boolean;
+  }
+
+  /**
+   * Fields that no program reads, and that Transformers refuses where they are of another type.
+   *
+   * @throws {ConfigError} If a token's id is no whole number, or what weights are drawn from is no number.
+   */
+  checkUnread(): void {
+    const isNumber = (value: unknown) => typeof value === "number" && Number.isFinite(value);
+    for (const key of ["initializer_range", "init_std", "initializer_factor"]) {
+      if (!isNumber(this.values[key] ?? 0)) this.#fail(key, "a number");
+    }
+    for (const key of ["bos_token_id", "eos_token_id", "pad_token_id"]) {
+      const ids = [this.values[key] ?? []].flat();
+      if (!ids.every(Number.isInteger)) this.#fail(key, "a token's id");
+    }
   }
 
   /** Height and width, given as one number or a pair. @throws {ConfigError} If it is something else. */
@@ -207,7 +236,7 @@ export class ConfigReader {
   /** The height and width of pictures. @throws {ConfigError} As `pair` does. @throws {LimitError} If they are too large. */
   pictureSize(key: string): [height: number, width: number] {
     const [height, width] = this.pair(key);
-    demand(this.limits, "maxPixels", height * width, this.#demand(key));
+    demand(this.limits, "maxInputPixels", height * width, this.#demand(key));
     return [height, width];
   }
 

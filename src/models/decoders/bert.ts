@@ -20,7 +20,7 @@ export function readBertSizes(config: ConfigReader): BertSizes {
     layers: config.layers("num_hidden_layers"),
     intermediate: config.whole("intermediate_size"),
     activation: config.choice("hidden_act", activationNames),
-    epsilon: config.number("layer_norm_eps"),
+    epsilon: config.epsilon("layer_norm_eps"),
     positionRows: config.whole("max_position_embeddings"),
     dropout: {
       hidden: config.probability("hidden_dropout_prob"),

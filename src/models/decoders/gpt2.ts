@@ -39,7 +39,7 @@ function readSizes(config: ConfigReader) {
     maxPositions: config.whole("n_positions"),
     intermediate,
     activation: config.choice("activation_function", activationNames),
-    epsilon: config.number("layer_norm_epsilon"),
+    epsilon: config.epsilon("layer_norm_epsilon"),
     scaleOf: (n: number) => config.flag("scale_attn_by_inverse_layer_idx") ? scale / (n + 1) : scale,
     /** How probable it is in training that the embeddings, probabilities, and what a part adds, are dropped. */
     dropout: {

@@ -108,7 +108,7 @@ function readSwin(config: ConfigReader, variant: SwinVariant): Swin {
     bias: config.flag("qkv_bias"),
     activation: config.choice("hidden_act", activationNames),
     absolute: config.flag("use_absolute_embeddings"),
-    epsilon: config.number("layer_norm_eps"),
+    epsilon: config.epsilon("layer_norm_eps"),
     masks: shiftMasks(readWindow(config), variant.apart),
     dropout: {
       hidden: config.probability("hidden_dropout_prob"),
@@ -124,7 +124,7 @@ export function buildSwin(config: ConfigReader, variant: SwinVariant): VisionEnc
   const swin = readSwin(config, variant);
   const { patches, embedding, depths } = swin;
   return {
-    hiddenSize: embedding * 2 ** (depths.length - 1),
+    hiddenSize: config.following("hidden_size", embedding * 2 ** (depths.length - 1)),
     channels: patches.channels,
     imageSize: patches.imageSize,
     places(size) {

@@ -77,7 +77,7 @@ export function readVisionLayers(
     layers: config.layers("num_hidden_layers", 0),
     intermediate: intermediate ?? config.whole("intermediate_size"),
     activation: config.choice("hidden_act", activationNames),
-    epsilon: config.number("layer_norm_eps"),
+    epsilon: config.epsilon("layer_norm_eps"),
     dropout,
   };
 }

@@ -44,6 +44,11 @@ export function checkDefinition(
   if (type === "Unigram") checkPieces(model, fail);
   else checkVocabulary(model.vocab, fail);
   if (type === "BPE") checkMerges(model.merges, fail);
+  const { max_input_chars_per_word: longest = 100 } = model;
+  if (type === "WordPiece" && !isId(longest)) {
+    const what = `its max_input_chars_per_word is ${JSON.stringify(longest)}, and a whole number was expected`;
+    return fail(what, "model.max_input_chars_per_word");
+  }
   if (!Array.isArray(added_tokens)) return fail("its added_tokens are no list, and one was expected", "added_tokens");
   for (const token of added_tokens) {
     if (!isRecord(token) || typeof token.content !== "string" || !isId(token.id)) {

@@ -19,6 +19,24 @@ export function readSurroundingIds(part: Component, fail: Fail): SurroundingIds 
   return lookUp(types, part, "post_processor", fail)(part, fail);
 }
 
+/** @throws What `fail` throws, where a number of a post-processor is none, of a part too that is not heeded here. */
+export function checkNumbers(part: Component, fail: Fail): void {
+  const whole = (value: unknown, key: string): void => {
+    if (Number.isInteger(value) && value as number >= 0 && value as number < 2 ** 32) return;
+    fail(`its ${key} is ${JSON.stringify(value)}, and a whole number was expected`, `post_processor.${key}`);
+  };
+  const { single = [], pair = [], special_tokens = {}, processors = [] } = part;
+  for (const key of ["cls", "sep"]) if (Array.isArray(part[key])) whole(part[key][1], key);
+  for (const piece of [single, pair].flat() as TemplatePiece[]) {
+    const { type_id } = (piece?.SpecialToken ?? piece?.Sequence ?? {}) as { type_id?: unknown };
+    if (type_id !== undefined) whole(type_id, "type_id");
+  }
+  for (const { ids } of Object.values(special_tokens as Record<string, { ids?: unknown }>)) {
+    if (Array.isArray(ids)) { for (const id of ids) whole(id, "ids"); }
+  }
+  for (const step of processors as Component[]) checkNumbers(step, fail);
+}
+
 const clsAndSep = ({ cls, sep }: Component): SurroundingIds => ({
   before: [(cls as [string, number])[1]],
   after: [(sep as [string, number])[1]],

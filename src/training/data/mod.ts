@@ -5,3 +5,4 @@ export type { BrokenExample, ImageTextPair } from "./example.ts";
 export { ImageTextDataset, type TrainingDataset } from "./image_text_dataset.ts";
 export { ignoredLabel, type LabelOptions } from "./labels.ts";
 export type { ColumnOptions } from "./read_folder.ts";
+export { checkPadding } from "./unmasked_padding.ts";
