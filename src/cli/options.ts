@@ -2,7 +2,7 @@
 import { parseTable, type ValueForm } from "./_parse.ts";
 
 /** The backends `--backend` takes. */
-export const backendNames = ["auto", "ffi", "webgpu", "reference"] as const;
+export const backendNames = ["auto", "ffi", "webgpu", "wasm", "reference"] as const;
 
 /** What the command was asked to do. */
 export interface CommandOptions {
