@@ -12,15 +12,16 @@ import type {
 const modules: Readonly<Partial<Record<BackendName, () => Promise<BackendModule>>>> = {
   ffi: () => import("./ffi/mod.ts"),
   webgpu: () => import("./webgpu/mod.ts"),
+  wasm: () => import("./wasm/mod.ts"),
   reference: () => import("./reference/mod.ts"),
 };
 
 /** The names of the backends there are. */
 export const backendNames: readonly BackendName[] = Object.keys(modules) as BackendName[];
 
-/** The backends that "auto" tries, in this order. A GPU comes second: it takes several times as long for a token as a CPU of
- * many cores. */
-export const automatic: readonly BackendName[] = ["ffi", "webgpu"];
+/** The backends that "auto" tries, in this order, but for a GPU in software, which comes last. A GPU comes second: it takes
+ * several times as long for a token as a CPU of many cores. */
+export const automatic: readonly BackendName[] = ["ffi", "webgpu", "wasm"];
 
 function moduleOf(name: BackendName): Promise<BackendModule> {
   const load = Object.hasOwn(modules, name) ? modules[name] : undefined;
@@ -51,10 +52,10 @@ export async function inspectBackend(name: BackendName, options: BackendOptions 
 /**
  * Load a backend.
  *
- * @param name A backend, which runs or fails with the reason, never another; or "auto": ffi, else webgpu, which takes a
- * real GPU before one in software. @default "auto"
+ * @param name A backend, which runs or fails with the reason, never another; or "auto": ffi, else a real GPU,
+ * else wasm, else a GPU in software. @default "auto"
  * @param options Threads and the path of the library (ffi).
- * @throws {BackendError} If it cannot run here; for "auto", if neither can.
+ * @throws {BackendError} If it cannot run here; for "auto", if none can.
  */
 export async function loadBackend(name: BackendName | "auto" = "auto", options: BackendOptions = {}): Promise<Backend> {
   if (name !== "auto") return await (await moduleOf(name)).load(options);
@@ -62,7 +63,7 @@ export async function loadBackend(name: BackendName | "auto" = "auto", options: 
 }
 
 /**
- * Load the first backend that runs here. Those after it are not even imported.
+ * Load the first backend that runs here, a GPU in software after all others. Those after it are not even imported.
  *
  * @param names Backends, the preferred first.
  * @param moduleOf Gives a backend's module.
@@ -74,20 +75,29 @@ export async function loadFirst(
   moduleOf: (name: BackendName) => Promise<BackendModule>,
 ): Promise<Backend> {
   const reasons: string[] = [];
-  for (const name of names) {
-    const module = await moduleOf(name);
-    // A report asks for no permission and downloads nothing, and so cannot know whether loading will succeed.
-    const { available, reason } = await module.report(options);
-    if (!available) {
-      reasons.push(`${name}: ${reason}`);
-      continue;
-    }
+  const load = async (name: BackendName, module: BackendModule): Promise<Backend | undefined> => {
     try {
       return await module.load(options);
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
       reasons.push(`${name}: ${error.message}`);
     }
+  };
+  const postponed: [BackendName, BackendModule][] = [];
+  for (const name of names) {
+    const module = await moduleOf(name);
+    // A report asks for no permission and downloads nothing, and so cannot know whether loading will succeed.
+    const { available, reason, software } = await module.report(options);
+    if (!available) reasons.push(`${name}: ${reason}`);
+    else if (software) postponed.push([name, module]);
+    else {
+      const backend = await load(name, module);
+      if (backend) return backend;
+    }
+  }
+  for (const [name, module] of postponed) {
+    const backend = await load(name, module);
+    if (backend) return backend;
   }
   throw new BackendError(
     `Cannot find a backend: ${

@@ -33,7 +33,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   "backends/onnx": { holds: "graphs as ONNX models", imports: ["…src/passes"] },
   "backends/ffi": { holds: "libonnxruntime through FFI", imports: ["…backends/onnx"] },
-  "backends/wasm": { holds: "ONNX Runtime in WebAssembly", imports: ["…backends/onnx"] },
+  "backends/wasm": { holds: "ONNX Runtime in WebAssembly", imports: ["…backends/onnx", "src/packages"] },
   "backends/webgpu": { holds: "WGSL kernels", imports: ["…src/passes"] },
   "backends/reference": { holds: "plain TypeScript, the oracle", imports: ["…src/passes"] },
   "backends": {

@@ -1,8 +1,8 @@
 // The library in this process: its function table, one environment with one pool of threads, and the work of all streams, one
 // run at a time. A status is checked in one place. Objects are released once the work that is queued by then has ended.
-import { type Lane, type LaneOptions, WorkQueue } from "../../src/async/work_queue.ts";
 import { BackendError, OrtError } from "../../src/errors/mod.ts";
-import { type BackendOptions, newCounters } from "../../src/graph/mod.ts";
+import type { BackendOptions } from "../../src/graph/mod.ts";
+import { RuntimeLife } from "../onnx/session/mod.ts";
 import { type Api, apiVersion, baseFunctions, functions, symbols } from "./ort_api.ts";
 
 /** A C string. */
@@ -58,20 +58,17 @@ export function readTable(base: Deno.PointerObject, path: string): Api {
 }
 
 /** ONNX Runtime: its functions, its environment, and the work queued on it. */
-export class Runtime {
-  readonly counters = newCounters();
+export class Runtime extends RuntimeLife {
+  readonly name = "ffi";
   /** Arrays that the library reads while JavaScript continues: they may not be garbage-collected. */
   readonly pinned = new Set<Uint8Array>();
   readonly environment: Deno.PointerObject;
   readonly allocator: Deno.PointerObject;
   readonly memoryInfo: Deno.PointerObject;
-  /** The work of all streams. */
-  readonly work = new WorkQueue();
   readonly #library: Deno.DynamicLibrary<typeof symbols>;
-  #closed = false;
-  #finished = false;
 
   private constructor(library: Deno.DynamicLibrary<typeof symbols>, readonly api: Api, options: BackendOptions) {
+    super();
     this.#library = library;
     const threading = this.create("CreateThreadingOptions", (out) => api.createThreadingOptions(out));
     if (options.threads !== undefined) {
@@ -142,37 +139,7 @@ export class Runtime {
     return out.value;
   }
 
-  /** A stream's work, in its order. */
-  lane(options: LaneOptions): Lane {
-    this.checkOpen();
-    return this.work.lane(options);
-  }
-
-  /** Release an object that was counted, once the work that is queued now has ended. */
-  release(free: () => void): void {
-    this.work.afterwards(() => {
-      free();
-      this.counters.liveHandles--;
-      if (this.#closed) this.#finish();
-    });
-  }
-
-  /** Take no more work, and close the library once nothing is under way and everything made with it is released. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.work.settled(() => {});
-    this.#finish();
-  }
-
-  /** @throws {BackendError} If the backend was closed. */
-  checkOpen(): void {
-    if (this.#closed) throw new BackendError("Cannot use the ffi backend: it was closed", "ffi");
-  }
-
-  #finish(): void {
-    if (this.#finished || !this.work.isIdle || this.counters.liveHandles > 0) return;
-    this.#finished = true;
+  protected finish(): void {
     this.api.releaseMemoryInfo(this.memoryInfo);
     this.api.releaseEnv(this.environment);
     this.#library.close();

@@ -2,7 +2,7 @@
 import { parseTable, type ValueForm } from "./_parse.ts";
 
 /** The backends `--backend` takes. */
-export const backendNames = ["auto", "ffi", "webgpu", "reference"] as const;
+export const backendNames = ["auto", "ffi", "webgpu", "wasm", "reference"] as const;
 
 /** How pictures are read: the model, and how it writes. What reads them in any manner takes these. */
 export interface ReadingOptions {

@@ -35,7 +35,7 @@ options:
   --retry-failed        with --recursive: read again what could not be read
   --page N              read page N of a TIFF [default: 1]
   --max-pixels N        refuse pictures of more pixels [default: 64000000]
-  --backend NAME        ${backendNames.join(", ")} [default: auto, which is ffi, else webgpu]
+  --backend NAME        ${backendNames.join(", ")} [default: auto, which is ffi, else webgpu, else wasm]
   --max-new-tokens N    stop a text after N tokens [default: the model's own limit]
   --beams N             search with N beams [default: what the model's settings say]
   --sample              draw tokens by chance instead of taking the best
@@ -113,7 +113,7 @@ options:
                         Hugging Face's tools]
   --tokenizer FOLDER    where the tokenizer is [default: with the model]
   --processor FOLDER    where the image processor is [default: with the model]
-  --backend NAME        ${backendNames.join(", ")} [default: auto, which is ffi, else webgpu]
+  --backend NAME        ${backendNames.join(", ")} [default: auto, which is ffi, else webgpu, else wasm]
   --image-column NAME   the column of files [default: file_name, or a name that is common]
   --text-column NAME    the column of texts [default: text, or a name that is common]
   --max-length N        count texts of more tokens as broken

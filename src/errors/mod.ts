@@ -99,9 +99,10 @@ export class OrtError extends BackendError {
    *
    * @param message ONNX Runtime's own message, after what was being done.
    * @param code The `OrtErrorCode`.
+   * @param options.backend The backend that ONNX Runtime is the runtime of. @default "ffi"
    */
-  constructor(message: string, readonly code: number, options?: ErrorOptions) {
-    super(message, "ffi", options);
+  constructor(message: string, readonly code: number, options: ErrorOptions & { backend?: "ffi" | "wasm" } = {}) {
+    super(message, options.backend ?? "ffi", options);
   }
 }
 

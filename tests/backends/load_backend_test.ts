@@ -2,27 +2,30 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { BackendError } from "../../src/errors/mod.ts";
 import type { Backend, BackendModule, BackendName } from "../../src/graph/mod.ts";
-import { loadBackend, loadFirst } from "../../backends/load_backend.ts";
+import { automatic, loadBackend, loadFirst } from "../../backends/load_backend.ts";
 
 /** A backend on a made-up machine: why it is not there, and how loading it fails; it runs where neither is given. */
 interface Found {
   readonly reason?: string;
   readonly error?: Error;
+  readonly software?: boolean;
 }
 
-/** Load ffi, else webgpu. @returns The name of the backend, and which were looked at. */
-async function loadOn(machine: { ffi: Found; webgpu: Found }): Promise<{ name: BackendName; asked: BackendName[] }> {
+/** Load ffi, else webgpu, else wasm. @returns The name of the backend, and which were looked at. */
+async function loadOn(
+  machine: { ffi: Found; webgpu: Found; wasm?: Found },
+): Promise<{ name: BackendName; asked: BackendName[] }> {
   const asked: BackendName[] = [];
   const moduleOf = (name: BackendName): Promise<BackendModule> => {
     asked.push(name);
-    const { reason = "", error } = machine[name as keyof typeof machine];
+    const { reason = "", error, software } = machine[name as keyof typeof machine]!;
     return Promise.resolve({
-      report: () => Promise.resolve({ name, available: reason === "", device: "", reason }),
+      report: () => Promise.resolve({ name, available: reason === "", device: "", reason, software }),
       inspect: () => Promise.resolve({}),
       load: () => error ? Promise.reject(error) : Promise.resolve({ name } as Backend),
     });
   };
-  const { name } = await loadFirst(["ffi", "webgpu"], {}, moduleOf);
+  const { name } = await loadFirst(machine.wasm ? automatic : ["ffi", "webgpu"], {}, moduleOf);
   return { name, asked };
 }
 
@@ -40,6 +43,14 @@ Deno.test("loadFirst() takes the next backend where one is not there, or cannot 
   for (const ffi of [{ reason: "it needs --allow-ffi" }, { error: new BackendError("Cannot fetch it", "ffi") }]) {
     assertEquals(await loadOn({ ffi, webgpu: {} }), { name: "webgpu", asked: [...asked] });
   }
+});
+
+Deno.test("loadFirst() takes a GPU before wasm, and wasm before a GPU in software", async () => {
+  const [ffi, wasm] = [{ reason: "it needs --allow-ffi" }, {}];
+  assertEquals((await loadOn({ ffi, webgpu: {}, wasm })).name, "webgpu");
+  assertEquals((await loadOn({ ffi, webgpu: { software: true }, wasm })).name, "wasm");
+  const none = { error: new BackendError("Cannot fetch it", "wasm") };
+  assertEquals((await loadOn({ ffi, webgpu: { software: true }, wasm: none })).name, "webgpu");
 });
 
 Deno.test("loadFirst() gives every backend's reason where none runs", async () => {

@@ -18,7 +18,7 @@ function packagesIn(cache: string): string[] {
 }
 
 /** What only some need: the ends of packages' names, or of their scopes'. */
-const rare = ["/onnxruntime-node", "/onnxruntime-common", "/@imagemagick", "/@cf-wasm"];
+const rare = ["/onnxruntime-node", "/onnxruntime-common", "/onnxruntime-web", "/@imagemagick", "/@cf-wasm"];
 
 const rareIn = (cache: string) => packagesIn(cache).filter((name) => rare.some((end) => name.endsWith(end)));
 

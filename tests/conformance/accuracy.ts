@@ -14,6 +14,7 @@ export const accuracies = {
   reference: { ceiling: 1e-5 },
   // ONNX Runtime's sigmoid is a quotient of polynomials: it was found to be off by 1.66e-7, whatever the result.
   ffi: { ceiling: 1e-5, grants: { sigmoid: 2e-7 } },
+  wasm: { ceiling: 1e-5, grants: { sigmoid: 2e-7 } },
   // WGSL grants a GPU less accuracy than CPUs have: tanh alone may be off by 1e-5.
   webgpu: { ceiling: 2e-4 },
 } as const satisfies Readonly<Record<string, Accuracy>>;

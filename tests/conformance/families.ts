@@ -103,9 +103,15 @@ async function checkGreedy(model: VisionEncoderDecoderModel, check: GoldenCheck)
  * @param name The backend's name, for the tests' names.
  * @param load Loads it.
  * @param tolerance The largest error allowed, relative to the largest value of each result.
+ * @param models Which of them. @default all
  */
-export function familyConformance(name: string, load: () => Promise<Backend>, tolerance: number): void {
-  for (const modelName of modelNames) {
+export function familyConformance(
+  name: string,
+  load: () => Promise<Backend>,
+  tolerance: number,
+  models: readonly string[] = modelNames,
+): void {
+  for (const modelName of models) {
     Deno.test(`${name} computes ${modelName} as Transformers`, async (t) => {
       const repository = new URL(`${modelName}/`, folder);
       const tensors = await readTensors(new URL("golden.safetensors", repository));

@@ -47,13 +47,14 @@ function embeddedModel(name: string, load: () => Promise<Backend>, tolerance: nu
  * @param load Loads it.
  * @param tolerance The largest error allowed, relative to the largest value of each result.
  * @param options.rows How many of the eight goldens of the embedded model are run.
+ * @param options.models Which of the families' models are run. @default all
  */
 export function modelConformance(
   name: string,
   load: () => Promise<Backend>,
   tolerance: number,
-  options: { rows?: number } = {},
+  options: { rows?: number; models?: readonly string[] } = {},
 ): void {
   embeddedModel(name, load, tolerance, options.rows ?? 8);
-  familyConformance(name, load, tolerance);
+  familyConformance(name, load, tolerance, options.models);
 }

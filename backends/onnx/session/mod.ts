@@ -4,5 +4,6 @@ export type { CompiledSession, ParameterReader, SessionWeights } from "./compile
 export { fillValue } from "./fill.ts";
 export { OnnxProgram } from "./program.ts";
 export type { Bindable, OnnxRuntime, RunControl, RuntimeSession, RuntimeValue, SessionBinding } from "./runtime.ts";
+export { RuntimeLife } from "./runtime_life.ts";
 export { RuntimeTensor } from "./runtime_tensor.ts";
 export { OnnxStream } from "./stream.ts";

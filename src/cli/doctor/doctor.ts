@@ -71,13 +71,14 @@ async function examine(): Promise<Diagnosis> {
   };
 }
 
-/** What "auto" takes: the first in its order that can run. */
+/** What "auto" takes: the first in its order that can run, a GPU in software last. */
 function choose(backends: Diagnosis["backends"]): Diagnosis["auto"] {
-  const ordered = automatic.map((name) => backends.find((backend) => backend.name === name)!);
+  const ordered = automatic.map((name) => backends.find((backend) => backend.name === name)!)
+    .sort((a, b) => Number(a.software ?? false) - Number(b.software ?? false));
   const first = ordered.findIndex(({ available }) => available);
   const passed = ordered.slice(0, first < 0 ? ordered.length : first).map(({ name, reason }) => `${name}: ${reason}`);
   if (first < 0) return { backend: "", reason: `none: ${passed.join("; ")}` };
-  const order = `the order is ${automatic.join(", ")}`;
+  const order = `the order is ${ordered.map(({ name }) => name).join(", ")}`;
   const reason = passed.length === 0 ? `${order}, and the first can run` : `${order}; ${passed.join("; ")}`;
   return { backend: ordered[first].name, reason };
 }
