@@ -57,6 +57,15 @@ export function readTable(base: Deno.PointerObject, path: string): Api {
   return Object.fromEntries(entries) as Api;
 }
 
+/** A file's path without symbolic links, where that can be found. */
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
+}
+
 /** ONNX Runtime: its functions, its environment, and the work queued on it. */
 export class Runtime {
   readonly counters = newCounters();
@@ -71,7 +80,12 @@ export class Runtime {
   #closed = false;
   #finished = false;
 
-  private constructor(library: Deno.DynamicLibrary<typeof symbols>, readonly api: Api, options: BackendOptions) {
+  private constructor(
+    library: Deno.DynamicLibrary<typeof symbols>,
+    readonly api: Api,
+    readonly libraryPath: string,
+    options: BackendOptions,
+  ) {
     this.#library = library;
     const threading = this.create("CreateThreadingOptions", (out) => api.createThreadingOptions(out));
     if (options.threads !== undefined) {
@@ -104,7 +118,7 @@ export class Runtime {
       throw new BackendError(`Cannot load the ffi backend: ${reason}`, "ffi", { cause: error });
     }
     try {
-      return new Runtime(library, readTable(library.symbols.OrtGetApiBase()!, path), options);
+      return new Runtime(library, readTable(library.symbols.OrtGetApiBase()!, path), realPath(path), options);
     } catch (error) {
       library.close();
       throw error;

@@ -4,6 +4,9 @@ import { parseTable, type ValueForm } from "./_parse.ts";
 /** The backends `--backend` takes. */
 export const backendNames = ["auto", "ffi", "webgpu", "reference"] as const;
 
+/** How `--dtype` lets a backend hold weights. */
+export const dtypes = ["float32", "float16", "q8", "q4"] as const;
+
 /** What the command was asked to do. */
 export interface CommandOptions {
   /** Paths and addresses of pictures in the order given; `-` is standard input. */
@@ -24,6 +27,10 @@ export interface CommandOptions {
   /** The page of a TIFF, from 1 on. */
   readonly page: number | undefined;
   readonly backend: typeof backendNames[number];
+  /** How the backend holds the weights; undefined leaves it to the model. */
+  readonly dtype: typeof dtypes[number] | undefined;
+  /** Whether less memory is preferred to speed; undefined leaves it to the library. */
+  readonly lowMemory: true | undefined;
   /** The most tokens a text may have; undefined leaves it to the model. */
   readonly maxNewTokens: number | undefined;
   /** The beams to search with; undefined leaves it to the model. */
@@ -57,6 +64,7 @@ export interface CommandOptions {
 const flags = [
   "offline",
   "allow-private",
+  "low-memory",
   "sample",
   "stream",
   "document",
@@ -79,6 +87,7 @@ const valued = {
   tokenizer: { form: /./, expected: "the folder, address or name on the Hub of a tokenizer" },
   processor: { form: /./, expected: "the folder, address or name on the Hub of an image processor" },
   backend: { form: new RegExp(`^(?:${backendNames.join("|")})$`), expected: `one of ${backendNames.join(", ")}` },
+  dtype: { form: new RegExp(`^(?:${dtypes.join("|")})$`), expected: `one of ${dtypes.join(", ")}` },
   "max-new-tokens": { form: /^[1-9]\d{0,8}$/, expected: "a whole number from 1" },
   page: { form: /^[1-9]\d{0,5}$/, expected: "a whole number from 1" },
   "max-pixels": { form: /^[1-9]\d{0,11}$/, expected: "a whole number from 1" },
@@ -98,7 +107,8 @@ const valued = {
  * @returns The options and every problem with the arguments, one line each; the options count only if there is none.
  */
 export function parseOptions(args: readonly string[]): { options: CommandOptions; problems: string[] } {
-  const { rest, flags: { "allow-private": allowPrivate, ...set }, values, problems } = parseTable(args, flags, valued);
+  const { rest, flags: { "allow-private": allowPrivate, "low-memory": lowMemory, ...set }, values, problems } =
+    parseTable(args, flags, valued);
   const number = (name: keyof typeof valued) => values[name] ? Number(values[name]) : undefined;
   const options: CommandOptions = {
     pictures: rest,
@@ -110,6 +120,8 @@ export function parseOptions(args: readonly string[]): { options: CommandOptions
     maxPixels: number("max-pixels"),
     page: number("page"),
     backend: (values.backend ?? "auto") as CommandOptions["backend"],
+    dtype: values.dtype as CommandOptions["dtype"],
+    lowMemory: lowMemory || undefined,
     maxNewTokens: number("max-new-tokens"),
     beams: number("beams"),
     seed: number("seed"),

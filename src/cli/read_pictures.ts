@@ -61,7 +61,8 @@ async function load(options: CommandOptions, console: Console, progress: Progres
   let captioner: Captioner;
   try {
     captioner = await Captioner.load(options.model, {
-      ...{ backend: options.backend, tokenizer: options.tokenizer, processor: options.processor },
+      ...{ backend: options.backend, dtype: options.dtype, lowMemory: options.lowMemory },
+      ...{ tokenizer: options.tokenizer, processor: options.processor },
       ...{ maxPixels: options.maxPixels, revision: options.revision, localFilesOnly: options.offline || undefined },
       token: await readTokenFile(options.tokenFile),
       // The next pictures are decoded while one is written about.
