@@ -39,15 +39,11 @@ function part(
 /** Write x · weight + bias, with the weight in blocks. @returns The name of the result, [..., N]. */
 export function blockProduct(context: LoweringContext, node: Node, parameter: BlockParameter): string {
   const { encoding: { bits, block } } = parameter;
-  const { rows: N, columns: K, codes, scales } = blockShapes(parameter.shape, parameter.encoding);
+  const { rows: N, columns: K, codes, stored, scales } = blockShapes(parameter.shape, parameter.encoding);
   const [x, , bias] = node.inputs;
   const scale = part(context, parameter, { part: "scales", dataType: "float32", shape: scales });
   if (bits === 4 || context.int8Products) {
-    const code = part(context, parameter, {
-      part: "codes",
-      dataType: "uint8",
-      shape: [N, K / block, block * bits / 8],
-    });
+    const code = part(context, parameter, { part: "codes", dataType: "uint8", shape: stored });
     const attributes = { K, N, bits, block_size: block, accuracy_level: context.int8Products ? 4 : 1 };
     const y = context.model.node("MatMulNBits", [context.name(x), code, scale], attributes, {
       domain: microsoftDomain,

@@ -26,6 +26,8 @@ export interface BlockShapes {
   readonly rows: number;
   readonly columns: number;
   readonly codes: readonly [rows: number, bytes: number];
+  /** The codes with an axis of their blocks, as files have them: no tool can take them for the matrix itself. */
+  readonly stored: readonly [rows: number, blocks: number, bytes: number];
   readonly scales: readonly [rows: number, blocks: number];
 }
 
@@ -37,7 +39,14 @@ export function middleOf({ bits }: Pick<BlockEncoding, "bits">): number {
 /** The shapes of a matrix [a, b] in blocks. */
 export function blockShapes(shape: readonly number[], { bits, block, axis }: BlockEncoding): BlockShapes {
   const [rows, columns] = axis === 1 ? shape : [shape[1], shape[0]];
-  return { rows, columns, codes: [rows, columns * bits / 8], scales: [rows, columns / block] };
+  const blocks = columns / block;
+  return {
+    rows,
+    columns,
+    codes: [rows, columns * bits / 8],
+    stored: [rows, blocks, block * bits / 8],
+    scales: [rows, blocks],
+  };
 }
 
 /**
