@@ -16,7 +16,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "src/async": { holds: "queues, channels, workers, aborts", imports: ["src/errors"] },
   "src/limits": { holds: "how much may be asked for", imports: ["src/errors"] },
   "src/tensor": { holds: "data types and host tensors", imports: ["src/errors"] },
-  "src/weights": { holds: "what is known of a stored weight", imports: ["…src/tensor"] },
+  "src/weights": { holds: "what is known of a stored weight", imports: ["…src/tensor", "src/async"] },
   "src/graph": { holds: "the tensor program, and the seam to backends", imports: ["…src/weights", "src/async"] },
   "src/operators": { holds: "operators and their shape rules", imports: ["…src/graph"] },
   "src/passes": { holds: "graphs to graphs", imports: ["…src/operators"] },

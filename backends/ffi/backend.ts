@@ -16,7 +16,7 @@ import {
 } from "../../src/graph/mod.ts";
 import type { DataType } from "../../src/tensor/mod.ts";
 import { prepare } from "../../src/passes/mod.ts";
-import { allOperators, type OperatorSupport, supportsNode, toOnnx } from "../onnx/mod.ts";
+import { allOperators, type OnnxModel, type OperatorSupport, readsBlocks, supportsNode, toOnnx } from "../onnx/mod.ts";
 import {
   type CompiledSession,
   OnnxProgram,
@@ -25,6 +25,8 @@ import {
   RuntimeTensor,
 } from "../onnx/session/mod.ts";
 import type { StoredWeights } from "../../src/weights/mod.ts";
+import type { BlockPlacement } from "./block_parameters.ts";
+import { int8IsFaster } from "./int8_probe.ts";
 import type { OrtValue, OrtView } from "./ort_value.ts";
 import type { Runtime } from "./runtime.ts";
 import { FfiRuntime, type Initializer, type SessionOptions } from "./session.ts";
@@ -35,8 +37,22 @@ type SessionParameters =
   & Pick<CompiledSession, "parameters" | "fromFile" | "fromMemory">
   & Required<Pick<SessionOptions, "given" | "views">>;
 
+/** How a graph is compiled. */
+interface CompileOptions {
+  readonly packed: boolean;
+  readonly fusesCaches: boolean;
+  readonly int8Products: boolean;
+  readonly signal?: AbortSignal;
+}
+
 function holdsMemory(place: ParameterPlacement): boolean {
   return place !== "bound" && place.held !== undefined;
+}
+
+/** Whether a program reads a parameter in blocks. */
+function readableBlocks(graph: Graph, weights: FfiWeights, name: string): boolean {
+  const encoding = weights.encodingOf(name);
+  return encoding !== undefined && readsBlocks(graph, name, encoding);
 }
 
 /** ONNX Runtime on the CPU. */
@@ -45,10 +61,20 @@ export class FfiBackend implements Backend {
   readonly stepsPerRead = 1;
   readonly mapsFiles = true;
   readonly #sessions: FfiRuntime;
+  #int8: Promise<boolean> | undefined;
 
-  /** @param operators The optional operators that the library has. */
-  constructor(readonly runtime: Runtime, readonly device: string, readonly operators: OperatorSupport = allOperators) {
+  /**
+   * @param operators The optional operators that the library has.
+   * @param int8Products Whether products of many rows with weights in blocks are faster in 8 bits. @default found out
+   */
+  constructor(
+    readonly runtime: Runtime,
+    readonly device: string,
+    readonly operators: OperatorSupport = allOperators,
+    int8Products?: boolean,
+  ) {
     this.#sessions = new FfiRuntime(runtime);
+    if (int8Products !== undefined) this.#int8 = Promise.resolve(int8Products);
   }
 
   get counters(): Runtime["counters"] {
@@ -60,8 +86,18 @@ export class FfiBackend implements Backend {
   }
 
   open(source: StoredWeights, options: OpenOptions = {}): Promise<Weights> {
-    if (options.storage !== undefined && options.storage !== "float32") {
-      throw new BackendError(`Cannot hold weights as ${options.storage}: the ffi backend holds float32`, "ffi");
+    if (options.storage === "float16") {
+      throw new BackendError(
+        "Cannot hold weights as float16: ONNX Runtime widens float16 to float32 on the CPU, so that neither memory nor " +
+          'time is saved; a checkpoint of float16 loads without a dtype, and "q8" takes a quarter of the memory',
+        "ffi",
+      );
+    }
+    if (options.storage !== undefined && options.storage !== "float32" && !this.operators.has("TensorScatter")) {
+      throw new BackendError(
+        `Cannot hold weights as ${options.storage}: ${this.runtime.libraryPath} is ONNX Runtime of before 1.24`,
+        "ffi",
+      );
     }
     return Promise.resolve(new FfiWeights(this.#sessions, source, options));
   }
@@ -70,13 +106,18 @@ export class FfiBackend implements Backend {
     const held = weights as FfiWeights;
     checkParameters(graph, held.source, (name) => held.isTrained(name));
     graph = prepare(graph, (node) => this.supports(node));
+    const blocks = [...graph.parameters.keys()].filter((name) => readableBlocks(graph, held, name));
+    const int8Products = blocks.length > 0 && await this.#int8IsFaster();
+    // Made now, so that they are made for one program while another is compiled.
+    await Promise.all(blocks.map((name) => held.blocks.place(name)));
     return await held.exclusively(async () => {
       const names = new Set([...graph.parameters.keys()].filter((name) => held.fileRegionOf(name)));
-      const compile = (packed: boolean, fusesCaches: boolean) => this.#compile(graph, held, { packed, fusesCaches });
+      const compile = (packed: boolean, fusesCaches: boolean) =>
+        this.#compile(graph, held, { packed, fusesCaches, int8Products });
       // A program that trains reads parameters unpacked from the file, so that the other programs can keep packed copies.
       const pack = writtenParameters(graph).size === 0 && await held.decidePacking(names);
       signal?.throwIfAborted();
-      const compiled = await this.#compile(graph, held, { packed: pack, fusesCaches: true, signal });
+      const compiled = await this.#compile(graph, held, { packed: pack, fusesCaches: true, int8Products, signal });
       return new OnnxProgram(this.#sessions, graph, held, compile, pack, compiled);
     });
   }
@@ -93,21 +134,33 @@ export class FfiBackend implements Backend {
     await this.runtime.close();
   }
 
+  /** Whether products of many rows are faster in 8 bits here; found out once. */
+  #int8IsFaster(): Promise<boolean> {
+    return this.#int8 ??= int8IsFaster(
+      this.#sessions,
+      (graph, weights, int8Products) =>
+        this.#compile(graph, weights, { packed: true, fusesCaches: false, int8Products }),
+    );
+  }
+
   async #compile(
     graph: Graph,
     weights: FfiWeights,
-    { packed, fusesCaches, signal }: { packed: boolean; fusesCaches: boolean; signal?: AbortSignal },
+    { packed, fusesCaches, int8Products, signal }: CompileOptions,
   ): Promise<CompiledSession> {
     const { version } = weights;
     const writes = writtenParameters(graph).size > 0;
     const names = [...graph.parameters.keys()];
     const places = new Map<string, ParameterPlacement>();
-    for (const name of names) places.set(name, await weights.placeOf(name, !writes));
+    for (const name of names) {
+      const inBlocks = readableBlocks(graph, weights, name);
+      places.set(name, await (inBlocks ? weights.blocks.place(name) : weights.placeOf(name, !writes)));
+    }
     const lower = () =>
       toOnnx(graph, (name) => {
         const place = places.get(name)!;
-        return place === "bound" ? place : place.region;
-      }, { operators: this.operators, fusesCaches });
+        return place === "bound" || "encoding" in place ? place : place.region;
+      }, { operators: this.operators, fusesCaches, int8Products });
     let model = lower();
     // ONNX Runtime folds constants with what is in the file, and not with the memory that it is given.
     const stale = [...model.foldedParameters].filter((name) => holdsMemory(places.get(name)!));
@@ -115,14 +168,14 @@ export class FfiBackend implements Backend {
       for (const name of stale) places.set(name, "bound");
       model = lower();
     }
-    const found = await this.#findParameters(places, weights, signal);
+    const found = await this.#findParameters(model, places, weights, signal);
     const { parameters, fromFile, fromMemory, given, views } = found;
     let session: RuntimeSession | undefined;
     try {
       weights.checkFiles(fromFile);
       const options = { name: graph.name, folder: weights.folder, packed, given, views, writes };
       const create = () => this.#sessions.createSession(model.bytes, options);
-      session = packed ? await weights.releasingPages(create) : await create();
+      session = packed ? await weights.files.releasingPages(create) : await create();
       weights.checkFiles(fromFile);
       return { model, session, parameters, fromFile, fromMemory, version };
     } catch (error) {
@@ -134,17 +187,21 @@ export class FfiBackend implements Backend {
 
   /** Find where the parameters of a program are: bound at each run, in memory as initializers, or in their file. */
   async #findParameters(
+    { blockInitializers }: OnnxModel,
     places: ReadonlyMap<string, ParameterPlacement>,
     weights: FfiWeights,
     signal?: AbortSignal,
   ): Promise<SessionParameters> {
     const [parameters, inMemory] = [new Map<string, RuntimeTensor>(), new Map<string, RuntimeTensor>()];
-    const fromFile = new Set<string>();
+    const [fromFile, inMemoryBlocks] = [new Set<string>(), new Set<string>()];
     const given: Initializer[] = [];
     for (const [name, place] of places) {
       signal?.throwIfAborted();
       if (place === "bound") parameters.set(name, await weights.hold(name));
-      else if (place.held) inMemory.set(name, place.held);
+      else if ("encoding" in place) {
+        (place.held ? inMemoryBlocks : fromFile).add(name);
+        if (!place.held) weights.countFileBytes(name, place.codes.byteLength + place.scales.byteLength);
+      } else if (place.held) inMemory.set(name, place.held);
       else {
         weights.countFileBytes(name, place.region.byteLength);
         // All sessions share one mapping of the file; without mmap each session reads the file by itself.
@@ -158,6 +215,11 @@ export class FfiBackend implements Backend {
       given.push([`parameter:${name}`, view]);
       return view;
     });
-    return { parameters, fromFile, fromMemory: new Set(inMemory.keys()), given, views };
+    for (const initializer of blockInitializers) {
+      const view = weights.blocks.view(initializer, places.get(initializer.parameter) as BlockPlacement);
+      given.push([initializer.name, view]);
+      if (view) views.push(view);
+    }
+    return { parameters, fromFile, fromMemory: new Set([...inMemory.keys(), ...inMemoryBlocks]), given, views };
   }
 }

@@ -57,6 +57,15 @@ export function readTable(base: Deno.PointerObject, path: string): Api {
   return Object.fromEntries(entries) as Api;
 }
 
+/** A file's path without symbolic links, where that can be found. */
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
+}
+
 /** ONNX Runtime: its functions, its environment, and the work queued on it. */
 export class Runtime extends RuntimeLife {
   readonly name = "ffi";
@@ -67,7 +76,12 @@ export class Runtime extends RuntimeLife {
   readonly memoryInfo: Deno.PointerObject;
   readonly #library: Deno.DynamicLibrary<typeof symbols>;
 
-  private constructor(library: Deno.DynamicLibrary<typeof symbols>, readonly api: Api, options: BackendOptions) {
+  private constructor(
+    library: Deno.DynamicLibrary<typeof symbols>,
+    readonly api: Api,
+    readonly libraryPath: string,
+    options: BackendOptions,
+  ) {
     super();
     this.#library = library;
     const threading = this.create("CreateThreadingOptions", (out) => api.createThreadingOptions(out));
@@ -115,7 +129,7 @@ export class Runtime extends RuntimeLife {
       throw new BackendError(`Cannot load the ffi backend: ${reason}`, "ffi", { cause: error });
     }
     try {
-      return new Runtime(library, readTable(library.symbols.OrtGetApiBase()!, path), options);
+      return new Runtime(library, readTable(library.symbols.OrtGetApiBase()!, path), realPath(path), options);
     } catch (error) {
       library.close();
       throw error;

@@ -5,7 +5,7 @@
 import { BackendError, ShapeError } from "../../src/errors/mod.ts";
 import type { OpenOptions, Weights } from "../../src/graph/mod.ts";
 import { isFloat, sizeOf, Tensor } from "../../src/tensor/mod.ts";
-import { type FileRegion, float32Region, type StoredWeights } from "../../src/weights/mod.ts";
+import { type BlockEncoding, type FileRegion, float32Region, type StoredWeights } from "../../src/weights/mod.ts";
 import {
   type CompiledSession,
   fillValue,
@@ -13,12 +13,16 @@ import {
   RuntimeTensor,
   type SessionWeights,
 } from "../onnx/session/mod.ts";
-import { FileMapping } from "./file_mapping.ts";
+import { BlockParameters, type BlockPlacement } from "./block_parameters.ts";
+import { MappedFiles } from "./mapped_files.ts";
 import { OrtView } from "./ort_value.ts";
 import type { FfiRuntime } from "./session.ts";
 
-/** Where a session finds a parameter: in a file, in memory, or bound at each run. */
-export type ParameterPlacement = { readonly region: FileRegion; readonly held?: RuntimeTensor } | "bound";
+/** Where a session finds a parameter: in a file or in memory, as it is or in blocks, or bound at each run. */
+export type ParameterPlacement =
+  | { readonly region: FileRegion; readonly held?: RuntimeTensor }
+  | BlockPlacement
+  | "bound";
 
 function exists(path: string): boolean {
   try {
@@ -27,9 +31,6 @@ function exists(path: string): boolean {
     return false;
   }
 }
-
-/** The interval in which mapped pages are released, in milliseconds: some MB are read in between. */
-const pageMilliseconds = 5;
 
 /** The folder of a file. */
 function folderOf(path: string): string {
@@ -47,18 +48,28 @@ export class FfiWeights implements Weights, SessionWeights {
   readonly #trained = new Set<string>();
   /** The number of times that parameters have changed. */
   version = 0;
-  readonly #folder: string | undefined;
-  /** Mapped files by path, the newest last, and views of the parameters in them. */
-  readonly #mappings = new Map<string, (FileMapping | undefined)[]>();
+  /** Whether any parameter is in blocks. */
+  readonly hasBlocks: boolean = false;
+  readonly #anyFile: string | undefined;
+  /** Those in blocks. */
+  readonly blocks: BlockParameters;
+  readonly files = new MappedFiles();
+  /** Views of the parameters in mapped files. */
   readonly #mapped = new Map<string, OrtView>();
   #compiling: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
   constructor(readonly runtime: FfiRuntime, readonly source: StoredWeights, readonly options: OpenOptions) {
     for (const weight of source.values()) {
-      const region = float32Region(weight);
-      if (region) this.#folder ??= folderOf(region.path);
+      this.#anyFile ??= (float32Region(weight) ?? weight.blocks?.regions?.codes)?.path;
+      if (weight.blocks) this.hasBlocks = true;
     }
+    if (this.hasBlocks) this.#anyFile ??= runtime.library.libraryPath;
+    this.blocks = new BlockParameters(runtime.library, source, {
+      anyFile: this.#anyFile ?? "",
+      isInFolder: (region) => folderOf(region.path) === this.folder,
+      addressOf: (region) => this.files.addressOf(region),
+    });
     for (const name of source.keys()) if (options.trainable?.(name)) this.#trained.add(name);
   }
 
@@ -78,7 +89,7 @@ export class FfiWeights implements Weights, SessionWeights {
 
   /** The folder that external data is relative to. */
   get folder(): string | undefined {
-    return this.#folder;
+    return this.#anyFile && folderOf(this.#anyFile);
   }
 
   /**
@@ -86,7 +97,17 @@ export class FfiWeights implements Weights, SessionWeights {
    * knows one folder; a file in another folder is read into memory.
    */
   fileRegionOf(name: string): FileRegion | undefined {
-    return this.#inMemory.has(name) || this.#trained.has(name) ? undefined : this.#regionOf(name);
+    return this.#isReplaced(name) ? undefined : this.#regionOf(name);
+  }
+
+  /** Whether a parameter's value is in memory as float32, whatever its source. */
+  #isReplaced(name: string): boolean {
+    return this.#inMemory.has(name) || this.#trained.has(name);
+  }
+
+  /** How a program can read a parameter in blocks; undefined where it has other values, or never was in blocks. */
+  encodingOf(name: string): BlockEncoding | undefined {
+    return this.#isReplaced(name) ? undefined : this.blocks.encodingOf(name);
   }
 
   /**
@@ -104,7 +125,7 @@ export class FfiWeights implements Weights, SessionWeights {
 
   #regionOf(name: string): FileRegion | undefined {
     const region = float32Region(this.source.get(name)!);
-    return region && folderOf(region.path) === this.#folder ? region : undefined;
+    return region && folderOf(region.path) === this.folder ? region : undefined;
   }
 
   /** A view of a parameter in its mapped file; undefined where files cannot be mapped. */
@@ -113,13 +134,9 @@ export class FfiWeights implements Weights, SessionWeights {
     const weight = this.source.get(name)!;
     const region = float32Region(weight);
     if (known || !region) return known;
-    const mappings = this.#mappings.get(region.path) ?? [];
-    this.#mappings.set(region.path, mappings);
-    // A model may have been saved over its own files: earlier mappings stay, and later parameters are in the new file.
-    if (mappings.at(-1)?.isCurrent !== true) mappings.push(FileMapping.open(region.path));
-    const file = mappings.at(-1);
-    if (!file) return;
-    const view = new OrtView(this.runtime.library, "float32", weight.shape, file.at(region.offset));
+    const address = this.files.addressOf(region);
+    if (!address) return;
+    const view = new OrtView(this.runtime.library, "float32", weight.shape, address);
     this.#mapped.set(name, view);
     return view;
   }
@@ -137,6 +154,8 @@ export class FfiWeights implements Weights, SessionWeights {
    * @returns Whether the program may keep a packed copy.
    */
   async decidePacking(names: ReadonlySet<string>): Promise<boolean> {
+    // What is packed of blocks is small, and what is not packed is widened anew in each run.
+    if (this.hasBlocks) return true;
     const others = [...this.readers].filter((reader) => !reader.fromFile.isDisjointFrom(names));
     for (const reader of others) if (reader.packed) await reader.reload(false);
     return others.length === 0 && !this.options.lowMemory;
@@ -149,27 +168,12 @@ export class FfiWeights implements Weights, SessionWeights {
     return done;
   }
 
-  /** Do work that reads mapped files once: their pages are released meanwhile, so that they do not add to the memory of the
-   * copies that it makes. */
-  async releasingPages<T>(work: () => Promise<T>): Promise<T> {
-    const releasePages = () => {
-      for (const mapping of [...this.#mappings.values()].flat()) mapping?.releasePages();
-    };
-    const timer = setInterval(releasePages, pageMilliseconds);
-    try {
-      return await work();
-    } finally {
-      clearInterval(timer);
-      releasePages();
-    }
-  }
-
   /** @throws If a file that parameters lie in is no longer the one that was opened. */
   checkFiles(names: Iterable<string>): void {
     const checked = new Set<string>();
     for (const name of names) {
       const weight = this.source.get(name);
-      const region = weight && (float32Region(weight) ?? weight.region);
+      const region = weight && (float32Region(weight) ?? weight.blocks?.regions?.codes ?? weight.region);
       if (!region || checked.has(region.path)) continue;
       checked.add(region.path);
       region.check?.();
@@ -230,6 +234,7 @@ export class FfiWeights implements Weights, SessionWeights {
         this.#held.delete(name);
         this.#inMemory.delete(name);
         this.#trained.delete(name);
+        this.blocks.forget(name);
       }
     });
   }
@@ -245,7 +250,7 @@ export class FfiWeights implements Weights, SessionWeights {
 
   isCurrent({ version, fromMemory, fromFile }: Pick<CompiledSession, "version" | "fromMemory" | "fromFile">): boolean {
     return version === this.version ||
-      (fromMemory.size === 0 && [...fromFile].every((name) => this.fileRegionOf(name)));
+      (fromMemory.size === 0 && ![...fromFile].some((name) => this.#isReplaced(name)));
   }
 
   /** Use a parameter's value in memory from now on, instead of the file. */
@@ -256,6 +261,7 @@ export class FfiWeights implements Weights, SessionWeights {
       this.runtime.counters.weightBytes -= this.#fileBytes.get(name) ?? 0;
       this.#fileBytes.delete(name);
       this.markWritten([name]);
+      this.blocks.forget(name);
     });
   }
 
@@ -267,9 +273,7 @@ export class FfiWeights implements Weights, SessionWeights {
   #unmap(): void {
     if (this.readers.size > 0) return;
     for (const view of this.#mapped.values()) view.release();
-    const mappings = [...this.#mappings.values()].flat();
-    this.#mappings.clear();
-    this.runtime.work.afterwards(() => mappings.forEach((mapping) => mapping?.[Symbol.dispose]()));
+    this.runtime.work.afterwards(this.files.forget());
   }
 
   #allocate(name: string, tensor: Tensor): RuntimeTensor {
@@ -287,6 +291,7 @@ export class FfiWeights implements Weights, SessionWeights {
       this.runtime.counters.weightBytes -= held.value.byteLength;
       held[Symbol.dispose]();
     }
+    this.blocks[Symbol.dispose]();
     for (const bytes of this.#fileBytes.values()) this.runtime.counters.weightBytes -= bytes;
     this.#unmap();
   }

@@ -2,6 +2,7 @@
 import type { Node } from "../../src/graph/mod.ts";
 import { type AttributesOf, type CompositeName, normalizeAxis } from "../../src/operators/mod.ts";
 import { attentionLowering, readsItsCache, usesAllKeys } from "./attention_lowering.ts";
+import { blockProduct } from "./block_lowering.ts";
 import type { Lowering, LoweringContext } from "./lowering_context.ts";
 import { microsoftDomain } from "./model_builder.ts";
 import type { OperatorSupport } from "./operator_support.ts";
@@ -22,6 +23,11 @@ export const compositeLowerings: { [K in Native]: Lowering<AttributesOf<K>> } = 
   linear: (context, node) => {
     const { weightLayout = "out_in", activation } = node.attributes;
     const [x, weight, bias] = node.inputs;
+    const blocks = context.blocks.get(weight);
+    if (blocks) {
+      const y = blockProduct(context, node, blocks);
+      return activation ? activations[activation](context, node, y) : context.write(node, "Identity", [y]);
+    }
     const operands = [context.name(x), context.name(weight)];
     const fuses = weightLayout === "out_in" && context.operators.has("FusedMatMul");
     if (weightLayout === "out_in" && !fuses) {

@@ -2,7 +2,8 @@
 // the context remembers the name of each value that was lowered. A lowering asks it for its operands' names, writes ONNX nodes,
 // and returns its outputs' names. The context also writes constants, sizes and shapes, each once.
 import { attributeKey, type Dimension, dimension, type Node, type Shape, type Value } from "../../src/graph/mod.ts";
-import type { DataType } from "../../src/tensor/mod.ts";
+import { type DataType, sizeOf } from "../../src/tensor/mod.ts";
+import type { BlockInitializer, BlockParameter } from "./block_parameter.ts";
 import { type Attribute, ModelBuilder } from "./model_builder.ts";
 import type { OperatorSupport } from "./operator_support.ts";
 
@@ -13,11 +14,17 @@ export type Lowering<A> = (context: LoweringContext, node: Node & { readonly att
 export class LoweringContext {
   readonly model: ModelBuilder;
 
+  /** The parameters that are read in blocks, by their value. */
+  readonly blocks = new Map<Value, BlockParameter>();
+  /** The initializers that hold their codes and scales. */
+  readonly blockInitializers: BlockInitializer[] = [];
+
   /**
    * @param operators The optional operators that may be used.
    * @param fusesCaches Whether attention appends to the caches that it reads.
+   * @param int8Products Whether products with weights in blocks round their inputs to 8 bits.
    */
-  constructor(readonly operators: OperatorSupport, readonly fusesCaches: boolean) {
+  constructor(readonly operators: OperatorSupport, readonly fusesCaches: boolean, readonly int8Products: boolean) {
     this.model = new ModelBuilder(operators.has("TensorScatter") ? "newest" : "older");
   }
 
@@ -82,6 +89,12 @@ export class LoweringContext {
     return this.#constant(`f ${attributeKey(value)}`, "float32", [], Float32Array.of(value));
   }
 
+  /** A uint8 tensor of one value that is part of the model. */
+  bytes(shape: readonly number[], value: number): string {
+    const key = `b ${shape} ${value}`;
+    return this.#constant(key, "uint8", shape, new Uint8Array(sizeOf(shape)).fill(value));
+  }
+
   /** A length as a vector of one int64: a constant, or an input of the model. */
   size(length: Dimension): string {
     const canonical = dimension(length);
@@ -125,7 +138,12 @@ export class LoweringContext {
     return this.model.node("Reshape", [name, this.reshapeOperand(from, to)], { allowzero: to.includes(0) ? 1 : 0 });
   }
 
-  #constant(key: string, dataType: DataType, shape: number[], data: BigInt64Array | Float32Array): string {
+  #constant(
+    key: string,
+    dataType: DataType,
+    shape: readonly number[],
+    data: BigInt64Array | Float32Array | Uint8Array,
+  ): string {
     let name = this.#constants.get(key);
     if (name === undefined) {
       const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

@@ -54,15 +54,19 @@ export class ModelBuilder {
     return `_${this.#names++}`;
   }
 
-  /** Add a node and return its first output's name. */
+  /**
+   * Add a node and return its first output's name.
+   *
+   * @param options.folds Whether a runtime computes it while it compiles if all that it reads is known. @default true
+   */
   node(
     type: string,
     inputs: readonly string[],
     attributes: Readonly<Record<string, Attribute>> = {},
-    options: { outputs?: readonly string[]; domain?: string; name?: string } = {},
+    options: { outputs?: readonly string[]; domain?: string; name?: string; folds?: boolean } = {},
   ): string {
-    const { outputs = [this.fresh()], domain, name } = options;
-    if (inputs.length > 0 && inputs.every((input) => this.#known.has(input))) {
+    const { outputs = [this.fresh()], domain, name, folds = true } = options;
+    if (folds && inputs.length > 0 && inputs.every((input) => this.#known.has(input))) {
       const sources = new Set(inputs.flatMap((input) => [...this.#known.get(input)!]));
       for (const source of sources) this.folded.add(source);
       for (const output of outputs) this.#known.set(output, sources);

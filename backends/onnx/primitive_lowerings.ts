@@ -1,6 +1,7 @@
 // The ONNX operators of every primitive.
 import { addDimensions, type Dimension, type Shape, type Value } from "../../src/graph/mod.ts";
 import { type AttributesOf, normalizeAxis, type PrimitiveName } from "../../src/operators/mod.ts";
+import { blockGather } from "./block_lowering.ts";
 import type { Lowering, LoweringContext } from "./lowering_context.ts";
 import { onnxTypes } from "./model_builder.ts";
 import { bernoulliLowering } from "./random_lowering.ts";
@@ -133,8 +134,13 @@ export const primitiveLowerings = {
     if (dataType === "int64") return context.write(node, "Range", numbers);
     return context.write(node, "Cast", [context.model.node("Range", numbers)], { to: onnxTypes[dataType] });
   },
-  gather: (context, node) =>
-    context.write(node, "Gather", node.inputs.map((value) => context.name(value)), { axis: node.attributes.axis }),
+  gather: (context, node) => {
+    const blocks = context.blocks.get(node.inputs[0]);
+    if (blocks) return blockGather(context, node, blocks);
+    return context.write(node, "Gather", node.inputs.map((value) => context.name(value)), {
+      axis: node.attributes.axis,
+    });
+  },
   scatterAdd: (context, node) => {
     const [indices, updates] = node.inputs;
     const zeros = context.model.node("Expand", [context.scalar(0), context.shape(node.outputs[0].shape)]);

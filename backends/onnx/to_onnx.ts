@@ -14,6 +14,7 @@ import { type AttentionAttributes, primitives } from "../../src/operators/mod.ts
 import { assignedInPlace, dependencies } from "../../src/passes/mod.ts";
 import type { Tensor } from "../../src/tensor/mod.ts";
 import { readsItsCache } from "./attention_lowering.ts";
+import type { BlockInitializer, BlockLocation } from "./block_parameter.ts";
 import { compositeLowerings, isNative } from "./composite_lowerings.ts";
 import { type Lowering, LoweringContext } from "./lowering_context.ts";
 import { allOperators, type OperatorSupport } from "./operator_support.ts";
@@ -28,6 +29,8 @@ export interface OnnxModel {
   readonly sizes: readonly string[];
   /** The parameters that are inputs `parameter:NAME`. */
   readonly boundParameters: ReadonlySet<string>;
+  /** The initializers of those that are read in blocks. */
+  readonly blockInitializers: readonly BlockInitializer[];
   /** Those that are initializers of which a runtime computes other values while it compiles. */
   readonly foldedParameters: ReadonlySet<string>;
   /** The states and parameters whose new value is the output `next:NAME`, and when it replaces the old one. */
@@ -46,8 +49,8 @@ export interface FusedCache {
   readonly length: Dimension;
 }
 
-/** Where a parameter's bytes are: in a file, or in a buffer that is bound at run time. */
-export type ParameterLocation = FileRegion | "bound";
+/** Where a parameter's bytes are: in a file, as they are or in blocks, or in a buffer that is bound at run time. */
+export type ParameterLocation = FileRegion | BlockLocation | "bound";
 
 /** Whether a node is lowered as it is, without being decomposed, for a runtime with these operators. */
 export function supportsNode(node: Node, operators = allOperators): boolean {
@@ -90,6 +93,10 @@ function lowerLeaf(context: LoweringContext, node: Node, place: (name: string) =
   }
   const { name } = node.attributes as NamedLeaf;
   const at = kind === "parameter" ? place(name) : "bound";
+  if (typeof at === "object" && "encoding" in at) {
+    context.blocks.set(node.outputs[0], { ...at, name, shape: shape as readonly number[] });
+    return `parameter:${name}`; // a name that nothing reads: readsBlocks says so
+  }
   if (typeof at === "object") {
     return context.model.initializer(`parameter:${name}`, dataType, shape as readonly number[], at);
   }
@@ -102,6 +109,11 @@ export interface LoweringOptions {
   readonly operators?: OperatorSupport;
   /** Whether attention may append to the caches that it reads, where the runtime can. @default true */
   readonly fusesCaches?: boolean;
+  /**
+   * Whether products with weights in blocks round their inputs to 8 bits where there are many rows; where there are few, as
+   * in a program with states, they always do. @default false
+   */
+  readonly int8Products?: boolean;
 }
 
 /**
@@ -114,11 +126,11 @@ export interface LoweringOptions {
 export function toOnnx(
   graph: Graph,
   place: (name: string) => ParameterLocation,
-  { operators = allOperators, ...options }: LoweringOptions = {},
+  { operators = allOperators, int8Products = false, ...options }: LoweringOptions = {},
 ): OnnxModel {
   checkOrder(graph);
   const fusesCaches = options.fusesCaches !== false && operators.has("GroupQueryAttention");
-  const context = new LoweringContext(operators, fusesCaches);
+  const context = new LoweringContext(operators, fusesCaches, int8Products || graph.states.size > 0);
   const boundParameters = new Set([...graph.parameters.keys()].filter((name) => place(name) === "bound"));
   const writes = new Map<string, { kind: "state" | "parameter"; when: "inPlace" | "atEnd" }>();
   const results: [name: string, value: Value][] = [...graph.outputs].map((
@@ -144,10 +156,21 @@ export function toOnnx(
   for (const size of context.sizes) context.model.input(`size:${size}`, "int64", [1]);
   const fusedCaches = fusesCaches ? graph.nodes.filter(isCached).map(lengthsOf) : [];
   const bytes = context.model.finish(graph.name);
-  const foldedParameters = new Set(
-    [...graph.parameters.keys()].filter((name) => context.model.folded.has(`parameter:${name}`)),
-  );
-  return { bytes, sizes: [...context.sizes], boundParameters, foldedParameters, writes, fusesCaches, fusedCaches };
+  const { blockInitializers, sizes, model: { folded } } = context;
+  const foldedParameters = new Set([
+    ...[...graph.parameters.keys()].filter((name) => folded.has(`parameter:${name}`)),
+    ...blockInitializers.filter(({ name }) => folded.has(name)).map(({ parameter }) => parameter),
+  ]);
+  return {
+    bytes,
+    sizes: [...sizes],
+    boundParameters,
+    blockInitializers,
+    foldedParameters,
+    writes,
+    fusesCaches,
+    fusedCaches,
+  };
 }
 
 function isCached(node: Node): boolean {

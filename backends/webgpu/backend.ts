@@ -51,7 +51,11 @@ export class WebGpuBackend implements Backend {
 
   async open(source: StoredWeights, options: OpenOptions = {}): Promise<Weights> {
     if (options.storage !== undefined && options.storage !== "float32") {
-      throw new BackendError(`Cannot hold weights as ${options.storage}: the webgpu backend holds float32`, "webgpu");
+      throw new BackendError(
+        `Cannot hold weights as ${options.storage}: the webgpu backend holds float32 and has no kernels for fewer bits ` +
+          'yet; with dtype "float32" it decodes them, and the ffi backend holds q8 and q4',
+        "webgpu",
+      );
     }
     return await Promise.resolve(new GpuWeights(source, this.#gpu, this.profile, options));
   }

@@ -103,12 +103,17 @@ export class Checkpoint implements AsyncDisposable {
   replaced(replace: (stored: StoredWeight) => StoredWeight): Checkpoint {
     const table = new TensorTable();
     const known = new Map<StoredWeight, StoredWeight>();
-    for (const [name, unreadable] of this.#table.unreadable) table.unreadable.set(name, unreadable);
     for (const [name, stored] of this.#table) {
       const other = known.get(stored) ?? replace(stored);
       known.set(stored, other);
       table.set(name, other);
     }
+    return this.withTable(table);
+  }
+
+  /** The same checkpoint with another table, of which what cannot be read stays. */
+  withTable(table: TensorTable): Checkpoint {
+    for (const [name, unreadable] of this.#table.unreadable) table.unreadable.set(name, unreadable);
     return new Checkpoint(this.name, table, this.#fileNames, this.files);
   }
 

@@ -31,7 +31,8 @@ export async function loadCaptioner(
   let captioner: Captioner;
   try {
     captioner = await Captioner.load(options.model, {
-      ...{ backend: options.backend, tokenizer: options.tokenizer, processor: options.processor },
+      ...{ backend: options.backend, dtype: options.dtype, lowMemory: options.lowMemory },
+      ...{ tokenizer: options.tokenizer, processor: options.processor },
       ...{ maxPixels: options.maxPixels, revision: options.revision, localFilesOnly: options.offline || undefined },
       token: await readTokenFile(options.tokenFile),
       spinning,

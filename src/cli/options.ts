@@ -4,6 +4,9 @@ import { parseTable, type ValueForm } from "./_parse.ts";
 /** The backends `--backend` takes. */
 export const backendNames = ["auto", "ffi", "webgpu", "wasm", "reference"] as const;
 
+/** How `--dtype` lets a backend hold weights. */
+export const dtypes = ["float32", "float16", "q8", "q4"] as const;
+
 /** How pictures are read: the model, and how it writes. What reads them in any manner takes these. */
 export interface ReadingOptions {
   /** A model's folder, address or name on the Hub; undefined means the embedded model. */
@@ -20,6 +23,10 @@ export interface ReadingOptions {
   /** The most pixels a picture may have; undefined leaves it to the library. */
   readonly maxPixels: number | undefined;
   readonly backend: typeof backendNames[number];
+  /** How the backend holds the weights; undefined leaves it to the model. */
+  readonly dtype: typeof dtypes[number] | undefined;
+  /** Whether less memory is preferred to speed; undefined leaves it to the library. */
+  readonly lowMemory: true | undefined;
   /** The most tokens a text may have; undefined leaves it to the model. */
   readonly maxNewTokens: number | undefined;
   /** The beams to search with; undefined leaves it to the model. */
@@ -65,7 +72,7 @@ export interface CommandOptions extends ReadingOptions {
 }
 
 /** The flags of reading, however pictures come. */
-export const readingFlags = ["offline", "allow-private", "sample", "document", "verbose"] as const;
+export const readingFlags = ["offline", "allow-private", "low-memory", "sample", "document", "verbose"] as const;
 
 const flags = [...readingFlags, "recursive", "retry-failed", "stream", "json", "help", "version"] as const;
 
@@ -82,6 +89,7 @@ export const readingValued = {
   tokenizer: { form: /./, expected: "the folder, address or name on the Hub of a tokenizer" },
   processor: { form: /./, expected: "the folder, address or name on the Hub of an image processor" },
   backend: { form: new RegExp(`^(?:${backendNames.join("|")})$`), expected: `one of ${backendNames.join(", ")}` },
+  dtype: { form: new RegExp(`^(?:${dtypes.join("|")})$`), expected: `one of ${dtypes.join(", ")}` },
   "max-new-tokens": { form: /^[1-9]\d{0,8}$/, expected: "a whole number from 1" },
   "max-pixels": { form: /^[1-9]\d{0,11}$/, expected: "a whole number from 1" },
   beams: { form: /^[1-9]\d{0,3}$/, expected: "a whole number from 1 to 9999" },
@@ -115,6 +123,7 @@ export function readingOptions({ flags, values }: GivenReading): ReadingOptions 
     ...{ model: values.model, revision: values.revision, tokenFile: values["token-file"] },
     ...{ tokenizer: values.tokenizer, processor: values.processor, maxPixels: number("max-pixels") },
     backend: (values.backend ?? "auto") as ReadingOptions["backend"],
+    ...{ dtype: values.dtype as ReadingOptions["dtype"], lowMemory: flags["low-memory"] || undefined },
     ...{ maxNewTokens: number("max-new-tokens"), beams: number("beams"), seed: number("seed") },
     ...{ prompt: values.prompt, task: values.task, question: values.question },
     minConfidence: number("min-confidence"),

@@ -1,5 +1,5 @@
 // What `--help` and `--version` print. It imports no model, so that both answer at once.
-import { backendNames } from "./options.ts";
+import { backendNames, dtypes } from "./options.ts";
 
 /** The text of `--help`. */
 export const help = `Read the text in pictures (PNG, JPEG, GIF, WebP, BMP, TIFF, AVIF, PNM).
@@ -36,6 +36,9 @@ options:
   --page N              read page N of a TIFF [default: 1]
   --max-pixels N        refuse pictures of more pixels [default: 64000000]
   --backend NAME        ${backendNames.join(", ")} [default: auto, which is ffi, else webgpu, else wasm]
+  --dtype NAME          hold the weights as ${dtypes.join(", ")}: q8 and q4 round them to 8 and 4
+                        bits while loading (ffi) [default: as the model was saved]
+  --low-memory          prefer less memory to speed (ffi)
   --max-new-tokens N    stop a text after N tokens [default: the model's own limit]
   --beams N             search with N beams [default: what the model's settings say]
   --sample              draw tokens by chance instead of taking the best

@@ -17,11 +17,11 @@ import { type NamedLeaf, parameterOperator, stateOperator } from "./leaf.ts";
 import type { Operator, TensorType } from "./value.ts";
 
 /**
- * Check that a source has every parameter of a graph, in its shape and in an encoding that is read.
+ * Check that a source has every parameter of a graph, in its shape.
  *
  * @param isTrained Whether programs may write a parameter.
  * @throws {LimnerError} If the graph writes a parameter that is not trained.
- * @throws {FormatError} If a parameter is missing, or its encoding is not read.
+ * @throws {FormatError} If a parameter is missing.
  * @throws {ShapeError} If a stored shape is not the one that the graph expects.
  */
 export function checkParameters(graph: Graph, source: StoredWeights, isTrained: (name: string) => boolean): void {
@@ -33,13 +33,6 @@ export function checkParameters(graph: Graph, source: StoredWeights, isTrained: 
   for (const [name, { shape, dataType }] of graph.parameters) {
     const stored = source.get(name);
     if (!stored) throw new FormatError(`Cannot load the model: the weights have no tensor "${name}"`, { tensor: name });
-    if (stored.encoding && stored.encoding.kind !== "plain") {
-      const { bits, block } = stored.encoding;
-      throw new FormatError(
-        `Cannot load the model: "${name}" is stored as blocks of ${block} numbers of ${bits} bits, which are not read`,
-        { tensor: name },
-      );
-    }
     if (stored.shape.join() !== shape.join() || isFloat(stored.dataType) !== isFloat(dataType)) {
       throw new ShapeError(
         `Cannot load the model: "${name}" is ${stored.dataType} ${formatShape(stored.shape)} in the weights, ` +

@@ -38,4 +38,4 @@ export type {
 export type { Dimension, Shape, Sizes } from "./dimension.ts";
 export type { Graph } from "./graph.ts";
 export type { Builder, Node, Operator, TensorType, Value } from "./value.ts";
-export type { Encoding, FileRegion, StoredWeight, StoredWeights } from "../weights/mod.ts";
+export type { BlockEncoding, Blocks, FileRegion, StoredBlocks, StoredWeight, StoredWeights } from "../weights/mod.ts";

@@ -20,7 +20,11 @@ export interface LoadProgress {
 export interface LoadOptions extends BackendOptions, HubOptions {
   /** Where it runs: a name, which runs or fails, "auto", or a backend that is loaded already. @default "auto" */
   readonly backend?: BackendName | "auto" | Backend;
-  /** How the backend holds the weights; so far all hold float32, and refuse others. @default "float32" */
+  /**
+   * How the backend holds the weights. `q8` and `q4` hold most of them in 8 or 4 bits, which they are rounded to while they
+   * are loaded: a quarter or less of the memory, and of the time of a token (ffi). What a backend cannot hold, or what would
+   * gain nothing, is refused. @default as the model was saved, which is float32 unless it was saved as q8 or q4
+   */
   readonly dtype?: WeightStorage;
   /** Prefer less memory to speed. @default false */
   readonly lowMemory?: boolean;

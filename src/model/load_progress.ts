@@ -37,6 +37,14 @@ export function watchReading(
       count(name, tensor.data.byteLength);
       return tensor;
     },
+    blocks: stored.blocks && {
+      ...stored.blocks,
+      async load() {
+        const blocks = await stored.blocks!.load();
+        count(name, Infinity);
+        return blocks;
+      },
+    },
     readInto: stored.readInto && (async (offset, into) => {
       await stored.readInto!(offset, into);
       count(name, into.length);

@@ -1,11 +1,11 @@
 // What a model consists of: its parameters, an adapter if it has one, and what runs its programs. Calls must not overlap; the
 // model that users hold queues them.
 import type { CallQueue } from "../async/call_queue.ts";
-import { openCheckpoint } from "../checkpoint/mod.ts";
+import { openCheckpoint, withBlocks } from "../checkpoint/mod.ts";
 import { LimnerError, OptionError } from "../errors/mod.ts";
 import type { GenerationConfig, ModelRunner } from "../generation/mod.ts";
 import type { Weights } from "../graph/mod.ts";
-import { openRepository, type Repository, toPath } from "../hub/mod.ts";
+import { openRepository, readJson, type Repository, toPath } from "../hub/mod.ts";
 import {
   type Architecture,
   createAdapter,
@@ -114,7 +114,8 @@ export class ModelCore implements AsyncDisposable {
     // Where the model was read from the same folder, its files are no longer there.
     const path = await Deno.realPath(toPath(folder));
     if (!this.folders.includes(path)) return;
-    const saved = await openCheckpoint(await openRepository(path));
+    const repository = await openRepository(path);
+    const saved = withBlocks(await openCheckpoint(repository), await readJson(repository, "config.json"));
     parameters.adopt((name) => saved.find(name));
   }
 

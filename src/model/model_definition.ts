@@ -1,5 +1,5 @@
 // What a model is before it is on a backend: read from its files, new, or joined of two checkpoints.
-import type { Checkpoint } from "../checkpoint/mod.ts";
+import { type Checkpoint, withBlocks } from "../checkpoint/mod.ts";
 import { openWeights } from "./converted_weights.ts";
 import { type GenerationConfig, generationConfigOf } from "../generation/mod.ts";
 import type { Backend } from "../graph/mod.ts";
@@ -44,7 +44,8 @@ export async function readDefinition(
   const limits = resolveLimits(options.limits);
   architectureOf(config, limits); // A fault of the configuration is reported before the weights are looked for.
   const settings = await readJson(repository, "generation_config.json") ?? generationConfigOf(config);
-  const { checkpoint, convert } = await openWeights(repository, backend, options);
+  const { checkpoint: opened, convert } = await openWeights(repository, backend, options);
+  const checkpoint = withBlocks(opened, config);
   const read = (checkpoint: Checkpoint) => {
     const rules = { fresh: "unused", limits, tensors: checkpoint.names().length } as const;
     return readParameters(config, rules, (names) => [matchWhole(config, checkpoint, names)]);

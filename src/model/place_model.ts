@@ -1,8 +1,10 @@
 // A model put on its backend, which is loaded while its files are read.
 import { loadBackend } from "../../backends/load_backend.ts";
+import { OptionError } from "../errors/mod.ts";
 import { ModelRunner } from "../generation/mod.ts";
 import type { Backend, BackendName } from "../graph/mod.ts";
-import type { Architecture, ModelParameters } from "../models/mod.ts";
+import { type Architecture, type ModelParameters, quantizedParameters } from "../models/mod.ts";
+import { decodedWeight, Quantizer, type StoredWeight } from "../weights/mod.ts";
 import type { LoadOptions } from "./load_options.ts";
 import { watchReading } from "./load_progress.ts";
 import type { ModelDefinition } from "./model_definition.ts";
@@ -40,12 +42,44 @@ export async function placeModel(
   }
 }
 
-/** Put parameters on a backend that is there. */
+/**
+ * Put parameters on a backend that is there, in as few bits as is asked for.
+ *
+ * @throws {OptionError} If they are in other bits already than is asked for.
+ * @throws {BackendError} If the backend cannot hold them so.
+ */
 export function createRunner(
   architecture: Architecture,
   backend: Backend,
-  { source }: ModelParameters,
+  parameters: ModelParameters,
   { dtype, lowMemory, signal }: LoadOptions,
 ): Promise<ModelRunner> {
-  return ModelRunner.create(architecture, backend, source, { storage: dtype, lowMemory, signal });
+  const storage = dtype ?? parameters.storage;
+  if (storage === "float32" || storage === "q8" || storage === "q4") holdAs(storage, architecture, parameters);
+  return ModelRunner.create(architecture, backend, parameters.source, { storage, lowMemory, signal });
+}
+
+/** Have parameters read in as many bits as is asked for. */
+function holdAs(storage: "float32" | "q8" | "q4", architecture: Architecture, parameters: ModelParameters): void {
+  const saved = parameters.storage;
+  if (storage === "float32") {
+    if (saved !== storage) parameters.watch((_, stored) => stored.blocks ? decodedWeight(stored) : stored);
+    return;
+  }
+  if (saved !== "float32" && saved !== storage) {
+    throw new OptionError(
+      `Cannot load with the option "dtype": it is "${storage}", but the model was saved as ${saved}; load it as ` +
+        `"${saved}" or "float32", or quantise the model that it was made of`,
+    );
+  }
+  const quantizer = new Quantizer();
+  const encodings = quantizedParameters(architecture, storage);
+  const made = new Map<StoredWeight, StoredWeight>();
+  parameters.watch((name, stored) => {
+    const encoding = encodings.get(name);
+    if (!encoding || stored.blocks) return stored;
+    const quantized = made.get(stored) ?? quantizer.quantized(name, stored, encoding);
+    made.set(stored, quantized);
+    return quantized;
+  });
 }

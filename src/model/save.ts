@@ -1,10 +1,12 @@
-// A model written as Python's save_pretrained writes it: config.json, generation_config.json and the weights.
-import { writeCheckpoint } from "../checkpoint/mod.ts";
+// A model written as Python's save_pretrained writes it: config.json, generation_config.json and the weights. A quantised model
+// is written as it is held, which Python does not read.
+import { describeBlocks, scalesName, writeCheckpoint } from "../checkpoint/mod.ts";
 import type { GenerationConfig } from "../generation/mod.ts";
 import { isRecord } from "../hub/mod.ts";
 import { formatJson } from "../hub/write_json.ts";
 import { decoders, encoders, type ModelParameters, type VisionEncoderDecoderConfig } from "../models/mod.ts";
-import type { DataType, Tensor } from "../tensor/mod.ts";
+import { Tensor } from "../tensor/mod.ts";
+import { type BlockEncoding, blockShapes, type StoredWeight } from "../weights/mod.ts";
 
 /** Options of saving. */
 export interface SaveOptions {
@@ -52,17 +54,45 @@ function toJson(value: unknown): string {
  * @throws {OptionError} If `maxShardSize` is no size.
  */
 export async function saveModel(folder: string | URL, model: Savable, options: SaveOptions = {}): Promise<void> {
-  const { config, generationConfig, parameters, read } = model;
-  const types = new Map<string, { dataType: DataType; shape: readonly number[] }>(parameters.buffers);
-  for (const [name, { dataType, shape }] of parameters.parameters) {
-    types.set(name, { dataType: parameters.trained.has(name) ? "float32" : dataType, shape });
-  }
-  const source = {
-    parameters: types,
-    read: (name: string) => Promise.resolve(parameters.buffers.get(name) ?? read(name)),
+  const { config, generationConfig, parameters } = model;
+  const { types, read, blocks } = tensorsOf(model);
+  const { quantization_config: _former, ...fields } = config.toFile();
+  const whole = {
+    ...fields,
+    architectures: ["VisionEncoderDecoderModel"],
+    dtype: parameters.dataType,
+    ...(blocks.size > 0 && { quantization_config: describeBlocks(blocks) }),
   };
-  const whole = { ...config.toFile(), architectures: ["VisionEncoderDecoderModel"], dtype: parameters.dataType };
   const files = { "config.json": toJson(whole), "generation_config.json": toJson(generationConfig) };
   const { maxShardSize } = options;
+  const source = { parameters: types, read };
   await writeCheckpoint(folder, source, maxShardSize === undefined ? { files } : { files, maxShardSize });
+}
+
+/** A model's tensors as files have them: codes and scales of weights in blocks, unless training has changed them. */
+function tensorsOf({ parameters, read }: Savable) {
+  const types = new Map<string, Pick<StoredWeight, "dataType" | "shape">>(parameters.buffers);
+  const parts = new Map<string, () => Promise<Tensor>>();
+  const blocks = new Map<string, { shape: readonly number[]; encoding: BlockEncoding }>();
+  for (const [name, { dataType, shape, blocks: stored }] of parameters.parameters) {
+    const trained = parameters.trained.has(name);
+    if (!stored || trained) {
+      types.set(name, { dataType: trained ? "float32" : dataType, shape });
+      continue;
+    }
+    const shapes = blockShapes(shape, stored);
+    blocks.set(name, { shape, encoding: stored });
+    types.set(name, { dataType: "uint8", shape: shapes.stored });
+    types.set(scalesName(name), { dataType: "float32", shape: shapes.scales });
+    parts.set(name, async () => new Tensor("uint8", shapes.stored, (await stored.load()).codes));
+    parts.set(scalesName(name), async () => new Tensor("float32", shapes.scales, (await stored.load()).scales));
+  }
+  return {
+    types,
+    blocks,
+    read: (name: string) => {
+      const buffer = parameters.buffers.get(name);
+      return buffer ? Promise.resolve(buffer) : parts.get(name)?.() ?? read(name);
+    },
+  };
 }

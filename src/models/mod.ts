@@ -4,6 +4,12 @@ export type { EncoderPlaces, Family, TextDecoder, VisionEncoder } from "./family
 export { buildForward, type ForwardOptions } from "./forward_program.ts";
 export { type DeclaredParameter, declaredParameters, ModelParameters } from "./parameters/model_parameters.ts";
 export { dropoutKey } from "./scope.ts";
+export {
+  type QuantizationRule,
+  quantizationRules,
+  quantizedParameters,
+  type QuantizedStorage,
+} from "./quantization.ts";
 export { adapterFiles, type LoadedAdapter, readAdapter } from "./lora/adapter_file.ts";
 export { type LinearLayer, linearLayers, otherModules } from "./lora/linear_layers.ts";
 export { type LoraAdapter, loraNames, scalingOf } from "./lora/lora_adapter.ts";

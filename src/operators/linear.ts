@@ -25,9 +25,10 @@ const linearOperator: Operator<LinearAttributes> = {
     return [{ dataType: floatType(bias ? [x, weight, bias] : [x, weight]), shape: [...x.shape.slice(0, -1), out] }];
   },
   decompose: ([x, weight, bias], { weightLayout = "out_in", activation }) => {
-    let y = matmul(x, weightLayout === "out_in" ? transposeLast(weight) : weight);
-    if (bias) y = add(y, bias);
-    return [activation ? activate(y, activation) : y];
+    // A backend may have the product without having the activation.
+    if (activation) return [activate(linear(x, weight, { bias, weightLayout }), activation)];
+    const y = matmul(x, weightLayout === "out_in" ? transposeLast(weight) : weight);
+    return [bias ? add(y, bias) : y];
   },
 };
 

@@ -1,20 +1,7 @@
 // The description of a weight before it is read: checkpoints make it, models pass it on, and backends read the weight by
 // it. It has the elements' encoding and their place in a file; how a device holds them is the backend's affair.
 import type { DataType, Tensor } from "../tensor/mod.ts";
-
-/** How a weight's elements are encoded. */
-export type Encoding =
-  /** Contiguous, row-major, in the weight's data type. */
-  | { readonly kind: "plain" }
-  /** Whole numbers of a few bits in blocks along the last axis, each block with a scale and, with `zeroPoint`, a zero point. */
-  | {
-    readonly kind: "blocks";
-    readonly bits: 4 | 8;
-    /** The number of elements of a block. */
-    readonly block: number;
-    readonly scales: DataType;
-    readonly zeroPoint?: boolean;
-  };
+import type { BlockEncoding, Blocks } from "./block_encoding.ts";
 
 /** A place in a real file where a weight's bytes lie: uncompressed, contiguous, little-endian. */
 export interface FileRegion {
@@ -28,14 +15,22 @@ export interface FileRegion {
   readonly check?: () => void;
 }
 
+/** A weight that is held in blocks of few bits. */
+export interface StoredBlocks extends BlockEncoding {
+  /** Where the codes and the scales lie in a file; undefined where no file has them, as when they are made while loading. */
+  readonly regions?: { readonly codes: FileRegion; readonly scales: FileRegion };
+  /** Read them, or make them. */
+  load(): Promise<Blocks>;
+}
+
 /** A weight that can be read. Tied weights, which share their whole storage, are one object under several names. */
 export interface StoredWeight {
   /** The type of the elements; with blocks, the type that they decode to. */
   readonly dataType: DataType;
   /** The length of each axis. */
   readonly shape: readonly number[];
-  /** How the elements are encoded. @default plain */
-  readonly encoding?: Encoding;
+  /** The weight in blocks of 8 or 4 bits, which `load` decodes. @default elements of the data type, contiguous, row-major */
+  readonly blocks?: StoredBlocks;
   /** Where the bytes lie in a file that can be mapped; undefined where no file has them in that form. */
   readonly region?: FileRegion;
   /** Where a float32 copy of the elements lies, for a weight of a narrower type that was converted once. */

@@ -112,10 +112,8 @@ Deno.test("loading refuses options that do not exist or have no effect", async (
   for (const [option, message] of refused) {
     await assertRejects(() => Captioner.load(undefined, { backend, ...option } as LoadOptions), OptionError, message);
   }
-  for (const dtype of ["float16", "q8", "q4"] as const) {
-    for (const name of ["reference", "ffi"] as const) {
-      await assertRejects(() => Captioner.load(undefined, { backend: name, dtype }), BackendError, dtype);
-    }
+  for (const name of ["reference", "ffi"] as const) {
+    await assertRejects(() => Captioner.load(undefined, { backend: name, dtype: "float16" }), BackendError, "float16");
   }
   const address = "http://127.0.0.1:9/model";
   await assertRejects(() => Captioner.load(address, { backend, localFilesOnly: true }), HubError, "localFilesOnly");

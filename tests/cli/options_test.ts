@@ -8,7 +8,7 @@ const problemsOf = (...args: string[]) => parseOptions(args).problems;
 
 Deno.test("parseOptions() reads every option", () => {
   const { options, problems } = parseOptions([
-    ..."--model folder --revision v1 --token-file token --tokenizer words --processor shape --max-pixels 9 --page 3 --backend=webgpu --max-new-tokens 12 --beams 3 --sample --seed 5 --task docvqa --question why? --min-confidence 0.25 --attention out.png --json --verbose a.png - 7"
+    ..."--model folder --revision v1 --token-file token --tokenizer words --processor shape --max-pixels 9 --page 3 --backend=webgpu --dtype q8 --low-memory --max-new-tokens 12 --beams 3 --sample --seed 5 --task docvqa --question why? --min-confidence 0.25 --attention out.png --json --verbose a.png - 7"
       .split(" "),
   ]);
   assertEquals(problems, []);
@@ -27,6 +27,8 @@ Deno.test("parseOptions() reads every option", () => {
     maxPixels: 9,
     page: 3,
     backend: "webgpu",
+    dtype: "q8",
+    lowMemory: true,
     maxNewTokens: 12,
     beams: 3,
     sample: true,
@@ -147,8 +149,10 @@ Deno.test("--help lists exactly the options that parseOptions() takes", () => {
     "--backend",
     "--beams",
     "--document",
+    "--dtype",
     "--help",
     "--json",
+    "--low-memory",
     "--max-new-tokens",
     "--max-pixels",
     "--min-confidence",

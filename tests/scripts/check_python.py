@@ -44,6 +44,17 @@ def check(folder, values):
     return errors["logits"], problems
 
 
+def refuses(folder):
+    """Whether Transformers refuses a model, instead of taking codes for weights."""
+    try:
+        VisionEncoderDecoderModel.from_pretrained(folder)
+    except Exception as reason:
+        print(f"{pathlib.Path(folder).name}: refused, {type(reason).__name__}")
+        return True
+    print(f"{pathlib.Path(folder).name}: read as if it were not quantised")
+    return False
+
+
 def main():
     failures = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -57,6 +68,7 @@ def main():
                 size, problems = float("nan"), [f"{type(reason).__name__}: {reason}"]
             print(f"{file.stem}: logits off by {size:.1e}", *problems, sep="\n  ")
             failures += bool(problems)
+        failures += not refuses(f"{folder}/quantized")
     print(f"{len(files)} models, {failures} not read as Limner wrote them")
     return 1 if failures or not files else 0
 

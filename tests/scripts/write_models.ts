@@ -10,6 +10,7 @@ import {
   familyInputs,
   familyParameters,
 } from "../models/family_models.ts";
+import { quantizedModel } from "../model/quantized_models.ts";
 
 const [folder] = Deno.args;
 
@@ -44,3 +45,6 @@ for (const decoder of decoders) {
   await write("vit", decoder, 64);
   await write("swin", decoder, 7);
 }
+
+await using quantized = await quantizedModel("trocr", { backend: "reference", dtype: "q8" });
+await quantized.savePretrained(`${folder}/quantized`);

@@ -4,7 +4,7 @@
 import { ShapeError } from "../../errors/mod.ts";
 import { demand } from "../../limits/mod.ts";
 import { type DataType, isFloat, sizeOf, Tensor, toFloat32 } from "../../tensor/mod.ts";
-import { formatShape, GraphBuilder } from "../../graph/mod.ts";
+import { formatShape, GraphBuilder, type WeightStorage } from "../../graph/mod.ts";
 import { type StoredWeight, type StoredWeights, weightFromTensor } from "../../weights/mod.ts";
 import { buildForward } from "../forward_program.ts";
 import { fill, type Initial, initialByName } from "./initial_values.ts";
@@ -205,6 +205,12 @@ export class ModelParameters {
     );
     if (types.size === 1) return [...types][0];
     return types.has("float64") ? "float64" : "float32";
+  }
+
+  /** How few bits they are held in: those of the layers, of which q4 has some with 4. */
+  get storage(): WeightStorage {
+    const bits = [...this.#stored.values()].flatMap(({ blocks }) => blocks?.bits ?? []);
+    return bits.includes(4) ? "q4" : bits.includes(8) ? "q8" : "float32";
   }
 
   #find(name: string): StoredWeight {

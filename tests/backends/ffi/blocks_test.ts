@@ -1,0 +1,180 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { FfiBackend } from "../../../backends/ffi/backend.ts";
+import { findLibrary } from "../../../backends/ffi/library.ts";
+import { load } from "../../../backends/ffi/mod.ts";
+import { Runtime } from "../../../backends/ffi/runtime.ts";
+import { load as loadReference } from "../../../backends/reference/mod.ts";
+import { BackendError } from "../../../src/errors/mod.ts";
+import { type Backend, type Graph, GraphBuilder, type Value } from "../../../src/graph/mod.ts";
+import { add, cacheAppend, gather, linear, transposeLast } from "../../../src/operators/mod.ts";
+import { Tensor } from "../../../src/tensor/mod.ts";
+import {
+  type BlockEncoding,
+  encodeBlocks,
+  type StoredWeight,
+  weightFromTensor,
+  weightOfBlocks,
+} from "../../../src/weights/mod.ts";
+import { assertClose } from "../../conformance/closeness.ts";
+import { numbers } from "../../conformance/repeatable_numbers.ts";
+import { Files } from "./weight_files.ts";
+
+/** The distance that is allowed where nothing is rounded but the weights, of the largest value. */
+const exact = 2e-4;
+
+/** A matrix in blocks, in memory. */
+function blocksOf(matrix: Tensor, encoding: BlockEncoding): StoredWeight {
+  const blocks = encodeBlocks(matrix.data as Float32Array, matrix.shape, encoding);
+  return weightOfBlocks(matrix.shape, { ...encoding, load: () => Promise.resolve(blocks) });
+}
+
+/** Run a graph of one input `x` and one output `y`. */
+async function run(backend: Backend, graph: Graph, source: ReadonlyMap<string, StoredWeight>, x: Tensor, sizes = {}) {
+  using stack = new DisposableStack();
+  const weights = stack.use(await backend.open(source, { storage: "q8" }));
+  const program = stack.use(await backend.compile(graph, weights));
+  const stream = stack.use(backend.stream());
+  const shape = graph.outputs.get("y")!.shape.map((length) => length === "T" ? x.shape[0] : length as number);
+  const tensors = {
+    x: stack.use(backend.allocate(x.dataType, x.shape)),
+    y: stack.use(backend.allocate("float32", shape)),
+  };
+  const states = [...graph.states].map(([name, { shape }]) =>
+    [name, stack.use(backend.allocate("float32", shape as number[]))] as const
+  );
+  stream.write(tensors.x, x.data);
+  stream.enqueue(stack.use(program.bind({ ...tensors, ...Object.fromEntries(states) }, sizes)));
+  return await stream.read(tensors.y);
+}
+
+/** The ffi backend whose products of many rows are in float32, or in 8 bits. */
+async function ffi(int8Products: boolean): Promise<FfiBackend> {
+  return new FfiBackend(Runtime.open(await findLibrary({}), {}), "CPU", undefined, int8Products);
+}
+
+/** activation(x · weight + bias), after a state if the program is to run by steps. */
+function layer(weight: Tensor, axis: 0 | 1, options: { activation?: "gelu" | "geluQuick"; steps?: boolean }): Graph {
+  const { activation, steps } = options;
+  const [outputs, inputs] = axis === 1 ? weight.shape : weight.shape.toReversed();
+  const builder = new GraphBuilder("layer");
+  const x = builder.input("x", "float32", ["T", inputs]);
+  const y = linear(x, builder.parameter("weight", weight.shape), {
+    bias: builder.parameter("bias", [outputs]),
+    weightLayout: axis === 1 ? "out_in" : "in_out",
+    activation,
+  });
+  builder.output("y", y);
+  if (steps) {
+    cacheAppend(builder.state("state", "float32", [1, 1]), builder.constant(numbers(3, 1, 1)), { axis: 1, at: 0 });
+  }
+  return builder.build();
+}
+
+const cases = [
+  { bits: 8, block: 64, axis: 1, activation: undefined },
+  { bits: 8, block: 16, axis: 0, activation: "gelu" },
+  { bits: 4, block: 32, axis: 0, activation: undefined },
+  { bits: 4, block: 16, axis: 1, activation: "geluQuick" },
+] as const;
+
+for (const { bits, block, axis, activation } of cases) {
+  const encoding = { bits, block, axis };
+  const weight = numbers(4, ...(axis === 1 ? [72, 192] : [192, 72]));
+  const source = new Map([["weight", blocksOf(weight, encoding)], ["bias", weightFromTensor(numbers(5, 72))]]);
+  const x = numbers(6, 9, 192);
+
+  Deno.test(`ffi multiplies by ${bits} bits in blocks of ${block} along axis ${axis} as the reference`, async () => {
+    await using reference = await loadReference();
+    await using backend = await ffi(false);
+    const graph = layer(weight, axis, { activation });
+    const expected = await run(reference, graph, source, x, { T: 9 });
+    assertClose(await run(backend, graph, source, x, { T: 9 }), expected, exact, "many rows");
+    assertEquals(backend.counters.liveHandles, 0);
+    assertEquals(backend.counters.weightBytes, 0);
+  });
+
+  Deno.test(`ffi rounds only inputs where it multiplies ${bits} bits along axis ${axis} in integers`, async () => {
+    await using reference = await loadReference();
+    await using backend = await ffi(true);
+    for (const [rows, steps] of [[1, true], [9, true], [9, false]] as const) {
+      const graph = layer(weight, axis, { steps });
+      const part = new Tensor("float32", [rows, 192], x.data.slice(0, rows * 192));
+      const expected = await run(reference, graph, source, part, { T: rows });
+      const found = await run(backend, graph, source, part, { T: rows });
+      // An input is off by at most 1/254 of its block's largest, which is below 1; errors of many add up like noise.
+      const decoded = (await source.get("weight")!.load()).data as Float32Array;
+      const spread = Math.sqrt(decoded.reduce((sum, value) => sum + value * value, 0) / 72);
+      found.data.forEach((value: number | bigint, i: number) => {
+        const away = Math.abs(Number(value) - Number(expected.data[i]));
+        assert(away <= 6 * spread / 254, `${value} is ${away} from ${expected.data[i]}`);
+      });
+    }
+  });
+}
+
+Deno.test("ffi reads the rows of a table in blocks, and a head that shares it, from memory and from a file", async () => {
+  const table = numbers(7, 50, 64);
+  const encoding = { bits: 8, block: 32, axis: 1 } as const;
+  const builder = new GraphBuilder("words");
+  const words: Value = builder.parameter("words", [50, 64]);
+  const states = gather(words, builder.input("x", "int64", [2, 3]), { axis: 0 });
+  builder.output("y", linear(states, words));
+  const graph = builder.build();
+  const x = new Tensor("int64", [2, 3], BigInt64Array.of(0n, 49n, 7n, 7n, 1n, 30n));
+  await using reference = await loadReference();
+  await using backend = await ffi(false);
+  const weight = blocksOf(table, encoding);
+  const expected = await run(reference, graph, new Map([["words", weight]]), x);
+  assertClose(await run(backend, graph, new Map([["words", weight]]), x), expected, exact, "in memory");
+
+  await using files = new Files();
+  const { codes, scales } = await weight.blocks!.load();
+  const folder = await files.folder();
+  await files.put("codes", new Tensor("uint8", [50, 64], codes), `${folder}/codes.bin`, 13);
+  await files.put("scales", new Tensor("float32", [50, 2], scales), `${folder}/scales.bin`, 8);
+  const regions = { codes: files.get("codes")!.region!, scales: files.get("scales")!.region! };
+  const load = () => Promise.reject(new Error("it is not read"));
+  const stored = new Map([["words", weightOfBlocks([50, 64], { ...encoding, regions, load })]]);
+  assertClose(await run(backend, graph, stored, x), expected, exact, "in a file");
+  const wrong = new Tensor("int64", [2, 3], BigInt64Array.of(0n, 50n, 7n, 7n, 1n, 30n));
+  await assertRejects(() => run(backend, graph, stored, wrong), Error, "50");
+});
+
+Deno.test("ffi decodes what a program reads otherwise, and takes new values instead of blocks", async () => {
+  const matrix = numbers(8, 32, 32);
+  const encoding = { bits: 8, block: 32, axis: 1 } as const;
+  const builder = new GraphBuilder("otherwise");
+  const weight = builder.parameter("weight", [32, 32]);
+  builder.output("y", add(linear(builder.input("x", "float32", [32, 32]), weight), transposeLast(weight)));
+  const graph = builder.build();
+  const source = new Map([["weight", blocksOf(matrix, encoding)]]);
+  const x = numbers(9, 32, 32);
+  await using reference = await loadReference();
+  await using backend = await load();
+  const expected = await run(reference, graph, source, x);
+  assertClose(await run(backend, graph, source, x), expected, exact, "decoded");
+
+  using weights = await backend.open(source, { storage: "q8" });
+  const product = new GraphBuilder("product");
+  product.output("y", linear(product.input("x", "float32", [32, 32]), product.parameter("weight", [32, 32])));
+  using program = await backend.compile(product.build(), weights);
+  using stream = backend.stream();
+  using input = backend.allocate("float32", [32, 32]);
+  using y = backend.allocate("float32", [32, 32]);
+  using bound = program.bind({ x: input, y });
+  const identity = new Float32Array(32 * 32);
+  for (let i = 0; i < 32; i++) identity[33 * i] = 1;
+  stream.write(input, x.data);
+  stream.enqueue(bound);
+  await stream.read(y);
+  await weights.write("weight", new Tensor("float32", [32, 32], identity));
+  stream.enqueue(bound);
+  assertClose(await stream.read(y), x, 1e-6, "the new value");
+  assertEquals((await weights.read("weight")).data, identity);
+});
+
+Deno.test("ffi says why it does not hold float16", async () => {
+  await using backend = await load();
+  const error = await assertRejects(() => backend.open(new Map(), { storage: "float16" }), BackendError);
+  assert(/widens float16 to float32 on the CPU/.test(error.message), error.message);
+});
