@@ -131,9 +131,11 @@ export const primitiveLowerings = {
     return context.write(node, "ScatterND", [context.name(x), entries(context, indices), context.name(updates)]);
   },
   cacheAppend: (context, node) => {
-    const [state, x] = node.inputs;
-    const { axis, at } = node.attributes;
-    const position = context.model.node("Expand", [context.size(at), context.shape([state.shape[0]])]);
+    const [state, x, own] = node.inputs;
+    const { axis, at = 0 } = node.attributes;
+    const position = own
+      ? context.model.node("Cast", [context.name(own)], { to: onnxTypes.int64 })
+      : context.model.node("Expand", [context.size(at), context.shape([state.shape[0]])]);
     const inputs = [context.name(state), context.name(x), position];
     return context.write(node, "TensorScatter", inputs, { axis: normalizeAxis(axis, state.rank) });
   },
