@@ -1,35 +1,50 @@
 // Attention in ONNX Runtime's fused operators: MultiHeadAttention where all keys are used, GroupQueryAttention over a
 // cache that it appends to in place. Attention that fits neither has been decomposed before.
 import { addDimensions, type Dimension, dimension, type Node, type Value } from "../../src/graph/mod.ts";
-import { type AttentionAttributes, type AttributesOf, lowestScore } from "../../src/operators/mod.ts";
+import {
+  areLengthsAfter,
+  type AttentionAttributes,
+  attentionOperands,
+  type AttributesOf,
+  lowestScore,
+} from "../../src/operators/mod.ts";
 import type { Lowering, LoweringContext } from "./lowering_context.ts";
 import { microsoftDomain, onnxTypes } from "./model_builder.ts";
 
 const headsFirst = [0, 2, 1, 3].join();
 
-function appends(value: Value): AttributesOf<"cacheAppend"> | undefined {
-  const { operator, attributes } = value.node;
-  return operator.name === "cacheAppend" ? attributes as AttributesOf<"cacheAppend"> : undefined;
+/** Where a value was appended to a cache: the axis, and from which position on, of all rows or of each. */
+function appendedAt({ node }: Value): { axis: number; at: Dimension | Value } | undefined {
+  if (node.operator.name !== "cacheAppend") return undefined;
+  const { axis, at = 0 } = node.attributes as AttributesOf<"cacheAppend">;
+  return { axis, at: node.inputs[2] ?? at };
 }
 
 /** Whether an attention reads exactly what it just appended to its caches: GroupQueryAttention's case. */
 export function readsItsCache(node: Node): boolean {
-  const [query, key, value, mask] = node.inputs;
-  const { causal, length } = node.attributes as AttentionAttributes;
-  const [keys, values] = [appends(key), appends(value)];
-  if (!keys || !values || mask || !causal || length === undefined) return false;
+  const { query, key, value, mask, lengths } = attentionOperands(node.inputs);
+  const { causal } = node.attributes as AttentionAttributes;
+  const [keys, values] = [appendedAt(key), appendedAt(value)];
+  if (!keys || !values || mask || !causal) return false;
   const T = query.shape[2];
   const width = query.shape[3] as number;
-  return keys.axis === 2 && values.axis === 2 && keys.at === values.at &&
-    dimension(length) === addDimensions(keys.at, T) &&
+  const endsThere = typeof keys.at === "object"
+    ? lengths !== undefined && areLengthsAfter(lengths, keys.at, T)
+    : lengths === undefined && dimension(usedLength(node)) === addDimensions(keys.at, T);
+  return keys.axis === 2 && values.axis === 2 && keys.at === values.at && endsThere &&
     query.shape[0] === key.shape[0] && key.shape[3] === value.shape[3] && width % 8 === 0;
+}
+
+/** How many keys an attention uses at most. */
+export function usedLength({ inputs: [, key], attributes }: Node): Dimension {
+  return (attributes as AttentionAttributes).length ?? key.shape[2];
 }
 
 /** Whether all keys are used by all queries: MultiHeadAttention's case; beams that share keys are more queries. */
 export function usesAllKeys(node: Node): boolean {
-  const [, key, value, mask] = node.inputs;
+  const { key, value, mask, lengths } = attentionOperands(node.inputs);
   const { causal, length } = node.attributes as AttentionAttributes;
-  return !mask && !causal && length === undefined && key.shape[3] === value.shape[3];
+  return !mask && !lengths && !causal && length === undefined && key.shape[3] === value.shape[3];
 }
 
 /** The name of a value [rows, H, T, D] as [rows, T, H · D]: the value before it was split into heads, if it was. */
@@ -58,14 +73,16 @@ function splitHeads(context: LoweringContext, node: Node, whole: string): string
 }
 
 function groupQueryAttention(context: LoweringContext, node: Node, scale: number): string[] {
-  const [query, key, value] = node.inputs;
+  const { query, key, value, lengths } = attentionOperands(node.inputs);
   const [rows, heads] = query.shape;
-  const { length } = node.attributes as AttentionAttributes;
+  const length = usedLength(node);
   const [keyCache, keyNew] = key.node.inputs;
   const [valueCache, valueNew] = value.node.inputs;
   const toInt32 = (name: string) => context.model.node("Cast", [name], { to: onnxTypes.int32 });
-  const last = context.model.node("Expand", [context.size(addDimensions(length!, -1)), context.shape([rows])]);
-  const total = context.model.node("Squeeze", [context.size(length!), context.integers([0])]);
+  const last = lengths
+    ? context.model.node("Sub", [context.int64(lengths), context.integers([1])])
+    : context.model.node("Expand", [context.size(addDimensions(length, -1)), context.shape([rows])]);
+  const total = context.model.node("Squeeze", [context.size(length), context.integers([0])]);
   const inputs = [
     joinHeads(context, query),
     joinHeads(context, keyNew),
@@ -89,19 +106,22 @@ function groupQueryAttention(context: LoweringContext, node: Node, scale: number
 /** Attention over a cache to which other nodes append, in ONNX's own operators: slower, but for any batch and length. */
 function plainCachedAttention(context: LoweringContext, node: Node, scale: number): string[] {
   const { model } = context;
-  const [query, key, value] = node.inputs;
-  const { length } = node.attributes as AttentionAttributes;
+  const { query, key, value, lengths } = attentionOperands(node.inputs);
+  const length = usedLength(node);
   const T = query.shape[2];
   const scalar = (size: Dimension) => model.node("Squeeze", [context.size(size), context.integers([0])]);
   const used = (cache: Value) =>
-    model.node("Slice", [context.name(cache), context.integers([0]), context.size(length!), context.integers([2])]);
+    model.node("Slice", [context.name(cache), context.integers([0]), context.size(length), context.integers([2])]);
   const one = model.node("Squeeze", [context.integers([1]), context.integers([0])]);
-  const rows = model.node("Range", [scalar(addDimensions(length!, T, -1)), scalar(length!), one]);
-  const columns = model.node("Range", [scalar(0), scalar(length!), one]);
-  const visible = model.node("GreaterOrEqual", [
-    model.node("Unsqueeze", [rows, context.integers([1])]),
-    columns,
-  ]);
+  const unsqueeze = (name: string, ...axes: number[]) => model.node("Unsqueeze", [name, context.integers(axes)]);
+  // Of each query, the last key that it sees: [T, 1], or [rows, 1, T, 1].
+  const last = lengths
+    ? model.node("Add", [
+      unsqueeze(context.int64(lengths), 1, 2, 3),
+      unsqueeze(model.node("Range", [scalar(addDimensions(0, T, -1)), scalar(0), one]), 1),
+    ])
+    : unsqueeze(model.node("Range", [scalar(addDimensions(length, T, -1)), scalar(length), one]), 1);
+  const visible = model.node("GreaterOrEqual", [last, model.node("Range", [scalar(0), scalar(length), one])]);
   const products = model.node("MatMul", [
     context.name(query),
     model.node("Transpose", [used(key)], { perm: [0, 1, 3, 2] }),

@@ -4,7 +4,7 @@
 import { attributeKey, type Dimension, dimension, type Node, type Shape, type Value } from "../../src/graph/mod.ts";
 import { type DataType, sizeOf } from "../../src/tensor/mod.ts";
 import type { BlockInitializer, BlockParameter } from "./block_parameter.ts";
-import { type Attribute, ModelBuilder } from "./model_builder.ts";
+import { type Attribute, ModelBuilder, onnxTypes } from "./model_builder.ts";
 import type { OperatorSupport } from "./operator_support.ts";
 
 /** Writes one node: takes its operands' names, returns its outputs' names. */
@@ -42,6 +42,13 @@ export class LoweringContext {
     const name = this.#names.get(value);
     if (name === undefined) throw new Error(`the value of ${value.node.operator.name} was not lowered yet`);
     return name;
+  }
+
+  /** The name of a value of whole numbers as int64. */
+  int64(value: Value): string {
+    return value.dataType === "int64" ? this.name(value) : this.model.node("Cast", [this.name(value)], {
+      to: onnxTypes.int64,
+    });
   }
 
   /** Whether a value has a name yet. */

@@ -1,5 +1,5 @@
 // The ONNX operators of every primitive.
-import { addDimensions, type Dimension, type Shape, type Value } from "../../src/graph/mod.ts";
+import { addDimensions, type Dimension, type Node, type Shape, type Value } from "../../src/graph/mod.ts";
 import { type AttributesOf, normalizeAxis, type PrimitiveName } from "../../src/operators/mod.ts";
 import { blockGather } from "./block_lowering.ts";
 import type { Lowering, LoweringContext } from "./lowering_context.ts";
@@ -31,8 +31,7 @@ function ends(starts: Shape, sizes: Shape): Dimension[] {
 
 /** Indices of entries, for ScatterND. */
 function entries(context: LoweringContext, indices: Value): string {
-  const places = context.model.node("Unsqueeze", [context.name(indices), context.integers([indices.rank])]);
-  return indices.dataType === "int64" ? places : context.model.node("Cast", [places], { to: onnxTypes.int64 });
+  return context.model.node("Unsqueeze", [context.int64(indices), context.integers([indices.rank])]);
 }
 
 /** A size as a scalar, for Range. */
@@ -41,19 +40,47 @@ function scalarSize(context: LoweringContext, length: Dimension): string {
 }
 
 const cacheAppendLowering: Lowering<AttributesOf<"cacheAppend">> = (context, node) => {
-  const [state, x] = node.inputs;
-  const { at } = node.attributes;
+  const [state, x, own] = node.inputs;
+  const { at = 0 } = node.attributes;
   const axis = normalizeAxis(node.attributes.axis, state.rank);
   if (context.operators.has("TensorScatter")) {
-    const position = context.model.node("Expand", [context.size(at), context.shape([state.shape[0]])]);
+    const position = own ? context.int64(own) : context.model.node("Expand", [
+      context.size(at),
+      context.shape([state.shape[0]]),
+    ]);
     return context.write(node, "TensorScatter", [context.name(state), context.name(x), position], { axis });
   }
+  if (own) return appendWithoutScatter(context, node, axis);
   // The parts are copied before the whole is written, so that the whole may be where the state is.
   const part = (from: Dimension, to: Dimension) =>
     context.model.node("Slice", [context.name(state), context.size(from), context.size(to), context.integers([axis])]);
   const end = addDimensions(at, x.shape[axis]);
   return context.write(node, "Concat", [part(0, at), context.name(x), part(end, state.shape[axis])], { axis });
 };
+
+/** Append to rows at positions of their own: each place of the cache takes what is new there, or stays. */
+function appendWithoutScatter(context: LoweringContext, node: Node, axis: number): string[] {
+  const { model } = context;
+  const [state, x, own] = node.inputs;
+  const [zero, one] = [0, 1].map((value) => model.node("Squeeze", [context.integers([value]), context.integers([0])]));
+  const places = model.node("Range", [zero, scalarSize(context, state.shape[axis]), one]);
+  const positions = model.node("Unsqueeze", [context.int64(own), context.integers([1])]);
+  const relative = model.node("Sub", [places, positions]);
+  const isNew = model.node("And", [
+    model.node("GreaterOrEqual", [relative, zero]),
+    model.node("Less", [relative, scalarSize(context, x.shape[axis])]),
+  ]);
+  const others = context.integers(state.shape.map((_, i) => i).filter((i) => i !== 0 && i !== axis));
+  const last = model.node("Sub", [scalarSize(context, x.shape[axis]), one]);
+  const nearest = model.node("Unsqueeze", [
+    model.node("Min", [model.node("Max", [relative, zero]), last]),
+    others,
+  ]);
+  const shape = state.shape.map((size, i) => i === 0 || i === axis ? size : x.shape[i]);
+  const indices = model.node("Expand", [nearest, context.shape(shape)]);
+  const fresh = model.node("GatherElements", [context.name(x), indices], { axis });
+  return context.write(node, "Where", [model.node("Unsqueeze", [isNew, others]), fresh, context.name(state)]);
+}
 
 /** The lowering of every primitive. */
 export const primitiveLowerings = {

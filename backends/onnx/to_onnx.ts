@@ -10,10 +10,10 @@ import {
   type Value,
   writtenLeaf,
 } from "../../src/graph/mod.ts";
-import { type AttentionAttributes, primitives } from "../../src/operators/mod.ts";
+import { primitives } from "../../src/operators/mod.ts";
 import { assignedInPlace, dependencies } from "../../src/passes/mod.ts";
 import type { Tensor } from "../../src/tensor/mod.ts";
-import { readsItsCache } from "./attention_lowering.ts";
+import { readsItsCache, usedLength } from "./attention_lowering.ts";
 import type { BlockInitializer, BlockLocation } from "./block_parameter.ts";
 import { compositeLowerings, isNative } from "./composite_lowerings.ts";
 import { type Lowering, LoweringContext } from "./lowering_context.ts";
@@ -45,7 +45,7 @@ export interface OnnxModel {
 export interface FusedCache {
   readonly rows: Dimension;
   readonly T: Dimension;
-  /** Past and T. */
+  /** Past and T; of the longest row where rows have lengths of their own. */
   readonly length: Dimension;
 }
 
@@ -179,7 +179,7 @@ function isCached(node: Node): boolean {
 
 function lengthsOf(node: Node): FusedCache {
   const [rows, , T] = node.inputs[0].shape;
-  return { rows, T, length: (node.attributes as AttentionAttributes).length! };
+  return { rows, T, length: usedLength(node) };
 }
 
 function lowerNodes(context: LoweringContext, graph: Graph, place: (name: string) => ParameterLocation): void {

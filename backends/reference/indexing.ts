@@ -54,16 +54,20 @@ export const indexingKernels: { [K in Name]: Kernel<AttributesOf<K>> } = {
     });
     return [y];
   },
-  cacheAppend: ([state, x], { axis, at }, { sizes }) => {
+  cacheAppend: ([state, x, own], { axis, at = 0 }, { sizes }) => {
     const along = normalizeAxis(axis, state.shape.length);
-    const position = resolveAttribute(at, sizes);
-    const end = position + x.shape[along];
-    if (end > state.shape[along]) {
-      throw new ShapeError(`Cannot cacheAppend positions ${position} to ${end}: there are ${state.shape[along]}`);
-    }
-    const strides = rowMajor(state.shape);
-    const to = { strides, offset: position * strides[along] };
-    copyStrided(x.shape, x.data, { strides: rowMajor(x.shape) }, state.data, to);
+    const [strides, source] = [rowMajor(state.shape), rowMajor(x.shape)];
+    const write = (position: number, row: number, rows: number) => {
+      const end = position + x.shape[along];
+      if (position < 0 || end > state.shape[along]) {
+        throw new ShapeError(`Cannot cacheAppend positions ${position} to ${end}: there are ${state.shape[along]}`);
+      }
+      const from = { strides: source, offset: row * source[0] };
+      const to = { strides, offset: row * strides[0] + position * strides[along] };
+      copyStrided([rows, ...x.shape.slice(1)], x.data, from, state.data, to);
+    };
+    if (own) { for (const [row, position] of own.data.entries()) write(Number(position), row, 1); }
+    else write(resolveAttribute(at, sizes), 0, x.shape[0]);
     return [state];
   },
   // The program keeps x and copies it into the state when the run ends.

@@ -5,6 +5,7 @@ import {
   add,
   type AttributesOf,
   cast,
+  clearRowPositions,
   type CompositeName,
   cumulativeSum,
   div,
@@ -31,6 +32,7 @@ import {
   scatterAdd,
   slice,
   sub,
+  takeRowPositions,
   transpose,
   transposeLast,
   where,
@@ -162,8 +164,13 @@ export const gradientRules:
       const none = expand(g.builder.scalar(0, g.dataType), { shape: updates.shape });
       return [scatter(g, indices, none), undefined, gather(g, indices, { axis: 0 })];
     },
-    cacheAppend: (g, { inputs: [state, x], attributes: { axis, at } }) => {
+    cacheAppend: (g, { inputs: [state, x, own], attributes: { axis, at = 0 } }) => {
       const along = normalizeAxis(axis, x.rank);
+      if (own) {
+        const places = { axis: along, at: own, size: x.shape[along] };
+        const kept = isFloat(state.dataType) ? clearRowPositions(g, places) : undefined;
+        return [kept, takeRowPositions(g, places), undefined];
+      }
       const starts = x.shape.map((_, i) => i === along ? at : 0);
       const written = slice(g, { starts, sizes: x.shape });
       const ending = g.shape.map((d, i) => addDimensions(addDimensions(d, starts[i], -1), x.shape[i], -1));

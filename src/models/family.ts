@@ -70,8 +70,8 @@ export interface AttendOptions {
 export interface DecoderInputs {
   /** The tokens of this run, [rows, T], int64. */
   readonly ids: Value;
-  /** The position of the first of them. */
-  readonly past: Dimension;
+  /** The position of the first of them: of all rows, or of each, [rows], int64. */
+  readonly past: Dimension | Value;
   /** Attend causally with queries [rows, H, T, D] to all positions so far, of which `current` are the last. */
   selfAttention(layer: number, query: Value, current: KeysValues, options?: AttendOptions): Value;
   /** Attend with queries [rows, H, T, D] to the encoder's keys and values of a layer. */

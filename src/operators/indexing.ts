@@ -6,11 +6,12 @@ import {
   formatShape,
   OperandError,
   type Operator,
-  type Value,
+  Value,
 } from "../graph/mod.ts";
 import { slice } from "./movement.ts";
 import {
   checkIndices,
+  checkRowNumbers,
   floatType,
   type NoAttributes,
   normalizeAxis,
@@ -56,14 +57,26 @@ const scatterOperator: Operator<NoAttributes> = {
   },
 };
 
-const cacheAppendOperator: Operator<{ axis: number; at: Dimension }> = {
+/** The attributes of `cacheAppend`. */
+export interface CacheAppendAttributes {
+  /** The axis of positions. */
+  readonly axis: number;
+  /** The first position that is written; absent where each row has its own, as an operand. */
+  readonly at?: Dimension;
+}
+
+const cacheAppendOperator: Operator<CacheAppendAttributes> = {
   name: "cacheAppend",
-  operands: ["state", "x"],
+  operands: ["state", "x", "at?"],
   writesState: "inPlace",
-  infer: ([state, x], { axis, at }) => {
+  infer: ([state, x, places], { axis, at = 0 }) => {
     const along = normalizeAxis(axis, state.shape.length);
     if (x.shape.length !== state.shape.length || x.shape.some((d, i) => i !== along && d !== state.shape[i])) {
       throw new OperandError(`they may differ only along axis ${along}`);
+    }
+    if (places) {
+      if (along === 0) throw new OperandError("positions cannot be the rows");
+      checkRowNumbers(places, state.shape[0], "at");
     }
     const end = addDimensions(at, x.shape[along]);
     const capacity = state.shape[along];
@@ -72,7 +85,7 @@ const cacheAppendOperator: Operator<{ axis: number; at: Dimension }> = {
     }
     return [{ dataType: sameType([state, x]), shape: state.shape }];
   },
-  bounds: ([state, x], { axis, at }) => {
+  bounds: ([state, x], { axis, at = 0 }) => {
     const along = normalizeAxis(axis, state.shape.length);
     return [at, positionsLeft(state.shape[along], at, x.shape[along])];
   },
@@ -159,9 +172,18 @@ export function scatter(x: Value, indices: Value, updates: Value): Value {
 /**
  * Write x into a state in place, from position `at` of an axis on, and return the state's new value.
  * Whatever reads the old value must be an ancestor of x: backends need not execute other readers before the write.
+ *
+ * @param attributes.at One position for all rows, or each row's own, [rows], int64 or int32. Where a row would be written
+ * outside of its positions a CPU's run fails, and a GPU leaves that out.
  */
-export function cacheAppend(state: Value, x: Value, attributes: { axis: number; at: Dimension }): Value {
-  return state.builder.add(indexing.cacheAppend, [state, x], attributes)[0];
+export function cacheAppend(
+  state: Value,
+  x: Value,
+  { axis, at }: { readonly axis: number; readonly at: Dimension | Value },
+): Value {
+  const { builder } = state;
+  if (at instanceof Value) return builder.add(indexing.cacheAppend, [state, x, at], { axis })[0];
+  return builder.add(indexing.cacheAppend, [state, x], { axis, at })[0];
 }
 
 /**

@@ -27,6 +27,7 @@ export * from "./normalization.ts";
 export * from "./philox.ts";
 export * from "./random.ts";
 export * from "./reduction.ts";
+export * from "./row_positions.ts";
 export { broadcastShapes, type NoAttributes, normalizeAxis, sameShape } from "./shape_inference.ts";
 
 /** The operators every backend implements. */

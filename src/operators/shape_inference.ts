@@ -48,6 +48,14 @@ export function checkIndices(input: TensorType): void {
   }
 }
 
+/** Check that an operand holds a whole number for each row. */
+export function checkRowNumbers({ dataType, shape }: TensorType, rows: Dimension, name: string): void {
+  if (dataType !== "int64" && dataType !== "int32") {
+    throw new OperandError(`${name} must be int64 or int32, not ${dataType}`);
+  }
+  if (!sameShape(shape, [rows])) throw new OperandError(`${name} must have the shape ${formatShape([rows])}`);
+}
+
 /** How many positions of an axis are left after the `size` positions from `start` on. */
 export function positionsLeft(length: Dimension, start: Dimension, size: Dimension): Dimension {
   return addDimensions(length, addDimensions(start, size), -1);

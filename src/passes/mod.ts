@@ -3,6 +3,7 @@ import type { Graph, Node } from "../graph/mod.ts";
 import { legalize } from "./legalize.ts";
 import { simplify } from "./simplify.ts";
 
+export { cutGraph } from "./cut.ts";
 export { assignedInPlace, dependencies } from "./in_place.ts";
 export { legalize } from "./legalize.ts";
 export { copyNode, rewrite, type Visitor } from "./rewrite.ts";

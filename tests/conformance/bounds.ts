@@ -264,6 +264,6 @@ export const rules: { readonly [K in PrimitiveName]: Rule<AttributesOf<K>> } = {
   bernoulli: exact,
   gather: movedBy(1),
   scatter: movedBy(1),
-  cacheAppend: moved,
+  cacheAppend: movedBy(2),
   assign: ({ inputs: [, x] }) => elements(x.error),
 };

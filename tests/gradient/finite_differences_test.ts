@@ -65,6 +65,10 @@ const cases: Readonly<Record<string, Case>> = {
     of: ([x, updates], builder) => operators.scatter(x, ids(builder, 3, 0), updates),
   },
   cacheAppend: { shapes: [[2, 4], [2, 2]], of: ([state, x]) => operators.cacheAppend(state, x, { axis: 1, at: 1 }) },
+  "cacheAppend of rows": {
+    shapes: [[2, 2, 4, 2], [2, 2, 1, 2]],
+    of: ([state, x], builder) => operators.cacheAppend(state, x, { axis: 2, at: ids(builder, 3, 1) }),
+  },
   assign: { shapes: [[2, 3], [2, 3]], of: ([state, x]) => operators.assign(state, x) },
   softmax: unary((x) => operators.softmax(x, { axis: -1 })),
   logSoftmax: unary((x) => operators.logSoftmax(x, { axis: -1 })),
@@ -88,7 +92,7 @@ for (const [name, { shapes, of, positive }] of Object.entries(cases)) {
   Deno.test(`${name}: its gradient is that of differences`, () => {
     const builder = new GraphBuilder(name);
     // A state may be written, and is differentiated by as an input is.
-    const writes = name === "cacheAppend" || name === "assign";
+    const writes = name.startsWith("cacheAppend") || name === "assign";
     const values = shapes.map((shape, i) =>
       writes && i === 0 ? builder.state(`x${i}`, "float32", shape) : builder.input(`x${i}`, "float32", shape)
     );

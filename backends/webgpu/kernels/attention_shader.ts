@@ -15,8 +15,10 @@ export interface AttentionOperands {
   /** Shape [rows, H, T, S] by strides; `shared` where its first axis is batch. */
   readonly mask?: { readonly view: View; readonly shared: boolean };
   readonly beams: Dimension;
-  /** The keys in use. */
+  /** The keys in use, at most. */
   readonly length: Dimension;
+  /** Those of each row, [rows], contiguous. */
+  readonly lengths?: View;
   readonly causal: boolean;
   readonly scale: number;
   /** Shape [rows, H, T, E]. */
@@ -45,7 +47,7 @@ export interface AttentionShader {
 
 /** Begin a kernel; heads are read in vectors of 4 where all places allow it. */
 export function beginAttention(operands: AttentionOperands, label: string): AttentionShader {
-  const { query, key, value, target, mask, beams, length, causal, scale } = operands;
+  const { query, key, value, target, mask, beams, length, lengths, causal, scale } = operands;
   const shader = new Shader(label);
   const [D, E] = [query.shape[3] as number, value.shape[3] as number];
   const wide = readsHeadsAsVec4(operands);
@@ -72,6 +74,9 @@ export function beginAttention(operands: AttentionOperands, label: string): Atte
     target: place(target, "row"),
   };
   const masks = mask && maskPlaces(shader, mask);
+  // A row has a key, and none outside of the buffer.
+  const own = lengths &&
+    `u32(clamp(${shader.read(lengths.storage, "i32")}[${shader.parameter(lengths.offset)} + row], 1, i32(${used})))`;
   return {
     shader,
     wide,
@@ -82,7 +87,7 @@ export function beginAttention(operands: AttentionOperands, label: string): Atte
     ofLine: `let head = line % ${H};
   let row = line / ${H};
   let batch = row / ${each};
-  let used = ${used};
+  let used = ${own ?? used};
   let key_at = ${places.key()};
   let value_at = ${places.value()};`,
     ofQuery: (n) =>

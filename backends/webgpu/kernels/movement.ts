@@ -15,6 +15,39 @@ export function copyKernel(from: View, to: View, profile: Profile): Dispatch {
   return shader.elements(`${places}\n  ${target}[out] = ${source}[at];`, elementCount(to.shape), profile.lanes);
 }
 
+/**
+ * Write rows to a state, each from its own position of an axis on; what would lie outside of the axis is left out.
+ *
+ * @param at The positions, [rows], contiguous.
+ */
+export function appendRowsKernel(
+  from: View,
+  state: View,
+  { axis, at }: { axis: number; at: View },
+  profile: Profile,
+): Dispatch {
+  const shader = new Shader("append rows");
+  // Bound first, as what is appended may be read from the state.
+  const target = shader.write(state.storage, "u32");
+  const source = shader.read(from.storage, "u32");
+  const positions = shader.read(at.storage, "i32");
+  const block = from.shape.slice(axis + 1);
+  const [row, inner, count, capacity, stride, first] = [
+    elementCount(from.shape.slice(1)),
+    elementCount(block),
+    from.shape[axis],
+    state.shape[axis],
+    state.strides[axis],
+    at.offset,
+  ].map((d) => shader.parameter(d));
+  const body = `let begin = ${positions}[${first} + index / ${row}];
+  let position = u32(begin) + (index / ${inner}) % ${count};
+  if (begin < 0 || position >= ${capacity}) { return; }
+  ${shader.places(from.shape, "index", { out: state, at: from })}
+  ${target}[out + u32(begin) * ${stride}] = ${source}[at];`;
+  return shader.elements(body, elementCount(from.shape), profile.lanes);
+}
+
 /** Write one number to every element of a view. */
 export function fillKernel(to: View, value: number, profile: Profile): Dispatch {
   const shader = new Shader("fill");

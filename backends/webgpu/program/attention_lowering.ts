@@ -1,6 +1,6 @@
 // The lowering of attention: one kernel, chosen by the number of queries.
 import { divideDimensions, type Node, type Value } from "../../../src/graph/mod.ts";
-import type { AttributesOf } from "../../../src/operators/mod.ts";
+import { attentionOperands, type AttributesOf } from "../../../src/operators/mod.ts";
 import { queryAttentionKernel, splitAttentionKernel } from "../kernels/attention.ts";
 import { broadcastAttentionKernel, canBroadcast } from "../kernels/attention_broadcast.ts";
 import type { Planner } from "./planner.ts";
@@ -23,10 +23,11 @@ export function canAttend([query, , value]: readonly Value[]): boolean {
 
 /** Add an attention's steps. */
 export function lowerAttention(planner: Planner, node: Node, attributes: AttributesOf<"attention">): void {
+  const given = attentionOperands(node.inputs);
   const [query, key, value] = node.inputs.slice(0, 3).map((input) => contiguousLastAxis(planner, input));
   const [rows, H, T, D] = query.shape;
   const [batch, , S] = key.shape;
-  const mask = node.inputs[3] && planner.view(node.inputs[3]);
+  const mask = given.mask && planner.view(given.mask);
   const first = mask?.shape[0];
   const shared = first === batch && first !== rows;
   const E = value.shape[3];
@@ -39,6 +40,7 @@ export function lowerAttention(planner: Planner, node: Node, attributes: Attribu
     mask: mask && { view: broadcastView(mask, [shared ? batch : rows, H, T, S]), shared },
     beams: divideDimensions(rows, batch)!,
     length: attributes.length ?? S,
+    lengths: given.lengths && planner.contiguous(given.lengths),
     causal: attributes.causal ?? false,
     scale: attributes.scale ?? 1 / Math.sqrt(D as number),
     target,

@@ -46,7 +46,7 @@ function append(ids: Value): void {
 const isFirst = new Tensor("bool", [2], Uint8Array.of(1, 0));
 
 /** Let the host read tokens and how sure the model is of them, [rows, 1] each: state `ring` [rows, stepsHeld, 2]. */
-function report(ids: Value, shares: Value): void {
+export function report(ids: Value, shares: Value): void {
   const { builder } = ids;
   // One read gets both: ids as float32 are exact below 2^24. Of one shape, so that a device can compute it in one go.
   const twice = (x: Value) => expand(x, { shape: [rows, 2] });

@@ -4,13 +4,13 @@ import type { Value } from "../../graph/mod.ts";
 import type { GenerationSettings } from "../request/settings.ts";
 import { exponentialDecay } from "./exponential_decay.ts";
 import type { LogitsProcessor } from "./logits_processor.ts";
-import { forbidRepeatedNgrams, noRepeatNgrams } from "./no_repeat_ngrams.ts";
+import { forbidOwnNgrams, forbidRepeatedNgrams, noRepeatNgrams } from "./no_repeat_ngrams.ts";
 import { logSoftmax, removeInvalidValues } from "./normalization.ts";
 import { epsilonCutoff, etaCutoff, minP } from "./probability_cutoffs.ts";
 import { penalizeRepetition, repetitionPenalty } from "./repetition_penalty.ts";
 import { badWordsOf, sequenceBias } from "./sequence_bias.ts";
 import { temperature } from "./temperature.ts";
-import { tokenHistory } from "./token_history.ts";
+import { ownHistory, tokenHistory } from "./token_history.ts";
 import {
   lengthProcessors,
   onRows,
@@ -25,7 +25,7 @@ import { topP } from "./top_p.ts";
 import { typicalP } from "./typical_p.ts";
 
 /** Longer sequences are looked for on the host: a program has an operator for each of their tokens. */
-const longestProgramNgram = 32;
+export const longestProgramNgram = 32;
 
 /** Whether a processor is asked for that programs do not have, so that rows of scores are read from the device. */
 export function needsRows(settings: GenerationSettings): boolean {
@@ -33,6 +33,16 @@ export function needsRows(settings: GenerationSettings): boolean {
     settings.badWordsIds.some(({ length }) => length > 1) ||
     settings.exponentialDecayLengthPenalty !== undefined || settings.removeInvalidValues ||
     settings.renormalizeLogits || settings.logitsProcessors.length > 0;
+}
+
+/**
+ * Whether the host takes a generation's tokens, from rows of scores that it reads: a program cannot, or cannot say that
+ * n-grams leave no token to draw.
+ */
+export function isDecidedOnHost(generation: GenerationSettings): boolean {
+  const { outputScores, doSample, noRepeatNgramSize } = generation;
+  return outputScores || needsRows(generation) ||
+    (doSample && (needsDistribution(generation) || noRepeatNgramSize > 0));
 }
 
 /** Whether sampling needs the whole distribution, beyond temperature and the k likeliest, which programs have. */
@@ -115,4 +125,28 @@ export function processScores(
   }
   scores = warp(scores);
   return tokenMask ? underMask(scores) : scores;
+}
+
+/**
+ * Process scores in a program whose rows have lengths and values of their own.
+ *
+ * @param scores Shape [rows, V].
+ * @param past Tokens of each row but the last, [rows], int64.
+ * @param processors Those that any row has; of a row that has not, the values are such that they change nothing.
+ * @param warp What comes after those that look back.
+ */
+export function processOwnScores(
+  scores: Value,
+  past: Value,
+  { repetitionPenalty, noRepeatNgramSize, tokenMask }: ProgramProcessors,
+  warp: (scores: Value) => Value,
+): Value {
+  const [rows] = scores.shape;
+  if (repetitionPenalty || noRepeatNgramSize > 0) {
+    const history = ownHistory(scores, past);
+    if (repetitionPenalty) scores = penalizeRepetition(scores, history, rows);
+    if (noRepeatNgramSize > 0) scores = forbidOwnNgrams(scores, history, noRepeatNgramSize);
+  }
+  scores = warp(scores);
+  return tokenMask ? underMask(scores, rows) : scores;
 }

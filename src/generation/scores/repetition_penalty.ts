@@ -1,5 +1,5 @@
 // RepetitionPenaltyLogitsProcessor: tokens that a row has become less likely.
-import type { Value } from "../../graph/mod.ts";
+import type { Dimension, Value } from "../../graph/mod.ts";
 import { div, greaterOrEqual, mul, where } from "../../operators/mod.ts";
 import type { LogitsProcessor } from "./logits_processor.ts";
 import { replaceScores, type TokenHistory } from "./token_history.ts";
@@ -11,10 +11,10 @@ export function repetitionPenalty(penalty: number): LogitsProcessor {
   };
 }
 
-/** In a program, on scores [rows, V]: input `penalty` [1, 1], float32. */
-export function penalizeRepetition(scores: Value, { places }: TokenHistory): Value {
+/** In a program, on scores [rows, V]: input `penalty`, [1, 1] or each row's own [rows, 1], float32. */
+export function penalizeRepetition(scores: Value, { places }: TokenHistory, of: Dimension = 1): Value {
   const { builder } = scores;
-  const penalty = builder.input("penalty", "float32", [1, 1]);
+  const penalty = builder.input("penalty", "float32", [of, 1]);
   return replaceScores(
     scores,
     places,

@@ -1,5 +1,5 @@
 // TemperatureLogitsWarper: scores are divided, so that a draw is bolder or more careful.
-import type { Value } from "../../graph/mod.ts";
+import type { Dimension, Value } from "../../graph/mod.ts";
 import { div } from "../../operators/mod.ts";
 import type { LogitsProcessor } from "./logits_processor.ts";
 
@@ -10,7 +10,7 @@ export function temperature(divisor: number): LogitsProcessor {
   };
 }
 
-/** In a program, on scores [rows, V]: input `temperature` [1, 1], float32. */
-export function divideByTemperature(scores: Value): Value {
-  return div(scores, scores.builder.input("temperature", "float32", [1, 1]));
+/** In a program, on scores [rows, V]: input `temperature`, [1, 1] or each row's own [rows, 1], float32. */
+export function divideByTemperature(scores: Value, of: Dimension = 1): Value {
+  return div(scores, scores.builder.input("temperature", "float32", [of, 1]));
 }

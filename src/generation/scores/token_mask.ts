@@ -1,7 +1,7 @@
 // The processors that depend on nothing but how long a row is: forbidden and forced tokens. In programs they are one row
 // of scores, the mask, which says for each token either that its score is its own or what stands for it; it is written
 // again only at the few lengths where others of them hold.
-import type { Value } from "../../graph/mod.ts";
+import type { Dimension, Value } from "../../graph/mod.ts";
 import { equal, where } from "../../operators/mod.ts";
 import type { GenerationSettings } from "../request/settings.ts";
 import { forbidden } from "./forbidden.ts";
@@ -80,11 +80,11 @@ export function onRows({ holds, apply }: LengthProcessor): LogitsProcessor {
 }
 
 /** In the mask, a token whose score stays its own. */
-const own = 1;
+export const own = 1;
 
-/** In a program, on scores [rows, V]: input `mask` [1, V], float32. */
-export function underMask(scores: Value): Value {
-  const mask = scores.builder.input("mask", "float32", [1, scores.shape[1]]);
+/** In a program, on scores [rows, V]: input `mask`, [1, V] or each row's own [rows, V], float32. */
+export function underMask(scores: Value, of: Dimension = 1): Value {
+  const mask = scores.builder.input("mask", "float32", [of, scores.shape[1]]);
   return where(equal(mask, scores.builder.scalar(own)), scores, mask);
 }
 

@@ -3,7 +3,7 @@ import type { Tensor } from "../../tensor/mod.ts";
 import { decodeBeams } from "./beam_search.ts";
 import { continuationsKept } from "./beam_search_state.ts";
 import type { Generation } from "../request/generation.ts";
-import { needsDistribution, needsRows, programProcessorsOf } from "../scores/processor_list.ts";
+import { isDecidedOnHost, needsRows, programProcessorsOf } from "../scores/processor_list.ts";
 import type { GenerateOutput } from "./generate_output.ts";
 import { decodeRows } from "./sampling.ts";
 import type { ModelRunner } from "../programs/model_runner.ts";
@@ -26,10 +26,7 @@ function selectionOf(generation: Generation, { architecture, backend }: ModelRun
     const ends = eosTokenIds.filter((id) => id >= 0 && id < vocabulary);
     return { kind: "beams", processors, beams: numBeams, kept: Math.min(kept, numBeams * each), each, ends };
   }
-  // Where n-grams leave no token to draw the host says so.
-  if (reads || (doSample && (needsDistribution(generation) || processors.noRepeatNgramSize > 0))) {
-    return { kind: "logits" };
-  }
+  if (isDecidedOnHost(generation)) return { kind: "logits" };
   const device = { processors, confident: outputConfidences };
   return doSample ? { kind: "sample", ...device, topK: topK < vocabulary ? topK : 0 } : { kind: "greedy", ...device };
 }

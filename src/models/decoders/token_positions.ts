@@ -1,5 +1,5 @@
 // The positions of tokens: counted from the beginning, or counted without pads.
-import { addDimensions, type Dimension, type Value } from "../../graph/mod.ts";
+import { addDimensions, type Dimension, Value } from "../../graph/mod.ts";
 import { add, cast, cumulativeSum, equal, gather, mul, range, reshape, sub } from "../../operators/mod.ts";
 import type { DecoderInputs } from "../family.ts";
 
@@ -7,11 +7,17 @@ import type { DecoderInputs } from "../family.ts";
  * The rows of a position table for the tokens of a run, counted from the beginning.
  *
  * @param offset The row of the first position.
- * @returns Shape [1, T, C].
+ * @returns Shape [1, T, C], or [rows, T, C] where rows have positions of their own.
  */
 export function countedPositions(table: Value, { ids, past }: DecoderInputs, offset: Dimension = 0): Value {
-  const rows = range(table.builder, { size: ids.shape[1], start: addDimensions(past, offset) });
-  return reshape(gather(table, rows, { axis: 0 }), { shape: [1, ids.shape[1], table.shape[1]] });
+  const { builder } = table;
+  const [rows, T] = ids.shape;
+  if (past instanceof Value) {
+    const places = add(reshape(past, { shape: [rows, 1] }), range(builder, { size: T, start: offset }));
+    return gather(table, places, { axis: 0 });
+  }
+  const places = range(builder, { size: T, start: addDimensions(past, offset) });
+  return reshape(gather(table, places, { axis: 0 }), { shape: [1, T, table.shape[1]] });
 }
 
 /**
@@ -24,7 +30,9 @@ export function unpaddedPositions(table: Value, { ids, past }: DecoderInputs, pa
   const { builder } = table;
   const pad = builder.scalar(padding, "int64");
   const seen = sub(builder.scalar(1, "int64"), cast(equal(ids, pad), { dataType: "int64" }));
-  const before = reshape(range(builder, { size: 1, start: past }), { shape: [1, 1] });
+  const before = past instanceof Value
+    ? reshape(past, { shape: [ids.shape[0], 1] })
+    : reshape(range(builder, { size: 1, start: past }), { shape: [1, 1] });
   const counted = mul(add(cumulativeSum(seen, { axis: 1 }), before), seen);
   return gather(table, add(counted, pad), { axis: 0 });
 }

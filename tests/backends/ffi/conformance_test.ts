@@ -6,6 +6,7 @@ import { modelConformance } from "../../conformance/models.ts";
 import { operatorConformance } from "../../conformance/operators.ts";
 import { partProofs } from "../../conformance/tensor_parts.ts";
 import { drawProofs } from "../../conformance/random_draws.ts";
+import { rowLengthProofs } from "../../conformance/row_lengths.ts";
 import { seamProofs } from "../../conformance/backend_contract.ts";
 import { stateProofs } from "../../conformance/assigned_states.ts";
 
@@ -15,5 +16,6 @@ seamProofs("ffi", load, accuracies.ffi.ceiling);
 stateProofs("ffi", load, accuracies.ffi.ceiling);
 partProofs("ffi", load);
 drawProofs("ffi", load);
+rowLengthProofs("ffi", load, accuracies.ffi.ceiling);
 modelConformance("ffi", load, 1e-4);
 readsLines("ffi", load, 120);

@@ -6,6 +6,7 @@ import { modelConformance } from "../../conformance/models.ts";
 import { operatorConformance } from "../../conformance/operators.ts";
 import { partProofs } from "../../conformance/tensor_parts.ts";
 import { drawProofs } from "../../conformance/random_draws.ts";
+import { rowLengthProofs } from "../../conformance/row_lengths.ts";
 import { seamProofs } from "../../conformance/backend_contract.ts";
 import { stateProofs } from "../../conformance/assigned_states.ts";
 
@@ -15,5 +16,6 @@ seamProofs("reference", load, accuracies.reference.ceiling);
 stateProofs("reference", load, accuracies.reference.ceiling);
 partProofs("reference", load);
 drawProofs("reference", load);
+rowLengthProofs("reference", load, accuracies.reference.ceiling);
 modelConformance("reference", load, 1e-4, { rows: 3 });
 readsLines("reference", load, 20);

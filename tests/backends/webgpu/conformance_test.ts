@@ -6,6 +6,7 @@ import { modelConformance } from "../../conformance/models.ts";
 import { operatorConformance } from "../../conformance/operators.ts";
 import { partProofs } from "../../conformance/tensor_parts.ts";
 import { drawProofs } from "../../conformance/random_draws.ts";
+import { rowLengthProofs } from "../../conformance/row_lengths.ts";
 import { seamProofs } from "../../conformance/backend_contract.ts";
 import { stateProofs } from "../../conformance/assigned_states.ts";
 
@@ -15,5 +16,6 @@ seamProofs("webgpu", load, accuracies.webgpu.ceiling);
 stateProofs("webgpu", load, accuracies.webgpu.ceiling);
 partProofs("webgpu", load);
 drawProofs("webgpu", load);
+rowLengthProofs("webgpu", load, accuracies.webgpu.ceiling);
 modelConformance("webgpu", load, 2e-4);
 readsLines("webgpu", load, 120);

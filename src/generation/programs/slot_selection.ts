@@ -1,0 +1,53 @@
+// What is done with a step's logits where each row is at a position of its own and has options of its own: greedy and
+// sampled rows side by side. A program applies what any of its rows asks for; the values of rows that do not ask for it
+// change nothing: a penalty of 1, no n-grams, a mask that lets every score be.
+import { type Graph, GraphBuilder } from "../../graph/mod.ts";
+import { cacheAppend, lengthsAfter, reshape, slice, topK, where } from "../../operators/mod.ts";
+import { processOwnScores, type ProgramProcessors } from "../scores/processor_list.ts";
+import { divideByTemperature } from "../scores/temperature.ts";
+import { confidences } from "../scores/token_confidence.ts";
+import { drawTokens } from "../scores/token_draw.ts";
+import { keepOwnTopK } from "../scores/top_k.ts";
+import { report } from "./selection_program.ts";
+
+/** What any row of a step asks for. */
+export interface SlotSelection {
+  readonly processors: ProgramProcessors;
+  /** Whether rows are sampled. */
+  readonly samples: boolean;
+  /** The largest number of likeliest tokens that a row is drawn from; 0 where none is drawn from few. */
+  readonly topK: number;
+  /** Whether the host reads how sure the model is, in `ring`. */
+  readonly confident: boolean;
+}
+
+/**
+ * The program that takes the tokens of all rows.
+ *
+ * State `tokens` [rows, capacity]; inputs `logits` [rows, 1, V] and `past` [steps, rows], as of the decoder; those of the
+ * processors, and where rows are sampled `sampled` [rows, 1], bool, `topK` [rows, 1], int64, and `noise`.
+ *
+ * @param vocabulary The number V of tokens, below 2^24.
+ */
+export function buildSlotSelection(selection: SlotSelection, vocabulary: number): Graph {
+  const builder = new GraphBuilder("select by slot");
+  const rows = "batch*beams";
+  const logits = builder.input("logits", "float32", [rows, 1, vocabulary]);
+  const ofSteps = builder.input("past", "int64", ["steps", rows]);
+  const past = reshape(slice(ofSteps, { starts: ["at", 0], sizes: [1, rows] }), { shape: [rows] });
+  const { samples, processors } = selection;
+  const scores = processOwnScores(
+    reshape(logits, { shape: [rows, vocabulary] }),
+    past,
+    processors,
+    (scores) => samples ? divideByTemperature(scores, rows) : scores,
+  );
+  const [best, likeliest] = topK(scores, { k: 1, axis: -1 });
+  const sizes = selection.topK > 0 ? builder.input("topK", "int64", [rows, 1]) : undefined;
+  const offered = sizes ? keepOwnTopK(scores, sizes, selection.topK) : scores;
+  const ids = samples ? where(builder.input("sampled", "bool", [rows, 1]), drawTokens(offered), likeliest) : likeliest;
+  const tokens = builder.state("tokens", "int64", [rows, "capacity"]);
+  cacheAppend(tokens, ids, { axis: 1, at: lengthsAfter(past, 1) });
+  if (selection.confident) report(ids, confidences(offered, ids, samples ? undefined : best));
+  return builder.build();
+}
