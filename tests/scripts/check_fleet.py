@@ -1,0 +1,46 @@
+"""Checks that Spark and Ray caption each picture once with workers of `caption.ts worker`, one of which is killed.
+
+    python3 tests/scripts/check_fleet.py       # calls `deno` and `java`; LIMNER_TEST_LONG=1 takes 2,000 pictures
+"""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+root = pathlib.Path(__file__).resolve().parents[2]
+count = "2000" if os.environ.get("LIMNER_TEST_LONG") == "1" else "100"
+
+
+def install_java():
+    """Spark needs Java 17 or later; where there is none, and it may, this installs Debian's."""
+    if shutil.which("java"):
+        return
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        sys.exit("there is no java, and none can be installed: expected Java 17 or later")
+    for command in (["update"], ["install", "-y", "--no-install-recommends", "default-jre-headless"]):
+        subprocess.run(["apt-get", "-qq", *command], check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+
+
+install_java()
+running = {
+    name: subprocess.Popen(
+        [sys.executable, str(root / "examples/fleet" / name), "--check", count],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=root,
+    )
+    for name in ("spark_captions.py", "ray_captions.py")
+}
+failures = 0
+for name, process in running.items():
+    said, _ = process.communicate(timeout=1200)
+    if process.returncode == 0:
+        print(said.rstrip().split("\n")[-1])
+    else:
+        failures += 1
+        print(said)
+        print(f"{name} ended with {process.returncode}")
+sys.exit(1 if failures else 0)
