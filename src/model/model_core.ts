@@ -2,6 +2,7 @@
 // model that users hold queues them.
 import type { CallQueue } from "../async/call_queue.ts";
 import { openCheckpoint, withBlocks } from "../checkpoint/mod.ts";
+import { explained } from "../errors/explained.ts";
 import { LimnerError, OptionError } from "../errors/mod.ts";
 import type { GenerationConfig, ModelRunner } from "../generation/mod.ts";
 import type { Weights } from "../graph/mod.ts";
@@ -156,7 +157,10 @@ export class ModelCore implements AsyncDisposable {
   /** Add an adapter of PEFT's files. @throws As `readAdapter` does. */
   async loadAdapter(repository: Repository): Promise<void> {
     this.checkMerged(`load the adapter of ${repository.name}`);
-    await this.#attach(await readAdapter(repository, this.#layers()));
+    const task = () => `Cannot load the adapter of ${repository.name}`;
+    const load = async () =>
+      await this.#attach(await readAdapter(repository, this.#layers(), this.architecture.limits));
+    await explained(task, load);
   }
 
   async #attach({ adapter, values }: LoadedAdapter): Promise<string[]> {

@@ -1,7 +1,7 @@
 // Makes a tokenizer from a tokenizer.json's parts: added tokens, a normaliser, a pre-tokenizer, a model, the special tokens
 // around a text, and a decoder. A part is npm @huggingface/tokenizers' where that computes what the Rust library does.
 import { FormatError, LimnerError, OptionError } from "../errors/mod.ts";
-import { defaultLimits, demand, type Limits } from "../limits/mod.ts";
+import { defaultLimits, demand, type Limits, withinTime } from "../limits/mod.ts";
 import { makeFail } from "./files/check_definition.ts";
 import { contentOf, type Role, roles, type TokenizerSettings, tokensToAdd } from "./files/tokenizer_settings.ts";
 import { AddedTokens } from "./pipeline/added_tokens.ts";
@@ -11,7 +11,6 @@ import { makeModel, type Model } from "./pipeline/models.ts";
 import { makeNormalizer } from "./pipeline/normalizers.ts";
 import { checkNumbers, readSurroundingIds, type SurroundingIds } from "./pipeline/post_processors.ts";
 import { makePreTokenizer, type PreTokenize } from "./pipeline/pre_tokenizers.ts";
-import { withinTime } from "./pipeline/time_limit.ts";
 import type {
   BatchEncoding,
   DecodeOptions,

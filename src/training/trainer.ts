@@ -15,7 +15,8 @@ import { updateScalars } from "./optimizer.ts";
 import { learningRateAt } from "./schedule.ts";
 import { checkGradients, Gradients } from "./gradients.ts";
 import { restoreStates, savedStates } from "./saved_states.ts";
-import { type OpenedRun, openRun, parameterName, type Pending, type RunDescription, writeRun } from "./trainer_file.ts";
+import type { Pending, RunDescription } from "./run_description.ts";
+import { type OpenedRun, openRun, parameterName, writeRun } from "./trainer_file.ts";
 import { resolveTrainerOptions, type TrainerOptions, type TrainerSettings } from "./trainer_options.ts";
 import { gradientName, planTraining } from "./training_programs.ts";
 import { checkBatch, type CheckedBatch, type StepResult, type TrainingBatch } from "./training_batch.ts";
@@ -286,7 +287,7 @@ export class Trainer implements AsyncDisposable {
   /** Take over what a run's file holds. */
   #restore({ steps, pending, fitProgress }: RunDescription, tensors: OpenedRun["tensors"]): Promise<void> {
     return this.#call(async () => {
-      await restoreStates(this.#session, tensors);
+      await restoreStates(this.#session, tensors, pending);
       this.#steps = steps;
       this.#pending = pending;
       this.fitProgress = fitProgress;

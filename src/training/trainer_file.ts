@@ -2,11 +2,10 @@
 // far the run has come. So a process that is killed while saving leaves the state before or the state after.
 import { openWeightFile, writeSafetensors } from "../checkpoint/mod.ts";
 import { FormatError, HubError } from "../errors/mod.ts";
-import { FileSource, isRecord, toFolderPath } from "../hub/mod.ts";
+import { FileSource, isRecord, parseJson, toFolderPath } from "../hub/mod.ts";
 import { Tensor } from "../tensor/mod.ts";
 import type { StoredWeight } from "../weights/mod.ts";
-import type { FitProgress } from "./fit_options.ts";
-import type { TrainerSettings } from "./trainer_options.ts";
+import { checkDescription, type RunDescription } from "./run_description.ts";
 
 /** The file's name, beside the model's files. */
 export const trainerFile = "trainer.safetensors";
@@ -15,28 +14,8 @@ export const trainerFile = "trainer.safetensors";
 const descriptionName = "description";
 const version = 1;
 
-/** What is added up for the next update. */
-export interface Pending {
-  /** The calls of `step`. */
-  readonly calls: number;
-  /** Their labels. */
-  readonly labels: number;
-}
-
-/** What a file says of a run beside its tensors. */
-export interface RunDescription {
-  /** How many updates were made. */
-  readonly steps: number;
-  readonly pending: Pending;
-  /** Whether an adapter is trained, whose files lie beside this one. */
-  readonly adapter: boolean;
-  /** The settings that are no functions. */
-  readonly settings: Omit<TrainerSettings, "decay" | "frozen">;
-  /** The parameters that decay. */
-  readonly decayed: readonly string[];
-  /** Where `fit` has come to. */
-  readonly fitProgress?: FitProgress;
-}
+/** The most bytes of a description; it has a name for each parameter that decays. */
+const longestDescription = 2 ** 24;
 
 /** The name of a trained parameter's tensor. */
 export const parameterName = (name: string): string => `parameter.${name}`;
@@ -81,7 +60,7 @@ export interface OpenedRun {
  * Open a run's state.
  *
  * @throws {HubError} If the folder has none.
- * @throws {FormatError} If the file is malformed, or of another version.
+ * @throws {FormatError} If the file is malformed, of another version, or describes no run that can be.
  */
 export async function openRun(folder: string | URL): Promise<OpenedRun> {
   const path = `${toFolderPath(folder)}/${trainerFile}`;
@@ -90,20 +69,11 @@ export async function openRun(folder: string | URL): Promise<OpenedRun> {
     throw new HubError(`Cannot resume from ${folder}: there is no ${trainerFile} in it, which trainer.save writes`);
   }
   const tensors = new Map(await openWeightFile(source));
-  const described = await tensors.get(descriptionName)?.load();
+  const stored = tensors.get(descriptionName);
   tensors.delete(descriptionName);
-  const description = described && parse(new TextDecoder().decode(described.data as Uint8Array<ArrayBuffer>));
-  if (!description) {
-    throw new FormatError(`Cannot resume from ${path}: it does not describe a run of version ${version}`, {
-      file: path,
-    });
-  }
-  return { description, tensors };
-}
-
-function parse(text: string): RunDescription | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (isRecord(value) && value.version === version) return value as unknown as RunDescription;
-  } catch { /* it is no JSON */ }
+  const isText = stored?.dataType === "uint8" && stored.shape.length === 1 && stored.shape[0] <= longestDescription;
+  const text = isText && new TextDecoder().decode((await stored.load()).data as Uint8Array<ArrayBuffer>);
+  const value = text && parseJson(text, path);
+  if (isRecord(value) && value.version === version) return { description: checkDescription(value, path), tensors };
+  throw new FormatError(`Cannot resume from ${path}: it does not describe a run of version ${version}`, { file: path });
 }

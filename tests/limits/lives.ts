@@ -74,7 +74,7 @@ async function live(seed: number): Promise<string[]> {
   const expected = (what: string, error: unknown): void => {
     if (error instanceof DOMException && /TimeoutError|AbortError/.test(error.name)) return;
     const { name, message } = error as Error;
-    const told = error instanceof LimnerError && /released|closed/.test(message);
+    const told = error instanceof LimnerError && /released|closed|await an update/.test(message);
     if (!told) wrong.push(`${what}: ${name}: ${message}`);
   };
   const backend: Backend = await loadBackend(name);

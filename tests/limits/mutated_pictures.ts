@@ -52,7 +52,7 @@ export interface Mutation {
 }
 
 /** Mutations of a format's pictures in turn, without end. */
-export function* mutationsOf(format: string, seed = 1): Generator<Mutation> {
+export function* mutationsOf(format: string, seed = 1): Generator<Mutation, never> {
   const below = random(seed);
   for (;;) {
     for (const [name, original] of pictures.get(format)!) {

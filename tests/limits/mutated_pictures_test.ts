@@ -1,56 +1,90 @@
-// Pictures of each format with bytes changed at random, and JPEGs that are mostly tables: read or refused, at a bounded cost.
+// Pictures of each format with bytes changed at random, small ones that claim to be as large as any, and JPEGs that are mostly
+// tables: read or refused, at a bounded cost.
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { FormatError, LimnerError, readImage } from "../../mod.ts";
 import { effort } from "../effort.ts";
 import { memory, processorTime } from "../process_cost.ts";
+import { mutationsOf, pictures, writeChecksums } from "./mutated_pictures.ts";
 
 const folder = new URL("../fixtures/images/", import.meta.url);
 const jpeg = Deno.readFileSync(new URL("formats/optimised.jpg", folder));
 
-/** The smallest fixture of each format. */
-function smallest(): Map<string, Uint8Array<ArrayBuffer>> {
-  const found = new Map<string, Uint8Array<ArrayBuffer>>();
-  for (const name of ["formats", "scans", "inputs"]) {
-    for (const entry of Deno.readDirSync(new URL(`${name}/`, folder))) {
-      const [, format] = /\.(png|jpg|webp|gif|bmp|tif|avif|ppm)$/.exec(entry.name) ?? [];
-      if (!format) continue;
-      const bytes = Deno.readFileSync(new URL(`${name}/${entry.name}`, folder));
-      if (bytes.length > 200 && bytes.length < (found.get(format)?.length ?? Infinity)) found.set(format, bytes);
-    }
-  }
-  return found;
-}
-
-/** Numbers that are the same in each run, below `most`. */
-function random(seed: number): (most: number) => number {
-  let state = seed;
-  return (most) => {
-    state = Math.imul(state ^ state >>> 15, 0x2c1b3c6d) + 0x9e3779b9 | 0;
-    return ((state ^ state >>> 13) >>> 0) % most;
-  };
-}
-
-for (const [format, bytes] of smallest()) {
+for (const [format, originals] of pictures) {
   Deno.test(`a mutated ${format} is read or refused, soon and in bounded memory`, async () => {
-    await readImage(bytes.slice()); // the decoder is loaded
-    const below = random(1);
+    for (const [, bytes] of originals) await readImage(bytes.slice()); // the decoders are loaded
     let refused = 0;
     const tries = effort(100, 100_000);
+    const mutations = mutationsOf(format);
     for (let n = 0; n < tries; n++) {
-      const mutated = bytes.slice();
-      for (let changes = 1 + below(4); changes > 0; changes--) {
-        const at = below(2) ? below(Math.min(64, mutated.length)) : below(mutated.length);
-        mutated[at] = [below(256), mutated[at] ^ 1 << below(8), 0, 255][below(4)];
-      }
+      const { name, bytes } = mutations.next().value;
       const before = [processorTime(), memory().resident];
-      const error = await readImage(mutated).then(() => undefined, (error) => error);
+      const error = await readImage(bytes).then(() => undefined, (error) => error);
       const [taken, grown] = [processorTime() - before[0], memory().resident - before[1]];
-      assert(taken < 1000 && grown < 300e6, `mutation ${n}: ${taken} ms of the processor, ${grown} bytes`);
+      const label = `mutation ${n}, of ${name}`;
+      assert(taken < 1000 && grown < 300e6, `${label}: ${taken} ms of the processor, ${grown} bytes`);
       if (error === undefined) continue;
-      assertInstanceOf(error, LimnerError, `mutation ${n}: ${error?.stack}`);
+      assertInstanceOf(error, LimnerError, `${label}: ${error?.stack}`);
       refused++;
     }
     assert(refused > tries / 50, `${refused} of ${tries} were refused`);
+  });
+}
+
+/** Makes a small picture say that it has 8000 x 8000 pixels. */
+type Enlarge = (bytes: Uint8Array<ArrayBuffer>, view: DataView) => void;
+const side = 8000; // squared, limits.maxPixels
+
+const enlarge: Readonly<Record<string, Enlarge>> = {
+  png: (bytes, view) => {
+    view.setUint32(16, side);
+    view.setUint32(20, side);
+    writeChecksums(bytes);
+  },
+  jpeg: (bytes, view) => {
+    for (let at = 2; at < bytes.length; at += 2 + view.getUint16(at + 2)) {
+      if (![0xffc0, 0xffc1, 0xffc2].includes(view.getUint16(at))) continue;
+      view.setUint16(at + 5, side);
+      view.setUint16(at + 7, side);
+      return;
+    }
+  },
+  gif: (bytes, view) => {
+    const table = bytes[10] & 0x80 ? 3 << ((bytes[10] & 7) + 1) : 0;
+    const frame = bytes.indexOf(0x2c, 13 + table);
+    for (const at of [6, frame + 5]) view.setUint32(at, side | side << 16, true);
+  },
+  bmp: (_, view) => {
+    view.setInt32(18, side, true);
+    view.setInt32(22, side, true);
+  },
+  tiff: (bytes, view) => {
+    const little = bytes[0] === 0x49;
+    const directory = view.getUint32(4, little);
+    for (let n = view.getUint16(directory, little), at = directory + 2; n > 0; n--, at += 12) {
+      if (![256, 257, 278].includes(view.getUint16(at, little))) continue; // width, height, rows of a strip
+      if (view.getUint16(at + 2, little) === 3) view.setUint16(at + 8, side, little);
+      else view.setUint32(at + 8, side, little);
+    }
+  },
+};
+
+for (const [format, change] of Object.entries(enlarge)) {
+  Deno.test(`a small ${format} that claims as many pixels as are read takes bounded memory`, async () => {
+    const originals = pictures.get(format)!.filter(([name]) => !name.startsWith("big")); // BigTIFF
+    for (const [, bytes] of originals) await readImage(bytes.slice());
+    for (const [name, original] of originals) {
+      const bytes = original.slice();
+      change(bytes, new DataView(bytes.buffer));
+      const before = [processorTime(), memory().resident];
+      const error = await readImage(bytes).catch((error) => error);
+      assertInstanceOf(error, FormatError, `${name}: ${error?.width} x ${error?.height}`);
+      assert(
+        error.message.includes("8000 x 8000") || /too few|the picture|from byte/.test(error.message),
+        error.message,
+      );
+      const [taken, grown] = [processorTime() - before[0], memory().resident - before[1]];
+      assert(taken < 1000 && grown < 300e6, `${name}: ${taken} ms of the processor, ${grown} bytes`);
+    }
   });
 }
 

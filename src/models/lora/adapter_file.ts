@@ -2,6 +2,7 @@
 // under `base_model.model.PATH.lora_A.weight`, with the paths that modules have in Transformers' memory.
 import { openWeightFile } from "../../checkpoint/open_weight_file.ts";
 import { ConfigError, FormatError, HubError, ShapeError } from "../../errors/mod.ts";
+import { type Limits, withinTime } from "../../limits/mod.ts";
 import { formatShape } from "../../graph/mod.ts";
 import { readJson, type Repository } from "../../hub/mod.ts";
 import type { Tensor } from "../../tensor/mod.ts";
@@ -13,6 +14,9 @@ import { isTarget, valueFor } from "./target_modules.ts";
 
 /** The names of the two files. */
 export const adapterFiles = { config: "adapter_config.json", weights: "adapter_model.safetensors" } as const;
+
+/** The fields of adapter_config.json that hold names and patterns of layers. */
+const patternKeys = "target_modules, exclude_modules, layers_pattern, rank_pattern, alpha_pattern";
 
 /** An adapter and the values of its A and B, by the names of `loraNames`. */
 export interface LoadedAdapter {
@@ -30,12 +34,18 @@ interface FilePair {
  * Read an adapter.
  *
  * @param layers The layers of the model it is for.
+ * @param limits The time that its patterns may take.
  * @throws {HubError} If the repository has no adapter.
  * @throws {ConfigError} If it is no LoRA, or asks for what is not done here.
  * @throws {FormatError} If it is of another model, or a layer's values are missing.
  * @throws {ShapeError} If values have other shapes than the layers ask for.
+ * @throws {LimitError} If its patterns take too long.
  */
-export async function readAdapter(repository: Repository, layers: readonly LinearLayer[]): Promise<LoadedAdapter> {
+export async function readAdapter(
+  repository: Repository,
+  layers: readonly LinearLayer[],
+  limits: Pick<Limits, "patternMilliseconds">,
+): Promise<LoadedAdapter> {
   const values = await readJson(repository, adapterFiles.config);
   if (!values) throw new HubError(`Cannot load the adapter of ${repository.name}: it has no ${adapterFiles.config}`);
   const config = readPeftConfig(values, `${repository.name}/${adapterFiles.config}`);
@@ -48,7 +58,8 @@ export async function readAdapter(repository: Repository, layers: readonly Linea
   const table = await openWeightFile(source);
   for (const unreadable of table.unreadable.values()) throw unreadable;
   const file = { name: source.name, pairs: pairsOf(table, layers, source.name) };
-  const adapted = layersOf(config, layers, file);
+  const matching = { task: `Cannot load the adapter ${file.name}`, parts: patternKeys };
+  const adapted = withinTime(() => layersOf(config, layers, file), matching, limits);
   const loaded = new Map<string, Tensor>();
   for (const layer of adapted.keys()) {
     const { a, b } = file.pairs.get(layer)!;
@@ -121,10 +132,15 @@ function layersOf(
     const rank = valueFor(module, config.rankPattern, config.rank, "rank_pattern");
     const alpha = valueFor(module, config.alphaPattern, config.alpha, "alpha_pattern");
     checkShapes(layer, module, rank, pair!, file);
+    if (!Number.isFinite(Math.fround(alpha / (config.rankStabilized ? Math.sqrt(rank) : rank)))) {
+      const reason =
+        `the lora_alpha (or alpha_pattern) of "${module}" is ${alpha}, and a number that float32 holds was expected`;
+      throw new ConfigError(`Cannot load the adapter ${file}: ${reason}`, "lora_alpha");
+    }
     adapted.set(layer, { rank, alpha });
   }
   if (adapted.size > 0) return adapted;
-  const targets = JSON.stringify(config.rules.targets);
+  const targets = JSON.stringify(config.rules.targets).slice(0, 200);
   throw new ConfigError(
     `Cannot load the adapter ${file}: target_modules is ${targets}, and no layer of the model is named so; it has such ` +
       `as "${layers[0].modules[0]}"`,
@@ -138,7 +154,9 @@ function checkShapes(layer: LinearLayer, module: string, rank: number, { a, b }:
     if (shape.join() === wanted.join()) continue;
     throw new ShapeError(
       `Cannot load the adapter ${file}: lora_${matrix} of "${module}" is ${formatShape(shape)}, expected ` +
-        `${formatShape(wanted)}: rank ${rank}, and a layer of ${layer.inputs} inputs and ${layer.outputs} outputs`,
+        `${
+          formatShape(wanted)
+        }: rank ${rank} (r, rank_pattern), and a layer of ${layer.inputs} inputs and ${layer.outputs} outputs`,
       { label: module, shapes: [shape, wanted] },
     );
   }

@@ -54,6 +54,9 @@ const harmless = new Set([
 /** The ways of initialisation that leave the model's weights as they are. */
 const plainInitialisations: readonly unknown[] = [undefined, null, true, false, "gaussian", "eva", "orthogonal"];
 
+/** The most entries of a list or table; that of all layers of a large model by their paths has a thousand. */
+const mostEntries = 10_000;
+
 /** Reads fields of adapter_config.json, with errors that name the file and the field. */
 class Fields {
   constructor(readonly values: Readonly<Record<string, unknown>>, readonly file: string) {}
@@ -65,8 +68,10 @@ class Fields {
   /** @throws {ConfigError} If a field is neither missing nor of a kind. */
   read<T>(key: string, otherwise: T, kind: string, accepts: (value: unknown) => boolean): T {
     const value = this.values[key] ?? otherwise;
+    const entries = typeof value === "object" && value !== null ? Object.keys(value).length : 0;
+    if (entries > mostEntries) this.fail(key, `${key} has ${entries} entries, expected at most ${mostEntries}`);
     if (value === otherwise || accepts(value)) return value as T;
-    return this.fail(key, `${key} is ${JSON.stringify(value)}, expected ${kind}`);
+    return this.fail(key, `${key} is ${JSON.stringify(value).slice(0, 200)}, expected ${kind}`);
   }
 
   names(key: string): string | readonly string[] | undefined {

@@ -20,6 +20,9 @@ interface ReadExample {
   readonly image: RawImage;
 }
 
+/** The most characters of a text: a page has some thousands. */
+const longestText = 1_000_000;
+
 /** The number of the order that decides which examples are taken out: that of no epoch. */
 const splitEpoch = 2 ** 32 - 1;
 
@@ -64,8 +67,11 @@ export class ImageTextDataset {
     const usable: Example[] = [];
     const labels: Int32Array[] = [];
     for (const example of examples) {
-      const ids = encodeLabels(tokenizer, example.text, options);
-      const reason = example.text.trim() === ""
+      const { length } = example.text;
+      const ids = length > longestText ? new Int32Array() : encodeLabels(tokenizer, example.text, options);
+      const reason = length > longestText
+        ? `its text has ${length} characters, more than ${longestText}`
+        : example.text.trim() === ""
         ? "its text is empty"
         : ids.length > maxLength
         ? `its text has ${ids.length} tokens, more than maxLength, ${maxLength}`

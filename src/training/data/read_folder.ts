@@ -23,6 +23,9 @@ export interface FolderContent {
 /** The tables a folder may have. */
 const tables = ["metadata.jsonl", "captions.jsonl", "metadata.csv"];
 
+/** The most bytes of a table: 256 MiB, as of a JSON file of a model. */
+const largestTable = 2 ** 28;
+
 const imageColumns = ["file_name", "file", "filename", "image", "image_path", "path"];
 const textColumns = ["text", "caption", "transcription", "transcript", "label", "ground_truth"];
 
@@ -34,7 +37,7 @@ const filesAtOnce = 64;
  *
  * @throws {HubError} If there is no such folder.
  * @throws {OptionError} If it has no table or several, or the table has no such column.
- * @throws {FormatError} If the table is malformed, or has no rows.
+ * @throws {FormatError} If the table is malformed, has no rows, or more than 256 MiB.
  */
 export async function readFolder(given: string | URL, columns: ColumnOptions = {}): Promise<FolderContent> {
   const folder = toFolderPath(given);
@@ -42,6 +45,10 @@ export async function readFolder(given: string | URL, columns: ColumnOptions = {
   const found = tables.filter((name) => entries.has(name));
   if (found.length !== 1) throw new OptionError(`Cannot read the data set ${folder}: ${whichTable(found, entries)}`);
   const file = `${folder}/${found[0]}`;
+  const { size } = await Deno.stat(file);
+  if (size > largestTable) {
+    throw new FormatError(`Cannot read ${file}: it has ${size} bytes, and at most ${largestTable} are read`, { file });
+  }
   const text = decodeText(await Deno.readFile(file), file)!;
   const rows = file.endsWith(".csv") ? await csvRows(text, file) : jsonRows(text, file);
   if (rows.length === 0) throw new FormatError(`Cannot read ${file}: it lists no picture`, { file });

@@ -98,7 +98,10 @@ Deno.test("an adapter of another model, missing values and wrong shapes are told
     all.set(`${query}.lora_A.weight`, new Tensor("float32", [3, 35], new Float32Array(105)));
   });
   const shapes = await refusal(model, narrow, ShapeError);
-  assert(shapes.includes("is [3, 35], expected [3, 36]: rank 3, and a layer of 36 inputs and 36 outputs"), shapes);
+  assert(
+    shapes.includes("is [3, 35], expected [3, 36]: rank 3 (r, rank_pattern), and a layer of 36 inputs and 36 outputs"),
+    shapes,
+  );
   const rank = await refusal(model, await altered({ r: 2 }), ShapeError);
   assert(rank.includes("rank 2"), rank);
   const embedding = await altered({}, (all) => {

@@ -3,6 +3,12 @@ import { FormatError } from "../../../errors/mod.ts";
 import type { ImageHeader } from "./image_header.ts";
 
 /**
+ * The pixels of a run-length encoded picture that need no bytes of their own: it may end early, and what is missing has the
+ * first colour. More than these are read of runs alone, of which 2 bytes make at most 255 pixels.
+ */
+const impliedPixels = 4e6;
+
+/**
  * Read a BMP's header and check that its rows are all there.
  *
  * @param bytes The whole file, whose signature has been seen.
@@ -29,6 +35,9 @@ export function readBmpHeader(bytes: Uint8Array, name: string): ImageHeader {
   const rows = height * Math.ceil(width * bits / 32) * 4;
   if ((compression === 0 || compression === 3) && start + rows > bytes.length) {
     fail(`its rows take ${rows} bytes from byte ${start} on, but the file has ${bytes.length}`, start);
+  }
+  if ((compression === 1 || compression === 2) && width * height > Math.max(impliedPixels, bytes.length * 255 / 2)) {
+    fail(`its ${bytes.length} bytes are too few for runs of ${width} x ${height} pixels`, start);
   }
   // Masks, in the header or right after it, give the bits of each colour; without them, 16 bits are 5 bits per colour.
   const mask = (at: number): number => compression === 3 && at + 4 <= bytes.length ? view.getUint32(at, true) : 0;

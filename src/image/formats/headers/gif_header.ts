@@ -14,22 +14,30 @@ export interface GifFrame {
   readonly transparent?: number;
 }
 
+/** The most pixels that a byte can stand for: codes have at most 12 bits, and each stands for at most 4096 pixels. */
+const pixelsPerByte = 4096 * 8 / 12;
+
 /**
  * Read a GIF's header and walk over its blocks to the end of the first frame.
  *
  * @param bytes The whole file, whose signature has been seen.
  * @param name The file's name, for messages.
- * @throws {FormatError} If the file ends before its first frame does.
+ * @throws {FormatError} If the file ends before its first frame does, or has too few bytes for that frame's pixels.
  */
 export function readGifHeader(bytes: Uint8Array, name: string): ImageHeader {
-  const { at, transparent } = findFrame(bytes, name);
+  const { at, data: [start, end], transparent } = findFrame(bytes, name);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const field = (offset: number): number => view.getUint16(offset, true);
+  const [width, height] = [field(at + 5), field(at + 7)];
+  if (width * height > pixelsPerByte * (end - start)) {
+    const few = `the ${end - start} bytes of its first frame are too few for ${width} x ${height} pixels`;
+    throw new FormatError(`Cannot read GIF ${name}: ${few}`, { file: name, offset: at });
+  }
   return {
     format: "gif",
     // As in Pillow, a frame that is larger than the screen widens it.
-    width: Math.max(field(6), field(at + 1) + field(at + 5)),
-    height: Math.max(field(8), field(at + 3) + field(at + 7)),
+    width: Math.max(field(6), field(at + 1) + width),
+    height: Math.max(field(8), field(at + 3) + height),
     bits: 8,
     color: "palette",
     alpha: transparent !== undefined,

@@ -18,6 +18,34 @@ const mostSegments = 10_000;
 /** The fewest bytes of a table in a segment of such tables, by marker: of Huffman codes, of quantisation. */
 const leastTable: Readonly<Record<number, number>> = { 0xc4: 17, 0xdb: 65 };
 
+/**
+ * The blocks of 8 x 8 values that a frame header asks for. Each takes a bit at the least, that of its mean; libraries make
+ * grey ones of those that are missing, which would take as long as a whole picture.
+ */
+function blocksOf(frame: Uint8Array, { width, height, components }: Omit<Frame, "blocks">): number {
+  if (components === 1) return Math.ceil(width / 8) * Math.ceil(height / 8);
+  const samplings = Array.from({ length: components }, (_, i) => frame[7 + 3 * i] ?? 0);
+  const [across, down] = [samplings.map((sampling) => sampling >> 4), samplings.map((sampling) => sampling & 15)];
+  const along = (size: number, share: number, most: number) => Math.ceil(size * share / most / 8) || 0;
+  const [widest, highest] = [Math.max(...across), Math.max(...down)];
+  return samplings.reduce((sum, _, i) => sum + along(width, across[i], widest) * along(height, down[i], highest), 0);
+}
+
+/** What a frame header says. */
+interface Frame {
+  readonly width: number;
+  readonly height: number;
+  readonly bits: number;
+  readonly components: number;
+  readonly blocks: number;
+}
+
+function readFrame(body: Uint8Array): Frame {
+  const [bits, height, width, components] = [body[0], body[1] << 8 | body[2], body[3] << 8 | body[4], body[5]];
+  const frame = { width, height, bits, components };
+  return { ...frame, blocks: blocksOf(body, frame) };
+}
+
 /** Make a function that counts segments and their tables, and fails at too many. */
 function segmentCounter(fail: (what: string, offset: number) => never) {
   let segments = 0;
@@ -40,7 +68,7 @@ export function readJpegHeader(bytes: Uint8Array, name: string): ImageHeader {
   };
   const cut = (): never => fail(`the file ends after ${bytes.length} bytes without its end marker`, bytes.length);
   const countSegment = segmentCounter(fail);
-  let frame: { width: number; height: number; bits: number; components: number } | undefined;
+  let frame: Frame | undefined;
   let exif: Uint8Array | undefined, xmp: string | undefined;
   let adobeTransform = 0, scans = 0;
   for (let at = 2;;) {
@@ -62,7 +90,7 @@ export function readJpegHeader(bytes: Uint8Array, name: string): ImageHeader {
         if (![0xc0, 0xc1, 0xc2].includes(marker) || body[0] !== 8) {
           fail(`it is coded by process SOF${marker - 0xc0} with ${body[0]} bits; Huffman-coded 8 bits are read`, at);
         }
-        frame ??= { bits: body[0], height: body[1] << 8 | body[2], width: body[3] << 8 | body[4], components: body[5] };
+        frame ??= readFrame(body);
       } else if (marker === 0xe1 && ascii(body, 6) === "Exif\0\0") exif ??= body;
       else if (marker === 0xe1 && ascii(body, xmpMark.length) === xmpMark) xmp = new TextDecoder("latin1").decode(body);
       else if (marker === 0xee && ascii(body, 5) === "Adobe") adobeTransform = body[11] ?? 0;
@@ -72,12 +100,15 @@ export function readJpegHeader(bytes: Uint8Array, name: string): ImageHeader {
   }
   if (!frame) return fail("it has no frame header (SOF), its size", bytes.length);
   if (scans === 0) fail("it has no scan (SOS), the pixels", bytes.length);
-  const { width, height, bits } = frame;
+  const { width, height, bits, blocks } = frame;
   if (scans > scansOfAnySize && scans * width * height > mostScannedPixels) {
     fail(
       `it has ${scans} scans of ${width} x ${height} pixels; ${mostScannedPixels} pixels are read in all`,
       bytes.length,
     );
+  }
+  if (blocks > 8 * bytes.length) {
+    fail(`its ${bytes.length} bytes are too few for ${width} x ${height} pixels, ${blocks} blocks of a bit or more`, 0);
   }
   const color = frame.components === 1
     ? "grey"

@@ -12,6 +12,9 @@ const colors: Readonly<Record<number, { color: ImageHeader["color"]; bits: reado
   6: { color: "rgb", bits: [8, 16] },
 };
 
+/** The most bytes that a byte of Deflate can stand for: 258 by a bit for their number and one for their place. */
+const mostDeflated = 1032;
+
 /**
  * Read a PNG's header and walk over its chunks.
  *
@@ -38,7 +41,7 @@ export async function readPngHeader(bytes: Uint8Array, name: string): Promise<Im
     alpha: type === 4 || type === 6,
     orientation: 1,
   };
-  let hasPalette = false, hasData = false;
+  let hasPalette = false, data: number | undefined;
   let exif: Uint8Array | undefined, inTexts: Metadata = {};
   for (let at = 8;;) {
     if (at + 12 > bytes.length) fail(`the file ends after ${bytes.length} bytes without an IEND chunk`, at);
@@ -51,13 +54,17 @@ export async function readPngHeader(bytes: Uint8Array, name: string): Promise<Im
     if (kind === "PLTE") hasPalette = true;
     // Pillow ignores the transparent value of 16-bit grey.
     if (kind === "tRNS") header.alpha ||= !(type === 0 && bits === 16);
-    if (kind === "IDAT") hasData = true;
+    if (kind === "IDAT") data = (data ?? 0) + length;
     const body = bytes.subarray(at + 8, at + 8 + length);
     if (kind === "eXIf") exif = body;
     else if (textChunks.includes(kind)) inTexts = { ...inTexts, ...await readTextMetadata(kind, body) };
     at += 12 + length;
   }
-  if (!hasData) fail("it has no IDAT chunk, the pixels", bytes.length);
+  if (data === undefined) return fail("it has no IDAT chunk, the pixels", bytes.length);
+  const samples = type === 3 ? 1 : (known.color === "rgb" ? 3 : 1) + Number(header.alpha && type >= 4);
+  if (width * height * samples * bits / 8 > mostDeflated * data) {
+    fail(`its ${data} bytes of pixels are too few for ${width} x ${height}`, bytes.length);
+  }
   if (type === 3 && !hasPalette) fail("its colours come from a palette, but it has no PLTE chunk", bytes.length);
   header.orientation = orientationOf({ ...inTexts, exif: exif ?? inTexts.exif });
   return header;

@@ -41,6 +41,17 @@ export interface TiffPage {
   readonly colors?: readonly number[];
 }
 
+/**
+ * The most bytes that one compressed byte can stand for; what claims more is refused before a decoder takes its memory. Of
+ * Deflate and LZW it is their longest match, of PackBits 128 bytes by two, of JPEG a bit for a block of 64 samples, and four
+ * times that of subsampled colours. A row of a fax takes a bit.
+ */
+function mostExpansion(compression: number, row: number): number {
+  const is = (kind: readonly number[]) => kind.includes(compression);
+  if (is(compressions.fax)) return 8 * row;
+  return is(compressions.lzw) ? 2731 : is(compressions.deflate) ? 1032 : is(compressions.packBits) ? 64 : 2048;
+}
+
 /** Throws the error for a page that is not supported. */
 type Refuse = (what: string) => never;
 
@@ -164,7 +175,11 @@ function readParts(
   const found = Math.min(offsets.length, stored.length);
   if (found < count) refuse(`the places of ${found} ${kind} are known, and ${count} make the picture`);
   const lengths = stored.slice(0, count).map((length, i) => {
-    const taken = page.compression === compressions.none[0] ? bytesOfPart(i, part, page) : length;
+    const whole = bytesOfPart(i, part, page);
+    const taken = page.compression === compressions.none[0] ? whole : length;
+    if (whole > taken * mostExpansion(page.compression, bytesOfRow(part.width, page))) {
+      refuse(`one of its ${kind} has ${taken} bytes, too few for its ${whole} of pixels`);
+    }
     if (offsets[i] + taken <= bytes) return taken;
     return refuse(`the file ends after ${bytes} bytes, and one of its ${kind} has ${taken} from byte ${offsets[i]} on`);
   });

@@ -1,11 +1,11 @@
-// A limit of time for a tokenizer's steps on a text. Its files bring regular expressions of their own, and V8's engine tries
-// each way to match, so that some take years for forty characters. What ends them is node:vm, which stops whatever runs
+// A limit of time for work with regular expressions that files bring, a tokenizer's or an adapter's. V8's engine tries each
+// way to match, so that some take years for forty characters. What ends them is node:vm, which stops whatever runs
 // within one of its scripts, a match too, for about 20 µs a call. The alternatives are worse: an engine without backtracking
 // has no look-around, which GPT-2's pattern needs; a worker cannot answer encode(), which is synchronous, without copying
 // each text twice; and a bound of the pattern's and the text's lengths would have to be far below what is published.
 import { createContext, Script } from "node:vm";
-import { LimitError, LimnerError } from "../../errors/mod.ts";
-import { defaultLimits, type Limits } from "../../limits/mod.ts";
+import { LimitError, LimnerError } from "../errors/mod.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
 
 /** What the script calls: the work that is limited. */
 const scope: { work?: () => void } = {};
@@ -32,21 +32,21 @@ const charactersPerLimit = 100_000;
 export interface LimitedWork {
   /** What cannot be done, such as `Cannot encode a text of 40 characters with org/model/tokenizer.json`. */
   readonly task: string;
-  /** The length of the text. */
-  readonly characters: number;
-  /** The parts of tokenizer.json that do it, for the error's key, such as `normalizer, pre_tokenizer`. */
+  /** The length of the text that is matched. @default 0 */
+  readonly characters?: number;
+  /** The keys of the file whose patterns do it, for the error's key, such as `normalizer, pre_tokenizer`. */
   readonly parts: string;
 }
 
 /**
- * Do something within the time that a tokenizer's patterns may take.
+ * Do something within the time that patterns of a file may take.
  *
  * @throws {LimitError} If it takes longer; it has been stopped.
  * @throws {LimnerError} If V8 cannot do it: a text that grows beyond what a string holds, a pattern that needs more stack.
  */
 export function withinTime<T>(
   work: () => T,
-  { task, characters, parts }: LimitedWork,
+  { task, characters = 0, parts }: LimitedWork,
   { patternMilliseconds }: Pick<Limits, "patternMilliseconds"> = defaultLimits,
 ): T {
   const most = Math.min(Math.ceil(patternMilliseconds * Math.max(1, characters / charactersPerLimit)), 2 ** 31);
