@@ -1,10 +1,10 @@
 // A server that reads the pictures posted to it, without native code:
 //   deno run --allow-read --allow-net examples/serve.ts [PORT]
 //   curl --data-binary @assets/examples/line.png localhost:8000
-import { availableBackends, Captioner, LimnerError } from "@limner/limner";
+import { Captioner, LimnerError } from "@limner/limner";
 
-const webgpu = (await availableBackends()).some(({ name, available }) => name === "webgpu" && available);
-await using captioner = await Captioner.load(undefined, { backend: webgpu ? "webgpu" : "reference" });
+// Without --allow-ffi "auto" takes a GPU, or else WebAssembly.
+await using captioner = await Captioner.load();
 
 const onListen = ({ port }: Deno.NetAddr) => console.log(`reading pictures at http://localhost:${port}`);
 const server = Deno.serve({ port: Number(Deno.args[0] ?? 8000), onListen }, async (request) => {

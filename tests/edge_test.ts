@@ -1,0 +1,161 @@
+// examples/edge.ts as it is deployed: in a process with its two permissions and no more, within 512 MB.
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { deno, root } from "./cli/command_process.ts";
+import { readsMemory } from "./process_cost.ts";
+
+/** A server of the example. */
+interface Server extends AsyncDisposable {
+  readonly address: string;
+  /** The most memory that its process had, in MB; 0 where that is unknown. */
+  peak(): number;
+}
+
+async function serve(): Promise<Server> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "serve",
+      "--no-prompt",
+      "--allow-net",
+      "--allow-read",
+      "--host",
+      "127.0.0.1",
+      "--port",
+      "0",
+      "examples/edge.ts",
+    ],
+    cwd: root,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const lines = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  let said = "";
+  let address: string | undefined;
+  while (!address) {
+    const { done, value } = await lines.read();
+    if (done) throw new Error(`the example ended: ${said}`);
+    said += value;
+    address = /Listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(said)?.[1];
+  }
+  return {
+    address,
+    peak: () => {
+      if (!readsMemory) return 0;
+      const status = Deno.readTextFileSync(`/proc/${child.pid}/status`);
+      return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024;
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill();
+      await lines.cancel();
+      await child.status;
+    },
+  };
+}
+
+const picture = (name: string) => Deno.readFile(new URL(`../assets/examples/${name}.png`, import.meta.url));
+
+/** Post a picture. */
+async function post(address: string, body: BodyInit, accept = "application/json"): Promise<Response> {
+  return await fetch(address, { method: "POST", body, headers: { accept } });
+}
+
+/** The events of an answer, with the times at which they came. */
+async function eventsOf(response: Response): Promise<{ name: string; data: { text: string }; at: number }[]> {
+  const events = [];
+  let text = "";
+  for await (const part of response.body!.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    const whole = text.split("\n\n");
+    text = whole.pop()!;
+    for (const event of whole) {
+      const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(event)!;
+      events.push({ name, data: JSON.parse(data), at: performance.now() });
+    }
+  }
+  return events;
+}
+
+Deno.test("edge.ts reads pictures with no permission but the network and files, in 512 MB", async (t) => {
+  await using server = await serve();
+  const { address } = server;
+  await t.step("a text as JSON", async () => {
+    const response = await post(address, await picture("line"));
+    const { text, confidence, truncated } = await response.json();
+    assertEquals([response.status, text, truncated], [200, "ninth century Zen master", false]);
+    assert(confidence > 0.9 && confidence <= 1);
+  });
+  await t.step("its tokens as they come", async () => {
+    const response = await post(address, await picture("line"), "text/event-stream");
+    assertEquals(response.headers.get("content-type"), "text/event-stream");
+    const events = await eventsOf(response);
+    const last = events.pop()!;
+    assertEquals([last.name, last.data.text], ["done", "ninth century Zen master"]);
+    assertEquals(events.map(({ data }) => data.text).join(""), last.data.text);
+    assert(events.length > 5, `${events.length} pieces`);
+    assert(last.at - events[0].at > 5, "all pieces came at once");
+  });
+  await t.step("too many at once are told when to come again", async () => {
+    const line = await picture("line");
+    const responses = await Promise.all(Array.from({ length: 9 }, () => post(address, line)));
+    const refused = responses.filter(({ status }) => status === 429);
+    assertEquals(responses.length - refused.length, 4);
+    for (const response of responses) {
+      const { text, error } = await response.json();
+      if (response.status !== 429) assertEquals(text, "ninth century Zen master");
+      else assertMatch(`${response.headers.get("retry-after")} ${error.message}`, /^[1-9]\d* Too many/);
+    }
+  });
+  await t.step("a client that goes away gives its place back", async () => {
+    for (let i = 0; i < 5; i++) {
+      const response = await post(address, await picture("line"), "text/event-stream");
+      assertEquals(response.status, 200);
+      await response.body!.cancel();
+      // The server learns of it at its next write.
+      await (await fetch(address)).body!.cancel();
+    }
+    const response = await post(address, await picture("date"));
+    assertEquals((await response.json()).text, "2/8/2021");
+  });
+  await t.step("what is too large, or no picture, is refused with the reason", async () => {
+    // One bit a pixel.
+    const bitmap = new Blob(["P4 5000 5000\n", new Uint8Array(5000 * 625)]);
+    const refusals: [BodyInit, number, string][] = [
+      [new Uint8Array(10_000_001), 413, "10000000 bytes"],
+      [bitmap, 400, "20000000 are read (option maxPixels)"],
+      ["no picture", 400, "it holds text"],
+      ["", 400, "Post a picture."],
+    ];
+    for (const [body, status, said] of refusals) {
+      const response = await post(address, body);
+      assertEquals(response.status, status, said);
+      assertStringIncludes((await response.json()).error.message, said);
+    }
+    const response = await fetch(address);
+    assertEquals([response.status, response.headers.get("allow")], [405, "POST"]);
+    await response.body!.cancel();
+  });
+  assert(server.peak() < 512, `${server.peak()} MB`);
+});
+
+Deno.test("edge.ts gives up a picture after its time, as JSON and as an event", async () => {
+  const script = `import handler from ${JSON.stringify(new URL("../examples/edge.ts", import.meta.url).href)};
+    AbortSignal.timeout = () => AbortSignal.abort(new DOMException("too late", "TimeoutError"));
+    const body = await Deno.readFile("assets/examples/line.png");
+    for (const accept of ["application/json", "text/event-stream"]) {
+      const request = new Request("http://localhost", { method: "POST", body, headers: { accept } });
+      const response = await handler.fetch(request);
+      console.log(response.status, await response.text());
+    }
+    Deno.exit();`;
+  // The example's own name for Limner is known by the project's configuration.
+  const config = new URL("../deno.json", import.meta.url).pathname;
+  const { stdout, stderr } = await deno([
+    "--config",
+    config,
+    `data:application/javascript,${encodeURIComponent(script)}`,
+  ]);
+  const [json, event] = stdout.split("\n");
+  assertStringIncludes(json, '504 {"error":{"message":"The picture was not read within 30000 ms."}}', stderr);
+  assertEquals(event, "200 event: error");
+});
