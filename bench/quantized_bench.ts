@@ -1,15 +1,10 @@
 // What 8 and 4 bits cost and save on ffi, on Linux: `deno run -A bench/quantized_bench.ts [vit_gpt2] [trocr] [embedded]
 // [--folder FOLDER]`. vit_gpt2 is a ViT-B/16 with GPT-2 small, trocr a TrOCR-base, both of random parameters, which are
 // written to the folder (1.3 to 2.8 GB) and kept there, so that a second run is faster; else to a temporary one. Each case
-// runs in a process of its own, in turns; ratios are those of one run.
-import {
-  Captioner,
-  defaultConfig,
-  Tensor,
-  type Timings,
-  VisionEncoderDecoderConfig,
-  VisionEncoderDecoderModel,
-} from "../mod.ts";
+// runs in a process of its own, in turns; ratios are those of one run. Pictures and tokens are measured by the processor's time
+// of all threads, which other work on the machine hardly changes.
+import { cpuUsage } from "node:process";
+import { Captioner, defaultConfig, Tensor, VisionEncoderDecoderConfig, VisionEncoderDecoderModel } from "../mod.ts";
 import { sizeOf } from "../src/tensor/mod.ts";
 import { errorRates } from "../src/training/report/error_rates.ts";
 
@@ -26,9 +21,10 @@ interface Case {
 }
 
 interface Cost {
-  /** ms to the model. */
+  /** ms to the model, and the processor's ms. */
   readonly load: number;
-  /** ms of the encoder, and of a token. */
+  readonly loadProcessor: number;
+  /** The processor's ms of a picture and its first token, and of a further token. */
   readonly encode: number;
   readonly token: number;
   /** The most bytes of the process's own memory at a time (RssAnon), and what it had before the model. */
@@ -57,25 +53,41 @@ const configs: Readonly<Record<string, () => VisionEncoderDecoderConfig>> = {
     ),
 };
 
+const columns = ["load", "loadProcessor", "encode", "token", "peak"] as const;
+type Column = (typeof columns)[number];
+
 /** How often each case runs, and how many tokens it writes. */
 const [rounds, tokens] = [3, 16];
 
-/** What a child does: load one model, and write some texts. */
-async function measure(folder: string, options: Case): Promise<Omit<Cost, "peak">> {
+/** The processor's time that work takes, of all threads, in ms: it does not count what else the machine does meanwhile. */
+async function processorTime(work: () => Promise<unknown>): Promise<number> {
+  const began = cpuUsage();
+  await work();
+  const { user, system } = cpuUsage(began);
+  return (user + system) / 1000;
+}
+
+/** What a child does: load one model, and write some texts. Threads that wait do not spin, so that none is counted idle. */
+async function measure(folder: string, { dtype, lowMemory }: Case): Promise<Omit<Cost, "peak">> {
   const before = ownMemory("self");
   const began = performance.now();
-  const { dtype, lowMemory } = options;
-  await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend: "ffi", dtype, lowMemory });
+  let loaded: VisionEncoderDecoderModel;
+  const loadProcessor = await processorTime(async () => {
+    loaded = await VisionEncoderDecoderModel.fromPretrained(folder, {
+      ...{ backend: "ffi", dtype, lowMemory, spinning: false },
+    });
+  });
   const load = performance.now() - began;
+  await using model = loaded!;
   const size = model.config.encoder.image_size as number;
   const picture = new Tensor("float32", [1, 3, size, size], new Float32Array(3 * size * size).fill(0.5));
-  let [encode, token] = [Infinity, Infinity];
-  const onTimings = (timings: Timings) => {
-    encode = Math.min(encode, timings.encode);
-    token = Math.min(token, timings.decode / tokens);
-  };
-  for (let i = 0; i < 4; i++) await model.generate(picture, { maxNewTokens: tokens, minNewTokens: tokens, onTimings });
-  return { load, encode, token, before };
+  const write = (length: number) => model.generate(picture, { maxNewTokens: length, minNewTokens: length });
+  let [encode, whole] = [Infinity, Infinity];
+  for (let i = 0; i < 4; i++) {
+    encode = Math.min(encode, await processorTime(() => write(1)));
+    whole = Math.min(whole, await processorTime(() => write(1 + tokens)));
+  }
+  return { load, loadProcessor, encode, token: (whole - encode) / tokens, before };
 }
 
 /** The bytes of a process that are not pages of a file. */
@@ -126,7 +138,7 @@ function cell(
   base: Cost,
   weights: number,
   { limits = {} }: Case,
-  field: "load" | "encode" | "token" | "peak",
+  field: Column,
 ) {
   const ratio = cost[field] / (field === "peak" ? weights : base[field]);
   const value = field === "peak" ? `${(cost.peak / 1e6).toFixed(0)} MB` : `${cost[field].toFixed(1)} ms`;
@@ -139,17 +151,16 @@ async function compare(name: string, folder: string): Promise<void> {
   const costs = new Map<Case, Cost>();
   for (let round = 0; round < rounds; round++) {
     for (const options of cases) {
-      const { load, encode, token, peak, before } = await costOf(
-        `${folder}/${name}_${options.saved ?? "float32"}`,
-        options,
-      );
-      const known = costs.get(options) ?? { load, encode, token, peak, before };
+      const cost = await costOf(`${folder}/${name}_${options.saved ?? "float32"}`, options);
+      const known = costs.get(options) ?? cost;
+      const least = (field: keyof Cost) => Math.min(known[field], cost[field]);
       costs.set(options, {
-        load: Math.min(known.load, load),
-        encode: Math.min(known.encode, encode),
-        token: Math.min(known.token, token),
-        peak: Math.max(known.peak, peak),
-        before: Math.max(known.before, before),
+        load: least("load"),
+        loadProcessor: least("loadProcessor"),
+        encode: least("encode"),
+        token: least("token"),
+        peak: Math.max(known.peak, cost.peak),
+        before: Math.max(known.before, cost.before),
       });
     }
   }
@@ -158,11 +169,11 @@ async function compare(name: string, folder: string): Promise<void> {
     `${name}: ${(weights / 1e6).toFixed(0)} MB of float32; a process has ${(base.before / 1e6).toFixed(0)} MB`,
   );
   console.log(
-    "case".padEnd(20) + ["load", "encode", "token", "peak RssAnon"].map((head) => head.padStart(26)).join(""),
+    "case".padEnd(20) +
+      ["load", "by the processor", "picture", "token", "peak RssAnon"].map((head) => head.padStart(26)).join(""),
   );
   for (const [options, cost] of costs) {
-    const fields = ["load", "encode", "token", "peak"] as const;
-    console.log(options.name.padEnd(20) + fields.map((field) => cell(cost, base, weights, options, field)).join(""));
+    console.log(options.name.padEnd(20) + columns.map((field) => cell(cost, base, weights, options, field)).join(""));
   }
 }
 
