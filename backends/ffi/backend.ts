@@ -26,6 +26,7 @@ import {
 } from "../onnx/session/mod.ts";
 import type { StoredWeights } from "../../src/weights/mod.ts";
 import type { BlockPlacement } from "./block_parameters.ts";
+import { isMemoryShort } from "./free_memory.ts";
 import { int8IsFaster } from "./int8_probe.ts";
 import type { OrtValue, OrtView } from "./ort_value.ts";
 import type { Runtime } from "./runtime.ts";
@@ -99,7 +100,8 @@ export class FfiBackend implements Backend {
         "ffi",
       );
     }
-    return Promise.resolve(new FfiWeights(this.#sessions, source, options));
+    const lowMemory = options.lowMemory ?? isMemoryShort(source);
+    return Promise.resolve(new FfiWeights(this.#sessions, source, { ...options, lowMemory }));
   }
 
   async compile(graph: Graph, weights: Weights, { signal }: { signal?: AbortSignal } = {}): Promise<Program> {

@@ -38,7 +38,7 @@ options:
   --backend NAME        ${backendNames.join(", ")} [default: auto, which is ffi, else webgpu, else wasm]
   --dtype NAME          hold the weights as ${dtypes.join(", ")}: q8 and q4 round them to 8 and 4
                         bits while loading (ffi) [default: as the model was saved]
-  --low-memory          prefer less memory to speed (ffi)
+  --low-memory          prefer less memory to speed (ffi) [default: where memory is short]
   --max-new-tokens N    stop a text after N tokens [default: the model's own limit]
   --beams N             search with N beams [default: what the model's settings say]
   --sample              draw tokens by chance instead of taking the best

@@ -43,7 +43,7 @@ export interface OpenOptions {
   readonly storage?: WeightStorage;
   /** Which parameters programs may write, as {@linkcode Weights.train} declares it later. @default none */
   readonly trainable?: (name: string) => boolean;
-  /** Prefer less memory to speed. @default false */
+  /** Prefer less memory to speed. @default where memory is short, if the backend knows */
   readonly lowMemory?: boolean;
 }
 

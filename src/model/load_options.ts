@@ -26,7 +26,11 @@ export interface LoadOptions extends BackendOptions, HubOptions {
    * gain nothing, is refused. @default as the model was saved, which is float32 unless it was saved as q8 or q4
    */
   readonly dtype?: WeightStorage;
-  /** Prefer less memory to speed. @default false */
+  /**
+   * Prefer less memory to speed (ffi): weights of float32 are read where they lie in their file, whose pages the system takes
+   * back when it needs room, and no faster copies are made of them. @default where the memory of the machine, or what a
+   * container's limit leaves, is too little for copies
+   */
   readonly lowMemory?: boolean;
   /**
    * Write weights of a .bin of the Hub that cannot be used as they lie in its cache (compressed or strided ones, and on ffi
