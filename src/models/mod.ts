@@ -27,5 +27,6 @@ export {
   buildCrossKeysValues,
   buildDecode,
   buildEncode,
+  positionsOfStep,
 } from "./vision_encoder_decoder.ts";
 export { VisionEncoderDecoderConfig } from "./config/vision_encoder_decoder_config.ts";

@@ -1,6 +1,6 @@
 // A VisionEncoderDecoder model as three programs: encode (once a picture), crossKeysValues (once a picture) and decode.
 import { ConfigError } from "../errors/mod.ts";
-import { type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
+import { type Builder, type Dimension, type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
 import { cacheAppend, lengthsAfter, reshape, slice, takeRowPositions } from "../operators/mod.ts";
 import { attentionsOf } from "./decoders/decoder_attention.ts";
 import type { LoraAdapter } from "./lora/lora_adapter.ts";
@@ -129,18 +129,28 @@ export function buildCrossKeysValues(architecture: Architecture): Graph {
 }
 
 /**
+ * Where each row begins in a run, [rows], int64: input `past` [steps, rows] says it for several runs, this one being the run
+ * `at`.
+ */
+export function positionsOfStep(builder: Builder, rows: Dimension): Value {
+  const ofSteps = builder.input("past", "int64", ["steps", rows]);
+  return reshape(slice(ofSteps, { starts: ["at", 0], sizes: [1, rows] }), { shape: [rows] });
+}
+
+/**
  * The decoder's program, for a prompt (T > 1) as for a step (T = 1). What is made of its logits is another program's
  * matter (buildSelectionProgram in src/generation): so one program, and one copy of the weights, serves every use.
  *
- * rows = batch · beams. State `tokens` [rows, capacity] holds the ids; a run reads T of each row from its own position on,
- * which input `past` [steps, rows] says for as many runs, this one being the run `at`. No row has more than `length`
- * positions, those of this run included.
+ * rows = batch · beams. State `tokens` [rows, capacity] holds the ids; a run reads those from `past` on, T of them.
  * States `self.keys.N`, `self.values.N` [rows, H, capacity, D] are the cache; inputs `cross.*` come from
  * `buildCrossKeysValues`. Output `logits` [rows, L, V] is that of the last L of the T tokens.
+ *
+ * @param options.ownPositions Whether each row begins at a position of its own, as `positionsOfStep` has it; no row has more
+ * than `length` positions, those of this run included. @default false
  */
 export function buildDecode(
   architecture: Architecture,
-  options: { hiddenStates?: boolean } = {},
+  options: { hiddenStates?: boolean; ownPositions?: boolean } = {},
 ): Graph {
   const { decoder } = architecture;
   const builder = new GraphBuilder("decode");
@@ -148,8 +158,7 @@ export function buildDecode(
   const rows = "batch*beams";
   const { heads, headWidth, hiddenSize, layers } = decoder;
   const tokens = builder.state("tokens", "int64", [rows, "capacity"]);
-  const ofSteps = builder.input("past", "int64", ["steps", rows]);
-  const past = reshape(slice(ofSteps, { starts: ["at", 0], sizes: [1, rows] }), { shape: [rows] });
+  const past = options.ownPositions ? positionsOfStep(builder, rows) : undefined;
   const cross = Array.from({ length: layers }, (_, n): KeysValues => {
     const input = (kind: keyof KeysValues) =>
       builder.input(crossName(kind, n), "float32", ["batch", heads, "sources", headWidth]);
@@ -158,14 +167,20 @@ export function buildDecode(
   const append = (n: number, current: KeysValues): KeysValues => {
     const put = (kind: keyof KeysValues): Value => {
       const cache = builder.state(cacheName(kind, n), "float32", [rows, heads, "capacity", headWidth]);
-      return cacheAppend(cache, current[kind], { axis: 2, at: past });
+      return cacheAppend(cache, current[kind], { axis: 2, at: past ?? "past" });
     };
     return { keys: put("keys"), values: put("values") };
   };
   const { lastHiddenState, hiddenStates } = decoder.decode(scope, {
-    ids: takeRowPositions(tokens, { axis: 1, at: past, size: "T" }),
-    past,
-    ...attentionsOf({ cross, append, length: "length", lengths: lengthsAfter(past, "T") }),
+    ids: past
+      ? takeRowPositions(tokens, { axis: 1, at: past, size: "T" })
+      : slice(tokens, { starts: [0, "past"], sizes: [rows, "T"] }),
+    past: past ?? "past",
+    ...attentionsOf({
+      cross,
+      append,
+      ...(past ? { length: "length", lengths: lengthsAfter(past, "T") } : { length: "past+T" }),
+    }),
   });
   const last = slice(lastHiddenState, { starts: [0, "T-L", 0], sizes: [rows, "L", hiddenSize] });
   builder.output("logits", decoder.logits(scope, last));

@@ -11,7 +11,7 @@ function watched(backend: Backend): { backend: Backend; rows: number[] } {
   const rows: number[] = [];
   const allocate: Backend["allocate"] = (dataType, capacity) => {
     // The caches' capacity is a multiple of 64, the tokens' too.
-    if (dataType === "int64" && capacity.length === 2 && capacity[1] % 64 === 0) rows.push(capacity[0]);
+    if (dataType === "int64" && capacity.length === 2) rows.push(capacity[0]);
     return backend.allocate(dataType, capacity);
   };
   const proxy = new Proxy(backend, {

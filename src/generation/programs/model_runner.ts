@@ -1,5 +1,6 @@
 // A model on a backend: its weights, its compiled programs, and the buffers of the generation under way.
 import {
+  attributeKey,
   type Backend,
   type CompiledProgram,
   ProgramCache,
@@ -7,10 +8,12 @@ import {
   type Weights,
   type WeightStorage,
 } from "../../graph/mod.ts";
+import { cutGraph } from "../../passes/mod.ts";
 import type { StoredWeights } from "../../weights/mod.ts";
 import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode } from "../../models/mod.ts";
 import { noProcessors } from "../scores/processor_list.ts";
 import { buildSelectionProgram, type Selection } from "./selection_program.ts";
+import { buildSlotSelection, type SlotSelection } from "./slot_selection.ts";
 import { Session, type SessionShape } from "./session.ts";
 
 /** How a runner holds its weights. */
@@ -25,6 +28,8 @@ export class ModelRunner implements AsyncDisposable {
   #architecture: Architecture;
   readonly #programs: ProgramCache;
   #session: Session | undefined;
+  /** Sessions with slots that are open: they end with the programs that they run. */
+  readonly sessions = new Set<Disposable>();
   #disposed = false;
 
   private constructor(
@@ -77,6 +82,7 @@ export class ModelRunner implements AsyncDisposable {
    */
   async adapt(adapter: Architecture["adapter"]): Promise<void> {
     this.releaseSession();
+    this.#releaseSlots();
     await this.#programs[Symbol.asyncDispose]();
     this.#architecture = { ...this.#architecture, adapter };
   }
@@ -90,6 +96,20 @@ export class ModelRunner implements AsyncDisposable {
     return this.#programs.get("encode", { size, interpolate }, build, signal);
   }
 
+  /** The encoder's programs for pictures of a size, as many parts of nearly equal work as asked for, to be run in turn. */
+  async encodePrograms(
+    size: readonly [number, number],
+    parts: number,
+    { signal, interpolate = false }: { signal?: AbortSignal; interpolate?: boolean } = {},
+  ): Promise<CompiledProgram[]> {
+    if (parts === 1) return [await this.encodeProgram(size, { signal, interpolate })];
+    const graphs = cutGraph(buildEncode(this.architecture, size, { interpolate }), parts);
+    const programs = graphs.map((graph, part) =>
+      this.#programs.get(`encode ${part + 1}/${parts}`, { size, interpolate }, () => graph, signal)
+    );
+    return await Promise.all(programs);
+  }
+
   /** The program of the encoder's keys and values. */
   crossProgram(signal?: AbortSignal): Promise<CompiledProgram> {
     return this.#programs.get("cross", {}, () => buildCrossKeysValues(this.architecture), signal);
@@ -100,6 +120,12 @@ export class ModelRunner implements AsyncDisposable {
     return this.#programs.get("decode", {}, () => buildDecode(this.architecture), signal);
   }
 
+  /** The decode program whose rows are at positions of their own. */
+  slotDecodeProgram(signal?: AbortSignal): Promise<CompiledProgram> {
+    const build = () => buildDecode(this.architecture, { ownPositions: true });
+    return this.#programs.get("decode by slot", {}, build, signal);
+  }
+
   /** The program that chooses tokens, if any does. */
   async selectionProgram(selection: Selection, signal?: AbortSignal): Promise<CompiledProgram | undefined> {
     if (selection.kind === "logits") return undefined;
@@ -107,6 +133,14 @@ export class ModelRunner implements AsyncDisposable {
     const caches = selection.kind === "beams" ? (await this.decodeProgram(signal)).graph.states : undefined;
     const build = () => buildSelectionProgram(selection, { vocabulary, caches })!;
     return await this.#programs.get("select", selection, build, signal);
+  }
+
+  /** The program that takes the tokens of rows in slots. */
+  slotSelectionProgram(selection: SlotSelection, signal?: AbortSignal): Promise<CompiledProgram> {
+    const { vocabularySize } = this.architecture.decoder;
+    // Each a kind of its own: sessions use several in turn, and there are few.
+    const kind = `select by slot ${attributeKey(selection)}`;
+    return this.#programs.get(kind, {}, () => buildSlotSelection(selection, vocabularySize), signal);
   }
 
   /**
@@ -135,11 +169,16 @@ export class ModelRunner implements AsyncDisposable {
     this.#session = undefined;
   }
 
+  #releaseSlots(): void {
+    for (const session of this.sessions) session[Symbol.dispose]();
+  }
+
   /** Release buffers, programs and weights; the backend stays, and may be released once this has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#session?.[Symbol.dispose]();
+    this.#releaseSlots();
     await this.#programs[Symbol.asyncDispose]();
     this.weights[Symbol.dispose]();
   }

@@ -93,7 +93,7 @@ export class Session implements Disposable {
     const { batch, beams, positions } = shape;
     const capacity = Math.ceil(positions / capacityStep) * capacityStep;
     const sources = programs.encode.graph.outputs.get("encoderStates")!.shape[1] as number;
-    this.#stage = this.#whole = new Stage({ batch, beams, sources, capacity, steps: stepsHeld, L: 1 });
+    this.#stage = this.#whole = new Stage({ batch, beams, sources, capacity, L: 1 });
   }
 
   /** The number V of tokens. */
@@ -176,23 +176,10 @@ export class Session implements Disposable {
     this.#enter(smaller);
   }
 
-  /**
-   * Queue the decoder on the T tokens of all rows from position `past` on, and the choice of the next token, the `at`th of a
-   * read; those of a read follow one another.
-   */
+  /** Queue the decoder on the T tokens from position `past` on, and the choice of the next token, the `at`th of a read. */
   decode(past: number, T: number, at = 0): void {
-    if (at === 0) this.write("past", this.#positionsFrom(past, T));
-    const sizes = { length: past + T, at };
-    this.stream.enqueue(this.#run("decode", T), sizes);
-    if (this.programs.select) this.stream.enqueue(this.#run("select"), sizes);
-  }
-
-  /** Where the rows begin in the steps of a read, [stepsHeld, rows]: T tokens in the first, one in each of the others. */
-  #positionsFrom(past: number, T: number): BigInt64Array {
-    const { rows } = this;
-    const positions = Array.from({ length: stepsHeld }, (_, at) => Array<number>(rows).fill(at && past + T + at - 1));
-    positions[0].fill(past);
-    return BigInt64Array.from(positions.flat(), BigInt);
+    this.stream.enqueue(this.#run("decode", T), { past });
+    if (this.programs.select) this.stream.enqueue(this.#run("select"), { length: past + T, at });
   }
 
   /** Wait, and read all tokens: [rows, capacity], int64. */
@@ -248,7 +235,7 @@ export class Session implements Disposable {
       const tensors = Object.fromEntries(names.map((tensor) => [tensor, this.#buffer(tensor)]));
       const { sizes } = this;
       const { capacity } = sizes;
-      return program.bind(tensors, { ...sizes, T, length: capacity - 1, at: stepsHeld - 1 });
+      return program.bind(tensors, { ...sizes, T, past: capacity - T, length: capacity - 1, at: stepsHeld - 1 });
     });
   }
 

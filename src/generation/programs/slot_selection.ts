@@ -2,7 +2,8 @@
 // sampled rows side by side. A program applies what any of its rows asks for; the values of rows that do not ask for it
 // change nothing: a penalty of 1, no n-grams, a mask that lets every score be.
 import { type Graph, GraphBuilder } from "../../graph/mod.ts";
-import { cacheAppend, lengthsAfter, reshape, slice, topK, where } from "../../operators/mod.ts";
+import { positionsOfStep } from "../../models/mod.ts";
+import { cacheAppend, lengthsAfter, reshape, topK, where } from "../../operators/mod.ts";
 import { processOwnScores, type ProgramProcessors } from "../scores/processor_list.ts";
 import { divideByTemperature } from "../scores/temperature.ts";
 import { confidences } from "../scores/token_confidence.ts";
@@ -33,8 +34,7 @@ export function buildSlotSelection(selection: SlotSelection, vocabulary: number)
   const builder = new GraphBuilder("select by slot");
   const rows = "batch*beams";
   const logits = builder.input("logits", "float32", [rows, 1, vocabulary]);
-  const ofSteps = builder.input("past", "int64", ["steps", rows]);
-  const past = reshape(slice(ofSteps, { starts: ["at", 0], sizes: [1, rows] }), { shape: [rows] });
+  const past = positionsOfStep(builder, rows);
   const { samples, processors } = selection;
   const scores = processOwnScores(
     reshape(logits, { shape: [rows, vocabulary] }),

@@ -31,6 +31,12 @@ export function blocksOf(vocabulary: number): { blocks: number; width: number } 
   return { blocks: Math.ceil(vocabulary / width), width };
 }
 
+/** Random numbers that a draw takes. */
+export function numbersOf(vocabulary: number): number {
+  const { blocks, width } = blocksOf(vocabulary);
+  return blocks + width;
+}
+
 /** The first of the largest scores. */
 export function best(scores: Float32Array): number {
   let at = 0;

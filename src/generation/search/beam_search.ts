@@ -6,6 +6,7 @@ import type { Generation } from "../request/generation.ts";
 import { type BeamDecider, DeviceBeams, HostBeams } from "./beam_deciders.ts";
 import { type GenerateOutput, padded } from "./generate_output.ts";
 import type { Session } from "../programs/session.ts";
+import type { Search } from "./search.ts";
 
 /** The pictures that go on, in the session's order. */
 function going(session: Session, pictures: readonly BeamSearchState[], length: number): readonly BeamSearchState[] {
@@ -42,22 +43,45 @@ function outputOf(best: readonly Beam[], generation: Generation): GenerateOutput
   };
 }
 
-/** Decode with beams; the encoder's programs are queued before. */
-export async function decodeBeams(session: Session, generation: Generation): Promise<GenerateOutput> {
-  const { prompts, promptLength, numBeams, numReturnSequences, outputScores, signal } = generation;
-  const pictures = prompts.map((prompt, index) => new BeamSearchState(prompt, index, generation));
-  const decider = deciderOf(session, generation);
-  session.writeTokens(prompts.flatMap((prompt) => Array(numBeams).fill(prompt)));
-  let active: readonly BeamSearchState[] = pictures;
-  for (let length = promptLength;;) {
-    const steps = await decider.next(active, length);
-    signal?.throwIfAborted();
-    if (!steps.every((step) => advance(active, step))) break;
-    length += steps.length;
-    decider.follow(active, length);
-    // Scores are those of all rows.
-    if (!outputScores) active = going(session, active, length);
+/** Pictures under way, each with its beams. */
+export class BeamSearch implements Search {
+  readonly #pictures: readonly BeamSearchState[];
+  readonly #decider: BeamDecider;
+  /** The pictures that go on, in the session's order. */
+  #active: readonly BeamSearchState[];
+  /** The tokens of each beam so far. */
+  #length: number;
+  #ended = false;
+
+  /** Begin, the encoder's programs being queued before. */
+  constructor(readonly session: Session, readonly generation: Generation) {
+    const { prompts, promptLength, numBeams } = generation;
+    this.#active = this.#pictures = prompts.map((prompt, index) => new BeamSearchState(prompt, index, generation));
+    this.#length = promptLength;
+    this.#decider = deciderOf(session, generation);
+    session.writeTokens(prompts.flatMap((prompt) => Array(numBeams).fill(prompt)));
   }
-  const best = pictures.flatMap((picture) => picture.best.slice(0, numReturnSequences));
-  return { ...outputOf(best, generation), ...(outputScores && { scores: [...decider.scores] }) };
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  async step(): Promise<void> {
+    const { session, generation: { signal, outputScores } } = this;
+    const steps = await this.#decider.next(this.#active, this.#length);
+    signal?.throwIfAborted();
+    this.#ended = !steps.every((step) => advance(this.#active, step));
+    if (this.#ended) return;
+    this.#length += steps.length;
+    this.#decider.follow(this.#active, this.#length);
+    // Scores are those of all rows.
+    if (!outputScores) this.#active = going(session, this.#active, this.#length);
+  }
+
+  finish(): Promise<GenerateOutput> {
+    const { numReturnSequences, outputScores } = this.generation;
+    const best = this.#pictures.flatMap((picture) => picture.best.slice(0, numReturnSequences));
+    const scores = outputScores && { scores: [...this.#decider.scores] };
+    return Promise.resolve({ ...outputOf(best, this.generation), ...scores });
+  }
 }

@@ -1,11 +1,12 @@
 // One generation from pictures to tokens: the method that its settings ask for, on buffers of the right size.
 import type { Tensor } from "../../tensor/mod.ts";
-import { decodeBeams } from "./beam_search.ts";
+import { BeamSearch } from "./beam_search.ts";
 import { continuationsKept } from "./beam_search_state.ts";
 import type { Generation } from "../request/generation.ts";
 import { isDecidedOnHost, needsRows, programProcessorsOf } from "../scores/processor_list.ts";
 import type { GenerateOutput } from "./generate_output.ts";
-import { decodeRows } from "./sampling.ts";
+import { RowSearch } from "./sampling.ts";
+import type { Search } from "./search.ts";
 import type { ModelRunner } from "../programs/model_runner.ts";
 import type { Selection } from "../programs/selection_program.ts";
 
@@ -59,7 +60,9 @@ export async function decode(
     session.encode(pixelValues);
     if (onTimings) await session.readStates({ shape: [1] });
     const encoded = performance.now();
-    const output = await (numBeams > 1 ? decodeBeams : decodeRows)(session, generation);
+    const search: Search = new (numBeams > 1 ? BeamSearch : RowSearch)(session, generation);
+    while (!search.ended) await search.step();
+    const output = await search.finish();
     const tokens = output.sequences.flat().length - output.sequences.length * promptLength;
     onTimings?.({ encode: encoded - start, decode: performance.now() - encoded, tokens });
     return outputAttentions ? { output, encoderStates: await session.readStates() } : { output };

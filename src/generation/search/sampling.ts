@@ -1,24 +1,12 @@
 // Decoding without beams, greedily or by sampling: each row goes on by itself until it ends or is full.
 import type { Decider } from "./decider.ts";
 import { type GenerateOutput, padded } from "./generate_output.ts";
-import { type Choice, DeviceTokens, HostTokens, type Row, type Slot } from "./token_deciders.ts";
+import { DeviceTokens, HostTokens, type Slot } from "./token_deciders.ts";
 import { compact } from "./row_compaction.ts";
 import type { Generation } from "../request/generation.ts";
 import type { Session } from "../programs/session.ts";
-
-/** Add tokens to a row up to its end; what comes after it is dropped. @returns Those added. */
-function extend(row: Row, decided: readonly Choice[], generation: Generation): number[] {
-  const fresh: number[] = [];
-  for (let i = 0; i < decided.length && !row.ended; i++) {
-    const { token, confidence } = decided[i];
-    row.tokens.push(token);
-    if (confidence !== undefined) row.confidences.push(confidence);
-    fresh.push(token);
-    row.ended = generation.eosTokenIds.includes(token) ||
-      generation.stoppingCriteria.some((stops) => stops(row.tokens));
-  }
-  return fresh;
-}
+import type { Search } from "./search.ts";
+import { type Choice, TextState } from "./text_state.ts";
 
 /** The rows that go on, in the session's order. */
 function going(session: Session, slots: readonly Slot[], length: number): readonly Slot[] {
@@ -34,39 +22,58 @@ function deciderOf(session: Session, generation: Generation): Decider<Slot, Choi
   return new DeviceTokens(session, generation, generation.streamer ? 1 : session.backend.stepsPerRead);
 }
 
-/**
- * Decode rows, the encoder's programs being queued before.
- *
- * @param session The buffers, with room for `maxLength` positions.
- * @param generation Its streamer is given each token as it is decided: one wait a token.
- * @returns The rows with their prompts, padded to the longest; whether each was cut by the length.
- */
-export async function decodeRows(session: Session, generation: Generation): Promise<GenerateOutput> {
-  const { prompts, promptLength, maxLength, padTokenId, numReturnSequences } = generation;
-  const { outputScores, outputConfidences, streamer, signal } = generation;
-  const rows = prompts
-    .flatMap((prompt) => Array<readonly number[]>(numReturnSequences).fill(prompt))
-    .map((prompt, index): Row => ({ index, tokens: [...prompt], confidences: [], ended: false }));
-  const decider = deciderOf(session, generation);
-  session.writeTokens(rows.map(({ tokens }) => tokens));
-  let slots: readonly Slot[] = rows;
-  for (let length = promptLength; length < maxLength && rows.some(({ ended }) => !ended);) {
-    const steps = await decider.next(slots, length);
-    const fresh = rows.map((): number[] => []);
-    slots.forEach((row, slot) => {
-      if (row) fresh[row.index] = extend(row, steps.map((choices) => choices[slot]), generation);
+/** Rows under way, each for itself. */
+export class RowSearch implements Search {
+  readonly #rows: readonly TextState[];
+  readonly #decider: Decider<Slot, Choice>;
+  /** The rows in the session's places. */
+  #slots: readonly Slot[];
+  /** The tokens of each row so far. */
+  #length: number;
+
+  /**
+   * Begin, the encoder's programs being queued before.
+   *
+   * @param session The buffers, with room for `maxLength` positions.
+   * @param generation Its streamer is given each token as it is decided: one wait a token.
+   */
+  constructor(readonly session: Session, readonly generation: Generation) {
+    const { prompts, promptLength, numReturnSequences } = generation;
+    const each = prompts.flatMap((prompt) => Array<readonly number[]>(numReturnSequences).fill(prompt));
+    this.#slots = this.#rows = each.map((prompt, index) => new TextState(generation, prompt, index));
+    this.#length = promptLength;
+    this.#decider = deciderOf(session, generation);
+    session.writeTokens(each);
+  }
+
+  get ended(): boolean {
+    return this.#length >= this.generation.maxLength || this.#rows.every(({ ended }) => ended);
+  }
+
+  async step(): Promise<void> {
+    const { session, generation: { streamer, signal, outputScores, maxLength } } = this;
+    const steps = await this.#decider.next(this.#slots, this.#length);
+    const fresh = this.#rows.map((): number[] => []);
+    this.#slots.forEach((row, slot) => {
+      if (row) fresh[row.index] = row.take(steps.map((choices) => choices[slot]));
     });
-    length += steps.length;
+    this.#length += steps.length;
     await streamer?.put(fresh);
     signal?.throwIfAborted();
     // Scores are those of all rows.
-    if (!outputScores && length < maxLength) slots = going(session, slots, length);
+    if (!outputScores && this.#length < maxLength) this.#slots = going(session, this.#slots, this.#length);
   }
-  await streamer?.end();
-  return {
-    ...padded(rows, generation, padTokenId),
-    truncated: rows.map(({ ended }) => !ended),
-    ...(outputConfidences && { confidences: rows.map(({ confidences }) => confidences) }),
-    ...(outputScores && { scores: [...decider.scores] }),
-  };
+
+  /** The rows with their prompts, padded to the longest; whether each was cut by the length. */
+  async finish(): Promise<GenerateOutput> {
+    const { streamer, padTokenId, outputConfidences, outputScores } = this.generation;
+    await streamer?.end();
+    const rows = this.#rows;
+    return {
+      ...padded(rows, this.generation, padTokenId),
+      truncated: rows.map(({ ended }) => !ended),
+      ...(outputConfidences && { confidences: rows.map(({ confidences }) => confidences) }),
+      ...(outputScores && { scores: [...this.#decider.scores] }),
+    };
+  }
 }

@@ -4,37 +4,13 @@ import type { Session } from "../programs/session.ts";
 import { stepsHeld } from "../programs/steps_held.ts";
 import type { Generation } from "../request/generation.ts";
 import { Noise } from "../scores/gumbel_noise.ts";
-import { processorsOf } from "../scores/processor_list.ts";
-import { confidenceOf } from "../scores/token_confidence.ts";
-import { best, blocksOf, draw } from "../scores/token_draw.ts";
+import { numbersOf } from "../scores/token_draw.ts";
 import { type Decider, DeviceSteps, ScoreReader, stackScores } from "./decider.ts";
+import { HostChoice } from "./host_choice.ts";
+import type { Choice, TextState } from "./text_state.ts";
 
-/** A text under way. */
-export interface Row {
-  /** Its place among all rows, which stays. */
-  readonly index: number;
-  /** The prompt and what was decided. */
-  readonly tokens: number[];
-  /** How sure the model was of each token that was decided, if that is asked for. */
-  readonly confidences: number[];
-  ended: boolean;
-}
-
-/** A place of the session: the row in it, or none. */
-export type Slot = Row | undefined;
-
-/** A token that follows. */
-export interface Choice {
-  readonly token: number;
-  /** Its share of softmax(scores), if that is asked for. */
-  readonly confidence?: number;
-}
-
-/** Random numbers that a draw takes. */
-function numbersOf(vocabulary: number): number {
-  const { blocks, width } = blocksOf(vocabulary);
-  return blocks + width;
-}
+/** A place of the session: the text in it, or none. */
+export type Slot = TextState | undefined;
 
 /** The device decides, in a program of the session. */
 export class DeviceTokens implements Decider<Slot, Choice> {
@@ -90,37 +66,26 @@ export class DeviceTokens implements Decider<Slot, Choice> {
 /** The host decides, by processors that see a row's tokens and all its scores. */
 export class HostTokens implements Decider<Slot, Choice> {
   readonly scores: Tensor[] = [];
-  readonly #processors;
-  readonly #noise: Noise | undefined;
-  readonly #numbers: Float32Array<ArrayBuffer>;
+  readonly #choice: HostChoice;
   readonly #reader: ScoreReader;
 
   constructor(readonly session: Session, readonly generation: Generation) {
-    const { doSample, seed } = generation;
-    this.#processors = processorsOf(generation, generation);
-    this.#noise = doSample ? new Noise(seed) : undefined;
-    this.#numbers = new Float32Array(numbersOf(session.vocabularySize));
+    this.#choice = new HostChoice(generation, session.vocabularySize);
     this.#reader = new ScoreReader(session, "logits", generation);
   }
 
   async next(slots: readonly Slot[], length: number): Promise<Choice[][]> {
-    const { generation: { outputScores, outputConfidences, padTokenId } } = this;
+    const { generation: { outputScores, padTokenId } } = this;
     const read = await this.#reader.next(length);
     const choices = slots.map((row, slot): Choice => {
       if (!row || (row.ended && !outputScores)) return { token: padTokenId };
       const { tokens } = row;
       const history = row.ended ? [...tokens, ...Array(length - tokens.length).fill(padTokenId)] : tokens;
-      for (const process of this.#processors) process(history, read[slot]);
-      if (row.ended) return { token: padTokenId };
-      const token = this.#take(read[slot], row.index, length);
-      return { token, ...(outputConfidences && { confidence: confidenceOf(read[slot], token) }) };
+      this.#choice.process(history, read[slot]);
+      return row.ended ? { token: padTokenId } : this.#choice.take(read[slot], { row: row.index, length });
     });
     if (outputScores) this.scores.push(stackScores(read));
     this.session.writeTokens(choices.map(({ token }) => [token]), length);
     return [choices];
-  }
-
-  #take(scores: Float32Array, row: number, step: number): number {
-    return this.#noise ? draw(scores, this.#noise.fill(this.#numbers, row, step)) : best(scores);
   }
 }

@@ -1,0 +1,293 @@
+// Rows that come and go. Think of a bus: it has a fixed number of seats (slots), a picture that is encoded takes one, its
+// row rides from step to step beside rows that got on earlier, each with options of its own, and gets off when its text has
+// ended. Who asks for the steps, and in which order pictures get on, is a scheduler's affair.
+import { LimnerError, OptionError, ShapeError } from "../../errors/mod.ts";
+import type { Stream } from "../../graph/mod.ts";
+import type { Tensor } from "../../tensor/mod.ts";
+import { SlotBuffers } from "../programs/slot_buffers.ts";
+import { stepsHeld } from "../programs/steps_held.ts";
+import type { ModelRunner } from "../programs/model_runner.ts";
+import type { Generation } from "../request/generation.ts";
+import type { Choice } from "../search/text_state.ts";
+import { readChoices } from "./read_choices.ts";
+import { lengthAt, SlotInputs, type SlotRows } from "./slot_inputs.ts";
+import { selectionOf, SlotRow } from "./slot_row.ts";
+
+/** What a session has room for. */
+export interface SlotSessionOptions {
+  /** Rows that may be under way at once. */
+  readonly slots: number;
+  /** The most tokens of a row, the prompt included. */
+  readonly maxLength: number;
+  /** The pictures' height and width, in pixels. @default what the encoder was made for */
+  readonly size?: readonly [height: number, width: number];
+  /** Whether positions are stretched to the pictures. @default false */
+  readonly interpolate?: boolean;
+  /** Parts that an encoding is cut into, so that steps fit between them. @default 1 */
+  readonly encodeParts?: number;
+  /** Ends the session. */
+  readonly signal?: AbortSignal;
+}
+
+/** A picture on its way into a slot. */
+export interface PictureEncoding {
+  readonly slot: number;
+  /** Parts that are not queued yet. */
+  readonly partsLeft: number;
+  /** Queue the next part. @returns Whether parts are left. */
+  advance(): boolean;
+}
+
+/** What a step decided for a row. */
+export interface SlotStep {
+  readonly row: SlotRow;
+  /** Its new tokens. */
+  readonly tokens: readonly number[];
+  /** Whether its text is complete: its slot is free again. */
+  readonly done: boolean;
+}
+
+/** A session with slots. */
+export class SlotSession implements Disposable {
+  readonly #buffers: SlotBuffers;
+  readonly #inputs: SlotInputs;
+  /** What is in each slot. */
+  readonly #slots: (SlotRow | Encoding | undefined)[];
+  #encoding: Encoding | undefined;
+  #stepping = false;
+  #failure: unknown;
+  #disposed = false;
+
+  private constructor(
+    readonly runner: ModelRunner,
+    readonly options: SlotSessionOptions,
+    buffers: SlotBuffers,
+    readonly stream: Stream,
+  ) {
+    this.#buffers = buffers;
+    this.#inputs = new SlotInputs(buffers, this.vocabularySize);
+    this.#slots = Array(options.slots).fill(undefined);
+  }
+
+  /**
+   * Compile what a session runs.
+   *
+   * @throws {OptionError} If the numbers are none that a session can have.
+   */
+  static async open(runner: ModelRunner, options: SlotSessionOptions): Promise<SlotSession> {
+    const { slots, maxLength, encodeParts = 1, interpolate = false, signal } = options;
+    for (const [name, value] of Object.entries({ slots, maxLength, encodeParts })) {
+      if (Number.isSafeInteger(value) && value >= 1) continue;
+      throw new OptionError(`Cannot open slots with ${name} = ${value}: expected a whole number from 1 on`);
+    }
+    const { encoder, decoder } = runner.architecture;
+    const most = (decoder.maxPositions ?? Infinity) + 1;
+    if (maxLength > most) {
+      throw new OptionError(`Cannot open slots of ${maxLength} tokens (maxLength): the decoder has room for ${most}`);
+    }
+    const programs = {
+      encode: await runner.encodePrograms(options.size ?? encoder.imageSize, encodeParts, { signal, interpolate }),
+      cross: await runner.crossProgram(signal),
+      decode: await runner.slotDecodeProgram(signal),
+    };
+    const stream = runner.backend.stream({ signal });
+    const capacity = Math.ceil(maxLength / 64) * 64;
+    const session = new SlotSession(
+      runner,
+      options,
+      new SlotBuffers(runner.backend, stream, programs, {
+        slots,
+        capacity,
+      }),
+      stream,
+    );
+    runner.sessions.add(session);
+    return session;
+  }
+
+  /** The number V of tokens. */
+  get vocabularySize(): number {
+    return this.runner.architecture.decoder.vocabularySize;
+  }
+
+  /** Slots that are free. */
+  get free(): number {
+    return this.#slots.filter((entry) => entry === undefined).length;
+  }
+
+  /** The rows under way. */
+  get rows(): readonly SlotRow[] {
+    return this.#slots.filter((entry) => entry instanceof SlotRow);
+  }
+
+  /**
+   * Take a free slot for a picture. It is encoded part by part, one picture at a time.
+   *
+   * @param pixelValues Shape [1, channels, height, width], float32.
+   * @throws {LimnerError} If no slot is free, or another picture is not encoded to its end.
+   */
+  encode(pixelValues: Tensor): PictureEncoding {
+    this.#check();
+    const { encoder } = this.runner.architecture;
+    const shape = [1, encoder.channels, ...this.options.size ?? encoder.imageSize];
+    if (pixelValues.dataType !== "float32" || pixelValues.shape.join() !== shape.join()) {
+      throw new ShapeError(
+        `Cannot encode ${pixelValues.dataType} [${pixelValues.shape}] into a slot: expected float32 [${shape}]`,
+      );
+    }
+    if (this.#encoding && this.#encoding.partsLeft > 0) {
+      throw new LimnerError("Cannot encode a picture into a slot: the one before is not encoded to its end");
+    }
+    const slot = this.#slots.indexOf(undefined);
+    if (slot < 0) throw new LimnerError(`Cannot encode a picture: all ${this.#slots.length} slots are in use`);
+    return this.#slots[slot] = this.#encoding = new Encoding(this.#buffers, pixelValues, slot);
+  }
+
+  /**
+   * Let a picture's row join the next step. What is left of its encoding is queued.
+   *
+   * @param generation The settings of one picture: `resolveGeneration` makes them of options.
+   * @param place The row's place in its generation, which is that of its noise. @default 0
+   * @throws {OptionError} If its settings ask for what a slot does not have.
+   */
+  admit(encoding: PictureEncoding, generation: Generation, place = 0): SlotRow {
+    this.#check();
+    const { slot } = encoding;
+    if (this.#slots[slot] !== encoding) {
+      throw new LimnerError("Cannot admit a picture: it is in no slot of the session");
+    }
+    this.#checkSettings(generation);
+    while (encoding.advance());
+    const row = new SlotRow(slot, generation, place, this.vocabularySize);
+    this.#buffers.prompt(slot, row.text.tokens);
+    this.#slots[slot] = row;
+    return row;
+  }
+
+  /** Free the slot of a row or a picture. What a step under way decides for it counts for nothing. */
+  release(entry: SlotRow | PictureEncoding): void {
+    if (this.#slots[entry.slot] !== entry) return;
+    this.#slots[entry.slot] = undefined;
+    if (this.#encoding === entry) this.#encoding = undefined;
+    if (entry instanceof SlotRow) entry.released = true;
+  }
+
+  /**
+   * Let all rows go on by a token, or by as many as `steps` says where programs take them.
+   *
+   * @param options.steps The most tokens of a row. @default as many as the device takes between two reads
+   * @returns What was decided for each row that is still under way; empty where there is none.
+   * @throws {LimnerError} If a step is under way, or the device failed: then the session is of no use any more.
+   */
+  async step({ steps = this.runner.backend.stepsPerRead }: { readonly steps?: number } = {}): Promise<SlotStep[]> {
+    this.#check();
+    if (this.#stepping) throw new LimnerError("Cannot take a step of the slots: one is under way");
+    this.#stepping = true;
+    try {
+      return await this.#step(steps);
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    } finally {
+      this.#stepping = false;
+    }
+  }
+
+  async #step(most: number): Promise<SlotStep[]> {
+    const selection = await this.#selection();
+    const rows = this.#stepRows();
+    const active = rows.filter((row) => row !== undefined);
+    if (active.length === 0) return [];
+    const left = Math.max(...active.map(({ text, generation }) => generation.maxLength - text.tokens.length));
+    const isRead = active.some(({ host }) => host);
+    const count = isRead ? 1 : Math.max(1, Math.min(most, stepsHeld, left));
+    const buffers = this.#buffers;
+    this.#inputs.writePositions(rows);
+    if (selection) {
+      buffers.add(selection.program);
+      this.#inputs.writeOptions(rows, selection.asked, count);
+    }
+    for (let at = 0; at < count; at++) {
+      const length = Math.max(...active.map((row) => lengthAt(row, at)));
+      buffers.decode(rows.length, length, at);
+      if (selection?.asked.processors.tokenMask) this.#inputs.writeMasks(rows, at);
+      if (selection) buffers.select(selection.program, rows.length, length, at);
+    }
+    const decided = await readChoices(buffers, rows, { count, confident: selection?.asked.confident });
+    return active.filter(({ released }) => !released).map((row) => this.#take(row, decided.get(row)!));
+  }
+
+  #take(row: SlotRow, choices: readonly Choice[]): SlotStep {
+    if (row.host) this.#buffers.writeTokens(row.slot, [choices[0].token], row.text.tokens.length);
+    const tokens = row.text.take(choices);
+    if (!row.text.goesOn) this.release(row);
+    return { row, tokens, done: row.released };
+  }
+
+  /** The program that takes the tokens of the rows there are, if any row leaves them to one. */
+  async #selection() {
+    for (;;) {
+      const rows = this.rows;
+      const own = rows.filter(({ host }) => !host);
+      if (own.length === 0) return undefined;
+      const asked = selectionOf(own, this.vocabularySize);
+      const program = await this.runner.slotSelectionProgram(asked);
+      // Rows may have come while it was compiled.
+      if (this.rows.every((row) => rows.includes(row))) return { asked, program };
+    }
+  }
+
+  /** The rows up to the last slot in use. */
+  #stepRows(): SlotRows {
+    const rows = this.#slots.map((entry) => entry instanceof SlotRow ? entry : undefined);
+    return rows.slice(0, 1 + rows.findLastIndex((row) => row !== undefined));
+  }
+
+  #checkSettings({ numBeams, numReturnSequences, outputScores, outputAttentions, prompts, ...own }: Generation): void {
+    const refuse = (what: string): never => {
+      throw new OptionError(`Cannot admit a row to a slot: ${what}`);
+    };
+    if (numBeams > 1) refuse(`numBeams is ${numBeams}, but a slot holds one row`);
+    if (numReturnSequences > 1) refuse(`numReturnSequences is ${numReturnSequences}, but a slot holds one row`);
+    if (outputScores) refuse("outputScores is set, but rows of scores are not kept");
+    if (outputAttentions) refuse("outputAttentions is set, but the encoder's states are not kept");
+    if (prompts.length !== 1) refuse(`there are ${prompts.length} prompts, expected one`);
+    const { maxLength } = this.options;
+    if (own.maxLength > maxLength) refuse(`it may have ${own.maxLength} tokens, but slots have room for ${maxLength}`);
+  }
+
+  #check(): void {
+    if (this.#disposed) throw new LimnerError("Cannot use slots: the session was released");
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Wait, and read the memory of a slot by name: caches, keys and values of the encoder, tokens. For tests. */
+  readSlot(slot: number): Promise<Map<string, Tensor["data"]>> {
+    return this.#buffers.readSlot(slot);
+  }
+
+  /** Release bindings, buffers and the stream. */
+  [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.runner.sessions.delete(this);
+    this.#buffers[Symbol.dispose]();
+    this.stream[Symbol.dispose]();
+  }
+}
+
+class Encoding implements PictureEncoding {
+  #next = 0;
+
+  constructor(readonly buffers: SlotBuffers, readonly pixelValues: Tensor, readonly slot: number) {}
+
+  get partsLeft(): number {
+    return this.buffers.encodeParts - this.#next;
+  }
+
+  advance(): boolean {
+    if (this.partsLeft === 0) return false;
+    this.buffers.encode(this.#next++, this.pixelValues, this.slot);
+    return this.partsLeft > 0;
+  }
+}
