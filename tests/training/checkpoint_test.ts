@@ -1,5 +1,5 @@
 // Gradient checkpointing: the same numbers from less memory.
-import { assert, assertEquals } from "@std/assert";
+import { assert } from "@std/assert";
 import { type BackendName, readCheckpoint, Trainer, VisionEncoderDecoderModel } from "../../mod.ts";
 import { partsOf } from "../../src/model/vision_encoder_decoder_model.ts";
 import { buildStep, planTraining } from "../../src/training/training_programs.ts";

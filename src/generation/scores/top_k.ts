@@ -20,7 +20,7 @@ export function topK(k: number, kept: number): LogitsProcessor {
  * @param sizes Of how many of the likeliest tokens each row's is drawn, [rows, 1], int64: at most `most`; 0: of all.
  */
 export function keepOwnTopK(scores: Value, sizes: Value, most: number): Value {
-  const { builder, shape: [rows] } = scores;
+  const { builder } = scores;
   const [values] = topEntries(scores, { k: most, axis: -1 });
   const places = range(builder, { size: most, start: 1 });
   const isLast = equal(places, sizes);

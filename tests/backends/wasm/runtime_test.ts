@@ -2,7 +2,7 @@
 // no permission.
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { load, report } from "../../../backends/wasm/mod.ts";
-import { WasmBackend } from "../../../backends/wasm/backend.ts";
+import type { WasmBackend } from "../../../backends/wasm/backend.ts";
 import { BackendError, OrtError } from "../../../src/errors/mod.ts";
 import { type Backend, type DeviceTensor, type Graph, GraphBuilder, resolveShape } from "../../../src/graph/mod.ts";
 import { gather, linear, matmul, mul } from "../../../src/operators/mod.ts";
