@@ -4,6 +4,7 @@ import type { Builder, Graph, Node, Value } from "../graph/mod.ts";
 import { legalize, rewrite } from "../passes/mod.ts";
 import { accumulate, type GradientRule, gradientRules } from "./gradient_rules.ts";
 import type { PrimitiveName } from "../operators/mod.ts";
+import { HalfStorage } from "./half_storage.ts";
 import { Recomputation } from "./recomputation.ts";
 import { isFloat } from "../tensor/mod.ts";
 
@@ -29,7 +30,12 @@ export interface DifferentiateOptions {
    * again: less memory for more time. @default false
    */
   readonly recompute?: boolean;
+  /** How what layers compute waits for the backward pass. @default "float32" */
+  readonly activationStorage?: ActivationStorage;
 }
+
+/** How values are held between the forward and the backward pass. */
+export type ActivationStorage = "float32" | "float16";
 
 /**
  * Extend a graph by the gradient of one of its outputs.
@@ -47,7 +53,7 @@ export function differentiate(
   output: string,
   wrt: readonly Value[],
   extend: (builder: Builder, wrt: readonly Value[], gradients: readonly (Value | undefined)[]) => void,
-  { cotangent, recompute = false }: DifferentiateOptions = {},
+  { cotangent, recompute = false, activationStorage = "float32" }: DifferentiateOptions = {},
 ): Graph {
   const names = wrt.map(({ node }) => [node.operator.name, (node.attributes as { name: string }).name] as const);
   const forward = legalize(graph, (node) => !node.operator.decompose || ruleOf(node) !== undefined);
@@ -55,10 +61,12 @@ export function differentiate(
   if (!root) throw new ShapeError(`Cannot differentiate ${graph.name}: it has no output "${output}"`);
   const leaves = { input: forward.inputs, parameter: forward.parameters, state: forward.states };
   const targets = names.map(([kind, name]) => leaves[kind as keyof typeof leaves].get(name)!);
-  return rewrite(forward, () => undefined, (builder, moved) => {
+  const halves = activationStorage === "float16" ? new HalfStorage(forward) : undefined;
+  return rewrite(forward, halves?.copy ?? (() => undefined), (builder, moved) => {
     const active = dependents(forward.nodes, targets);
-    const again = recompute ? new Recomputation(forward, builder, moved) : undefined;
-    const find = again ? (value: Value) => again.find(value) : moved;
+    const kept = halves ? (value: Value) => halves.find(value, moved, builder) : moved;
+    const again = recompute ? new Recomputation(forward, builder, kept) : undefined;
+    const find = again ? (value: Value) => again.find(value) : kept;
     const gradients = new Map<Value, Value>();
     gradients.set(root, cotangent?.(builder) ?? builder.scalar(1, root.dataType));
     for (const node of forward.nodes.toReversed()) {

@@ -6,26 +6,21 @@ import { type Builder, type Graph, isLeaf, type Node, type Value } from "../grap
 import { add, cast, mul, reshape, slice } from "../operators/mod.ts";
 import { copyNode } from "../passes/mod.ts";
 import { isFloat } from "../tensor/mod.ts";
-
-/** The layer that a node's label names: `encoder.encoder.layer.3`, `encoder.encoder.layers.0.blocks.1`. */
-const layerName = /^.*?(?:\.(?:layers?|blocks|h)\.\d+)+/;
+import { layersOf } from "./layers.ts";
 
 /** Finds the values of the forward pass for the rules of the backward pass: kept, or computed again. */
 export class Recomputation {
-  /** The layer of each node; a node without a label is of the layer of the one before it. */
-  readonly #layers = new Map<Node, string | undefined>();
+  readonly #layers: ReturnType<typeof layersOf>;
   /** Values of a layer that another layer, or a result of the program, needs. */
   readonly #kept = new Set<Value>();
   #layer: string | undefined;
   #again = new Map<Value, Value>();
   #zero: Value | undefined;
 
-  /** @param moved Finds a value of the forward graph in the graph under construction. */
+  /** @param moved Finds a value of the forward graph, as it is kept, in the graph under construction. */
   constructor(graph: Graph, readonly builder: Builder, readonly moved: (value: Value) => Value) {
-    let layer: string | undefined;
-    for (const node of graph.nodes) {
-      if (node.label) layer = layerName.exec(node.label)?.[0];
-      this.#layers.set(node, layer);
+    this.#layers = layersOf(graph);
+    for (const [node, layer] of this.#layers) {
       for (const value of node.inputs) if (this.#layers.get(value.node) !== layer) this.#kept.add(value);
     }
     for (const value of graph.outputs.values()) this.#kept.add(value);

@@ -1,6 +1,6 @@
 // The programs of training: a step (forward, backward, update), the same in two parts where gradients are added up first,
 // and the update alone. All work in place on the parameters and on the states beside them.
-import { differentiate } from "../gradient/mod.ts";
+import { differentiate, type DifferentiateOptions } from "../gradient/mod.ts";
 import { type Builder, type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
 import { type Architecture, buildForward, loraNames } from "../models/mod.ts";
 import { add, assign, equal, mul, where } from "../operators/mod.ts";
@@ -37,7 +37,7 @@ export function planTraining(architecture: Architecture, settings: TrainerSettin
   const forward = forwardGraph(architecture, settings, architecture.encoder.imageSize);
   const adapter = adapterParameters(architecture);
   const isTrained = (name: string) => (adapter?.has(name) ?? true) && !settings.frozen(name);
-  differentiateLoss(forward, false, isTrained, (_, trained) => {
+  differentiateLoss(forward, {}, isTrained, (_, trained) => {
     for (const { name, parameter } of trained) shapes.set(name, parameter.shape as number[]);
   });
   const { decay } = settings;
@@ -54,7 +54,7 @@ function forwardGraph(architecture: Architecture, settings: TrainerSettings, siz
 /** Differentiate the loss by the parameters, and let `extend` go on with those that have a gradient. */
 function differentiateLoss(
   forward: Graph,
-  recompute: boolean,
+  options: DifferentiateOptions,
   isTrained: (name: string) => boolean,
   extend: (builder: Builder, trained: readonly Trained[]) => void,
 ): Graph {
@@ -67,7 +67,12 @@ function differentiateLoss(
     });
     extend(builder, trained);
   };
-  return differentiate(forward, "loss", parameters, extendTrained, { recompute });
+  return differentiate(forward, "loss", parameters, extendTrained, options);
+}
+
+/** How a step keeps the values of the forward pass. */
+function keeping({ checkpoint, activationStorage }: TrainerSettings): DifferentiateOptions {
+  return { recompute: checkpoint, activationStorage };
 }
 
 /** The parameters of layer normalizations: scales and biases. */
@@ -89,7 +94,7 @@ function isSparedByName(name: string): boolean {
  */
 export function buildStep({ architecture, settings, shapes, decays }: TrainingPlan, size: PictureSize): Graph {
   const forward = forwardGraph(architecture, settings, size);
-  return differentiateLoss(forward, settings.checkpoint, (name) => shapes.has(name), (builder, trained) => {
+  return differentiateLoss(forward, keeping(settings), (name) => shapes.has(name), (builder, trained) => {
     writeUpdate(builder, trained, settings, decays);
   });
 }
@@ -100,7 +105,7 @@ export function buildStep({ architecture, settings, shapes, decays }: TrainingPl
  */
 export function buildAccumulation({ architecture, settings, shapes }: TrainingPlan, size: PictureSize): Graph {
   const forward = forwardGraph(architecture, settings, size);
-  return differentiateLoss(forward, settings.checkpoint, (name) => shapes.has(name), (builder, trained) => {
+  return differentiateLoss(forward, keeping(settings), (name) => shapes.has(name), (builder, trained) => {
     const weight = builder.input("weight", "float32", []);
     const begins = equal(builder.input("begins", "float32", []), builder.scalar(1));
     for (const { name, gradient } of trained) {

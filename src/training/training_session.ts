@@ -1,4 +1,5 @@
 // What a trainer has on its backend: the compiled programs, the moments beside the parameters, and the buffers of a batch.
+import { OptionError } from "../errors/mod.ts";
 import {
   type Backend,
   type CompiledProgram,
@@ -43,8 +44,17 @@ export class TrainingSession implements AsyncDisposable {
     this.#programs = new ProgramCache(backend, weights);
   }
 
-  /** Let programs write what is trained, and begin with moments of 0 and averages of the present values. */
+  /**
+   * Let programs write what is trained, and begin with moments of 0 and averages of the present values.
+   *
+   * @throws {OptionError} If the settings ask for what the backend does not have.
+   */
   static async create(backend: Backend, weights: Weights, plan: TrainingPlan): Promise<TrainingSession> {
+    if (plan.settings.activationStorage === "float16" && backend.name !== "webgpu") {
+      throw new OptionError(
+        `Cannot train with activationStorage "float16" on the ${backend.name} backend: only webgpu holds values so`,
+      );
+    }
     await weights.train(plan.shapes.keys());
     const session = new TrainingSession(backend, weights, plan);
     try {

@@ -79,3 +79,30 @@ export function toBfloat16(shader: Shader, x: string): string {
 }`);
   return `to_bfloat16(${x})`;
 }
+
+/** The 16 bits of a number that is a float16. */
+export function bitsOfFloat16(shader: Shader, x: string): string {
+  shader.declare(`fn bits_of_float16(x: f32) -> u32 {
+  let bits = bitcast<u32>(x);
+  let sign = (bits >> 16u) & 0x8000u;
+  let size = bits & 0x7fffffffu;
+  if (size > ${infinity}u) { return sign | 0x7e00u; }
+  if (size == ${infinity}u) { return sign | 0x7c00u; }
+  if (size >= 0x38800000u) { return sign | ((size - 0x38000000u) >> 13u); }
+  // Below 2^-14: multiples of 2^-24.
+  return sign | u32(bitcast<f32>(size) * 16777216.0);
+}`);
+  return `bits_of_float16(${x})`;
+}
+
+/** The number that 16 bits are. */
+export function float16OfBits(shader: Shader, bits: string): string {
+  shader.declare(`fn float16_of_bits(bits: u32) -> f32 {
+  let sign = (bits & 0x8000u) << 16u;
+  let size = bits & 0x7fffu;
+  if (size >= 0x7c00u) { return bitcast<f32>(sign | ((size << 13u) + 0x70000000u)); }
+  if (size >= 0x400u) { return bitcast<f32>(sign | ((size << 13u) + 0x38000000u)); }
+  return bitcast<f32>(sign | bitcast<u32>(f32(size) * bitcast<f32>(0x33800000u)));
+}`);
+  return `float16_of_bits(${bits})`;
+}

@@ -8,6 +8,7 @@ import {
   type ReductionAttributes,
 } from "../../../src/operators/mod.ts";
 import { canAttend, lowerAttention } from "./attention_lowering.ts";
+import { lowerCast } from "./cast_lowering.ts";
 import { appendRowsKernel, copyKernel, fillKernel, rangeKernel, reorderKernel } from "../kernels/movement.ts";
 import { bernoulliKernel, dropoutKernel } from "../kernels/random.ts";
 import {
@@ -129,7 +130,7 @@ export const primitiveLowerings = {
   abs: elementwise,
   pow: elementwise,
   where: elementwise,
-  cast: elementwise,
+  cast: lowerCast,
   reshape: movement((view, { outputs: [{ shape }] }, _, planner) =>
     reshapeView(view, shape) ?? reshapeView(planner.contiguousView(view), shape)!
   ),

@@ -55,6 +55,8 @@ export class Planner {
   readonly uses: ValueUses;
   readonly fusion: Fusion;
   readonly #writes: ReadonlySet<string>;
+  /** The values that are held as float16, two in a word, and where: they have no views. */
+  readonly halves = new Map<Value, Storage>();
   readonly #views = new Map<Value, View>();
   readonly #deferred = new Map<Value, Expression>();
   readonly #written = new Set<string>();
