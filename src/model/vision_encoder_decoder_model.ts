@@ -6,7 +6,6 @@ import {
   decode,
   type GenerateOptions,
   type GenerateOutput,
-  generationBytes,
   type GenerationConfig,
   resolveGeneration,
 } from "../generation/mod.ts";
@@ -22,6 +21,7 @@ import { checkLoadOptions, fetchingOptions, type LoadOptions } from "./load_opti
 import { joinedDefinition, type ModelDefinition, newDefinition, readDefinition } from "./model_definition.ts";
 import { ModelCore, type ModelParts } from "./model_core.ts";
 import { placeModel } from "./place_model.ts";
+import { subjectOf } from "./generation_subject.ts";
 import { pushModel, type SaveAndPushOptions } from "./push_model.ts";
 import { yieldingStreamer } from "./yielding_streamer.ts";
 
@@ -296,16 +296,9 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
 
   async #generate(pixelValues: Tensor, options: GenerateOptions): Promise<GenerateOutput> {
     const { architecture } = this.#core.runner;
-    const { decoder, limits } = architecture;
     const [batch, , height, width] = checkPictures(pixelValues, architecture).shape;
-    const generation = resolveGeneration(this.generationConfig, options, {
-      limits,
-      bytesOf: (rows, positions) => generationBytes(architecture, { batch, size: [height, width], rows, positions }),
-      batch,
-      vocabularySize: decoder.vocabularySize,
-      maxPositions: decoder.maxPositions,
-      prependsStart: !this.config.encoder.model_type.includes("donut"),
-    });
+    const subject = subjectOf(this.config, architecture, { batch, size: [height, width] });
+    const generation = resolveGeneration(this.generationConfig, options, subject);
     const { streamer, signal } = generation;
     return await this.#calls.take(async (wanted) => {
       const yielding = streamer && yieldingStreamer(streamer, wanted, signal);

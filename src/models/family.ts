@@ -96,6 +96,8 @@ export interface TextDecoder {
   readonly headWidth: number;
   /** The most positions it can tell apart; undefined where there is no such limit. */
   readonly maxPositions: number | undefined;
+  /** The token that positions do not count, where there is one: the pad of fairseq's decoders. */
+  readonly uncountedToken?: number;
   /** Write the keys and values of the encoder's states [batch, S, C] for each layer: once a picture. */
   crossKeysValues(scope: Scope, encoderStates: Value): KeysValues[];
   /** Write the decoder without its head. */

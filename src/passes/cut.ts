@@ -1,6 +1,7 @@
 // A program cut into several that run one after another, so that other work fits between them: an encoder's layers. Think of
 // the nodes in their order, and of a place between two of them where a single value is still needed that depends on the
 // inputs: that value is an output of one part and an input of the next. What depends on parameters alone is computed again.
+// A sum and its normalisation stay together, since a runtime that computes them in one go rounds otherwise.
 import { LimnerError } from "../errors/mod.ts";
 import { type Graph, GraphBuilder, inputOperator, isLeaf, type Node, resolveShape, type Value } from "../graph/mod.ts";
 import { sizeOf } from "../tensor/mod.ts";
@@ -27,11 +28,29 @@ function dependents(graph: Graph): Set<Value> {
   return found;
 }
 
-/** A place between two nodes: the first nodes, how many; the one value that is needed after them; their share of the work. */
+/** A place between two nodes: the first nodes, how many; the values that are needed after them; their share of the work. */
 interface Place {
   readonly nodes: number;
-  readonly value: Value;
+  readonly values: readonly Value[];
   readonly share: number;
+}
+
+const isNormalization = ({ operator: { name } }: Node): boolean => name === "layerNormalization";
+
+/** The values that are normalised. */
+function normalized(graph: Graph): Set<Value> {
+  return new Set(graph.nodes.filter(isNormalization).map(({ inputs: [x] }) => x));
+}
+
+/** Whether a graph may be cut after a node where these values are needed later. */
+function mayCut(node: Node, live: ReadonlySet<Value>, normalized: ReadonlySet<Value>): boolean {
+  const [value] = live;
+  if (isNormalization(node)) {
+    // The sum goes on beside its normalisation.
+    const own = new Set([node.inputs[0], node.outputs[0]]);
+    return live.size > 0 && [...live].every((value) => own.has(value));
+  }
+  return live.size === 1 && !isLeaf(value.node.operator) && !normalized.has(value);
 }
 
 /** The places where a graph can be cut. */
@@ -40,23 +59,22 @@ function placesOf(graph: Graph, depends: ReadonlySet<Value>): Place[] {
   graph.nodes.forEach((node, i) => node.inputs.forEach((value) => lastUse.set(value, i)));
   const total = graph.nodes.reduce((sum, node) => sum + workOf(node), 0);
   const live = new Set<Value>();
+  const together = normalized(graph);
   const places: Place[] = [];
   let done = 0;
   graph.nodes.forEach((node, i) => {
     done += workOf(node);
     for (const value of node.outputs) if (depends.has(value) && lastUse.get(value)! > i) live.add(value);
     for (const value of node.inputs) if (lastUse.get(value)! <= i) live.delete(value);
-    const [value] = live;
-    if (live.size !== 1 || isLeaf(value.node.operator)) return;
-    places.push({ nodes: i + 1, value, share: done / total });
+    if (mayCut(node, live, together)) places.push({ nodes: i + 1, values: [...live], share: done / total });
   });
   return places;
 }
 
 /** The places that cut a graph into parts of nearly equal work. */
 function choosePlaces(graph: Graph, parts: number, depends: ReadonlySet<Value>): Place[] {
-  // Of places with the same value the first: what follows are its readers that nothing has to wait for.
-  const all = placesOf(graph, depends).filter(({ value }, i, list) => list[i - 1]?.value !== value);
+  // Between two places there has to be some work.
+  const all = placesOf(graph, depends).filter(({ share }, i, list) => share > (list[i - 1]?.share ?? 0));
   if (!Number.isInteger(parts) || parts < 1 || all.length < parts - 1) {
     throw new LimnerError(
       `Cannot cut ${graph.name} into ${parts} parts: expected a whole number from 1 to ${all.length + 1}`,
@@ -74,17 +92,17 @@ function choosePlaces(graph: Graph, parts: number, depends: ReadonlySet<Value>):
   return chosen;
 }
 
-/** The name of the value that the first `part` parts hand on. */
-const handed = (part: number): string => `part.${part}`;
+/** The name of a value that the first `part` parts hand on. */
+const handed = (part: number, index: number): string => `part.${part}.${index}`;
 
 /**
  * Cut a program into parts of nearly equal work, to be run in their order.
  *
  * @param graph A program without states.
  * @param parts How many.
- * @returns The parts. Each part but the last has an output `part.N` that is an input of the next; other inputs and outputs
+ * @returns The parts. Each part but the last has outputs `part.N.0`, … that are inputs of the next; other inputs and outputs
  * keep their names.
- * @throws {LimnerError} If it has states, or too few places where a single value passes.
+ * @throws {LimnerError} If it has states, or too few places to be cut.
  */
 export function cutGraph(graph: Graph, parts: number): Graph[] {
   if (graph.states.size > 0) throw new LimnerError(`Cannot cut ${graph.name}: it has states`);
@@ -102,7 +120,8 @@ function buildPart(
   const builder = new GraphBuilder(places.length ? `${graph.name} ${part + 1}/${places.length + 1}` : graph.name);
   const values = new Map<Value, Value>();
   const find = (value: Value): Value => {
-    if (value === before?.value) return builder.input(handed(part), value.dataType, value.shape);
+    const passed = before?.values.indexOf(value) ?? -1;
+    if (passed >= 0) return builder.input(handed(part, passed), value.dataType, value.shape);
     if (!values.has(value)) copy(value.node);
     return values.get(value)!;
   };
@@ -114,7 +133,7 @@ function buildPart(
   const own = graph.nodes.slice(before?.nodes ?? 0, after?.nodes);
   // What depends on no input is copied where it is needed.
   for (const node of own) if (!isLeaf(node.operator) && node.outputs.some((value) => depends.has(value))) copy(node);
-  if (after) builder.output(handed(part + 1), find(after.value));
+  after?.values.forEach((value, i) => builder.output(handed(part + 1, i), find(value)));
   for (const [name, value] of graph.outputs) {
     const isOwn = own.includes(value.node) || (part === 0 && !depends.has(value));
     if (isOwn) builder.output(name, find(value));

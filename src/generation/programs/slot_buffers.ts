@@ -31,7 +31,7 @@ export interface SlotRoom {
 }
 
 /** What is bound for one picture and belongs to no slot. */
-const ofOnePicture = /^(pixelValues|encoderStates|part\.\d+|prompt\.)/;
+const ofOnePicture = /^(pixelValues|encoderStates|part\.|prompt\.)/;
 
 /** The buffers of all slots, and the bindings of programs to parts of them. */
 export class SlotBuffers implements Disposable {
@@ -108,6 +108,11 @@ export class SlotBuffers implements Disposable {
   select(selection: CompiledProgram, rows: number, length: number, at: number): void {
     const key = `select ${[...this.#selections].indexOf(selection)} ${rows}`;
     this.stream.enqueue(this.#run(key, selection, { rows }), { length, at });
+  }
+
+  /** Wait for what is queued. */
+  async settled(): Promise<void> {
+    await this.stream.read(this.#buffer("tokens"), { shape: [1] });
   }
 
   /** Wait, and read what programs computed for the first `rows` slots. */

@@ -6,6 +6,7 @@ import type { Stream } from "../../graph/mod.ts";
 import type { Tensor } from "../../tensor/mod.ts";
 import { SlotBuffers } from "../programs/slot_buffers.ts";
 import { stepsHeld } from "../programs/steps_held.ts";
+import type { Architecture } from "../../models/mod.ts";
 import type { ModelRunner } from "../programs/model_runner.ts";
 import type { Generation } from "../request/generation.ts";
 import type { Choice } from "../search/text_state.ts";
@@ -107,7 +108,17 @@ export class SlotSession implements Disposable {
 
   /** The number V of tokens. */
   get vocabularySize(): number {
-    return this.runner.architecture.decoder.vocabularySize;
+    return this.architecture.decoder.vocabularySize;
+  }
+
+  /** The model, as it was when the session was opened. */
+  get architecture(): Architecture {
+    return this.runner.architecture;
+  }
+
+  /** The pictures' height and width, in pixels. */
+  get size(): readonly [height: number, width: number] {
+    return this.options.size ?? this.architecture.encoder.imageSize;
   }
 
   /** Slots that are free. */
@@ -128,8 +139,7 @@ export class SlotSession implements Disposable {
    */
   encode(pixelValues: Tensor): PictureEncoding {
     this.#check();
-    const { encoder } = this.runner.architecture;
-    const shape = [1, encoder.channels, ...this.options.size ?? encoder.imageSize];
+    const shape = [1, this.architecture.encoder.channels, ...this.size];
     if (pixelValues.dataType !== "float32" || pixelValues.shape.join() !== shape.join()) {
       throw new ShapeError(
         `Cannot encode ${pixelValues.dataType} [${pixelValues.shape}] into a slot: expected float32 [${shape}]`,
@@ -194,6 +204,7 @@ export class SlotSession implements Disposable {
   }
 
   async #step(most: number): Promise<SlotStep[]> {
+    this.#releaseAborted();
     const selection = await this.#selection();
     const rows = this.#stepRows();
     const active = rows.filter((row) => row !== undefined);
@@ -214,7 +225,13 @@ export class SlotSession implements Disposable {
       if (selection) buffers.select(selection.program, rows.length, length, at);
     }
     const decided = await readChoices(buffers, rows, { count, confident: selection?.asked.confident });
+    this.#releaseAborted();
     return active.filter(({ released }) => !released).map((row) => this.#take(row, decided.get(row)!));
+  }
+
+  /** Free the slots of rows whose own signal is aborted. */
+  #releaseAborted(): void {
+    for (const row of this.rows) if (row.generation.signal?.aborted) this.release(row);
   }
 
   #take(row: SlotRow, choices: readonly Choice[]): SlotStep {
@@ -251,7 +268,17 @@ export class SlotSession implements Disposable {
     if (numReturnSequences > 1) refuse(`numReturnSequences is ${numReturnSequences}, but a slot holds one row`);
     if (outputScores) refuse("outputScores is set, but rows of scores are not kept");
     if (outputAttentions) refuse("outputAttentions is set, but the encoder's states are not kept");
+    if (own.streamer) refuse("streamer is set, but steps say what they decided");
+    if (own.onTimings) refuse("onTimings is set, but steps are shared by all rows");
+    if (own.interpolatePosEncoding !== (this.options.interpolate ?? false)) {
+      refuse(`interpolatePosEncoding is ${own.interpolatePosEncoding}, unlike the session's`);
+    }
     if (prompts.length !== 1) refuse(`there are ${prompts.length} prompts, expected one`);
+    const { uncountedToken } = this.architecture.decoder;
+    // The last token of a prompt is a step of its own, whose position counts all before it.
+    if (uncountedToken !== undefined && prompts[0].slice(0, -1).includes(uncountedToken)) {
+      refuse(`its prompt holds the token ${uncountedToken}, which the decoder's positions do not count`);
+    }
     const { maxLength } = this.options;
     if (own.maxLength > maxLength) refuse(`it may have ${own.maxLength} tokens, but slots have room for ${maxLength}`);
   }
@@ -259,6 +286,11 @@ export class SlotSession implements Disposable {
   #check(): void {
     if (this.#disposed) throw new LimnerError("Cannot use slots: the session was released");
     if (this.#failure) throw this.#failure;
+  }
+
+  /** Wait until what is queued is done. */
+  async settled(): Promise<void> {
+    await this.#buffers.settled();
   }
 
   /** Wait, and read the memory of a slot by name: caches, keys and values of the encoder, tokens. For tests. */

@@ -26,7 +26,7 @@ function robertaFamily(
       const sizes = readBertSizes(config);
       // Positions begin after the pad's.
       const padding = config.whole("pad_token_id", 0, sizes.positionRows - 2);
-      return buildBertDecoder(config, {
+      const decoder = buildBertDecoder(config, {
         ...sizes,
         tokenTypes: config.whole("type_vocab_size"),
         maxPositions: sizes.positionRows - padding - 1,
@@ -40,6 +40,7 @@ function robertaFamily(
           ...names,
         },
       });
+      return { ...decoder, uncountedToken: padding };
     },
     initial: initialBert("word_embeddings", "position_embeddings"),
   };

@@ -36,13 +36,14 @@ function build(config: ConfigReader): TextDecoder {
   const padding = config.whole("pad_token_id", 0);
   const rows = config.whole("max_position_embeddings") + padding + 1;
   config.table(["max_position_embeddings", "d_model", "pad_token_id"], rows * config.whole("d_model"));
-  return buildBartDecoder(config, {
+  const decoder = buildBartDecoder(config, {
     ...variant,
     positions: (scope, inputs) => {
       const table = scope.builder.constant(sinusoidalTable(rows, config.whole("d_model"), padding));
       return unpaddedPositions(table, inputs, padding);
     },
   });
+  return { ...decoder, uncountedToken: padding };
 }
 
 /** TrOCR. */
