@@ -9,6 +9,8 @@ export type { GenerateOptions, StoppingCriterion, Streamer, Timings } from "./re
 export { resolveGeneration, type Subject } from "./request/resolve_generation.ts";
 export { ModelRunner, type RunnerOptions } from "./programs/model_runner.ts";
 export { generationBytes } from "./programs/generation_bytes.ts";
-export { type PictureEncoding, SlotSession, type SlotSessionOptions, type SlotStep } from "./slots/slot_session.ts";
+export type { PictureEncoding } from "./slots/picture_encoding.ts";
+export { SlotSession, type SlotStep } from "./slots/slot_session.ts";
+export type { SlotSessionOptions } from "./slots/slot_settings.ts";
 export type { SlotRow } from "./slots/slot_row.ts";
 export { Session, type SessionShape } from "./programs/session.ts";

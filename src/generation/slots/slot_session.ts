@@ -10,34 +10,11 @@ import type { Architecture } from "../../models/mod.ts";
 import type { ModelRunner } from "../programs/model_runner.ts";
 import type { Generation } from "../request/generation.ts";
 import type { Choice } from "../search/text_state.ts";
+import { Encoding, type PictureEncoding } from "./picture_encoding.ts";
 import { readChoices } from "./read_choices.ts";
 import { lengthAt, SlotInputs, type SlotRows } from "./slot_inputs.ts";
 import { selectionOf, SlotRow } from "./slot_row.ts";
-
-/** What a session has room for. */
-export interface SlotSessionOptions {
-  /** Rows that may be under way at once. */
-  readonly slots: number;
-  /** The most tokens of a row, the prompt included. */
-  readonly maxLength: number;
-  /** The pictures' height and width, in pixels. @default what the encoder was made for */
-  readonly size?: readonly [height: number, width: number];
-  /** Whether positions are stretched to the pictures. @default false */
-  readonly interpolate?: boolean;
-  /** Parts that an encoding is cut into, so that steps fit between them. @default 1 */
-  readonly encodeParts?: number;
-  /** Ends the session. */
-  readonly signal?: AbortSignal;
-}
-
-/** A picture on its way into a slot. */
-export interface PictureEncoding {
-  readonly slot: number;
-  /** Parts that are not queued yet. */
-  readonly partsLeft: number;
-  /** Queue the next part. @returns Whether parts are left. */
-  advance(): boolean;
-}
+import { checkSettings, type SlotSessionOptions } from "./slot_settings.ts";
 
 /** What a step decided for a row. */
 export interface SlotStep {
@@ -166,7 +143,7 @@ export class SlotSession implements Disposable {
     if (this.#slots[slot] !== encoding) {
       throw new LimnerError("Cannot admit a picture: it is in no slot of the session");
     }
-    this.#checkSettings(generation);
+    checkSettings(generation, this.options, this.architecture.decoder);
     while (encoding.advance());
     const row = new SlotRow(slot, generation, place, this.vocabularySize);
     this.#buffers.prompt(slot, row.text.tokens);
@@ -260,29 +237,6 @@ export class SlotSession implements Disposable {
     return rows.slice(0, 1 + rows.findLastIndex((row) => row !== undefined));
   }
 
-  #checkSettings({ numBeams, numReturnSequences, outputScores, outputAttentions, prompts, ...own }: Generation): void {
-    const refuse = (what: string): never => {
-      throw new OptionError(`Cannot admit a row to a slot: ${what}`);
-    };
-    if (numBeams > 1) refuse(`numBeams is ${numBeams}, but a slot holds one row`);
-    if (numReturnSequences > 1) refuse(`numReturnSequences is ${numReturnSequences}, but a slot holds one row`);
-    if (outputScores) refuse("outputScores is set, but rows of scores are not kept");
-    if (outputAttentions) refuse("outputAttentions is set, but the encoder's states are not kept");
-    if (own.streamer) refuse("streamer is set, but steps say what they decided");
-    if (own.onTimings) refuse("onTimings is set, but steps are shared by all rows");
-    if (own.interpolatePosEncoding !== (this.options.interpolate ?? false)) {
-      refuse(`interpolatePosEncoding is ${own.interpolatePosEncoding}, unlike the session's`);
-    }
-    if (prompts.length !== 1) refuse(`there are ${prompts.length} prompts, expected one`);
-    const { uncountedToken } = this.architecture.decoder;
-    // The last token of a prompt is a step of its own, whose position counts all before it.
-    if (uncountedToken !== undefined && prompts[0].slice(0, -1).includes(uncountedToken)) {
-      refuse(`its prompt holds the token ${uncountedToken}, which the decoder's positions do not count`);
-    }
-    const { maxLength } = this.options;
-    if (own.maxLength > maxLength) refuse(`it may have ${own.maxLength} tokens, but slots have room for ${maxLength}`);
-  }
-
   #check(): void {
     if (this.#disposed) throw new LimnerError("Cannot use slots: the session was released");
     if (this.#failure) throw this.#failure;
@@ -305,21 +259,5 @@ export class SlotSession implements Disposable {
     this.runner.sessions.delete(this);
     this.#buffers[Symbol.dispose]();
     this.stream[Symbol.dispose]();
-  }
-}
-
-class Encoding implements PictureEncoding {
-  #next = 0;
-
-  constructor(readonly buffers: SlotBuffers, readonly pixelValues: Tensor, readonly slot: number) {}
-
-  get partsLeft(): number {
-    return this.buffers.encodeParts - this.#next;
-  }
-
-  advance(): boolean {
-    if (this.partsLeft === 0) return false;
-    this.buffers.encode(this.#next++, this.pixelValues, this.slot);
-    return this.partsLeft > 0;
   }
 }
