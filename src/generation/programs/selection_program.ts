@@ -90,7 +90,7 @@ export function buildSelectionProgram(
     case "sample": {
       const allowed = processScores(scores, selection.processors, divideByTemperature);
       const offered = selection.topK > 0 ? keepTopK(allowed, selection.topK) : allowed;
-      const ids = drawTokens(offered);
+      const { ids } = drawTokens(offered);
       append(ids);
       if (selection.confident) report(ids, confidences(offered, ids));
       break;

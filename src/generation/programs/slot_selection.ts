@@ -1,15 +1,16 @@
 // What is done with a step's logits where each row is at a position of its own and has options of its own: greedy and
 // sampled rows side by side. A program applies what any of its rows asks for; the values of rows that do not ask for it
 // change nothing: a penalty of 1, no n-grams, a mask that lets every score be.
-import { type Graph, GraphBuilder } from "../../graph/mod.ts";
+import { type Graph, GraphBuilder, type Value } from "../../graph/mod.ts";
 import { positionsOfStep } from "../../models/mod.ts";
 import { cacheAppend, lengthsAfter, reshape, topK, where } from "../../operators/mod.ts";
 import { processOwnScores, type ProgramProcessors } from "../scores/processor_list.ts";
 import { divideByTemperature } from "../scores/temperature.ts";
 import { confidences } from "../scores/token_confidence.ts";
-import { drawTokens } from "../scores/token_draw.ts";
+import { drawTokens, marginOf } from "../scores/token_draw.ts";
 import { keepOwnTopK } from "../scores/top_k.ts";
 import { report } from "./selection_program.ts";
+import { stepsHeld } from "./steps_held.ts";
 
 /** What any row of a step asks for. */
 export interface SlotSelection {
@@ -20,6 +21,8 @@ export interface SlotSelection {
   readonly topK: number;
   /** Whether the host reads how sure the model is, in `ring`. */
   readonly confident: boolean;
+  /** Whether the host reads how near another token was, in `margins`. */
+  readonly margins: boolean;
 }
 
 /**
@@ -45,9 +48,16 @@ export function buildSlotSelection(selection: SlotSelection, vocabulary: number)
   const [best, likeliest] = topK(scores, { k: 1, axis: -1 });
   const sizes = selection.topK > 0 ? builder.input("topK", "int64", [rows, 1]) : undefined;
   const offered = sizes ? keepOwnTopK(scores, sizes, selection.topK) : scores;
-  const ids = samples ? where(builder.input("sampled", "bool", [rows, 1]), drawTokens(offered), likeliest) : likeliest;
+  const sampled = samples ? builder.input("sampled", "bool", [rows, 1]) : undefined;
+  const drawn = samples ? drawTokens(offered, selection.margins) : undefined;
+  const choose = (draws: Value | undefined, takes: Value) => sampled && draws ? where(sampled, draws, takes) : takes;
+  const ids = choose(drawn?.ids, likeliest);
   const tokens = builder.state("tokens", "int64", [rows, "capacity"]);
   cacheAppend(tokens, ids, { axis: 1, at: lengthsAfter(past, 1) });
   if (selection.confident) report(ids, confidences(offered, ids, samples ? undefined : best));
+  if (selection.margins) {
+    const margins = reshape(choose(drawn?.margin, marginOf(scores)), { shape: [rows, 1] });
+    cacheAppend(builder.state("margins", "float32", [rows, stepsHeld]), margins, { axis: 1, at: "at" });
+  }
   return builder.build();
 }

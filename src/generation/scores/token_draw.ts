@@ -8,6 +8,7 @@ import {
   argMax,
   equal,
   exp,
+  greaterOrEqual,
   log,
   mul,
   pad,
@@ -17,6 +18,7 @@ import {
   reshape,
   slice,
   sub,
+  topK,
   where,
 } from "../../operators/mod.ts";
 import { stepsHeld } from "../programs/steps_held.ts";
@@ -37,11 +39,20 @@ export function numbersOf(vocabulary: number): number {
   return blocks + width;
 }
 
+/** A token, and how far what it was taken by is from what another would have been. */
+export interface Taken {
+  readonly token: number;
+  readonly margin: number;
+}
+
 /** The first of the largest scores. */
-export function best(scores: Float32Array): number {
-  let at = 0;
-  for (let id = 1; id < scores.length; id++) if (scores[id] > scores[at]) at = id;
-  return at;
+export function best(scores: Float32Array): Taken {
+  let [token, second] = [0, -Infinity];
+  for (let id = 1; id < scores.length; id++) {
+    if (scores[id] > scores[token]) [token, second] = [id, scores[token]];
+    else if (scores[id] > second) second = scores[id];
+  }
+  return { token, margin: scores[token] - second };
 }
 
 /**
@@ -51,9 +62,9 @@ export function best(scores: Float32Array): number {
  * @param noise Gumbel noise: of each block, and after these of each place in a block.
  * @throws {OptionError} If none may be drawn.
  */
-export function draw(scores: Float32Array, noise: Float32Array): number {
+export function draw(scores: Float32Array, noise: Float32Array): Taken {
   const { blocks, width } = blocksOf(scores.length);
-  let [chosen, most] = [0, -Infinity];
+  let [chosen, most, next] = [0, -Infinity, -Infinity];
   for (let block = 0; block < blocks; block++) {
     const end = Math.min(scores.length, (block + 1) * width);
     let highest = -Infinity;
@@ -62,15 +73,17 @@ export function draw(scores: Float32Array, noise: Float32Array): number {
     let sum = 0;
     for (let id = block * width; id < end; id++) sum += Math.exp(scores[id] - highest);
     const value = highest + Math.log(sum) + noise[block];
-    if (value > most) [chosen, most] = [block, value];
+    if (value > most) [chosen, most, next] = [block, value, most];
+    else if (value > next) next = value;
   }
   if (most === -Infinity) throw new OptionError("Cannot draw a token: every one is forbidden");
-  let [token, largest] = [chosen * width, -Infinity];
+  let [token, largest, second] = [chosen * width, -Infinity, -Infinity];
   for (let id = chosen * width; id < Math.min(scores.length, (chosen + 1) * width); id++) {
     const value = scores[id] + noise[blocks + id - chosen * width];
-    if (value > largest) [token, largest] = [id, value];
+    if (value > largest) [token, largest, second] = [id, value, largest];
+    else if (value > second) second = value;
   }
-  return token;
+  return { token, margin: Math.min(most - next, largest - second) };
 }
 
 /**
@@ -79,9 +92,10 @@ export function draw(scores: Float32Array, noise: Float32Array): number {
  * Input `noise` [stepsHeld, rows, blocks + width], float32; a run reads that of step `at`.
  *
  * @param scores Shape [rows, V].
- * @returns The tokens, [rows, 1], int64.
+ * @param margins Whether it is wanted how near another token was.
+ * @returns The tokens, [rows, 1], int64; and how far what each was drawn by is from what another would have been, [rows, 1].
  */
-export function drawTokens(scores: Value): Value {
+export function drawTokens(scores: Value, margins = false): { readonly ids: Value; readonly margin?: Value } {
   const { builder, shape: [rows] } = scores;
   const vocabulary = scores.shape[1] as number;
   const { blocks, width } = blocksOf(vocabulary);
@@ -93,12 +107,24 @@ export function drawTokens(scores: Value): Value {
   const cut = reshape(whole, { shape: [rows, blocks, width] });
   const highest = reduceMax(cut, { axes: [2], keepDimensions: true });
   const total = add(log(reduceSum(exp(sub(cut, highest)), { axes: [2] })), reshape(highest, { shape: [rows, blocks] }));
-  const block = argMax(add(total, noiseOf(0, blocks)), { axis: 1, keepDimensions: true });
+  const ofBlocks = add(total, noiseOf(0, blocks));
+  const block = argMax(ofBlocks, { axis: 1, keepDimensions: true });
   const isChosen = equal(
     reshape(block, { shape: [rows, 1, 1] }),
     reshape(range(builder, { size: blocks }), { shape: [blocks, 1] }),
   );
   const chosen = reduceMax(where(isChosen, cut, builder.scalar(forbidden)), { axes: [1] });
-  const place = argMax(add(chosen, noiseOf(blocks, width)), { axis: 1, keepDimensions: true });
-  return add(mul(block, builder.scalar(width, "int64")), place);
+  const ofPlaces = add(chosen, noiseOf(blocks, width));
+  const place = argMax(ofPlaces, { axis: 1, keepDimensions: true });
+  const ids = add(mul(block, builder.scalar(width, "int64")), place);
+  if (!margins) return { ids };
+  const [a, b] = [marginOf(ofPlaces), blocks > 1 ? marginOf(ofBlocks) : undefined];
+  return { ids, margin: b ? where(greaterOrEqual(a, b), b, a) : a };
+}
+
+/** How far the largest score of each row, [rows, n], is from the second, [rows, 1]. */
+export function marginOf(scores: Value): Value {
+  const [values] = topK(scores, { k: 2, axis: -1 });
+  const at = (place: number) => slice(values, { starts: [0, place], sizes: [scores.shape[0], 1] });
+  return sub(at(0), at(1));
 }

@@ -32,7 +32,8 @@ export class HostChoice {
    * @param place The row's place and its length, which are those of its noise.
    */
   take(scores: Float32Array, { row, length }: { readonly row: number; readonly length: number }): Choice {
-    const token = this.#noise ? draw(scores, this.#noise.fill(this.#numbers, row, length)) : best(scores);
-    return { token, ...(this.generation.outputConfidences && { confidence: confidenceOf(scores, token) }) };
+    const taken = this.#noise ? draw(scores, this.#noise.fill(this.#numbers, row, length)) : best(scores);
+    const { token } = taken;
+    return { ...taken, ...(this.generation.outputConfidences && { confidence: confidenceOf(scores, token) }) };
   }
 }

@@ -7,6 +7,8 @@ export interface Choice {
   readonly token: number;
   /** Its share of softmax(scores), if that is asked for. */
   readonly confidence?: number;
+  /** How far what it was taken by is from what another would have been, where that is known. */
+  readonly margin?: number;
 }
 
 /** A row of tokens under way. */

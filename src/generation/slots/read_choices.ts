@@ -1,6 +1,7 @@
 // What a step decided for its rows: read from the device where a program took the tokens, taken here where rows of scores
 // are needed.
 import type { SlotBuffers } from "../programs/slot_buffers.ts";
+import type { SlotSelection } from "../programs/slot_selection.ts";
 import { stepsHeld } from "../programs/steps_held.ts";
 import type { Choice } from "../search/text_state.ts";
 import type { SlotRows } from "./slot_inputs.ts";
@@ -10,7 +11,7 @@ import type { SlotRow } from "./slot_row.ts";
 export async function readChoices(
   buffers: SlotBuffers,
   rows: SlotRows,
-  { count, confident }: { readonly count: number; readonly confident: boolean | undefined },
+  { count, asked }: { readonly count: number; readonly asked: SlotSelection | undefined },
 ): Promise<Map<SlotRow, Choice[]>> {
   const found = new Map<SlotRow, Choice[]>();
   if (rows.some((row) => row?.host)) {
@@ -25,10 +26,12 @@ export async function readChoices(
     }
   }
   if (!rows.some((row) => row && !row.host)) return found;
-  const choiceAt = confident ? await readReported(buffers, rows) : await readTokens(buffers, rows);
+  const choiceAt = asked?.confident ? await readReported(buffers, rows) : await readTokens(buffers, rows);
+  const margins = asked?.margins ? (await buffers.read("margins", rows.length)).data as Float32Array : undefined;
+  const marginAt = (slot: number, at: number) => margins && { margin: margins[slot * stepsHeld + at] };
   for (const [slot, row] of rows.entries()) {
     if (!row || row.host) continue;
-    found.set(row, Array.from({ length: count }, (_, at) => choiceAt(slot, row, at)));
+    found.set(row, Array.from({ length: count }, (_, at) => ({ ...choiceAt(slot, row, at), ...marginAt(slot, at) })));
   }
   return found;
 }

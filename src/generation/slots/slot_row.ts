@@ -43,7 +43,7 @@ export class SlotRow {
   }
 
   /** What it asks of a program. */
-  get selection(): SlotSelection {
+  get selection(): Omit<SlotSelection, "margins"> {
     const { doSample, outputConfidences } = this.generation;
     const processors = programProcessorsOf(this.generation, this.generation);
     return { processors, samples: doSample, topK: this.topK, confident: outputConfidences };
@@ -54,10 +54,13 @@ export class SlotRow {
 const roundedUp = (size: number): number => size === 0 ? 0 : 2 ** Math.ceil(Math.log2(size));
 
 /** What rows ask for together. */
-export function selectionOf(rows: readonly SlotRow[], vocabulary: number): SlotSelection {
+export function selectionOf(
+  rows: readonly SlotRow[],
+  { vocabulary, margins }: { readonly vocabulary: number; readonly margins: boolean },
+): SlotSelection {
   const asked = rows.map(({ selection }) => selection);
-  const any = (of: (selection: SlotSelection) => boolean) => asked.some(of);
-  const most = (of: (selection: SlotSelection) => number) => roundedUp(Math.max(...asked.map(of)));
+  const any = (of: (selection: SlotRow["selection"]) => boolean) => asked.some(of);
+  const most = (of: (selection: SlotRow["selection"]) => number) => roundedUp(Math.max(...asked.map(of)));
   return {
     processors: {
       repetitionPenalty: any(({ processors }) => processors.repetitionPenalty),
@@ -67,5 +70,6 @@ export function selectionOf(rows: readonly SlotRow[], vocabulary: number): SlotS
     samples: any(({ samples }) => samples),
     topK: Math.min(most(({ topK }) => topK), vocabulary),
     confident: any(({ confident }) => confident),
+    margins,
   };
 }

@@ -21,6 +21,8 @@ export interface SlotStep {
   readonly row: SlotRow;
   /** Its new tokens. */
   readonly tokens: readonly number[];
+  /** How far what each was taken by is from what another would have been, if that is asked for. */
+  readonly margins?: readonly number[];
   /** Whether its text is complete: its slot is free again. */
   readonly done: boolean;
 }
@@ -201,7 +203,7 @@ export class SlotSession implements Disposable {
       if (selection?.asked.processors.tokenMask) this.#inputs.writeMasks(rows, at);
       if (selection) buffers.select(selection.program, rows.length, length, at);
     }
-    const decided = await readChoices(buffers, rows, { count, confident: selection?.asked.confident });
+    const decided = await readChoices(buffers, rows, { count, asked: selection?.asked });
     this.#releaseAborted();
     return active.filter(({ released }) => !released).map((row) => this.#take(row, decided.get(row)!));
   }
@@ -214,8 +216,9 @@ export class SlotSession implements Disposable {
   #take(row: SlotRow, choices: readonly Choice[]): SlotStep {
     if (row.host) this.#buffers.writeTokens(row.slot, [choices[0].token], row.text.tokens.length);
     const tokens = row.text.take(choices);
+    const margins = choices.slice(0, tokens.length).flatMap(({ margin }) => margin ?? []);
     if (!row.text.goesOn) this.release(row);
-    return { row, tokens, done: row.released };
+    return { row, tokens, done: row.released, ...(this.options.margins && { margins }) };
   }
 
   /** The program that takes the tokens of the rows there are, if any row leaves them to one. */
@@ -224,7 +227,7 @@ export class SlotSession implements Disposable {
       const rows = this.rows;
       const own = rows.filter(({ host }) => !host);
       if (own.length === 0) return undefined;
-      const asked = selectionOf(own, this.vocabularySize);
+      const asked = selectionOf(own, { vocabulary: this.vocabularySize, margins: this.options.margins ?? false });
       const program = await this.runner.slotSelectionProgram(asked);
       // Rows may have come while it was compiled.
       if (this.rows.every((row) => rows.includes(row))) return { asked, program };

@@ -15,6 +15,11 @@ export interface SlotSessionOptions {
   readonly interpolate?: boolean;
   /** Parts that an encoding is cut into, so that steps fit between them. @default 1 */
   readonly encodeParts?: number;
+  /**
+   * Whether steps say how near another token was. A text in a slot is that alone but where two scores are within rounding:
+   * kernels for one row and for several round differently. @default false
+   */
+  readonly margins?: boolean;
   /** Ends the session. */
   readonly signal?: AbortSignal;
 }
