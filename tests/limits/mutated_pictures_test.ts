@@ -88,6 +88,28 @@ for (const [format, change] of Object.entries(enlarge)) {
   });
 }
 
+Deno.test("a PNG of hundreds of thousands of texts is read within a second", async () => {
+  const png = pictures.get("png")!.find(([name]) => name === "rgb.png")![1];
+  const whole = await readImage(png.slice());
+  const bodies = { tEXt: "", zTXt: "Raw profile type exif\0\0x", iTXt: "XML:com.adobe.xmp\0\u0001\0\0\0x" };
+  for (const [kind, text] of Object.entries(bodies)) {
+    const body = new TextEncoder().encode(text);
+    const chunk = new Uint8Array(12 + body.length);
+    new DataView(chunk.buffer).setUint32(0, body.length);
+    chunk.set(new TextEncoder().encode(kind), 4);
+    chunk.set(body, 8);
+    const [count, header] = [200_000, 33];
+    const file = new Uint8Array(png.length + count * chunk.length);
+    file.set(png.subarray(0, header));
+    for (let n = 0; n < count; n++) file.set(chunk, header + n * chunk.length);
+    file.set(png.subarray(header), header + count * chunk.length);
+    writeChecksums(file);
+    const before = processorTime();
+    assertEquals((await readImage(file)).data, whole.data);
+    assert(processorTime() - before < 1000, `${kind}: ${processorTime() - before} ms of the processor`);
+  }
+});
+
 /** The JPEG with a segment repeated after its start. */
 function flooded(segment: readonly number[], times: number): Uint8Array<ArrayBuffer> {
   const file = new Uint8Array(jpeg.length + times * segment.length);

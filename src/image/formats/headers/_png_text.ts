@@ -5,18 +5,36 @@ import type { Metadata } from "./orientation.ts";
 const longest = 1 << 20;
 
 /** The chunks that hold texts. */
-export const textChunks: readonly string[] = ["tEXt", "zTXt", "iTXt"];
+const textChunks: readonly string[] = ["tEXt", "zTXt", "iTXt"];
 
-/**
- * Read EXIF or XMP in a text.
- *
- * @param kind The chunk's type, one of `textChunks`.
- * @param body The chunk's data.
- * @returns The metadata; empty if it is another text, or malformed.
- */
-export async function readTextMetadata(kind: string, body: Uint8Array): Promise<Metadata> {
+/** A text's chunk. */
+export type TextChunk = readonly [kind: string, body: Uint8Array];
+
+/** How many texts with metadata are read, the last ones: a file has one or two. */
+const mostTexts = 16;
+
+/** The key of a text that holds EXIF or XMP. */
+function metadataKey([kind, body]: TextChunk): string | undefined {
+  if (!textChunks.includes(kind) || body[0] !== 0x52 && body[0] !== 0x58) return undefined; // R, X
   const key = latin(body.subarray(0, 80)).split("\0", 1)[0];
-  if (key !== "Raw profile type exif" && key !== "XML:com.adobe.xmp") return {};
+  return key === "Raw profile type exif" || key === "XML:com.adobe.xmp" ? key : undefined;
+}
+
+/** Whether a chunk is a text that holds EXIF or XMP. */
+export function holdsMetadata(chunk: TextChunk): boolean {
+  return metadataKey(chunk) !== undefined;
+}
+
+/** Read EXIF and XMP in texts; later ones count more. @param texts Those that hold some. */
+export async function readTexts(texts: readonly TextChunk[]): Promise<Metadata> {
+  let found: Metadata = {};
+  for (const text of texts.slice(-mostTexts)) found = { ...found, ...await readText(text) };
+  return found;
+}
+
+/** @returns The metadata of a text; empty if it is malformed. */
+async function readText([kind, body]: TextChunk): Promise<Metadata> {
+  const key = metadataKey([kind, body])!;
   const text = await textOf(kind, body.subarray(key.length + 1));
   if (key.startsWith("XML")) return { xmp: text };
   // ImageMagick's: a line break, the profile's name, its length, then its bytes as hexadecimal digits.
@@ -53,5 +71,7 @@ async function inflate(bytes: Uint8Array): Promise<string | undefined> {
 
 /** Decode as Latin-1: only ASCII is searched for, so it does not matter how other bytes are read. */
 function latin(bytes: Uint8Array): string {
-  return new TextDecoder("latin1").decode(bytes);
+  return decoder.decode(bytes);
 }
+
+const decoder = new TextDecoder("latin1");

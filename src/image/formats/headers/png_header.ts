@@ -1,7 +1,7 @@
 // A PNG's header and the outline of its chunks (PNG specification, third edition, sections 5 and 11.2).
 import { FormatError } from "../../../errors/mod.ts";
-import { type Metadata, orientationOf } from "./orientation.ts";
-import { readTextMetadata, textChunks } from "./_png_text.ts";
+import { orientationOf } from "./orientation.ts";
+import { holdsMetadata, readTexts, type TextChunk } from "./_png_text.ts";
 import type { ImageHeader } from "./image_header.ts";
 
 const colors: Readonly<Record<number, { color: ImageHeader["color"]; bits: readonly number[] }>> = {
@@ -42,7 +42,8 @@ export async function readPngHeader(bytes: Uint8Array, name: string): Promise<Im
     orientation: 1,
   };
   let hasPalette = false, data: number | undefined;
-  let exif: Uint8Array | undefined, inTexts: Metadata = {};
+  let exif: Uint8Array | undefined;
+  const texts: TextChunk[] = [];
   for (let at = 8;;) {
     if (at + 12 > bytes.length) fail(`the file ends after ${bytes.length} bytes without an IEND chunk`, at);
     const length = view.getUint32(at);
@@ -57,7 +58,7 @@ export async function readPngHeader(bytes: Uint8Array, name: string): Promise<Im
     if (kind === "IDAT") data = (data ?? 0) + length;
     const body = bytes.subarray(at + 8, at + 8 + length);
     if (kind === "eXIf") exif = body;
-    else if (textChunks.includes(kind)) inTexts = { ...inTexts, ...await readTextMetadata(kind, body) };
+    else if (holdsMetadata([kind, body])) texts.push([kind, body]);
     at += 12 + length;
   }
   if (data === undefined) return fail("it has no IDAT chunk, the pixels", bytes.length);
@@ -66,6 +67,7 @@ export async function readPngHeader(bytes: Uint8Array, name: string): Promise<Im
     fail(`its ${data} bytes of pixels are too few for ${width} x ${height}`, bytes.length);
   }
   if (type === 3 && !hasPalette) fail("its colours come from a palette, but it has no PLTE chunk", bytes.length);
+  const inTexts = await readTexts(texts);
   header.orientation = orientationOf({ ...inTexts, exif: exif ?? inTexts.exif });
   return header;
 }
