@@ -41,3 +41,15 @@ for (const script of ["draw_way.ts", "options_tables.ts"]) {
     assertEquals(code, 0, stderr);
   });
 }
+
+Deno.test("the links of the texts in the repository lead to files that are there", async () => {
+  const pages = [...Deno.readDirSync(`${root}docs`)].map(({ name }) => `docs/${name}`);
+  for (const name of ["README.md", "CONTRIBUTING.md", "SECURITY.md", ...pages.filter((name) => name.endsWith(".md"))]) {
+    const links = (await Deno.readTextFile(root + name)).replace(/^```.*?^```/gms, "").matchAll(/\]\(([^)#]+)[^)]*\)/g);
+    for (const [, target] of links) {
+      if (/^[a-z]+:/.test(target)) continue;
+      const found = await Deno.stat(new URL(target, `file://${root}${name}`)).then(() => true, () => false);
+      assert(found, `${name} links to ${target}, which is not there`);
+    }
+  }
+});

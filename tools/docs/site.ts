@@ -9,7 +9,7 @@ const output = Deno.args[0] ?? new URL("site", root).pathname;
 /** The pages in the order of the menu. */
 const pages = [
   ...["index", "from-transformers", "captioning", "documents", "streams", "options", "command", "models", "training"],
-  ...["fleet", "deployment", "how-it-works", "extending"],
+  ...["fleet", "deployment", "quantisation", "how-it-works", "extending"],
 ];
 
 /** What the pages show besides text. */
@@ -81,7 +81,7 @@ const marked = new Marked({
 /** Where a link of a page leads: to another page, or where it says. */
 function addressOf(href: string): string {
   const [, file = "", anchor = ""] = /^(?:\.\.\/)?([\w/-]+\.md)(#.*)?$/.exec(href) ?? [];
-  const name = Object.keys(others).find((name) => others[name] === file) ?? file.replace(/\.md$/, "");
+  const name = Object.keys(others).find((name) => others[name] === file) ?? file.replace(/^docs\/|\.md$/g, "");
   return name === "" ? href : `${name}.html${anchor}`;
 }
 
