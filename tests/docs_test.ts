@@ -21,6 +21,7 @@ Deno.test("the code in README.md, on the pages and in docstrings runs", async ()
         "caption.ts",
         "src",
         "backends/ffi/mod.ts",
+        "backends/wasm/mod.ts",
       ],
       ...(testedBackends.includes("webgpu") ? ["backends/webgpu/mod.ts"] : []),
     ],
