@@ -1,5 +1,20 @@
-// The wasm backend: ONNX Runtime in WebAssembly, from the npm package onnxruntime-web, for places with neither FFI nor a GPU. It
-// needs no permission, computes on the thread that asks for it, and holds weights in its memory of up to 4 GB.
+/**
+ * The wasm backend: ONNX Runtime in WebAssembly, from the npm package onnxruntime-web, for places with neither FFI nor a GPU.
+ * It needs no permission, computes on the thread that asks for it, and holds weights in its memory of up to 4 GB.
+ * `backend: "wasm"` imports it when it is needed.
+ *
+ * @example
+ * ```ts
+ * import { load } from "@limner/limner/wasm";
+ * import { Captioner } from "@limner/limner";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using captioner = await Captioner.load(undefined, { backend: await load() });
+ * assertEquals(await captioner.caption("assets/examples/date.png"), "2/8/2021");
+ * ```
+ *
+ * @module
+ */
 import type { Backend, BackendDetails, BackendOptions, BackendReport } from "../../src/graph/mod.ts";
 import { packageName } from "../../src/packages/onnxruntime_web.ts";
 import { WasmBackend } from "./backend.ts";

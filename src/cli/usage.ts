@@ -162,8 +162,9 @@ options:
   --heartbeat SECONDS   also print a line {"heartbeat": {state, answered, waiting, seconds}} at once
                         and every so many seconds
   --model NAME, --revision NAME, --token-file FILE, --offline, --tokenizer FOLDER, --processor FOLDER,
-  --max-pixels N, --backend NAME, --max-new-tokens N, --beams N, --sample, --seed N, --prompt TEXT,
-  --document, --task NAME, --question TEXT, --min-confidence P, --allow-private, --verbose
+  --max-pixels N, --backend NAME, --dtype NAME, --low-memory, --max-new-tokens N, --beams N, --sample,
+  --seed N, --prompt TEXT, --document, --task NAME, --question TEXT, --min-confidence P,
+  --allow-private, --verbose
                         as for pictures: caption.ts --help
   --help, -h            print this and exit
 

@@ -1,7 +1,7 @@
 // The script of image_workers.ts's workers: each message is a file to decode, each answer its pixels.
 import { decodeImage } from "./formats/decode_image.ts";
 import type { ImageFile } from "./image_file.ts";
-import type { ProcessorSettings } from "./processor/processor_config.ts";
+import type { ProcessorSettings } from "./processor/processor_settings.ts";
 import type { Channels, RawImage } from "./raw_image.ts";
 import { shapeImage } from "./processor/shape_image.ts";
 

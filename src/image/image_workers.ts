@@ -4,7 +4,7 @@ import { FormatError, LimnerError } from "../errors/mod.ts";
 import { decodeImage } from "./formats/decode_image.ts";
 import type { ImageFile } from "./image_file.ts";
 import type { ImageAnswer, ImageTask } from "./image_worker.ts";
-import type { ProcessorSettings } from "./processor/processor_config.ts";
+import type { ProcessorSettings } from "./processor/processor_settings.ts";
 import { RawImage } from "./raw_image.ts";
 import { ShapedImage } from "./processor/shape_image.ts";
 

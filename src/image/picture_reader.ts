@@ -3,7 +3,7 @@ import { abortable } from "../async/abortable.ts";
 import { readImageFile, type ReadImageOptions } from "./image_file.ts";
 import { OptionError } from "../errors/mod.ts";
 import type { ImageWorkers } from "./image_workers.ts";
-import type { ProcessorSettings } from "./processor/processor_config.ts";
+import type { ProcessorSettings } from "./processor/processor_settings.ts";
 import { RawImage } from "./raw_image.ts";
 import type { ImageSource } from "./source_bytes.ts";
 

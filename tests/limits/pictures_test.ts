@@ -11,7 +11,7 @@ import {
   RawImage,
   readImage,
 } from "../../mod.ts";
-import type { ProcessorType } from "../../src/image/processor/processor_config.ts";
+import type { ProcessorType } from "../../src/image/processor/processor_settings.ts";
 import { processorTime } from "../process_cost.ts";
 import { publishedModels } from "./published_models.ts";
 

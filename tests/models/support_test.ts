@@ -85,13 +85,13 @@ function supportTable(): string {
 }
 
 // Runs last: it needs what the tests above found.
-Deno.test("the README's support table is what the tests found", async () => {
+Deno.test("the support table of docs/models.md is what the tests found", async () => {
   assertEquals(expectations.size, pairs.length, "run the whole file");
-  const file = new URL("../../README.md", import.meta.url);
-  const readme = await Deno.readTextFile(file);
+  const file = new URL("../../docs/models.md", import.meta.url);
+  const page = await Deno.readTextFile(file);
   const marker = "<!-- support table -->";
-  const [before, table, after] = readme.split(marker);
-  assertEquals(readme.split(marker).length, 3, "the README has no two markers");
+  const [before, table, after] = page.split(marker);
+  assertEquals(page.split(marker).length, 3, "docs/models.md has no two markers");
   if (testedBackends.length < 3) return; // a backend is missing here, which the test command says
   const found = supportTable();
   if (table.trim() === found) return;

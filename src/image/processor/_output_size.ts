@@ -1,7 +1,7 @@
 // The size that a picture is resized to, for each form of size (Transformers' image_transforms.py and image_utils.py).
 import { ConfigError } from "../../errors/mod.ts";
 import type { Rectangle } from "./resample.ts";
-import type { SizeConfig } from "./processor_config.ts";
+import type { SizeConfig } from "./processor_settings.ts";
 
 /**
  * The size that `image` is resized to.

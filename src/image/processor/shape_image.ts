@@ -4,7 +4,7 @@ import { ConfigError, ShapeError } from "../../errors/mod.ts";
 import { cropMargin } from "./_crop_margin.ts";
 import { askPixels } from "./_pixel_budget.ts";
 import { outputSize, shortestEdge, thumbnailSize } from "./_output_size.ts";
-import type { ProcessorSettings, ProcessorType } from "./processor_config.ts";
+import type { ProcessorSettings, ProcessorType } from "./processor_settings.ts";
 import { RawImage } from "../raw_image.ts";
 import { type Rectangle, resize } from "./resample.ts";
 import { centerCrop, crop, orient, resizeWithGap } from "./transforms.ts";

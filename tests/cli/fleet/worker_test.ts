@@ -1,6 +1,8 @@
 // `caption.ts worker`, as whoever drives it sees it.
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { effort } from "../../effort.ts";
+import { readingFlags, readingValued } from "../../../src/cli/options.ts";
+import { commandHelp } from "../../../src/cli/usage.ts";
 import { caption, root, texts } from "../command_process.ts";
 
 const line = "assets/examples/line.png";
@@ -172,4 +174,11 @@ Deno.test("caption.ts worker ends with the code of a model that is not there, an
   const wrong = await caption(["worker", "--seed", "1"], { stdin: new Uint8Array() });
   assertEquals([wrong.code, wrong.stdout], [2, ""]);
   assertStringIncludes(wrong.stderr, "--seed needs --sample");
+});
+
+Deno.test("caption.ts worker --help lists exactly the options that it takes", () => {
+  const listed = [...commandHelp.worker.matchAll(/(?<=[ ,])--([a-z-]+)/g)].map(([, name]) => name);
+  // One stands there twice: as what has a line of its own, or to say where more is said.
+  const taken = [...readingFlags, ...Object.keys(readingValued), "heartbeat", "help"];
+  assertEquals([...new Set(listed)].sort(), taken.sort());
 });

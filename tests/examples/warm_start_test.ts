@@ -1,6 +1,6 @@
 // The examples that train do what they say, in a short form.
 import { assert, assertEquals } from "@std/assert";
-import { deno } from "./cli/command_process.ts";
+import { deno } from "../cli/command_process.ts";
 
 Deno.test("warm_start.ts teaches two checkpoints to write together", async () => {
   const { code, stdout, stderr } = await deno(["examples/warm_start.ts"], { env: { WARM_START_STEPS: "100" } });
