@@ -53,7 +53,7 @@ Deno.test("20,000 draws have Transformers' distribution by a chi-square test at 
         const noise = new Noise(seed);
         const numbers = new Float32Array(blocks + width);
         const counts = Array<number>(vocabulary).fill(0);
-        for (let step = 0; step < draws; step++) counts[draw(scores, noise.fill(numbers, row, step))]++;
+        for (let step = 0; step < draws; step++) counts[draw(scores, noise.fill(numbers, row, step)).token]++;
         for (const [kind, probabilities] of [["right", right], ["wrong", wrong]] as const) {
           chiSquare(counts, probabilities, draws).forEach((value, i) => sums[kind][i] += value);
         }
