@@ -44,4 +44,5 @@ export type { BestEvaluation, FitOptions, FitProgress, FitResult } from "./fit_o
 export { Gradients } from "./gradients.ts";
 export { Trainer } from "./trainer.ts";
 export type { StepResult, TrainingBatch } from "./training_batch.ts";
+export type { ActivationStorage } from "../gradient/mod.ts";
 export type { ScheduleName, TrainerOptions, TrainerSettings } from "./trainer_options.ts";
