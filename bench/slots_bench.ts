@@ -1,7 +1,9 @@
-// What rows that began apart cost: `deno run -A bench/slots_bench.ts [BACKEND] [ROUNDS] [FOLDER]`. A captioner of usual size,
-// ViT-B/16 with GPT-2, random, is made unless FOLDER holds one. Figures to reach: a step of 8 rows with lengths of their own
-// at most 1.05 times (webgpu in software 1.1) one whose rows have one length; a picture encoded into a slot while 7 rows
-// wait at most 1.1 times one encoded alone; an encoding in 4 parts at most 1.05 times one in one.
+// What rows that began apart cost: `deno run -A bench/slots_bench.ts [BACKEND] [ROUNDS] [FOLDER] [THREADS] [steps|encodings]`. A captioner of
+// usual size, ViT-B/16 with GPT-2, random, is made unless FOLDER holds one. Figures to reach: a step of 8 rows with lengths
+// of their own at most 1.05 times (webgpu in software 1.1) one whose rows have one length; a picture encoded into a slot
+// while 7 rows wait at most 1.1 times one encoded alone; an encoding in 4 parts at most 1.05 times one in one. Beside the
+// time that passed stands the processors', which other work on the machine disturbs less.
+import process from "node:process";
 import {
   type Backend,
   type BackendName,
@@ -28,18 +30,31 @@ const rounds = Number(Deno.args[1] ?? 9);
 const rows = 8;
 const past = 30;
 
-/** Milliseconds of each kind of work, in turn, so that whatever else the machine does meets all alike: the least of each. */
-async function inTurn<K extends string>(works: Record<K, () => Promise<unknown>>): Promise<Record<K, number>> {
-  const least = Object.fromEntries(Object.keys(works).map((key) => [key, Infinity])) as Record<K, number>;
+/** Milliseconds that passed, and of the processors. */
+interface Cost {
+  readonly wall: number;
+  readonly processors: number;
+}
+
+/** The least cost of each kind of work, taken in turn so that whatever else the machine does meets all alike. */
+async function inTurn<K extends string>(works: Record<K, () => Promise<unknown>>): Promise<Record<K, Cost>> {
+  const keys = Object.keys(works) as K[];
+  const least = Object.fromEntries(keys.map((key) => [key, { wall: Infinity, processors: Infinity }]));
   for (let round = 0; round <= rounds; round++) {
-    for (const key of Object.keys(works) as K[]) {
-      const began = performance.now();
+    for (const key of keys) {
+      const [began, used] = [performance.now(), process.cpuUsage()];
       await works[key]();
+      const { user, system } = process.cpuUsage(used);
+      const { wall, processors } = least[key];
       // The first round compiles and allocates.
-      if (round > 0) least[key] = Math.min(least[key], performance.now() - began);
+      if (round === 0) continue;
+      least[key] = {
+        wall: Math.min(wall, performance.now() - began),
+        processors: Math.min(processors, (user + system) / 1000),
+      };
     }
   }
-  return least;
+  return least as Record<K, Cost>;
 }
 
 /** Steps of all rows on the same buffers: with one length for all, and with lengths of their own, equal and not. */
@@ -110,8 +125,10 @@ async function encodings(model: VisionEncoderDecoderModel): Promise<void> {
   line("encode_in_4_parts", found.parts, found.alone);
 }
 
-function line(name: string, ms: number, peer?: number): void {
-  console.log(`${name.padEnd(32)}${ms.toFixed(2).padStart(9)} ms${peer ? `  ${(ms / peer).toFixed(3)} x` : ""}`);
+function line(name: string, cost: Cost, peer?: Cost): void {
+  const cell = (of: keyof Cost) =>
+    `${of} ${cost[of].toFixed(1).padStart(8)} ms${peer ? ` ${(cost[of] / peer[of]).toFixed(3)} x` : " ".repeat(8)}`;
+  console.log(`${name.padEnd(32)}${cell("wall")}   ${cell("processors")}`);
 }
 
 /** Write the captioner's files. */
@@ -129,12 +146,14 @@ const given: string | undefined = Deno.args[2];
 const folder = given ?? await Deno.makeTempDir();
 try {
   if (!given) await writeCaptioner(folder);
-  await using backend = await loadBackend(name);
+  const threads = Deno.args[3] ? Number(Deno.args[3]) : undefined;
+  await using backend = await loadBackend(name, { threads, spinning: false });
   console.log(`${backend.name}: ${backend.device}; ViT-B/16 and GPT-2, ${rounds} rounds`);
   await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend });
   const { architecture, weights } = partsOf(model);
-  await steps(backend, architecture, weights);
-  await encodings(model);
+  const part = Deno.args[4];
+  if (part !== "encodings") await steps(backend, architecture, weights);
+  if (part !== "steps") await encodings(model);
 } finally {
   if (!given) await Deno.remove(folder, { recursive: true });
 }

@@ -110,6 +110,11 @@ for (const backend of testedBackends) {
     await using model = await load("vit_gpt2_captioning", backend);
     using slots = await ModelSlots.open(model, { slots: 2, maxLength: 40 });
     const stop = new AbortController();
+    const alone = slots.admit(slots.encode(picture(model, 1)), { ...asked, maxNewTokens: 1 });
+    const { bytesRead } = model.backend.counters;
+    assertEquals((await slots.step({ steps: 1 })).map(({ row, done }) => [row, done]), [[alone, true]]);
+    // What a step costs depends on the slots in use: a row of 64 tokens was read, not two.
+    assertEquals(model.backend.counters.bytesRead - bytesRead, 64 * (backend === "webgpu" ? 4 : 8));
     const stays = slots.admit(slots.encode(picture(model, 1)), asked);
     const stopped = slots.admit(slots.encode(picture(model, 2)), { ...asked, signal: stop.signal });
     assertThrows(() => slots.encode(picture(model, 3)), LimnerError, "all 2 slots are in use");
@@ -232,6 +237,7 @@ Deno.test("slots refuse what they do not have, and say why", async () => {
   };
   await refuses({ slots: 0, maxLength: 8 }, "slots = 0: expected a whole number from 1 on");
   await refuses({ slots: 1, maxLength: 1e6 }, "Cannot open slots of 1000000 tokens (maxLength): the decoder has room");
+  await refuses({ slots: 1e9, maxLength: 8 }, "1000000000 slots (slots) of up to 8 tokens (maxLength) would take");
   await refuses({ slots: 1, maxLength: 8, encodeParts: 1000 }, "Cannot cut encode into 1000 parts");
   {
     using slots = await ModelSlots.open(model, { slots: 2, maxLength: 8, encodeParts: 2 });

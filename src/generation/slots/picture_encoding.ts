@@ -14,11 +14,17 @@ export interface PictureEncoding {
 /** An encoding on a session's buffers. */
 export class Encoding implements PictureEncoding {
   #next = 0;
+  #released = false;
 
   constructor(readonly buffers: SlotBuffers, readonly pixelValues: Tensor, readonly slot: number) {}
 
   get partsLeft(): number {
-    return this.buffers.encodeParts - this.#next;
+    return this.#released ? 0 : this.buffers.encodeParts - this.#next;
+  }
+
+  /** Give up its slot: nothing more is queued. */
+  release(): void {
+    this.#released = true;
   }
 
   advance(): boolean {

@@ -16,8 +16,7 @@ export class SlotRow {
   readonly noise: Noise | undefined;
   /** The mask of its tokens, where a program applies one. */
   readonly mask: TokenMask | undefined;
-  /** Whether it has left its slot: its text stays. */
-  released = false;
+  #released = false;
 
   /**
    * @param slot Where it is.
@@ -34,6 +33,16 @@ export class SlotRow {
     if (generation.doSample) this.noise = new Noise(generation.seed);
     const processors = lengthProcessors(generation, generation);
     if (processors.length > 0) this.mask = new TokenMask(processors, vocabulary);
+  }
+
+  /** Whether it has left its slot: its text stays. */
+  get released(): boolean {
+    return this.#released;
+  }
+
+  /** Leave its slot. */
+  release(): void {
+    this.#released = true;
   }
 
   /** From how many of the likeliest tokens its own is drawn; 0 from all. */

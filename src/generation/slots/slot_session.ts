@@ -1,7 +1,7 @@
 // Rows that come and go. Think of a bus: it has a fixed number of seats (slots), a picture that is encoded takes one, its
 // row rides from step to step beside rows that got on earlier, each with options of its own, and gets off when its text has
 // ended. Who asks for the steps, and in which order pictures get on, is a scheduler's affair.
-import { LimnerError, OptionError, ShapeError } from "../../errors/mod.ts";
+import { LimnerError, ShapeError } from "../../errors/mod.ts";
 import type { Stream } from "../../graph/mod.ts";
 import type { Tensor } from "../../tensor/mod.ts";
 import { SlotBuffers } from "../programs/slot_buffers.ts";
@@ -14,7 +14,7 @@ import { Encoding, type PictureEncoding } from "./picture_encoding.ts";
 import { readChoices } from "./read_choices.ts";
 import { lengthAt, SlotInputs, type SlotRows } from "./slot_inputs.ts";
 import { selectionOf, SlotRow } from "./slot_row.ts";
-import { checkSettings, type SlotSessionOptions } from "./slot_settings.ts";
+import { checkRoom, checkSettings, type SlotSessionOptions } from "./slot_settings.ts";
 
 /** What a step decided for a row. */
 export interface SlotStep {
@@ -53,18 +53,12 @@ export class SlotSession implements Disposable {
    * Compile what a session runs.
    *
    * @throws {OptionError} If the numbers are none that a session can have.
+   * @throws {LimitError} If it takes more rows or bytes than are allowed.
    */
   static async open(runner: ModelRunner, options: SlotSessionOptions): Promise<SlotSession> {
     const { slots, maxLength, encodeParts = 1, interpolate = false, signal } = options;
-    for (const [name, value] of Object.entries({ slots, maxLength, encodeParts })) {
-      if (Number.isSafeInteger(value) && value >= 1) continue;
-      throw new OptionError(`Cannot open slots with ${name} = ${value}: expected a whole number from 1 on`);
-    }
-    const { encoder, decoder } = runner.architecture;
-    const most = (decoder.maxPositions ?? Infinity) + 1;
-    if (maxLength > most) {
-      throw new OptionError(`Cannot open slots of ${maxLength} tokens (maxLength): the decoder has room for ${most}`);
-    }
+    checkRoom(options, runner.architecture);
+    const { encoder } = runner.architecture;
     const programs = {
       encode: await runner.encodePrograms(options.size ?? encoder.imageSize, encodeParts, { signal, interpolate }),
       cross: await runner.crossProgram(signal),
@@ -155,10 +149,10 @@ export class SlotSession implements Disposable {
 
   /** Free the slot of a row or a picture. What a step under way decides for it counts for nothing. */
   release(entry: SlotRow | PictureEncoding): void {
-    if (this.#slots[entry.slot] !== entry) return;
+    const own = this.#slots[entry.slot];
+    if (own === undefined || own !== entry) return;
     this.#slots[entry.slot] = undefined;
-    if (this.#encoding === entry) this.#encoding = undefined;
-    if (entry instanceof SlotRow) entry.released = true;
+    own.release();
   }
 
   /**

@@ -1,6 +1,8 @@
 // What a session with slots is asked for, and what it has not.
 import { OptionError } from "../../errors/mod.ts";
-import type { TextDecoder } from "../../models/mod.ts";
+import { demand } from "../../limits/mod.ts";
+import type { Architecture, TextDecoder } from "../../models/mod.ts";
+import { generationBytes } from "../programs/generation_bytes.ts";
 import type { Generation } from "../request/generation.ts";
 
 /** What a session has room for. */
@@ -22,6 +24,30 @@ export interface SlotSessionOptions {
   readonly margins?: boolean;
   /** Ends the session. */
   readonly signal?: AbortSignal;
+}
+
+/**
+ * Check what a session is asked for, before any memory is taken.
+ *
+ * @throws {OptionError} If a number is none that a session can have.
+ * @throws {LimitError} If it takes more rows or bytes than are allowed.
+ */
+export function checkRoom(options: SlotSessionOptions, architecture: Architecture): void {
+  const { slots, maxLength, encodeParts = 1, size = architecture.encoder.imageSize } = options;
+  for (const [name, value] of Object.entries({ slots, maxLength, encodeParts })) {
+    if (Number.isSafeInteger(value) && value >= 1) continue;
+    throw new OptionError(`Cannot open slots with ${name} = ${value}: expected a whole number from 1 on`);
+  }
+  const { decoder, limits } = architecture;
+  const most = (decoder.maxPositions ?? Infinity) + 1;
+  if (maxLength > most) {
+    throw new OptionError(`Cannot open slots of ${maxLength} tokens (maxLength): the decoder has room for ${most}`);
+  }
+  const bytes = generationBytes(architecture, { batch: slots, size, rows: slots, positions: maxLength });
+  const because = `${slots} slots (slots) of up to ${maxLength} tokens (maxLength) would take ${bytes} bytes`;
+  const task = "Cannot open slots";
+  demand(limits, "maxRows", slots, { task, because, key: "slots" });
+  demand(limits, "maxGenerationBytes", bytes, { task, because });
 }
 
 /**
