@@ -1,8 +1,8 @@
-// What rows that began apart cost: `deno run -A bench/slots_bench.ts [BACKEND] [ROUNDS] [FOLDER] [THREADS] [steps|encodings]`. A captioner of
-// usual size, ViT-B/16 with GPT-2, random, is made unless FOLDER holds one. Figures to reach: a step of 8 rows with lengths
-// of their own at most 1.05 times (webgpu in software 1.1) one whose rows have one length; a picture encoded into a slot
-// while 7 rows wait at most 1.1 times one encoded alone; an encoding in 4 parts at most 1.05 times one in one. Beside the
-// time that passed stands the processors', which other work on the machine disturbs less.
+// What rows that began apart cost: `deno run -A bench/slots_bench.ts [BACKEND ROUNDS FOLDER THREADS steps|encodings]`. A
+// captioner of usual size, ViT-B/16 with GPT-2, random, is made unless FOLDER holds one. Figures to reach: a step of 8 rows
+// with lengths of their own at most 1.05 times (webgpu in software 1.1) one whose rows have one length; a picture encoded
+// into a slot while 7 rows wait at most 1.1 times one encoded alone; an encoding in 4 parts at most 1.05 times one in one.
+// Beside the time that passed stands the processors', which other work on the machine disturbs less.
 import process from "node:process";
 import {
   type Backend,
