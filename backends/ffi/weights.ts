@@ -2,15 +2,14 @@
 // as float32 and nothing has changed it, or in memory. A session reads a file through one mapping that all sessions share, and
 // may make a packed copy, which is faster but its own; so when a second program reads the same parameters, the copies are
 // dropped and both read the mapping. A parameter that is written moves to memory, and sessions with a copy of it are dropped.
-import { BackendError, ShapeError } from "../../src/errors/mod.ts";
 import type { OpenOptions, Weights } from "../../src/graph/mod.ts";
-import { isFloat, sizeOf, Tensor } from "../../src/tensor/mod.ts";
+import type { Tensor } from "../../src/tensor/mod.ts";
 import { type BlockEncoding, type FileRegion, float32Region, type StoredWeights } from "../../src/weights/mod.ts";
 import {
   type CompiledSession,
-  fillValue,
+  HeldParameters,
   type ParameterReader,
-  RuntimeTensor,
+  type RuntimeTensor,
   type SessionWeights,
 } from "../onnx/session/mod.ts";
 import { BlockParameters, type BlockPlacement } from "./block_parameters.ts";
@@ -40,7 +39,7 @@ function folderOf(path: string): string {
 /** Parameters on the ffi backend. */
 export class FfiWeights implements Weights, SessionWeights {
   readonly readers = new Set<ParameterReader>();
-  readonly #held = new Map<string, RuntimeTensor>();
+  readonly #held: HeldParameters;
   /** The bytes of parameters that sessions read from the file. */
   readonly #fileBytes = new Map<string, number>();
   /** Parameters whose present value is in memory, since programs write them, or the value was replaced. */
@@ -60,6 +59,7 @@ export class FfiWeights implements Weights, SessionWeights {
   #disposed = false;
 
   constructor(readonly runtime: FfiRuntime, readonly source: StoredWeights, readonly options: OpenOptions) {
+    this.#held = new HeldParameters(runtime, source);
     for (const weight of source.values()) {
       this.#anyFile ??= (float32Region(weight) ?? weight.blocks?.regions?.codes)?.path;
       if (weight.blocks) this.hasBlocks = true;
@@ -80,7 +80,7 @@ export class FfiWeights implements Weights, SessionWeights {
 
   async train(names: Iterable<string>): Promise<void> {
     for (const name of names) {
-      if (!this.source.has(name)) throw new ShapeError(`Cannot train "${name}": there is no parameter of that name`);
+      this.#held.checkName(name);
       await this.hold(name);
       this.#trained.add(name);
       await this.#keepInMemory(name);
@@ -188,39 +188,22 @@ export class FfiWeights implements Weights, SessionWeights {
   }
 
   /** A parameter in memory, float32 if it is a floating-point number. */
-  async hold(name: string): Promise<RuntimeTensor> {
-    this.checkOpen(`"${name}"`);
-    const held = this.#held.get(name);
-    if (held) return held;
-    const stored = await this.source.get(name)!.load();
-    this.checkOpen(`"${name}"`);
-    return this.#held.get(name) ?? this.#allocate(name, stored);
+  hold(name: string): Promise<RuntimeTensor> {
+    return this.#held.hold(name);
   }
 
-  async read(name: string): Promise<Tensor> {
-    const held = this.#held.get(name);
-    if (!held) return await this.source.get(name)!.load();
-    const data = await this.runtime.work.settled(() => {
-      held.checkLive();
-      return held.value.read(sizeOf(held.capacity));
-    });
-    return new Tensor(held.dataType, held.capacity, data);
+  read(name: string): Promise<Tensor> {
+    return this.#held.read(name);
   }
 
   async write(name: string, tensor: Tensor): Promise<void> {
-    const info = this.source.get(name);
-    if (info?.shape.join() !== tensor.shape.join()) {
-      throw new ShapeError(`Cannot write "${name}": it is [${info?.shape}], the new value [${tensor.shape}]`);
-    }
-    this.checkOpen(`"${name}"`);
-    const held = this.#held.get(name);
-    if (!held) {
-      this.#allocate(name, tensor);
+    this.#held.checkReplacement(name, tensor);
+    if (!this.#held.has(name)) {
+      this.#held.put(name, tensor);
       return await this.#keepInMemory(name);
     }
     await this.runtime.work.settled(() => {
-      held.checkLive();
-      fillValue(held.value, tensor);
+      this.#held.put(name, tensor);
       this.markWritten([name]);
     });
   }
@@ -228,10 +211,7 @@ export class FfiWeights implements Weights, SessionWeights {
   forget(names: Iterable<string>): Promise<void> {
     return this.runtime.work.settled(() => {
       for (const name of names) {
-        const held = this.#held.get(name);
-        this.runtime.counters.weightBytes -= held?.value.byteLength ?? 0;
-        held?.[Symbol.dispose]();
-        this.#held.delete(name);
+        this.#held.forget(name);
         this.#inMemory.delete(name);
         this.#trained.delete(name);
         this.blocks.forget(name);
@@ -266,7 +246,7 @@ export class FfiWeights implements Weights, SessionWeights {
   }
 
   checkOpen(what: string): void {
-    if (this.#disposed) throw new BackendError(`Cannot use ${what}: the weights were released`, "ffi");
+    this.#held.checkOpen(what);
   }
 
   /** Unmap the files, once no session reads them. */
@@ -276,21 +256,10 @@ export class FfiWeights implements Weights, SessionWeights {
     this.runtime.work.afterwards(this.files.forget());
   }
 
-  #allocate(name: string, tensor: Tensor): RuntimeTensor {
-    const held = new RuntimeTensor(this.runtime, isFloat(tensor.dataType) ? "float32" : tensor.dataType, tensor.shape);
-    this.#held.set(name, held);
-    this.runtime.counters.weightBytes += held.value.byteLength;
-    fillValue(held.value, tensor);
-    return held;
-  }
-
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const held of this.#held.values()) {
-      this.runtime.counters.weightBytes -= held.value.byteLength;
-      held[Symbol.dispose]();
-    }
+    this.#held[Symbol.dispose]();
     this.blocks[Symbol.dispose]();
     for (const bytes of this.#fileBytes.values()) this.runtime.counters.weightBytes -= bytes;
     this.#unmap();

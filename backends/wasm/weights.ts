@@ -1,25 +1,29 @@
 // A model's parameters for ONNX Runtime in WebAssembly. Think of each parameter as being in one of two places: copied into the one
 // session that reads it, which may pack it, or in the memory, where all programs read it and some may write it. It moves to the
 // memory when a second program reads it, and when it is trained or replaced.
-import { BackendError, ShapeError } from "../../src/errors/mod.ts";
 import type { OpenOptions, Weights } from "../../src/graph/mod.ts";
-import { isFloat, sizeOf, Tensor, toFloat32 } from "../../src/tensor/mod.ts";
+import { isFloat, type Tensor, toFloat32 } from "../../src/tensor/mod.ts";
 import type { StoredWeights } from "../../src/weights/mod.ts";
-import { type CompiledSession, fillValue, type ParameterReader, RuntimeTensor } from "../onnx/session/mod.ts";
-import type { SessionWeights } from "../onnx/session/mod.ts";
+import {
+  type CompiledSession,
+  HeldParameters,
+  type ParameterReader,
+  type RuntimeTensor,
+  type SessionWeights,
+} from "../onnx/session/mod.ts";
 import type { WasmRuntime } from "./wasm_runtime.ts";
 
 /** Parameters on the wasm backend. */
 export class WasmWeights implements Weights, SessionWeights {
   readonly readers = new Set<ParameterReader>();
-  readonly #held = new Map<string, RuntimeTensor>();
+  readonly #held: HeldParameters;
   readonly #trained = new Set<string>();
   /** The number of times that parameters have changed. */
   version = 0;
   #compiling: Promise<unknown> = Promise.resolve();
-  #disposed = false;
 
   constructor(readonly runtime: WasmRuntime, readonly source: StoredWeights, readonly options: OpenOptions) {
+    this.#held = new HeldParameters(runtime, source);
     for (const name of source.keys()) if (options.trainable?.(name)) this.#trained.add(name);
   }
 
@@ -30,7 +34,7 @@ export class WasmWeights implements Weights, SessionWeights {
 
   async train(names: Iterable<string>): Promise<void> {
     for (const name of names) {
-      if (!this.source.has(name)) throw new ShapeError(`Cannot train "${name}": there is no parameter of that name`);
+      this.#held.checkName(name);
       await this.hold(name);
       this.#trained.add(name);
       await this.runtime.work.settled(() => this.markWritten([name]));
@@ -60,13 +64,8 @@ export class WasmWeights implements Weights, SessionWeights {
   }
 
   /** A parameter in the memory, float32 if it is a floating-point number. */
-  async hold(name: string): Promise<RuntimeTensor> {
-    this.checkOpen(`"${name}"`);
-    const held = this.#held.get(name);
-    if (held) return held;
-    const stored = await this.source.get(name)!.load();
-    this.checkOpen(`"${name}"`);
-    return this.#held.get(name) ?? this.#allocate(name, stored);
+  hold(name: string): Promise<RuntimeTensor> {
+    return this.#held.hold(name);
   }
 
   /** The bytes of a parameter that is not in the memory, float32 if it is a floating-point number. */
@@ -76,26 +75,14 @@ export class WasmWeights implements Weights, SessionWeights {
     return new Uint8Array(buffer, byteOffset, byteLength);
   }
 
-  async read(name: string): Promise<Tensor> {
-    const held = this.#held.get(name);
-    if (!held) return await this.source.get(name)!.load();
-    const data = await this.runtime.work.settled(() => {
-      held.checkLive();
-      return held.value.read(sizeOf(held.capacity));
-    });
-    return new Tensor(held.dataType, held.capacity, data);
+  read(name: string): Promise<Tensor> {
+    return this.#held.read(name);
   }
 
   async write(name: string, tensor: Tensor): Promise<void> {
-    const info = this.source.get(name);
-    if (info?.shape.join() !== tensor.shape.join()) {
-      throw new ShapeError(`Cannot write "${name}": it is [${info?.shape}], the new value [${tensor.shape}]`);
-    }
-    this.checkOpen(`"${name}"`);
+    this.#held.checkReplacement(name, tensor);
     await this.runtime.work.settled(() => {
-      const held = this.#held.get(name) ?? this.#allocate(name, tensor);
-      held.checkLive();
-      fillValue(held.value, tensor);
+      this.#held.put(name, tensor);
       this.markWritten([name]);
     });
   }
@@ -103,7 +90,7 @@ export class WasmWeights implements Weights, SessionWeights {
   forget(names: Iterable<string>): Promise<void> {
     return this.runtime.work.settled(() => {
       for (const name of names) {
-        this.#release(name);
+        this.#held.forget(name);
         this.#trained.delete(name);
       }
     });
@@ -125,28 +112,10 @@ export class WasmWeights implements Weights, SessionWeights {
   }
 
   checkOpen(what: string): void {
-    if (this.#disposed) throw new BackendError(`Cannot use ${what}: the weights were released`, "wasm");
-  }
-
-  #allocate(name: string, tensor: Tensor): RuntimeTensor {
-    const held = new RuntimeTensor(this.runtime, isFloat(tensor.dataType) ? "float32" : tensor.dataType, tensor.shape);
-    this.#held.set(name, held);
-    this.runtime.counters.weightBytes += held.value.byteLength;
-    fillValue(held.value, tensor);
-    return held;
-  }
-
-  #release(name: string): void {
-    const held = this.#held.get(name);
-    if (!held) return;
-    this.runtime.counters.weightBytes -= held.value.byteLength;
-    held[Symbol.dispose]();
-    this.#held.delete(name);
+    this.#held.checkOpen(what);
   }
 
   [Symbol.dispose](): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    for (const name of [...this.#held.keys()]) this.#release(name);
+    this.#held[Symbol.dispose]();
   }
 }

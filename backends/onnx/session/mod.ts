@@ -1,7 +1,7 @@
 // The protocol between a lowered model and a runtime: names, values in place, values that take turns, sessions that are
 // compiled again. A backend implements `OnnxRuntime` and has programs, streams and tensors.
 export type { CompiledSession, ParameterReader, SessionWeights } from "./compiled_session.ts";
-export { fillValue } from "./fill.ts";
+export { HeldParameters } from "./held_parameters.ts";
 export { OnnxProgram } from "./program.ts";
 export type { Bindable, OnnxRuntime, RunControl, RuntimeSession, RuntimeValue, SessionBinding } from "./runtime.ts";
 export { RuntimeLife } from "./runtime_life.ts";

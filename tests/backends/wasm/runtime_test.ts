@@ -100,7 +100,7 @@ Deno.test("wasm stops between runs when it is asked to, and can be used afterwar
   await using backend = await load();
   {
     using stream = backend.stream();
-    using long = await bound(backend, slow(20));
+    using long = await bound(backend, slow(6));
     const identity = Float32Array.from({ length: 256 * 256 }, (_, i) => i % 257 === 0 ? 1 : 0);
     stream.write(long.buffers.x, identity);
     const control = new AbortController();
@@ -119,10 +119,10 @@ Deno.test("wasm stops between runs when it is asked to, and can be used afterwar
 Deno.test("wasm gives timers their turns while it runs", async () => {
   await using backend = await load();
   using stream = backend.stream();
-  using long = await bound(backend, slow(20));
+  using long = await bound(backend, slow(6));
   let turns = 0;
   const timer = setInterval(() => turns++, 1);
-  for (let i = 0; i < 20; i++) stream.enqueue(long.run);
+  for (let i = 0; i < 10; i++) stream.enqueue(long.run);
   await stream.read(long.buffers.y);
   clearInterval(timer);
   assert(turns >= 5, `${turns} turns`);
