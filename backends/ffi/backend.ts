@@ -181,7 +181,9 @@ export class FfiBackend implements Backend {
     let session: RuntimeSession | undefined;
     try {
       weights.checkFiles(fromFile);
-      const options = { name: graph.name, folder: weights.folder, packed, given, views, writes };
+      // What decoded weights take is of many sizes, which an arena of its own packs better.
+      const givesBack = writes || (weights.options.lowMemory && !weights.hasBlocks);
+      const options = { name: graph.name, folder: weights.folder, packed, given, views, givesBack };
       const create = () => this.#sessions.createSession(model.bytes, options);
       session = packed ? await weights.files.releasingPages(create) : await create();
       weights.checkFiles(fromFile);
