@@ -16,6 +16,8 @@ interface Case {
   readonly saved?: "q8" | "q4";
   readonly dtype?: Dtype;
   readonly lowMemory?: boolean;
+  /** How often it writes. @default 4 */
+  readonly texts?: number;
   /** What must be reached, of the float32 case's time or memory. */
   readonly limits?: Partial<Record<keyof Cost, number>>;
 }
@@ -68,7 +70,7 @@ async function processorTime(work: () => Promise<unknown>): Promise<number> {
 }
 
 /** What a child does: load one model, and write some texts. Threads that wait do not spin, so that none is counted idle. */
-async function measure(folder: string, { dtype, lowMemory }: Case): Promise<Omit<Cost, "peak">> {
+async function measure(folder: string, { dtype, lowMemory, texts = 4 }: Case): Promise<Omit<Cost, "peak">> {
   const before = ownMemory("self");
   const began = performance.now();
   let loaded: VisionEncoderDecoderModel;
@@ -83,7 +85,7 @@ async function measure(folder: string, { dtype, lowMemory }: Case): Promise<Omit
   const picture = new Tensor("float32", [1, 3, size, size], new Float32Array(3 * size * size).fill(0.5));
   const write = (length: number) => model.generate(picture, { maxNewTokens: length, minNewTokens: length });
   let [encode, whole] = [Infinity, Infinity];
-  for (let i = 0; i < 4; i++) {
+  for (let i = 0; i < texts; i++) {
     encode = Math.min(encode, await processorTime(() => write(1)));
     whole = Math.min(whole, await processorTime(() => write(1 + tokens)));
   }
@@ -95,10 +97,16 @@ function ownMemory(process: number | "self"): number {
   return 1024 * Number(/RssAnon:\s+(\d+)/.exec(Deno.readTextFileSync(`/proc/${process}/status`))?.[1] ?? 0);
 }
 
-/** Run a case in a process, whose memory is watched. */
-async function costOf(folder: string, options: Case): Promise<Cost> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", import.meta.url, "--child", folder, JSON.stringify(options)],
+/**
+ * Run a case in a process, whose memory is watched.
+ *
+ * @param group The control group that it is in.
+ */
+async function costOf(folder: string, options: Case, group?: string): Promise<Cost> {
+  const args = ["run", "-A", "--quiet", import.meta.url, "--child", folder, JSON.stringify(options)];
+  const enter = ["-c", `echo $$ > ${group}/cgroup.procs && exec "$0" "$@"`, Deno.execPath(), ...args];
+  const child = new Deno.Command(group ? "sh" : Deno.execPath(), {
+    args: group ? enter : args,
     stdout: "piped",
     stdin: "null",
   }).spawn();
@@ -177,6 +185,40 @@ async function compare(name: string, folder: string): Promise<void> {
   }
 }
 
+/** What an edge machine has, in bytes. */
+const littleMemory = 512e6;
+
+/**
+ * Whether a saved q8 model reads a picture where there are 512 MB: in a control group with that limit where one can be made
+ * (by root, of the first version), else by the most memory of its own that it takes.
+ */
+async function readInLittleMemory(name: string, folder: string): Promise<void> {
+  const group = `/sys/fs/cgroup/memory/limner_bench_${Deno.pid}`;
+  const options = { name: "q8_saved", texts: 1 };
+  let limited = false;
+  try {
+    await Deno.mkdir(group);
+    await Deno.writeTextFile(`${group}/memory.limit_in_bytes`, `${littleMemory}`);
+    limited = true;
+  } catch {
+    // it is another version, or another user
+  }
+  const { peak } = await costOf(`${folder}/${name}_q8`, options, limited ? group : undefined);
+  if (limited) {
+    const most = Number(await Deno.readTextFile(`${group}/memory.max_usage_in_bytes`));
+    const failed = (await Deno.readTextFile(`${group}/memory.failcnt`)).trim();
+    await Deno.remove(group);
+    console.log(
+      `${name} q8 under a limit of 512 MB: reads; the group's most ${(most / 1e6).toFixed(0)} MB with pages of ` +
+        `files, of its own ${(peak / 1e6).toFixed(0)} MB; the limit was met ${failed} times`,
+    );
+  } else {
+    console.log(
+      `${name} q8, without a limit, since no control group can be made: ${(peak / 1e6).toFixed(0)} MB of its own`,
+    );
+  }
+}
+
 /** How well the embedded model reads the repository's lines. */
 async function readLines(): Promise<void> {
   const folder = new URL("../tests/fixtures/lines/", import.meta.url);
@@ -214,7 +256,10 @@ if (Deno.args[0] === "--child") {
   try {
     for (const name of names.length > 0 ? names : ["embedded", ...Object.keys(configs)]) {
       if (name === "embedded") await readLines();
-      else await compare(name, folder);
+      else {
+        await compare(name, folder);
+        await readInLittleMemory(name, folder);
+      }
     }
   } finally {
     if (given === undefined) await Deno.remove(folder, { recursive: true });

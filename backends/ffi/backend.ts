@@ -109,7 +109,9 @@ export class FfiBackend implements Backend {
     checkParameters(graph, held.source, (name) => held.isTrained(name));
     graph = prepare(graph, (node) => this.supports(node));
     const blocks = [...graph.parameters.keys()].filter((name) => readableBlocks(graph, held, name));
-    const int8Products = blocks.length > 0 && await this.#int8IsFaster();
+    // Neither what is decoded in each run, nor what is trained on, is rounded further.
+    const rounds = blocks.length > 0 && !held.options.lowMemory && writtenParameters(graph).size === 0;
+    const int8Products = rounds && await this.#multipliesInt8(graph);
     // Made now, so that they are made for one program while another is compiled.
     await Promise.all(blocks.map((name) => held.blocks.place(name)));
     return await held.exclusively(async () => {
@@ -136,8 +138,12 @@ export class FfiBackend implements Backend {
     await this.runtime.close();
   }
 
-  /** Whether products of many rows are faster in 8 bits here; found out once. */
-  #int8IsFaster(): Promise<boolean> {
+  /**
+   * Whether a program multiplies in 8 bits: one with states does, since it runs a step at a time, with few rows; where there
+   * are many, it depends on the processor, which is found out once.
+   */
+  #multipliesInt8(graph: Graph): Promise<boolean> {
+    if (graph.states.size > 0) return Promise.resolve(true);
     return this.#int8 ??= int8IsFaster(
       this.#sessions,
       (graph, weights, int8Products) =>
@@ -175,7 +181,9 @@ export class FfiBackend implements Backend {
     let session: RuntimeSession | undefined;
     try {
       weights.checkFiles(fromFile);
-      const options = { name: graph.name, folder: weights.folder, packed, given, views, writes };
+      // What decoded weights take is of many sizes, which an arena of its own packs better.
+      const givesBack = writes || (weights.options.lowMemory && !weights.hasBlocks);
+      const options = { name: graph.name, folder: weights.folder, packed, given, views, givesBack };
       const create = () => this.#sessions.createSession(model.bytes, options);
       session = packed ? await weights.files.releasingPages(create) : await create();
       weights.checkFiles(fromFile);

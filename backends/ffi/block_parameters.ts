@@ -1,6 +1,7 @@
 // Parameters in blocks of 8 or 4 bits. Think of each as two arrays of bytes at some address: in its mapped file, or in memory
 // where they are made while loading. A session gets views of them, in as many shapes as its operators want.
 import { BackendError } from "../../src/errors/mod.ts";
+import { bytesPerElement } from "../../src/tensor/mod.ts";
 import { type BlockEncoding, blockShapes, type FileRegion, type StoredWeights } from "../../src/weights/mod.ts";
 import type { BlockInitializer } from "../onnx/mod.ts";
 import { OrtValue, OrtView } from "./ort_value.ts";
@@ -56,10 +57,11 @@ export class BlockParameters implements Disposable {
   }
 
   /** The view that a session is given as an initializer. @returns Undefined where it reads the file by itself. */
-  view({ parameter, part, dataType, shape }: BlockInitializer, { held }: BlockPlacement): OrtView | undefined {
-    const regions = this.source.get(parameter)?.blocks?.regions;
-    if (held) return held[part].view(shape, 0);
-    const address = regions && this.files.addressOf(regions[part]);
+  view(initializer: BlockInitializer, { held }: BlockPlacement): OrtView | undefined {
+    const { parameter, part, dataType, shape, offset } = initializer;
+    if (held) return held[part].view(shape, offset / bytesPerElement(dataType));
+    const region = this.source.get(parameter)?.blocks?.regions?.[part];
+    const address = region && this.files.addressOf({ ...region, offset: region.offset + offset });
     return address && new OrtView(this.runtime, dataType, shape, address);
   }
 

@@ -154,8 +154,8 @@ export class FfiWeights implements Weights, SessionWeights {
    * @returns Whether the program may keep a packed copy.
    */
   async decidePacking(names: ReadonlySet<string>): Promise<boolean> {
-    // What is packed of blocks is small, and what is not packed is widened anew in each run.
-    if (this.hasBlocks) return true;
+    // What is packed of blocks is small, and what is not packed is decoded anew in each run.
+    if (this.hasBlocks) return !this.options.lowMemory;
     const others = [...this.readers].filter((reader) => !reader.fromFile.isDisjointFrom(names));
     for (const reader of others) if (reader.packed) await reader.reload(false);
     return others.length === 0 && !this.options.lowMemory;

@@ -4,8 +4,9 @@
 // table of words is read a row at a time, and only what is read is decoded.
 import type { Graph, Node, Value } from "../../src/graph/mod.ts";
 import type { AttributesOf } from "../../src/operators/mod.ts";
+import { bytesPerElement, sizeOf } from "../../src/tensor/mod.ts";
 import { type BlockEncoding, blockShapes, middleOf } from "../../src/weights/mod.ts";
-import type { BlockInitializer, BlockParameter } from "./block_parameter.ts";
+import type { BlockParameter } from "./block_parameter.ts";
 import type { LoweringContext } from "./lowering_context.ts";
 import { microsoftDomain, onnxTypes } from "./model_builder.ts";
 
@@ -24,40 +25,66 @@ export function readsBlocks(graph: Graph, name: string, { bits, axis }: BlockEnc
   });
 }
 
-/** The initializer of a part of a parameter in blocks, written once for each form. */
+/** The initializer of the rows from `row` on of a parameter's codes or scales, written once for each form. */
 function part(
   context: LoweringContext,
   parameter: BlockParameter,
-  { part, dataType, shape }: Pick<BlockInitializer, "part" | "dataType" | "shape">,
+  { part, shape, row = 0 }: { part: "codes" | "scales"; shape: readonly number[]; row?: number },
 ): string {
-  const name = `${part}${shape.length}:${parameter.name}`;
+  const name = `${part}:${shape.join("x")}@${row}:${parameter.name}`;
   if (context.blockInitializers.some((known) => known.name === name)) return name;
-  context.blockInitializers.push({ name, parameter: parameter.name, part, dataType, shape });
-  return context.model.initializer(name, dataType, shape, parameter[part]);
+  const dataType = part === "codes" ? "uint8" : "float32";
+  const byteLength = sizeOf(shape) * bytesPerElement(dataType);
+  const offset = row * byteLength / shape[0];
+  context.blockInitializers.push({ name, parameter: parameter.name, part, dataType, shape, offset });
+  const region = parameter[part];
+  return context.model.initializer(name, dataType, shape, { ...region, offset: region.offset + offset, byteLength });
 }
+
+/** The most numbers that are decoded at once: 16 MB. */
+const mostDecoded = 1 << 22;
 
 /** Write x · weight + bias, with the weight in blocks. @returns The name of the result, [..., N]. */
 export function blockProduct(context: LoweringContext, node: Node, parameter: BlockParameter): string {
-  const { encoding: { bits, block } } = parameter;
-  const { rows: N, columns: K, codes, stored, scales } = blockShapes(parameter.shape, parameter.encoding);
+  const { bits } = parameter.encoding;
   const [x, , bias] = node.inputs;
-  const scale = part(context, parameter, { part: "scales", dataType: "float32", shape: scales });
-  if (bits === 4 || context.int8Products) {
-    const code = part(context, parameter, { part: "codes", dataType: "uint8", shape: stored });
-    const attributes = { K, N, bits, block_size: block, accuracy_level: context.int8Products ? 4 : 1 };
-    const y = context.model.node("MatMulNBits", [context.name(x), code, scale], attributes, {
-      domain: microsoftDomain,
-    });
-    return bias ? context.model.node("Add", [y, context.name(bias)]) : y;
-  }
-  const code = part(context, parameter, { part: "codes", dataType: "uint8", shape: codes });
-  const middles = context.bytes(scales, middleOf({ bits }));
-  // It is decoded in each run: ONNX Runtime does not fold it while it compiles, which would take float32's memory.
-  const weight = context.model.node("DequantizeLinear", [code, scale, middles], { axis: 1, block_size: block }, {
-    folds: false,
-  });
-  const y = context.model.node("FusedMatMul", [context.name(x), weight], { transB: 1 }, { domain: microsoftDomain });
+  const multiply = bits === 4 || context.int8Products ? codedProduct : decodedProduct;
+  const y = multiply(context, context.name(x), parameter);
   return bias ? context.model.node("Add", [y, context.name(bias)]) : y;
+}
+
+/** The product with codes: of inputs rounded to 8 bits, or of float32 where the weight has 4 bits. */
+function codedProduct(context: LoweringContext, x: string, parameter: BlockParameter): string {
+  const { bits, block } = parameter.encoding;
+  const { rows: N, columns: K, stored, scales } = blockShapes(parameter.shape, parameter.encoding);
+  const operands = [
+    part(context, parameter, { part: "codes", shape: stored }),
+    part(context, parameter, { part: "scales", shape: scales }),
+  ];
+  const attributes = { K, N, bits, block_size: block, accuracy_level: context.int8Products ? 4 : 1 };
+  return context.model.node("MatMulNBits", [x, ...operands], attributes, { domain: microsoftDomain });
+}
+
+/** The product with a weight of 8 bits that is decoded in each run, part by part: as a whole it would take float32's memory. */
+function decodedProduct(context: LoweringContext, x: string, parameter: BlockParameter): string {
+  const { model } = context;
+  const { encoding } = parameter;
+  const { rows: N, columns: K, codes: [, bytes], scales: [, blocks] } = blockShapes(parameter.shape, encoding);
+  const count = Math.max(1, Math.floor(mostDecoded / K));
+  const products: string[] = [];
+  for (let row = 0; row < N; row += count) {
+    const rows = Math.min(count, N - row);
+    const operands = [
+      part(context, parameter, { part: "codes", shape: [rows, bytes], row }),
+      part(context, parameter, { part: "scales", shape: [rows, blocks], row }),
+      context.bytes([rows, blocks], middleOf(encoding)),
+    ];
+    const weight = model.node("DequantizeLinear", operands, { axis: 1, block_size: encoding.block }, {
+      inEachRun: true,
+    });
+    products.push(model.node("FusedMatMul", [x, weight], { transB: 1 }, { domain: microsoftDomain }));
+  }
+  return products.length === 1 ? products[0] : model.node("Concat", products, { axis: -1 });
 }
 
 /** Write the rows of a table in blocks of 8 bits. */
@@ -67,8 +94,8 @@ export function blockGather(context: LoweringContext, node: Node, parameter: Blo
   const { codes, scales } = blockShapes(parameter.shape, encoding);
   const [, indices]: readonly Value[] = node.inputs;
   const rows = (name: string) => model.node("Gather", [name, context.name(indices)], { axis: 0 });
-  const code = rows(part(context, parameter, { part: "codes", dataType: "uint8", shape: codes }));
-  const scale = rows(part(context, parameter, { part: "scales", dataType: "float32", shape: scales }));
+  const code = rows(part(context, parameter, { part: "codes", shape: codes }));
+  const scale = rows(part(context, parameter, { part: "scales", shape: scales }));
   const numbers = model.node("Cast", [code], { to: onnxTypes.float32 });
   const centred = model.node("Sub", [numbers, context.scalar(middleOf(encoding))]);
   // [..., blocks, block]: every axis of the indices is kept.

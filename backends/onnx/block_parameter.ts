@@ -16,6 +16,8 @@ export interface BlockInitializer {
   readonly part: "codes" | "scales";
   readonly dataType: DataType;
   readonly shape: readonly number[];
+  /** The byte of the codes, or of the scales, that it begins at. */
+  readonly offset: number;
 }
 
 /** A parameter in blocks in a graph that is being lowered. */

@@ -39,6 +39,8 @@ function attributeMessage(name: string, value: Attribute): Message {
 /** A graph under construction, in ONNX's terms: names for values. */
 export class ModelBuilder {
   readonly #graph = new Message();
+  /** The nodes before all others. */
+  readonly #first = new Message();
   /** The values that are known when the model is compiled, with the initializers that each is made of. */
   readonly #known = new Map<string, ReadonlySet<string>>();
   /** The initializers of which a runtime computes other values while it compiles (constant folding). */
@@ -57,16 +59,17 @@ export class ModelBuilder {
   /**
    * Add a node and return its first output's name.
    *
-   * @param options.folds Whether a runtime computes it while it compiles if all that it reads is known. @default true
+   * @param options.inEachRun Whether a runtime computes it in each run though all that it reads is known; then as late as it
+   * can, so that its result takes memory only while it is read. @default false
    */
   node(
     type: string,
     inputs: readonly string[],
     attributes: Readonly<Record<string, Attribute>> = {},
-    options: { outputs?: readonly string[]; domain?: string; name?: string; folds?: boolean } = {},
+    options: { outputs?: readonly string[]; domain?: string; name?: string; inEachRun?: boolean } = {},
   ): string {
-    const { outputs = [this.fresh()], domain, name, folds = true } = options;
-    if (folds && inputs.length > 0 && inputs.every((input) => this.#known.has(input))) {
+    const { outputs = [this.fresh()], domain, name, inEachRun = false } = options;
+    if (!inEachRun && inputs.length > 0 && inputs.every((input) => this.#known.has(input))) {
       const sources = new Set(inputs.flatMap((input) => [...this.#known.get(input)!]));
       for (const source of sources) this.folded.add(source);
       for (const output of outputs) this.#known.set(output, sources);
@@ -81,7 +84,8 @@ export class ModelBuilder {
       message.bytes(7, domain);
       this.#domains.add(domain);
     }
-    this.#graph.bytes(1, message);
+    // Of a node's operands ONNX Runtime computes those first that come last in the model.
+    (inEachRun ? this.#first : this.#graph).bytes(1, message);
     return outputs[0];
   }
 
@@ -123,7 +127,7 @@ export class ModelBuilder {
     const model = new Message()
       .integer(1, ir)
       .bytes(2, "limner")
-      .bytes(7, this.#graph)
+      .bytes(7, this.#first.join(this.#graph))
       .bytes(8, new Message().bytes(1, "").integer(2, opset));
     for (const domain of this.#domains) model.bytes(8, new Message().bytes(1, domain).integer(2, 1));
     return model.finish();

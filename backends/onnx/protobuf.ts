@@ -23,6 +23,11 @@ export class Message {
     return this.#tag(field, 2).#varint(bytes.length).#append(bytes);
   }
 
+  /** Add another message's fields. */
+  join(other: Message): this {
+    return this.#append(other.#written);
+  }
+
   /** The message's bytes. */
   finish(): Uint8Array<ArrayBuffer> {
     return this.#written.slice();

@@ -109,10 +109,7 @@ export interface LoweringOptions {
   readonly operators?: OperatorSupport;
   /** Whether attention may append to the caches that it reads, where the runtime can. @default true */
   readonly fusesCaches?: boolean;
-  /**
-   * Whether products with weights in blocks round their inputs to 8 bits where there are many rows; where there are few, as
-   * in a program with states, they always do. @default false
-   */
+  /** Whether products with weights in blocks of 8 bits round their inputs to 8 bits, instead of decoding weights. @default false */
   readonly int8Products?: boolean;
 }
 
@@ -130,7 +127,7 @@ export function toOnnx(
 ): OnnxModel {
   checkOrder(graph);
   const fusesCaches = options.fusesCaches !== false && operators.has("GroupQueryAttention");
-  const context = new LoweringContext(operators, fusesCaches, int8Products || graph.states.size > 0);
+  const context = new LoweringContext(operators, fusesCaches, int8Products);
   const boundParameters = new Set([...graph.parameters.keys()].filter((name) => place(name) === "bound"));
   const writes = new Map<string, { kind: "state" | "parameter"; when: "inPlace" | "atEnd" }>();
   const results: [name: string, value: Value][] = [...graph.outputs].map((

@@ -5,7 +5,7 @@ import { load } from "../../../backends/ffi/mod.ts";
 import { Runtime } from "../../../backends/ffi/runtime.ts";
 import { load as loadReference } from "../../../backends/reference/mod.ts";
 import { BackendError } from "../../../src/errors/mod.ts";
-import { type Backend, type Graph, GraphBuilder, type Value } from "../../../src/graph/mod.ts";
+import { type Backend, type Graph, GraphBuilder, type Sizes, type Value } from "../../../src/graph/mod.ts";
 import { add, cacheAppend, gather, linear, transposeLast } from "../../../src/operators/mod.ts";
 import { Tensor } from "../../../src/tensor/mod.ts";
 import {
@@ -29,9 +29,15 @@ function blocksOf(matrix: Tensor, encoding: BlockEncoding): StoredWeight {
 }
 
 /** Run a graph of one input `x` and one output `y`. */
-async function run(backend: Backend, graph: Graph, source: ReadonlyMap<string, StoredWeight>, x: Tensor, sizes = {}) {
+async function run(
+  backend: Backend,
+  graph: Graph,
+  source: ReadonlyMap<string, StoredWeight>,
+  x: Tensor,
+  { sizes = {}, lowMemory }: { sizes?: Sizes; lowMemory?: boolean } = {},
+) {
   using stack = new DisposableStack();
-  const weights = stack.use(await backend.open(source, { storage: "q8" }));
+  const weights = stack.use(await backend.open(source, { storage: "q8", lowMemory }));
   const program = stack.use(await backend.compile(graph, weights));
   const stream = stack.use(backend.stream());
   const shape = graph.outputs.get("y")!.shape.map((length) => length === "T" ? x.shape[0] : length as number);
@@ -87,8 +93,8 @@ for (const { bits, block, axis, activation } of cases) {
     await using reference = await loadReference();
     await using backend = await ffi(false);
     const graph = layer(weight, axis, { activation });
-    const expected = await run(reference, graph, source, x, { T: 9 });
-    assertClose(await run(backend, graph, source, x, { T: 9 }), expected, exact, "many rows");
+    const expected = await run(reference, graph, source, x, { sizes: { T: 9 } });
+    assertClose(await run(backend, graph, source, x, { sizes: { T: 9 } }), expected, exact, "many rows");
     assertEquals(backend.counters.liveHandles, 0);
     assertEquals(backend.counters.weightBytes, 0);
   });
@@ -99,8 +105,8 @@ for (const { bits, block, axis, activation } of cases) {
     for (const [rows, steps] of [[1, true], [9, true], [9, false]] as const) {
       const graph = layer(weight, axis, { steps });
       const part = new Tensor("float32", [rows, 192], x.data.slice(0, rows * 192));
-      const expected = await run(reference, graph, source, part, { T: rows });
-      const found = await run(backend, graph, source, part, { T: rows });
+      const expected = await run(reference, graph, source, part, { sizes: { T: rows } });
+      const found = await run(backend, graph, source, part, { sizes: { T: rows } });
       // An input is off by at most 1/254 of its block's largest, which is below 1; errors of many add up like noise.
       const decoded = (await source.get("weight")!.load()).data as Float32Array;
       const spread = Math.sqrt(decoded.reduce((sum, value) => sum + value * value, 0) / 72);
@@ -138,6 +144,22 @@ Deno.test("ffi reads the rows of a table in blocks, and a head that shares it, f
   assertClose(await run(backend, graph, stored, x), expected, exact, "in a file");
   const wrong = new Tensor("int64", [2, 3], BigInt64Array.of(0n, 50n, 7n, 7n, 1n, 30n));
   await assertRejects(() => run(backend, graph, stored, wrong), Error, "50");
+});
+
+Deno.test("ffi decodes a large head part by part where memory is short", async () => {
+  // More numbers than are decoded at once; the last part is a small one.
+  const [rows, width] = [70000, 64];
+  const words = blocksOf(numbers(10, rows, width), { bits: 8, block: 64, axis: 1 });
+  const source = new Map([["words", words]]);
+  const builder = new GraphBuilder("head");
+  const table = builder.parameter("words", [rows, width]);
+  builder.output("y", linear(gather(table, builder.input("x", "int64", [2]), { axis: 0 }), table));
+  const graph = builder.build();
+  const x = new Tensor("int64", [2], BigInt64Array.of(69999n, 3n));
+  await using reference = await loadReference();
+  await using backend = await load();
+  const found = await run(backend, graph, source, x, { lowMemory: true });
+  assertClose(found, await run(reference, graph, source, x), exact, "the head");
 });
 
 Deno.test("ffi decodes what a program reads otherwise, and takes new values instead of blocks", async () => {
