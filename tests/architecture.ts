@@ -52,11 +52,12 @@ export const rooms: Readonly<Record<string, Room>> = {
   "src/model": { holds: "the model a user holds", imports: ["…src/generation", "backends", "src/packages"] },
   "src/training": { holds: "the loss goes down", imports: ["…src/model", "src/image", "src/tokenizer"] },
   "src/captioner": { holds: "a picture in, its text out", imports: ["…src/model", "…src/attention"] },
+  "src/serve": { holds: "requests share the model", imports: ["…src/captioner"] },
   "src/cli": {
     holds: "the command",
     imports: [
       ...["src/captioner", "src/model", "src/generation", "src/attention", "src/image", "src/hub", "src/graph"],
-      ...["src/training", "src/tokenizer"],
+      ...["src/training", "src/tokenizer", "src/serve"],
       ...["backends", "src/errors", "src/packages", "deno.json"],
     ],
   },

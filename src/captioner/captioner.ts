@@ -22,7 +22,8 @@ import { architectureOf } from "../models/mod.ts";
 import { batchSize, type ImageInput, picturesOf, promptsOf } from "./picture_batches.ts";
 import { PictureReader } from "../image/picture_reader.ts";
 import { pushModel, type SaveAndPushOptions } from "../model/push_model.ts";
-import { checkStart, encodePrompt, promptOfTask } from "./task_prompt.ts";
+import { endsOf, promptedOptions } from "./prompted.ts";
+import { promptOfTask } from "./task_prompt.ts";
 import { TextStreamer } from "./text_streamer.ts";
 import { AutoTokenizer, type Tokenizer } from "../tokenizer/mod.ts";
 import { VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_model.ts";
@@ -168,7 +169,7 @@ export class Captioner implements AsyncDisposable {
     images: readonly ImageInput[],
     options: CaptionOptions & Pick<GenerateOptions, "outputConfidences">,
   ): Promise<Written[][]> {
-    const prompted = this.#prompted(options);
+    const prompted = promptedOptions(this, options);
     const prompts = promptsOf(images.length, prompted);
     if (options.streamer && images.length > batchSize) {
       throw new OptionError(`Cannot stream ${images.length} pictures: a streamer takes ${batchSize} at most`);
@@ -191,11 +192,11 @@ export class Captioner implements AsyncDisposable {
    */
   async *stream(image: ImageInput, options: StreamOptions = {}): AsyncGenerator<string, Caption> {
     const { wholeWords, ...own } = options;
-    const prompted = this.#prompted(own);
+    const prompted = promptedOptions(this, own);
     const { streamer: other, decoderInputIds: _, ...rest } = prompted;
     const prompt = promptsOf(1, prompted)(0);
     const { skipSpecialTokens } = rest;
-    const ends = this.#ends(options);
+    const ends = endsOf(this, options);
     const stop = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
     const images = await this.#reader([image], { ...options, signal }).take(1);
@@ -261,20 +262,6 @@ export class Captioner implements AsyncDisposable {
     return captionOf(written, { tokenizer: this.tokenizer, skipSpecialTokens });
   }
 
-  /** The tokens that end a text. */
-  #ends({ eosTokenId = this.model.generationConfig.eos_token_id }: Pick<GenerateOptions, "eosTokenId">): number[] {
-    return [eosTokenId ?? []].flat();
-  }
-
-  /** Options whose prompt, if it is a text, is made tokens. */
-  #prompted(options: CaptionOptions): GenerateOptions & Pick<PromptedOptions, "skipSpecialTokens" | "worded"> {
-    checkStart(this.model.generationConfig, this.tokenizer, options);
-    const { prompt, skipSpecialTokens = true, page: _, ...rest } = options;
-    if (prompt === undefined || prompt === null) return { ...rest, skipSpecialTokens, worded: false };
-    const decoderInputIds = [encodePrompt(this.tokenizer, prompt, options)];
-    return { ...rest, decoderInputIds, skipSpecialTokens, worded: true };
-  }
-
   /** What the model writes of pictures that are one batch. */
   async #writeBatch(
     images: readonly RawImage[],
@@ -284,7 +271,7 @@ export class Captioner implements AsyncDisposable {
     const { pixelValues } = processor(images);
     const output = await model.generate(pixelValues, options);
     const { sequences, crossAttentions } = output;
-    const ends = this.#ends(options);
+    const ends = endsOf(this, options);
     const each = sequences.length / images.length;
     const written = sequences.map((_, row): Written => {
       const picture = Math.floor(row / each);

@@ -3,6 +3,7 @@ import { parseTable, type ValueForm } from "./_parse.ts";
 import type { Console } from "./console.ts";
 import { describe, exitCodeOf } from "./exit_code.ts";
 import { type GivenReading, hubOptions, readingFlags, readingValued } from "./options.ts";
+import { serveFlags, serveValued } from "./serve/serve_options.ts";
 import { trainFlags, trainValued } from "./train/train_options.ts";
 import { commandHelp, type CommandName } from "./usage.ts";
 
@@ -48,6 +49,11 @@ const commands: Readonly<Record<CommandName, Command>> = {
         { flags: flags as GivenReading["flags"], values, heartbeat: values.heartbeat },
         console,
       ),
+  },
+  serve: {
+    ...{ operands: "no argument", least: 0, most: 0, flags: serveFlags, valued: serveValued },
+    run: async ({ flags, values }, console) =>
+      await (await import("./serve/serve.ts")).serve({ flags, values }, console),
   },
   cache: {
     ...{ operands: "clear or no argument", least: 0, most: 1, flags: [], valued: {} },

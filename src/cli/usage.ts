@@ -6,6 +6,7 @@ export const help = `Read the text in pictures (PNG, JPEG, GIF, WebP, BMP, TIFF,
 
 usage: deno run -A caption.ts [options] PICTURE...
        deno run -A caption.ts [options] --recursive FOLDER --output FILE
+       deno run -A caption.ts serve         answer requests over HTTP
        deno run -A caption.ts worker        answer lines of JSON, as a part of a cluster
        deno run -A caption.ts pull NAME     fetch a model from Hugging Face's Hub
        deno run -A caption.ts push FOLDER NAME   upload one
@@ -65,7 +66,7 @@ model 3 if it was not found, 4 if it may not be had, 5 if the network failed
 `;
 
 /** The command's other uses. */
-export type CommandName = "pull" | "push" | "train" | "worker" | "doctor" | "cache";
+export type CommandName = "pull" | "push" | "train" | "serve" | "worker" | "doctor" | "cache";
 
 /** The text of `caption.ts NAME --help`. */
 export const commandHelp: Readonly<Record<CommandName, string>> = {
@@ -145,6 +146,40 @@ options:
 
 exit code: 0 if it was trained, 1 if it was interrupted or failed, 2 if the command line is wrong; for
 a model 3 if it was not found, 4 if it may not be had, 5 if the network failed
+`,
+  serve: `Answer requests over HTTP until SIGTERM or SIGINT: then no more are taken, and what runs is finished.
+
+usage: deno run -A caption.ts serve [options]
+
+POST /caption takes a picture (as the body, in a form's field image, or in JSON as base64 or a data URL) and
+answers with its text, how sure the model is, and timings; with Accept: text/event-stream as it is written.
+POST /v1/chat/completions and GET /v1/models are OpenAI's. /healthz and /readyz are for probes, /metrics for
+Prometheus, /openapi.json describes it all. What arrives while texts are written joins them: they share the
+model's steps.
+
+options:
+  --port N              [default: 8000; 0 takes one that is free, which is printed]
+  --host NAME           the address that is listened on; 0.0.0.0 for all [default: 127.0.0.1]
+  --api-key KEY         the key that requests must have, as Authorization: Bearer KEY; other users of this
+                        machine can see it in the list of processes [default: LIMNER_API_KEY, else none]
+  --slots N             texts that are written at once [default: 16]
+  --queue N             pictures that may wait; more are refused with 429 [default: 256]
+  --max-body MIB        the most MiB of a request, which else is refused with 413 [default: 32]
+  --timeout SECONDS     the time of a request, after which it is given up with 408 [default: 120]
+  --body-timeout SECONDS  the time in which a request's body must be there [default: 30]
+  --allow-addresses     fetch pictures by https addresses in requests; never from private networks
+  --allow-private       with --allow-addresses: from private networks too, and by http
+  --cors ORIGINS        origins whose pages may read answers, joined by commas, or * [default: none]
+  --model-name NAME     what /v1/models calls the model [default: limner]
+  --log FORM            a line on standard error for each request: json, text or none [default: text];
+                        no picture, text or key is in it
+  --model NAME, --revision NAME, --token-file FILE, --offline, --tokenizer FOLDER, --processor FOLDER,
+  --max-pixels N, --backend NAME, --dtype NAME, --low-memory, --verbose
+                        as for pictures: caption.ts --help
+  --help, -h            print this and exit
+
+exit code: 0 if it was ended by a signal, 1 if the port is taken, 2 if the command line is wrong; for a
+model 3 if it was not found, 4 if it may not be had, 5 if the network failed
 `,
   worker: `Answer lines of JSON on standard input, a line each on standard output, in their order, until there
 are no more. SIGTERM ends it when what was read is answered.

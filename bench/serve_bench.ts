@@ -1,0 +1,113 @@
+// A server under load beside `captions` in the same run: `deno run -A bench/serve_bench.ts [SECONDS [CLIENTS]]`. Clients are
+// another process. Each waits a random time (20 ms in the mean) between two pictures; all texts are checked. In turns with
+// it `captions` reads the same pictures in lists of 16, and one at a time.
+import { Captioner } from "../mod.ts";
+import { createHandler } from "../src/serve/mod.ts";
+
+const examples = ["line", "address", "date", "shout"];
+const folder = new URL("../assets/examples/", import.meta.url);
+const pictures = await Promise.all(examples.map((name) => Deno.readFile(new URL(`${name}.png`, folder))));
+
+/** What a run of clients measured. */
+interface Load {
+  /** Milliseconds of each request. */
+  readonly times: readonly number[];
+  readonly wrong: number;
+  readonly seconds: number;
+}
+
+/** Be the clients. */
+async function ask(base: string, seconds: number, clients: number, texts: readonly string[]): Promise<Load> {
+  const times: number[] = [];
+  let wrong = 0;
+  const began = performance.now();
+  await Promise.all(Array.from({ length: clients }, async (_, client) => {
+    for (let i = client; performance.now() - began < 1000 * seconds; i++) {
+      await new Promise((resume) => setTimeout(resume, -20 * Math.log(1 - Math.random())));
+      const at = performance.now();
+      const answer = await fetch(`${base}/caption`, { method: "POST", body: pictures[i % pictures.length] });
+      const { text } = await answer.json();
+      times.push(performance.now() - at);
+      if (text !== texts[i % texts.length]) wrong++;
+    }
+  }));
+  return { times, wrong, seconds: (performance.now() - began) / 1000 };
+}
+
+if (Deno.args[0] === "--clients") {
+  const [, base, seconds, clients, texts] = Deno.args;
+  console.log(JSON.stringify(await ask(base, Number(seconds), Number(clients), JSON.parse(texts))));
+  Deno.exit(0);
+}
+
+async function clientsOf(base: string, seconds: number, clients: number, texts: readonly string[]): Promise<Load> {
+  const script = new URL(import.meta.url).pathname;
+  const args = [
+    "run",
+    "-A",
+    "--no-check",
+    script,
+    "--clients",
+    base,
+    `${seconds}`,
+    `${clients}`,
+    JSON.stringify(texts),
+  ];
+  const { stdout, success } = await new Deno.Command(Deno.execPath(), { args, stderr: "inherit" }).output();
+  if (!success) throw new Error("the clients failed");
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+async function metric(base: string, name: string): Promise<number> {
+  const text = await (await fetch(`${base}/metrics`)).text();
+  return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]);
+}
+
+/** Pictures a second of `captions`, in lists of a length. */
+async function inLists(captioner: Captioner, length: number, seconds: number): Promise<number> {
+  const began = performance.now();
+  let count = 0;
+  while (performance.now() - began < 1000 * seconds) {
+    await captioner.captions(Array.from({ length }, (_, i) => pictures[i % pictures.length]));
+    count += length;
+  }
+  return 1000 * count / (performance.now() - began);
+}
+
+const [seconds, clients] = [Number(Deno.args[0] ?? 60), Number(Deno.args[1] ?? 32)];
+await using captioner = await Captioner.load(undefined, { backend: "ffi" });
+const texts = await captioner.caption(pictures);
+await using handler = createHandler(captioner, { apiKey: null });
+await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, handler.fetch);
+const base = `http://127.0.0.1:${server.addr.port}`;
+await clientsOf(base, Math.min(3, seconds), clients, texts);
+await inLists(captioner, 16, 1);
+const handles = await metric(base, "limner_handles");
+const rates: Record<string, number[]> = { served: [], lists: [], single: [] };
+const times: number[] = [];
+let wrong = 0;
+const turns = 3;
+for (let turn = 0; turn < turns; turn++) {
+  rates.lists.push(await inLists(captioner, 16, seconds / turns / 2));
+  rates.single.push(await inLists(captioner, 1, seconds / turns / 4));
+  const load = await clientsOf(base, seconds / turns, clients, texts);
+  rates.served.push(load.times.length / load.seconds);
+  times.push(...load.times);
+  wrong += load.wrong;
+}
+const median = (values: readonly number[], at = 0.5) =>
+  values.toSorted((a, b) => a - b)[Math.floor(at * values.length)];
+console.log(`${clients} clients, ${seconds} s in ${turns} turns, the embedded model on ffi`);
+console.log(`served: ${median(rates.served).toFixed(1)} pictures a second, ${wrong} wrong texts of ${times.length}`);
+console.log(`captions in lists of 16: ${median(rates.lists).toFixed(1)} (served / lists ${ratio("lists")})`);
+console.log(`captions one at a time: ${median(rates.single).toFixed(1)} (served / single ${ratio("single")})`);
+const [half, late] = [median(times), median(times, 0.99)];
+console.log(`median ${half.toFixed(0)} ms, p99 ${late.toFixed(0)} ms (${(late / half).toFixed(2)} of the median)`);
+console.log(
+  `queue ${await metric(base, "limner_queue_length")}, slots in use ${await metric(base, "limner_slots_in_use")}, ` +
+    `handles ${await metric(base, "limner_handles")} (before ${handles})`,
+);
+
+function ratio(other: "lists" | "single"): string {
+  return median(rates.served.map((rate, turn) => rate / rates[other][turn])).toFixed(2);
+}

@@ -1,0 +1,28 @@
+// Options as a person gives them, with a prompt in words, made into those of a generation.
+import type { GenerateOptions } from "../generation/mod.ts";
+import type { CaptionerParts, CaptionOptions, PromptedOptions } from "./caption_options.ts";
+import { checkStart, encodePrompt } from "./task_prompt.ts";
+
+/** What the options of a text depend on. */
+type Parts = Pick<CaptionerParts, "model" | "tokenizer">;
+
+/**
+ * Options whose prompt, if it is a text, is made tokens.
+ *
+ * @throws {LimnerError} If the model needs a prompt and has none, or it is no text.
+ */
+export function promptedOptions(
+  { model, tokenizer }: Parts,
+  options: CaptionOptions,
+): GenerateOptions & Pick<PromptedOptions, "skipSpecialTokens" | "worded"> {
+  checkStart(model.generationConfig, tokenizer, options);
+  const { prompt, skipSpecialTokens = true, page: _, ...rest } = options;
+  if (prompt === undefined || prompt === null) return { ...rest, skipSpecialTokens, worded: false };
+  const decoderInputIds = [encodePrompt(tokenizer, prompt, options)];
+  return { ...rest, decoderInputIds, skipSpecialTokens, worded: true };
+}
+
+/** The tokens that end a text. */
+export function endsOf({ model }: Pick<Parts, "model">, { eosTokenId }: Pick<GenerateOptions, "eosTokenId">): number[] {
+  return [(eosTokenId === undefined ? model.generationConfig.eos_token_id : eosTokenId) ?? []].flat();
+}

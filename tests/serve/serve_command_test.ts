@@ -1,0 +1,55 @@
+// `caption.ts serve` as a process: what it prints, what it notes of requests, how it ends.
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { caption, root } from "../cli/command_process.ts";
+import { examples } from "./server_process.ts";
+
+Deno.test("caption.ts serve: a key of the environment, logs of JSON, and SIGTERM lets what runs finish", async () => {
+  const args = ["run", "-A", "--no-check", "--quiet", "caption.ts", "serve", "--port", "0", "--log", "json"];
+  const env = { LIMNER_API_KEY: "key-of-environment", HF_HUB_OFFLINE: "1" };
+  const child = new Deno.Command(Deno.execPath(), {
+    ...{ args: [...args, "--backend", "ffi"], cwd: root, env, stdin: "null", stdout: "piped", stderr: "piped" },
+  }).spawn();
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const errors = new Response(child.stderr).text();
+  const base = /http:\/\/\S+/.exec((await lines.read()).value!)![0];
+  const { picture, text } = examples[0];
+  const ask = (query: string, key = env.LIMNER_API_KEY) =>
+    fetch(`${base}/caption${query}`, { method: "POST", body: picture, headers: { authorization: `Bearer ${key}` } });
+  assertEquals((await (await ask("")).json()).text, text);
+  const refused = await ask("", "another-key");
+  assertEquals([refused.status, (await refused.json()).error.code], [401, "invalid_api_key"]);
+  const running = ask("?minNewTokens=60&maxNewTokens=60");
+  // It is being written once the server has a slot in use.
+  const headers = { authorization: `Bearer ${env.LIMNER_API_KEY}` };
+  const inUse = async () => /^limner_slots_in_use 1$/m.test(await (await fetch(`${base}/metrics`, { headers })).text());
+  while (!await inUse());
+  child.kill("SIGTERM");
+  assertEquals((await (await running).json()).truncated, true);
+  assertEquals((await child.status).code, 0);
+  await lines.cancel();
+  const said = await errors;
+  assert(!/of-environment|another-key/.test(said), said);
+  const entries = said.trim().split("\n").map((line) => JSON.parse(line)).filter(({ path }) => path === "/caption");
+  assertEquals(entries.map(({ status }) => status), [200, 401, 200]);
+  assertEquals(entries[2].tokens, 60);
+});
+
+Deno.test("caption.ts serve: its page, and command lines that are wrong", async () => {
+  const { code, stdout } = await caption(["serve", "--help"]);
+  assertEquals(code, 0);
+  for (const option of ["--api-key", "--slots", "--log", "--host", "--port"]) assertStringIncludes(stdout, option);
+  const wrong = await caption(["serve", "--port", "x", "--log", "xml"]);
+  assertEquals(wrong.code, 2);
+  assertEquals(wrong.complaints.length, 3);
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const taken = await caption([
+    "serve",
+    "--port",
+    String((listener.addr as Deno.NetAddr).port),
+    "--backend",
+    "reference",
+  ]);
+  listener.close();
+  assertEquals(taken.code, 1);
+  assertStringIncludes(taken.stderr, "Cannot listen on 127.0.0.1:");
+});
