@@ -9,7 +9,7 @@ const output = Deno.args[0] ?? new URL("site", root).pathname;
 /** The pages in the order of the menu. */
 const pages = [
   ...["index", "from-transformers", "captioning", "documents", "streams", "options", "command", "models", "training"],
-  ...["fleet", "deployment", "quantisation", "how-it-works", "extending"],
+  ...["fleet", "serving", "deployment", "quantisation", "how-it-works", "extending"],
 ];
 
 /** What the pages show besides text. */
