@@ -8,6 +8,9 @@ const examples = ["line", "address", "date", "shout"];
 const folder = new URL("../assets/examples/", import.meta.url);
 const pictures = await Promise.all(examples.map((name) => Deno.readFile(new URL(`${name}.png`, folder))));
 
+const median = (values: readonly number[], at = 0.5) =>
+  values.toSorted((a, b) => a - b)[Math.floor(at * values.length)];
+
 /** What a run of clients measured. */
 interface Load {
   /** Milliseconds of each request. */
@@ -63,6 +66,21 @@ async function metric(base: string, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]);
 }
 
+/** Memory of this process that is no file's, in MB, each second until it is stopped; Linux says it. */
+function watchMemory(): { stop(): number[] } {
+  const seen: number[] = [];
+  const timer = setInterval(() => {
+    const status = Deno.readTextFileSync("/proc/self/status");
+    seen.push(Number(/RssAnon:\s+(\d+)/.exec(status)![1]) / 1000);
+  }, 1000);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      return seen;
+    },
+  };
+}
+
 /** Pictures a second of `captions`, in lists of a length. */
 async function inLists(captioner: Captioner, length: number, seconds: number): Promise<number> {
   const began = performance.now();
@@ -85,18 +103,19 @@ await inLists(captioner, 16, 1);
 const handles = await metric(base, "limner_handles");
 const rates: Record<string, number[]> = { served: [], lists: [], single: [] };
 const times: number[] = [];
+const memories: number[] = [];
 let wrong = 0;
 const turns = 3;
 for (let turn = 0; turn < turns; turn++) {
   rates.lists.push(await inLists(captioner, 16, seconds / turns / 2));
   rates.single.push(await inLists(captioner, 1, seconds / turns / 4));
+  const memory = Deno.build.os === "linux" ? watchMemory() : undefined;
   const load = await clientsOf(base, seconds / turns, clients, texts);
+  memories.push(median(memory?.stop() ?? []));
   rates.served.push(load.times.length / load.seconds);
   times.push(...load.times);
   wrong += load.wrong;
 }
-const median = (values: readonly number[], at = 0.5) =>
-  values.toSorted((a, b) => a - b)[Math.floor(at * values.length)];
 console.log(`${clients} clients, ${seconds} s in ${turns} turns, the embedded model on ffi`);
 console.log(`served: ${median(rates.served).toFixed(1)} pictures a second, ${wrong} wrong texts of ${times.length}`);
 console.log(`captions in lists of 16: ${median(rates.lists).toFixed(1)} (served / lists ${ratio("lists")})`);
@@ -107,6 +126,7 @@ console.log(
   `queue ${await metric(base, "limner_queue_length")}, slots in use ${await metric(base, "limner_slots_in_use")}, ` +
     `handles ${await metric(base, "limner_handles")} (before ${handles})`,
 );
+console.log(`RssAnon while serving, MB, by turn: ${memories.map((value) => value?.toFixed(0)).join(", ")}`);
 
 function ratio(other: "lists" | "single"): string {
   return median(rates.served.map((rate, turn) => rate / rates[other][turn])).toFixed(2);

@@ -1,6 +1,7 @@
 // Texts under load: as they are alone, whoever shares their run; nothing is left of what is given up.
 import { assert, assertEquals } from "@std/assert";
 import { FairQueue } from "../../src/serve/scheduler/fair_queue.ts";
+import { testedBackends } from "../backends/tested_backends.ts";
 import { examples, serving } from "./server_process.ts";
 
 Deno.test("FairQueue serves callers in turn, and in their order", () => {
@@ -109,12 +110,13 @@ Deno.test("a handler that closes answers what runs, and refuses the rest with 50
   await closed;
 });
 
-Deno.test("a backend that never lets go of the thread serves too", async () => {
-  await using server = await serving({ slots: 2 }, "reference");
-  const found = await Promise.all(
-    examples.slice(2).map(async ({ picture }) => {
-      return (await (await server.post("/caption?maxNewTokens=3", picture)).json()).text;
-    }),
-  );
-  assertEquals(found, examples.slice(2).map(({ text }) => text.slice(0, 3)));
-});
+for (const backend of testedBackends) {
+  if (backend === "ffi") continue;
+  Deno.test(`slots on ${backend}: requests at once get the texts of the pictures`, async () => {
+    await using server = await serving({ slots: 2 }, backend);
+    const some = examples.slice(2);
+    const answers = await Promise.all(some.map(({ picture }) => server.post("/caption?maxNewTokens=3", picture)));
+    const found = await Promise.all(answers.map(async (answer) => (await answer.json()).text));
+    assertEquals(found, some.map(({ text }) => text.slice(0, 3)));
+  });
+}

@@ -1,5 +1,5 @@
 // A handler behind a socket, as clients see it.
-import { Captioner } from "../../mod.ts";
+import { type BackendName, Captioner } from "../../mod.ts";
 import { createHandler, type Handler, type HandlerOptions, type RequestLog } from "../../src/serve/mod.ts";
 import { root, texts } from "../cli/command_process.ts";
 
@@ -24,7 +24,7 @@ export interface Serving extends AsyncDisposable {
 }
 
 /** Serve the embedded model. @param backend ffi, unless another is asked for. */
-export async function serving(options: HandlerOptions = {}, backend: "ffi" | "reference" = "ffi"): Promise<Serving> {
+export async function serving(options: HandlerOptions = {}, backend: BackendName = "ffi"): Promise<Serving> {
   const captioner = await Captioner.load(undefined, { backend });
   const logs: RequestLog[] = [];
   const handler = createHandler(captioner, { apiKey: null, onAnswered: (entry) => logs.push(entry), ...options });
