@@ -117,7 +117,7 @@ options:
                         Hugging Face's tools]
   --tokenizer FOLDER    where the tokenizer is [default: with the model]
   --processor FOLDER    where the image processor is [default: with the model]
-  --backend NAME        ${backendNames.join(", ")} [default: auto, which is ffi, else webgpu, else wasm]
+  --backend NAME        ${backendNames.join(", ")} [default: auto: ffi, webgpu or wasm]
   --image-column NAME   the column of files [default: file_name, or a name that is common]
   --text-column NAME    the column of texts [default: text, or a name that is common]
   --max-length N        count texts of more tokens as broken
