@@ -20,7 +20,7 @@ Deno.test("a generation that takes too much is refused with its rows and bytes, 
     const error = await model.generate(picture, options).catch((error) => error);
     Object.assign(model.generationConfig, own, { num_beams: 1 });
     assertInstanceOf(error, LimitError);
-    assert(processorTime() - before < 200);
+    assert(processorTime() - before < 1000);
     assert(/\d+ rows \((numBeams|the model's num_beams) \d+.* would take \d+ bytes/.test(error.message), error.message);
     return error;
   };

@@ -19,7 +19,8 @@ import { publishedModels } from "./published_models.ts";
 function refused(work: () => unknown, limit = "maxInputPixels"): LimitError {
   const before = processorTime();
   const error = assertThrows(work, LimitError);
-  assert(processorTime() - before < 200, `${processorTime() - before} ms of the processor`);
+  // Other threads of the process count too: a collection of garbage, an idle pool that still spins.
+  assert(processorTime() - before < 1000, `${processorTime() - before} ms of the processor`);
   assertEquals(error.details.limit, limit);
   return error;
 }
