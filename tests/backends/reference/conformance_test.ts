@@ -9,6 +9,7 @@ import { drawProofs } from "../../conformance/random_draws.ts";
 import { rowLengthProofs } from "../../conformance/row_lengths.ts";
 import { seamProofs } from "../../conformance/backend_contract.ts";
 import { stateProofs } from "../../conformance/assigned_states.ts";
+import { effort } from "../../effort.ts";
 
 operatorConformance("reference", load, accuracies.reference);
 edgeConformance("reference", load);
@@ -18,4 +19,4 @@ partProofs("reference", load);
 drawProofs("reference", load);
 rowLengthProofs("reference", load, accuracies.reference.ceiling);
 modelConformance("reference", load, 1e-4, { rows: 3 });
-readsLines("reference", load, 20);
+readsLines("reference", load, effort(8, 20));
