@@ -9,6 +9,7 @@ import { drawProofs } from "../../conformance/random_draws.ts";
 import { rowLengthProofs } from "../../conformance/row_lengths.ts";
 import { seamProofs } from "../../conformance/backend_contract.ts";
 import { stateProofs } from "../../conformance/assigned_states.ts";
+import { effort } from "../../effort.ts";
 
 operatorConformance("webgpu", load, accuracies.webgpu);
 edgeConformance("webgpu", load, async () => !(await report()).software);
@@ -18,4 +19,4 @@ partProofs("webgpu", load);
 drawProofs("webgpu", load);
 rowLengthProofs("webgpu", load, accuracies.webgpu.ceiling);
 modelConformance("webgpu", load, 2e-4);
-readsLines("webgpu", load, 120);
+readsLines("webgpu", load, effort(40, 120));
