@@ -1,16 +1,7 @@
 // Tensors in memory that ONNX Runtime allocated, seen from JavaScript through a view that copies nothing.
-import type { RowCopies } from "../../src/graph/mod.ts";
-import {
-  bytesPerElement,
-  copyArray,
-  copyRows,
-  type DataType,
-  sizeOf,
-  type TypedArray,
-  viewArray,
-} from "../../src/tensor/mod.ts";
+import { bytesPerElement, type DataType, sizeOf, type TypedArray, viewArray } from "../../src/tensor/mod.ts";
 import { onnxTypes } from "../onnx/mod.ts";
-import type { Bindable, RuntimeValue } from "../onnx/session/mod.ts";
+import { type Bindable, HostValue } from "../onnx/session/mod.ts";
 import { OutPointer, type Runtime } from "./runtime.ts";
 
 /** Something that the library knows as an OrtValue. */
@@ -19,14 +10,14 @@ export interface OrtBindable extends Bindable {
 }
 
 /** An OrtValue that owns its memory. */
-export class OrtValue implements RuntimeValue, OrtBindable {
-  /** The elements, in ONNX Runtime's memory. */
-  readonly #data: TypedArray;
+export class OrtValue extends HostValue implements OrtBindable {
+  protected override readonly elements: TypedArray;
   readonly pointer: Deno.PointerObject;
   readonly #address: Deno.PointerObject;
   #released = false;
 
   constructor(readonly runtime: Runtime, readonly dataType: DataType, readonly shape: readonly number[]) {
+    super();
     const { api } = runtime;
     const lengths = BigInt64Array.from(shape, BigInt);
     this.pointer = runtime.create(
@@ -42,34 +33,9 @@ export class OrtValue implements RuntimeValue, OrtBindable {
     this.#address = sizeOf(shape) === 0 ? this.pointer : address.value;
     const bytes = sizeOf(shape) * bytesPerElement(dataType);
     const buffer = bytes === 0 ? new ArrayBuffer(0) : Deno.UnsafePointerView.getArrayBuffer(this.#address, bytes);
-    this.#data = viewArray(dataType, buffer, 0, sizeOf(shape));
+    this.elements = viewArray(dataType, buffer, 0, sizeOf(shape));
     runtime.counters.liveHandles++;
     runtime.counters.deviceBytes += bytes;
-  }
-
-  get byteLength(): number {
-    return this.#data.byteLength;
-  }
-
-  clear(): void {
-    const { buffer, byteOffset, byteLength } = this.#data;
-    new Uint8Array(buffer, byteOffset, byteLength).fill(0);
-  }
-
-  write(data: TypedArray, offset: number): void {
-    this.#data.set(data as never, offset);
-  }
-
-  read(size: number, into?: TypedArray): TypedArray {
-    return copyArray(this.#data.subarray(0, size), into);
-  }
-
-  copy(source: OrtValue, offset: number): void {
-    this.write(source.#data, offset);
-  }
-
-  copyRows(source: OrtValue, copies: RowCopies): void {
-    copyRows(source.shape, source.#data, this.#data, copies);
   }
 
   view(shape: readonly number[], offset: number): OrtView {

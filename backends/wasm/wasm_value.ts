@@ -1,16 +1,7 @@
 // Tensors in the WebAssembly's memory. It may be another array after it has grown, so that views of it are made anew each time.
-import type { RowCopies } from "../../src/graph/mod.ts";
-import {
-  bytesPerElement,
-  copyArray,
-  copyRows,
-  type DataType,
-  sizeOf,
-  type TypedArray,
-  viewArray,
-} from "../../src/tensor/mod.ts";
+import { bytesPerElement, type DataType, sizeOf, type TypedArray, viewArray } from "../../src/tensor/mod.ts";
 import { onnxTypes } from "../onnx/mod.ts";
-import type { Bindable, RuntimeValue } from "../onnx/session/mod.ts";
+import { type Bindable, HostValue } from "../onnx/session/mod.ts";
 import type { OrtInstance } from "./ort_instance.ts";
 
 /** ONNX Runtime's number of the CPU's memory. */
@@ -41,20 +32,20 @@ export class WasmView implements Bindable {
 }
 
 /** A tensor with memory of its own. */
-export class WasmValue implements RuntimeValue {
-  readonly byteLength: number;
+export class WasmValue extends HostValue {
   readonly #address: number;
   readonly #size: number;
   readonly #whole: WasmView;
   #released = false;
 
   constructor(readonly runtime: OrtInstance, readonly dataType: DataType, readonly shape: readonly number[]) {
+    super();
     this.#size = sizeOf(shape);
-    this.byteLength = this.#size * bytesPerElement(dataType);
+    const bytes = this.#size * bytesPerElement(dataType);
     // An address is needed where there are no elements, too.
-    this.#address = runtime.memory(Math.max(this.byteLength, 1), `allocate ${dataType} [${shape}]`);
+    this.#address = runtime.memory(Math.max(bytes, 1), `allocate ${dataType} [${shape}]`);
     this.#whole = new WasmView(runtime, dataType, shape, this.#address);
-    runtime.counters.deviceBytes += this.byteLength;
+    runtime.counters.deviceBytes += bytes;
   }
 
   /** What the runtime knows it by. */
@@ -62,29 +53,8 @@ export class WasmValue implements RuntimeValue {
     return this.#whole.handle;
   }
 
-  get #data(): TypedArray {
+  protected override get elements(): TypedArray {
     return viewArray(this.dataType, this.runtime.ort.HEAPU8.buffer, this.#address, this.#size);
-  }
-
-  clear(): void {
-    this.runtime.ort.HEAPU8.fill(0, this.#address, this.#address + this.byteLength);
-  }
-
-  write(data: TypedArray, offset: number): void {
-    this.#data.set(data as never, offset);
-  }
-
-  read(size: number, into?: TypedArray): TypedArray {
-    return copyArray(this.#data.subarray(0, size), into);
-  }
-
-  copy(source: WasmValue, offset: number): void {
-    this.write(source.#data, offset);
-  }
-
-  copyRows(source: WasmValue, copies: RowCopies): void {
-    const data = this.#data;
-    copyRows(source.shape, source === this ? data : source.#data, data, copies);
   }
 
   view(shape: readonly number[], offset: number): WasmView {
@@ -94,11 +64,11 @@ export class WasmValue implements RuntimeValue {
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    const { runtime } = this;
+    const { runtime, byteLength } = this;
     this.#whole.release();
     runtime.work.afterwards(() => {
       runtime.ort._free(this.#address);
-      runtime.counters.deviceBytes -= this.byteLength;
+      runtime.counters.deviceBytes -= byteLength;
     });
   }
 }

@@ -1,5 +1,6 @@
 // The protocol between a lowered model and a runtime: names, values in place, values that take turns, sessions that are
 // compiled again. A backend implements `OnnxRuntime` and has programs, streams and tensors.
+export { HostValue } from "./host_value.ts";
 export type { CompiledSession, ParameterReader, SessionWeights } from "./compiled_session.ts";
 export { HeldParameters } from "./held_parameters.ts";
 export { OnnxProgram } from "./program.ts";
