@@ -83,6 +83,8 @@ export class LoweringContext {
   ): string[] {
     const outputs = this.outputs(node);
     this.model.node(type, inputs, attributes, { outputs, domain, name: node.label && `${node.label}#${node.id}` });
+    // ONNX Runtime infers no shape from a computed operand, and what it fuses depends on the shapes that it knows.
+    if (type === "Reshape") this.model.describe(outputs[0], node.outputs[0].dataType, node.outputs[0].shape);
     return outputs;
   }
 

@@ -120,6 +120,11 @@ export class ModelBuilder {
     this.#graph.bytes(12, this.#valueInfo(name, dataType, shape));
   }
 
+  /** Say a value's shape, where a runtime cannot infer it. */
+  describe(name: string, dataType: DataType, shape: Shape): void {
+    this.#graph.bytes(13, this.#valueInfo(name, dataType, shape));
+  }
+
   /** The ModelProto. */
   finish(graphName: string): Uint8Array<ArrayBuffer> {
     this.#graph.bytes(2, graphName);

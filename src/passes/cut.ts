@@ -111,6 +111,22 @@ export function cutGraph(graph: Graph, parts: number): Graph[] {
   return Array.from({ length: parts }, (_, part) => buildPart(graph, part, { places, depends }));
 }
 
+/**
+ * The nodes of a part: those between its places that depend on an input, and what they and its outputs need that does not. They
+ * keep the graph's order, since a runtime may round otherwise where it meets them in another.
+ */
+function nodesOf(graph: Graph, own: ReadonlySet<Node>, depends: ReadonlySet<Value>, outputs: readonly Value[]): Node[] {
+  const needed = new Set(outputs.map(({ node }) => node));
+  const isOf = (node: Node) => node.outputs.some((value) => depends.has(value)) ? own.has(node) : needed.has(node);
+  const found: Node[] = [];
+  for (const node of graph.nodes.toReversed()) {
+    if (!isOf(node)) continue;
+    found.unshift(node);
+    for (const value of node.inputs) needed.add(value.node);
+  }
+  return found;
+}
+
 function buildPart(
   graph: Graph,
   part: number,
@@ -118,25 +134,17 @@ function buildPart(
 ): Graph {
   const [before, after] = [places[part - 1], places[part]];
   const builder = new GraphBuilder(places.length ? `${graph.name} ${part + 1}/${places.length + 1}` : graph.name);
-  const values = new Map<Value, Value>();
-  const find = (value: Value): Value => {
-    const passed = before?.values.indexOf(value) ?? -1;
-    if (passed >= 0) return builder.input(handed(part, passed), value.dataType, value.shape);
-    if (!values.has(value)) copy(value.node);
-    return values.get(value)!;
-  };
-  const copy = (node: Node): void => {
-    const inputs = node.inputs.map(find);
-    const outputs = builder.scope(node.label, () => copyNode(node, inputs, builder));
-    node.outputs.forEach((value, i) => values.set(value, outputs[i]));
-  };
-  const own = graph.nodes.slice(before?.nodes ?? 0, after?.nodes);
-  // What depends on no input is copied where it is needed.
-  for (const node of own) if (!isLeaf(node.operator) && node.outputs.some((value) => depends.has(value))) copy(node);
-  after?.values.forEach((value, i) => builder.output(handed(part + 1, i), find(value)));
-  for (const [name, value] of graph.outputs) {
-    const isOwn = own.includes(value.node) || (part === 0 && !depends.has(value));
-    if (isOwn) builder.output(name, find(value));
+  const own = new Set(graph.nodes.slice(before?.nodes ?? 0, after?.nodes));
+  const outputs = [...graph.outputs].filter(([, value]) => depends.has(value) ? own.has(value.node) : part === 0);
+  const values = new Map<Value, Value>(
+    before?.values.map((value, i) => [value, builder.input(handed(part, i), value.dataType, value.shape)]),
+  );
+  for (const node of nodesOf(graph, own, depends, outputs.map(([, value]) => value))) {
+    const inputs = node.inputs.map((value) => values.get(value)!);
+    const copied = builder.scope(node.label, () => copyNode(node, inputs, builder));
+    node.outputs.forEach((value, i) => values.set(value, copied[i]));
   }
+  after?.values.forEach((value, i) => builder.output(handed(part + 1, i), values.get(value)!));
+  for (const [name, value] of outputs) builder.output(name, values.get(value)!);
   return builder.build();
 }

@@ -185,30 +185,24 @@ for (const backend of testedBackends.filter((name) => name !== "webgpu")) {
       for (const [i, row] of rows.entries()) await assertAlone(model, pictures[i], options[i], row);
     });
   }
-
-  Deno.test(`an encoding of Swin's in parts on ${backend} is within rounding of the whole`, async () => {
-    await using model = await load("swinv2_bert", backend);
-    const found: Tensor[] = [];
-    for (const encodeParts of [1, 3]) {
-      using slots = await ModelSlots.open(model, { slots: 1, maxLength: 8, encodeParts });
-      const encoding = slots.encode(picture(model, 5));
-      while (encoding.advance());
-      const data = (await slots.session.readSlot(0)).get("cross.values.0") as Float32Array<ArrayBuffer>;
-      found.push(new Tensor("float32", [data.length], data));
-    }
-    // ONNX Runtime computes some sums and normalisations in one go where it sees both.
-    assert(relativeError(found[1], found[0]) <= (backend === "reference" ? 0 : 2e-5));
-  });
 }
 
+// ONNX Runtime sums a product's terms in other pieces where it has a packed copy of the weights, which it has only while no other
+// program reads them: the whole is compared once the parts are there, so that both read the file's.
 for (const backend of testedBackends) {
   Deno.test(`an encoding in parts on ${backend} has the same states, to the last digit`, async () => {
-    for (
-      const name of backend === "ffi" ? ["vit_gpt2_captioning", "beit_trocr", "clip_bert", "dinov2_bert"] : ["vit_bert"]
-    ) {
+    const inParts = [
+      "vit_gpt2_captioning",
+      "beit_trocr",
+      "clip_bert",
+      "dinov2_bert",
+      "swin_bert_pad_ape",
+      "swinv2_bert",
+    ];
+    for (const name of backend === "ffi" ? inParts : ["vit_bert"]) {
       await using model = await load(name, backend);
       const found: unknown[] = [];
-      for (const encodeParts of [1, 2, 4]) {
+      for (const encodeParts of [4, 2, 1]) {
         using slots = await ModelSlots.open(model, { slots: 2, maxLength: 8, encodeParts });
         const encoding = slots.encode(picture(model, 5));
         assertEquals(encoding.partsLeft, encodeParts);
@@ -219,8 +213,8 @@ for (const backend of testedBackends) {
         assertEquals(encoding.advance(), false);
         found.push([...await slots.session.readSlot(0)].filter(([name]) => name.startsWith("cross.")));
       }
-      assertEquals(found[1], found[0], `${name} in 2 parts`);
-      assertEquals(found[2], found[0], `${name} in 4 parts`);
+      assertEquals(found[0], found[2], `${name} in 4 parts`);
+      assertEquals(found[1], found[2], `${name} in 2 parts`);
     }
   });
 }
