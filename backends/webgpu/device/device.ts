@@ -23,11 +23,12 @@ export class Device implements BufferDevice {
   #lost: DeviceLostError | undefined;
   #closed = false;
 
-  constructor(readonly gpu: GPUDevice) {
+  /** @param enabling What kernels that use subgroups begin with. */
+  constructor(readonly gpu: GPUDevice, enabling = "") {
     this.queue = new SubmissionQueue(gpu, (message) => this.fail(message));
     this.buffers = new BufferPool(this);
     this.#staging = new ReadbackBuffers(gpu);
-    this.#pipelines = new Pipelines(gpu, () => this.check());
+    this.#pipelines = new Pipelines(gpu, enabling, () => this.check());
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       this.fail((event as GPUUncapturedErrorEvent).error.message);

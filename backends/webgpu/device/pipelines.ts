@@ -12,8 +12,11 @@ export interface Pipeline {
 export class Pipelines {
   readonly #compiled = new Map<string, Promise<Pipeline>>();
 
-  /** @param check Throws where the device is lost. */
-  constructor(readonly gpu: GPUDevice, readonly check: () => void) {}
+  /**
+   * @param enabling What kernels that use subgroups begin with.
+   * @param check Throws where the device is lost.
+   */
+  constructor(readonly gpu: GPUDevice, readonly enabling: string, readonly check: () => void) {}
 
   /** Compile a kernel, once. */
   compile({ label, code, writes }: Dispatch): Promise<Pipeline> {
@@ -30,7 +33,10 @@ export class Pipelines {
     this.check();
     // Caught here, so that no later read reports it.
     this.gpu.pushErrorScope("validation");
-    const module = this.gpu.createShaderModule({ label, code });
+    const module = this.gpu.createShaderModule({
+      label,
+      code: code.includes("subgroup") ? this.enabling + code : code,
+    });
     await this.gpu.popErrorScope();
     const problems = (await module.getCompilationInfo()).messages.filter(({ type }) => type === "error");
     if (problems.length > 0) {

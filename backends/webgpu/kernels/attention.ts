@@ -12,7 +12,7 @@ export function queryAttentionKernel(operands: AttentionOperands, profile: Profi
     "attention",
   );
   const items = elementCount(operands.query.shape.slice(0, 3));
-  const lanes = profile.sharedTiles ? 64 : 8;
+  const lanes = profile.gpu ? 64 : 8;
   const block = 4;
   const times = (i: number, j: number) => {
     const key = `${buffers.key}[key${j} + ${i}u]`;

@@ -37,6 +37,9 @@ export interface Dispatch {
   readonly repeat?: { readonly parameter: number; readonly step: number; readonly end: Dimension };
 }
 
+const subgroupBuiltins =
+  "@builtin(subgroup_size) subgroup_size: u32, @builtin(subgroup_invocation_id) subgroup_lane: u32";
+
 /** Builds a dispatch. */
 export class Shader {
   readonly #parameters: Dimension[] = [];
@@ -46,6 +49,7 @@ export class Shader {
   /** The names of the storages that are bound for writing. */
   readonly #written = new Map<Storage, string>();
   #repeat: Dispatch["repeat"];
+  #subgroups = false;
 
   /** @param label For messages and profiles. */
   constructor(readonly label: string) {}
@@ -83,6 +87,11 @@ export class Shader {
     const name = this.#bind(storage, type, true);
     this.#written.set(storage, name);
     return name;
+  }
+
+  /** Let the kernel use `subgroup_size` and `subgroup_lane`, the index of an invocation in its subgroup. */
+  useSubgroups(): void {
+    this.#subgroups = true;
   }
 
   /** A declaration beside the entry point: a function, a workgroup variable. */
@@ -137,7 +146,7 @@ export class Shader {
       ...this.#declarations,
       `@compute @workgroup_size(${lanes})`,
       `fn main(@builtin(workgroup_id) place: vec3u, @builtin(num_workgroups) extent: vec3u,`,
-      `    @builtin(local_invocation_index) lane: u32) {`,
+      `    @builtin(local_invocation_index) lane: u32${this.#subgroups ? `,\n    ${subgroupBuiltins}` : ""}) {`,
       `  let group = place.y * extent.x + place.x;`,
       `  ${body}`,
       `}`,

@@ -46,7 +46,7 @@ export function lowerAttention(planner: Planner, node: Node, attributes: Attribu
     target,
   };
   // Few queries would leave lanes idle.
-  const few = planner.profile.sharedTiles ? 64 : 4;
+  const few = planner.profile.gpu ? 64 : 4;
   planner.steps.push([
     { when: (resolve) => resolve(T) <= few, dispatch: splitAttentionKernel(operands, planner.profile) },
     {

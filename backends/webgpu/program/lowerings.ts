@@ -18,14 +18,9 @@ import {
   reduceKernel,
   reductionChunk,
 } from "../kernels/reduction.ts";
-import {
-  layerNormalizationKernel,
-  lineLength,
-  linesAlong,
-  softmaxKernel,
-  topKernel,
-} from "../kernels/softmax_norm_topk.ts";
+import { linesAlong, softmaxKernel, topKernel } from "../kernels/softmax_norm_topk.ts";
 import { elementCount } from "../kernels/shader.ts";
+import { lowerLayerNormalization } from "./norm_lowering.ts";
 import { addProduct, lowerLinear } from "./linear_lowering.ts";
 import type { Planner } from "./planner.ts";
 import { lowerGather, lowerScatter, lowerScatterAdd } from "./indexing_lowerings.ts";
@@ -202,13 +197,7 @@ export const compositeLowerings = {
   softmax: softmax(false),
   logSoftmax: softmax(true),
   reduceMean: reduce("sum", true),
-  layerNormalization: (planner, node, { axes = [-1], epsilon = 1e-5 }) => {
-    const [x, scale, bias] = node.inputs.map((value) => planner.contiguous(value));
-    const from = x.shape.length - axes.length;
-    const lines = { x, length: lineLength(x.shape.slice(from)), lines: elementCount(x.shape.slice(0, from)) };
-    const target = planner.target(node.outputs[0]);
-    planner.addDispatch(layerNormalizationKernel(lines, { scale, bias, target }, { epsilon }, planner.profile));
-  },
+  layerNormalization: lowerLayerNormalization,
   attention: lowerAttention,
   dropout: (planner, node, attributes) => {
     const operands = { x: planner.view(node.inputs[0]), key: planner.contiguous(node.inputs[1]) };

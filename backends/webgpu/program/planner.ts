@@ -25,19 +25,35 @@ import {
 } from "../kernels/elementwise.ts";
 import { copyKernel } from "../kernels/movement.ts";
 import { type Dispatch, elementCount } from "../kernels/shader.ts";
+import type { BlockEncoding } from "../../../src/weights/mod.ts";
+import type { NumberStorage } from "../weights/layout.ts";
 import { Fusion } from "./fusion.ts";
+import type { NormalizedRows } from "../kernels/matvec.ts";
 import type { Profile } from "../device/profile.ts";
 import { ValueUses } from "./value_uses.ts";
-import { isContiguous, type Resolve, type Storage, type View, wholeView } from "./view.ts";
+import { isContiguous, isMultiple, type Resolve, type Storage, type View, wholeView } from "./view.ts";
+import { weightPartsOf } from "./weight_parts.ts";
 
-/** One step of a program: of its variants the first is used whose condition holds for the sizes the program is bound for. */
-export type Step = readonly { readonly when?: (resolve: Resolve) => boolean; readonly dispatch: Dispatch }[];
+/** One way of doing a step. */
+export interface Variant {
+  /** Whether it is for the sizes that a program is bound for. @default for all */
+  readonly when?: (resolve: Resolve) => boolean;
+  /** Undefined where another step does this one's work. */
+  readonly dispatch?: Dispatch;
+}
+
+/** One step of a program: of its variants the first is used whose condition holds. */
+export type Step = readonly Variant[];
 
 /** The device's properties that a plan depends on. */
 export interface PlanOptions {
   readonly profile: Profile;
   /** The most bytes of one binding. */
   readonly maxBinding: number;
+  /** The blocks of few bits that a parameter is held in, if it is. */
+  readonly encoding: (name: string) => BlockEncoding | undefined;
+  /** How the numbers of a packed parameter are held. */
+  readonly numbers: (name: string) => NumberStorage;
 }
 
 /** A kernel reads at most this many views. */
@@ -57,6 +73,8 @@ export class Planner {
   readonly #writes: ReadonlySet<string>;
   /** The values that are held as float16, two in a word, and where: they have no views. */
   readonly halves = new Map<Value, Storage>();
+  /** The values that are normalised by the kernel of the product that reads them, where it has few rows. */
+  readonly normalized = new Map<Value, NormalizedRows>();
   readonly #views = new Map<Value, View>();
   readonly #deferred = new Map<Value, Expression>();
   readonly #written = new Set<string>();
@@ -108,6 +126,12 @@ export class Planner {
     return this.#views.get(value)!;
   }
 
+  /** The value's view, of a parameter also where the walk has not come to it. */
+  storedView(value: Value): View {
+    if (value.node.operator === parameterOperator) this.#leaf(value.node);
+    return this.view(value);
+  }
+
   /** A contiguous view of the value, of a copy if its view is not contiguous. */
   contiguous(value: Value): View {
     return this.contiguousView(this.view(value));
@@ -146,6 +170,17 @@ export class Planner {
   /** Note where a value's elements lie. */
   setView(value: Value, view: View): void {
     this.#views.set(value, view);
+  }
+
+  /**
+   * Whether the product that alone reads a normalised value can normalise it itself, where it has few rows.
+   *
+   * @param x The rows before, contiguous.
+   */
+  takesNorm(node: Node, x: View, operands: readonly View[]): boolean {
+    const product = this.profile.gpu && this.fusion.onlyProductOf(node);
+    const isWide = isMultiple(x.shape.at(-1)!, 4) && [x, ...operands].every(({ offset }) => isMultiple(offset, 4));
+    return product !== undefined && isWide && weightPartsOf(this, product).length > 0;
   }
 
   /** Add a step of one dispatch. */

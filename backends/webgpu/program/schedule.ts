@@ -79,7 +79,8 @@ export function schedule(steps: readonly Step[], { graph, maxima, fixed }: Bindi
     typeof dimension === "string" && dimensionNames(dimension).some((name) => !fixed.has(name));
   // Parameters are read as vectors of four words.
   const block = new Block(resolve, varies, Math.max(16, alignment) / 4);
-  const dispatches = steps.map((step) => step.find(({ when }) => !when || when(resolve))!.dispatch);
+  const dispatches = steps.map((step) => step.find(({ when }) => !when || when(resolve))!.dispatch)
+    .filter((dispatch) => dispatch !== undefined);
   const entries = dispatches.flatMap((dispatch, index): Entry[] => {
     const { label, iterations, repeat } = dispatch;
     const longest = iterations?.(resolve) ?? 0;

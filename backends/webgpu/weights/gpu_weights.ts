@@ -4,10 +4,25 @@
 import { ShapeError } from "../../../src/errors/mod.ts";
 import type { OpenOptions, Weights } from "../../../src/graph/mod.ts";
 import { isFloat, sizeOf, Tensor } from "../../../src/tensor/mod.ts";
-import { type StoredWeight, type StoredWeights, weightFromTensor } from "../../../src/weights/mod.ts";
+import {
+  type BlockEncoding,
+  type Blocks,
+  type StoredWeight,
+  type StoredWeights,
+  weightFromTensor,
+} from "../../../src/weights/mod.ts";
 import type { Device } from "../device/device.ts";
 import { fromDevice } from "../device/gpu_tensor.ts";
-import { bytesIn, isCopy, type JointMember, jointName, type Layout, layoutKey, rawLayout } from "./layout.ts";
+import {
+  bytesIn,
+  isCopy,
+  type JointMember,
+  jointName,
+  type Layout,
+  layoutKey,
+  type NumberStorage,
+  rawLayout,
+} from "./layout.ts";
 import type { Profile } from "../device/profile.ts";
 import { Recorder } from "../device/submission_queue.ts";
 import { Repacking, repackingDispatches } from "./repacking.ts";
@@ -36,6 +51,12 @@ interface HeldLayout {
   readonly stale: Set<string>;
 }
 
+/** Whether a layout does not hold all of a number. */
+function isRounded({ layout }: JointMember): boolean {
+  return layout.kind === "codes" || layout.kind === "scales" ||
+    layout.kind === "matrix" && layout.storage !== "float32";
+}
+
 /** Parameters on the GPU. */
 export class GpuWeights implements Weights {
   /** Changes whenever a copy becomes stale, is dropped or is packed again. */
@@ -44,6 +65,8 @@ export class GpuWeights implements Weights {
   readonly #written = new Map<string, Tensor>();
   readonly #trained = new Set<string>();
   readonly #uploader: Uploader;
+  readonly #numbers: NumberStorage;
+  readonly #made = new Map<string, Promise<Blocks>>();
   /** Loads and writes under way: one at a time, so that programs compiled at the same time read a parameter once. */
   #uploading: Promise<void> = Promise.resolve();
 
@@ -51,8 +74,9 @@ export class GpuWeights implements Weights {
     readonly source: StoredWeights,
     readonly device: Device,
     readonly profile: Profile,
-    { trainable }: OpenOptions = {},
+    { trainable, storage }: OpenOptions = {},
   ) {
+    this.#numbers = storage === "float16" ? "float16" : "float32";
     this.#uploader = new Uploader(device);
     for (const name of source.keys()) if (trainable?.(name)) this.#trained.add(name);
   }
@@ -62,11 +86,25 @@ export class GpuWeights implements Weights {
     return this.#trained.has(name);
   }
 
+  /** The blocks that a parameter is held in; undefined where it is none, or is trained. */
+  encodingOf(name: string): BlockEncoding | undefined {
+    const blocks = this.isTrained(name) ? undefined : this.source.get(name)?.blocks;
+    return blocks && { bits: blocks.bits, block: blocks.block, axis: blocks.axis };
+  }
+
+  /** How the numbers of a packed parameter are held; what is trained is not rounded. */
+  numbersOf(name: string): NumberStorage {
+    return this.isTrained(name) ? "float32" : this.#numbers;
+  }
+
   train(names: Iterable<string>): Promise<void> {
     return this.#exclusively(async () => {
       for (const name of names) {
         if (!this.source.has(name)) throw new ShapeError(`Cannot train "${name}": there is no parameter of that name`);
         if (this.#trained.has(name)) continue;
+        if (this.#copiesOf(name).some(({ members }) => members.some(isRounded))) {
+          throw new ShapeError(`Cannot train "${name}": it is held in few bits; load the model with dtype "float32"`);
+        }
         await this.#holdRaw(name);
         this.#trained.add(name);
         for (const held of this.#copiesOf(name)) await this.#compileRepacking(held, name);
@@ -84,6 +122,7 @@ export class GpuWeights implements Weights {
         signal?.throwIfAborted();
         const value = await this.#value(name);
         for (const layout of missing) await this.#hold(name, layout, value);
+        this.#made.clear();
       }
     });
   }
@@ -204,7 +243,15 @@ export class GpuWeights implements Weights {
   async #value(name: string): Promise<StoredWeight | undefined> {
     const written = this.#written.get(name);
     const stored = written ? weightFromTensor(written) : this.source.get(name);
+    if (stored?.blocks) return { ...stored, blocks: { ...stored.blocks, load: () => this.#blocks(name, stored) } };
     return stored && !stored.readInto ? weightFromTensor(await stored.load()) : stored;
+  }
+
+  /** A parameter's blocks, which are made once for the layouts that are held together. */
+  #blocks(name: string, { blocks }: StoredWeight): Promise<Blocks> {
+    let made = this.#made.get(name);
+    if (!made) this.#made.set(name, made = blocks!.load());
+    return made;
   }
 
   async #holdRaw(name: string): Promise<void> {
