@@ -5,7 +5,7 @@
 import { type Dimension, multiplyDimensions } from "../../../src/graph/mod.ts";
 import type { Profile } from "../device/profile.ts";
 import type { Storage, View } from "../program/view.ts";
-import { type AttentionOperands, beginAttention, lowest } from "./attention_shader.ts";
+import { type AttentionOperands, type AttentionShader, beginAttention, lowest } from "./attention_shader.ts";
 import { shareAcrossLanes } from "./lane_reduction.ts";
 import { type Dispatch, elementCount, Shader, upTo } from "./shader.ts";
 
@@ -17,6 +17,13 @@ export interface AppendedPosition {
   readonly value: View;
   /** Where in the cache, or a view [rows] of where, contiguous; what would lie outside of it is left out. */
   readonly at: Dimension | View;
+}
+
+/** What a cacheAppend appends, and whether an attention does it where it is one position. */
+export interface DeferredAppend {
+  readonly x: View;
+  readonly at: AppendedPosition["at"];
+  taken: boolean;
 }
 
 /** Where workgroups leave what they found of a part of a query's positions. */
@@ -31,7 +38,7 @@ const lanes = 64;
 
 /** Statements that append `position` to the cache, before any lane reads it. */
 function append(
-  { shader, buffers, counts, wide, steps }: ReturnType<typeof beginAttention>,
+  { shader, buffers, counts, wide, steps }: AttentionShader,
   position: AppendedPosition,
   capacity: Dimension,
 ): string {
@@ -56,6 +63,96 @@ function append(
   storageBarrier();`;
 }
 
+/** How the lanes lie across the values: `across` vectors (or numbers) of a value, and `deep` keys at a time. */
+interface Spread {
+  readonly across: number;
+  readonly deep: number;
+  /** The vectors of a value that a lane has, by number. */
+  readonly own: readonly number[];
+}
+
+function spreadOver(count: number): Spread {
+  const across = Math.min(lanes, count);
+  return { across, deep: Math.floor(lanes / across), own: upTo(Math.ceil(count / lanes)) };
+}
+
+/** Statements that take `lanes` positions from `first` on: they are scored, weighed, and their values added up. */
+function turn(
+  { wide, buffers, counts, steps, score, shader }: AttentionShader,
+  spread: Spread,
+  profile: Profile,
+): string {
+  const product = (i: number) => {
+    const [q, k] = [`${buffers.query}[query_at + ${i}u]`, `${buffers.key}[key_place + ${i}u]`];
+    return wide ? `dot(${q}, ${k})` : `${q} * ${k}`;
+  };
+  const share = (combination: "sum" | "maximum", name: string) =>
+    shareAcrossLanes(shader, lanes, combination, [name], profile);
+  const add = (u: number) => {
+    const at = `column + ${u * lanes}u`;
+    return `if (${at} < ${counts[1]}u) { o${u} += weights[j] * ${buffers.value}[value_place + ${at}]; }`;
+  };
+  return `let s = min(first + lane, end - 1u);
+    let key_place = key_at + s * ${steps[0]};
+    var product = 0.0;
+    ${upTo(counts[0]).map((i) => `product += ${product(i)};`).join("\n    ")}
+    var own = ${score("product", "s", "")};
+    if (first + lane >= end) { own = ${lowest}; }
+    var next = own;
+    ${share("maximum", "next")}
+    next = max(next, largest);
+    var weight = select(0.0, exp(own - next), first + lane < end);
+    weights[lane] = weight;
+    // Its barriers let all lanes read the weights too.
+    ${share("sum", "weight")}
+    let kept = exp(largest - next);
+    total = total * kept + weight;
+    largest = next;
+    ${spread.own.map((u) => `o${u} = o${u} * kept;`).join(" ")}
+    let count = min(${lanes}u, end - first);
+    if (depth < ${spread.deep}u) {
+      for (var j = depth; j < count; j += ${spread.deep}u) {
+        let value_place = value_at + (first + j) * ${steps[1]};
+        ${spread.own.map(add).join(" ")}
+      }
+    }
+    workgroupBarrier();`;
+}
+
+/** Statements that join the lanes' sums, and write the result, or what the next kernel makes it of. */
+function finish(
+  { shader, type, wide, counts: [, E], buffers }: AttentionShader,
+  spread: Spread,
+  parts?: PositionParts,
+): string {
+  const { deep, own } = spread;
+  shader.declare(`var<workgroup> sums: array<${type}, ${deep * E}>;`);
+  const put = (u: number) => {
+    const at = `column + ${u * lanes}u`;
+    return `if (${at} < ${E}u) { sums[depth * ${E}u + ${at}] = o${u}; }`;
+  };
+  const partial = parts && shader.write(parts.storage, "f32");
+  const width = (wide ? 4 : 1) * E + 2;
+  const write = partial
+    ? wide
+      ? `for (var e = 0u; e < 4u; e++) { ${partial}[found + 4u * i + e] = result[e]; }`
+      : `${partial}[found + i] = result;`
+    : `${buffers.target}[target_at + i] = result / total;`;
+  return `if (depth < ${deep}u) { ${own.map(put).join(" ")} }
+  workgroupBarrier();
+  let found = group * ${width}u;
+  for (var i = lane; i < ${E}u; i += ${lanes}u) {
+    var result = sums[i];
+    for (var j = 1u; j < ${deep}u; j++) { result += sums[j * ${E}u + i]; }
+    ${write}
+  }
+  ${
+    partial
+      ? `if (lane == 0u) { ${partial}[found + ${width - 2}u] = largest; ${partial}[found + ${width - 1}u] = total; }`
+      : ""
+  }`;
+}
+
 /**
  * A workgroup for each query and part of its positions.
  *
@@ -68,37 +165,11 @@ export function positionAttentionKernel(
   profile: Profile,
 ): Dispatch {
   const begun = beginAttention(operands, appended ? "attention append" : "attention positions", appended !== undefined);
-  const { shader, wide, type, buffers, counts, T, ofLine, ofQuery, steps, score } = begun;
+  const { shader, type, counts, T, ofLine, ofQuery } = begun;
   const items = elementCount(operands.query.shape.slice(0, 3));
-  const [D, E] = counts;
-  // The lanes lie across the values: `across` of them, and `deep` keys at a time.
-  const across = Math.min(lanes, E);
-  const deep = Math.floor(lanes / across);
-  const own = upTo(Math.ceil(E / lanes));
+  const spread = spreadOver(counts[1]);
   shader.declare(`var<workgroup> weights: array<f32, ${lanes}>;`);
-  shader.declare(`var<workgroup> sums: array<${type}, ${deep * E}>;`);
-  const product = (i: number) => {
-    const [q, k] = [`${buffers.query}[query_at + ${i}u]`, `${buffers.key}[key_place + ${i}u]`];
-    return wide ? `dot(${q}, ${k})` : `${q} * ${k}`;
-  };
-  const share = (combination: "sum" | "maximum", name: string) =>
-    shareAcrossLanes(shader, lanes, combination, [name], profile);
   const count = parts ? shader.parameter(parts.count) : "1u";
-  const partial = parts && shader.write(parts.storage, "f32");
-  const width = (wide ? 4 : 1) * E + 2;
-  const finish = partial
-    ? `let from = group * ${width}u;
-  for (var i = lane; i < ${E}u; i += ${lanes}u) {
-    var result = sums[i];
-    for (var j = 1u; j < ${deep}u; j++) { result += sums[j * ${E}u + i]; }
-    ${wide ? `for (var e = 0u; e < 4u; e++) { ${partial}[from + 4u * i + e] = result[e]; }` : `${partial}[from + i] = result;`}
-  }
-  if (lane == 0u) { ${partial}[from + ${width - 2}u] = largest; ${partial}[from + ${width - 1}u] = total; }`
-    : `for (var i = lane; i < ${E}u; i += ${lanes}u) {
-    var result = sums[i];
-    for (var j = 1u; j < ${deep}u; j++) { result += sums[j * ${E}u + i]; }
-    ${buffers.target}[target_at + i] = result / total;
-  }`;
   const body = `let item = group / ${count};
   if (item >= ${shader.parameter(items)}) { return; }
   let t = item % ${T};
@@ -112,52 +183,25 @@ export function positionAttentionKernel(
   let end = min(limit, begin + per_part);
   var largest = ${lowest};
   var total = 0.0;
-  let column = lane % ${across}u;
-  let depth = lane / ${across}u;
-  ${own.map((u) => `var o${u} = ${type}();`).join(" ")}
+  let column = lane % ${spread.across}u;
+  let depth = lane / ${spread.across}u;
+  ${spread.own.map((u) => `var o${u} = ${type}();`).join(" ")}
   for (var first = begin; first < end; first += ${lanes}u) {
-    let s = min(first + lane, end - 1u);
-    let key_place = key_at + s * ${steps[0]};
-    var product = 0.0;
-    ${upTo(D).map((i) => `product += ${product(i)};`).join("\n    ")}
-    var own = ${score("product", "s", "")};
-    if (first + lane >= end) { own = ${lowest}; }
-    var next = own;
-    ${share("maximum", "next")}
-    next = max(next, largest);
-    var weight = select(0.0, exp(own - next), first + lane < end);
-    weights[lane] = weight;
-    // Its barriers let all lanes read the weights too.
-    ${share("sum", "weight")}
-    let kept = exp(largest - next);
-    total = total * kept + weight;
-    largest = next;
-    ${own.map((u) => `o${u} = o${u} * kept;`).join(" ")}
-    let count = min(${lanes}u, end - first);
-    if (depth < ${deep}u) {
-      for (var j = depth; j < count; j += ${deep}u) {
-        let value_place = value_at + (first + j) * ${steps[1]};
-        ${
-    own.map((u) =>
-      `if (column + ${u * lanes}u < ${E}u) { o${u} += weights[j] * ${buffers.value}[value_place + column + ${u * lanes}u]; }`
-    ).join(" ")
+    ${turn(begun, spread, profile)}
   }
-      }
-    }
-    workgroupBarrier();
-  }
-  if (depth < ${deep}u) {
-    ${own.map((u) => `if (column + ${u * lanes}u < ${E}u) { sums[depth * ${E}u + column + ${u * lanes}u] = o${u}; }`).join(" ")}
-  }
-  workgroupBarrier();
-  ${finish}`;
+  ${finish(begun, spread, parts)}`;
+  const perTurn = Math.ceil(lanes / spread.deep) + 2 * lanes;
   return shader.groups(body, (resolve) => (parts?.count ?? 1) * resolve(items), lanes, {
-    iterations: (resolve) => Math.ceil(resolve(operands.length) / lanes) * (Math.ceil(lanes / deep) + lanes) + E + lanes,
+    iterations: (resolve) => Math.ceil(resolve(operands.length) / lanes) * perTurn + counts[1] + lanes,
   });
 }
 
 /** Join what the parts of each query found: an invocation for each number of the result. */
-export function joinPositionsKernel({ query, value, target }: AttentionOperands, parts: PositionParts, profile: Profile): Dispatch {
+export function joinPositionsKernel(
+  { query, value, target }: AttentionOperands,
+  parts: PositionParts,
+  profile: Profile,
+): Dispatch {
   const shader = new Shader("attention parts");
   const E = value.shape[3] as number;
   const source = shader.read(parts.storage, "f32");
@@ -170,10 +214,10 @@ export function joinPositionsKernel({ query, value, target }: AttentionOperands,
   var total = 0.0;
   var result = 0.0;
   for (var part = 0u; part < ${count}; part++) {
-    let from = ${part};
-    let factor = exp(${source}[from + ${width}] - largest);
-    total += factor * ${source}[from + ${width} + 1u];
-    result += factor * ${source}[from + index % ${width}];
+    let found = ${part};
+    let factor = exp(${source}[found + ${width}] - largest);
+    total += factor * ${source}[found + ${width} + 1u];
+    result += factor * ${source}[found + index % ${width}];
   }
   ${shader.places(shape, "index", { to: target })}
   ${out}[to] = result / total;`;

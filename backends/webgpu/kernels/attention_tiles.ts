@@ -4,7 +4,13 @@
 import { multiplyDimensions } from "../../../src/graph/mod.ts";
 import type { GpuShapes } from "../device/profile.ts";
 import type { Resolve } from "../program/view.ts";
-import { type AttentionOperands, type AttentionShader, beginAttention, lowest, readsHeadsAsVec4 } from "./attention_shader.ts";
+import {
+  type AttentionOperands,
+  type AttentionShader,
+  beginAttention,
+  lowest,
+  readsHeadsAsVec4,
+} from "./attention_shader.ts";
 import { type Dispatch, upTo } from "./shader.ts";
 
 /** The numbers of keys and values that workgroup memory has room for. */
@@ -49,7 +55,9 @@ function attend({ wide, counts, score }: AttentionShader, block: number): string
     return wide ? `dot(q${i}, ${key})` : `q${i} * ${key}`;
   };
   const masked = (j: number) =>
-    `score${j} = select(${lowest}, ${score(`score${j}`, `min(first + at + ${j}u, used - 1u)`, "")}, first + at + ${j}u < limit);`;
+    `score${j} = select(${lowest}, ${
+      score(`score${j}`, `min(first + at + ${j}u, used - 1u)`, "")
+    }, first + at + ${j}u < limit);`;
   const most = keys.map((j) => `score${j}`).reduce((a, b) => `max(${a}, ${b})`, "largest");
   return `${keys.map((j) => `var score${j} = 0.0;`).join(" ")}
       ${upTo(counts[0]).map((i) => keys.map((j) => `score${j} += ${times(i, j)};`).join(" ")).join("\n      ")}
@@ -61,7 +69,9 @@ function attend({ wide, counts, score }: AttentionShader, block: number): string
       largest = next;
       ${
     upTo(counts[1]).map((i) =>
-      `o${i} = o${i} * kept + ${keys.map((j) => `p${j} * tile_values[(at + ${j}u) * ${counts[1]}u + ${i}u]`).join(" + ")};`
+      `o${i} = o${i} * kept + ${
+        keys.map((j) => `p${j} * tile_values[(at + ${j}u) * ${counts[1]}u + ${i}u]`).join(" + ")
+      };`
     ).join("\n      ")
   }`;
 }
@@ -82,7 +92,9 @@ function join({ shader, type, counts, buffers, T }: AttentionShader, queries: nu
       : p < parts - 1
       ? `if (part == ${p}u) { ${each((i) => `${place(i)} += o${i} * factor;`)} }
   workgroupBarrier();`
-      : `if (part == ${p}u && wanted < ${T}) { ${each((i) => `${buffers.target}[target_at + ${i}u] = ${place(i)} + o${i} * factor;`)} }`;
+      : `if (part == ${p}u && wanted < ${T}) { ${
+        each((i) => `${buffers.target}[target_at + ${i}u] = ${place(i)} + o${i} * factor;`)
+      } }`;
   return `part_largest[lane] = largest;
   part_total[lane] = total;
   workgroupBarrier();

@@ -2,7 +2,14 @@
 // complete the product that it adds to (then it becomes the product's epilogue), do several products read the same value
 // (then their weights lie one after another and they are one wider product), and is a normalised value read by one product
 // alone (then the product's kernel may normalise it)? The planner skips the nodes that others always compute.
-import { attributeKey, type NamedLeaf, type Node, parameterOperator, type Value } from "../../../src/graph/mod.ts";
+import {
+  attributeKey,
+  type Dimension,
+  type NamedLeaf,
+  type Node,
+  parameterOperator,
+  type Value,
+} from "../../../src/graph/mod.ts";
 import { sameShape } from "../../../src/operators/mod.ts";
 import type { BlockEncoding } from "../../../src/weights/mod.ts";
 import { panelBytes, panelWidth } from "../weights/layout.ts";
@@ -59,6 +66,29 @@ export class Fusion {
     const together = new Set(this.fusedProductsOf(first));
     const isOnly = users.every((user) => reads(user) && together.has(user)) && users.length === together.size;
     return isOnly && users.every((user) => !this.uses.writesBetween(node, user)) ? first : undefined;
+  }
+
+  /** The cacheAppends of the keys and of the values that an attention alone reads, each row its own, up to the queries' positions. */
+  appendsOf({ inputs, id }: Node): readonly [keys: Node, values: Node] | undefined {
+    const [query, key, value] = inputs;
+    const [keys, values] = [key.node, value.node];
+    const isAppend = [keys, values].every(({ operator, inputs: [state, x], attributes }) =>
+      operator.name === "cacheAppend" && (attributes as { axis: number }).axis === 2 &&
+      state.shape[0] === query.shape[0] && x.shape[2] === query.shape[2]
+    );
+    const at = ({ inputs, attributes }: Node) => inputs[2] ?? (attributes as { at?: Dimension }).at;
+    const isAlone = isAppend && keys !== values && at(keys) === at(values) &&
+      [key, value].every((own) => this.uses.isUsedOnce(own));
+    if (!isAlone) return undefined;
+    const [first, last] = keys.id < values.id ? [keys, values] : [values, keys];
+    const isUndisturbed = !this.uses.writesBetween(first, last) && !this.uses.writesBetween(last, { id });
+    return isUndisturbed ? [keys, values] : undefined;
+  }
+
+  /** Whether a cacheAppend is one of those of an attention. */
+  isReadByAttention(node: Node): boolean {
+    const [user] = this.uses.of(node.outputs[0]);
+    return user?.operator.name === "attention" && this.appendsOf(user)?.includes(node) === true;
   }
 
   /** Fuse `add(x, linear(…))` where nothing else reads the product. */

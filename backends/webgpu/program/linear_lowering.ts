@@ -119,7 +119,7 @@ function storageOf(layout: PlainLayout): MatrixWeights["storage"] {
 /** Add products of one value as one product: the weights and biases follow each other, the results are parts of wider rows. */
 function lowerFusedProducts(planner: Planner, nodes: readonly Node[]): void {
   const [{ inputs: [value, , biasValue], attributes }] = nodes;
-  const { weightLayout, activation } = attributes as AttributesOf<"linear">;
+  const { activation } = attributes as AttributesOf<"linear">;
   const x = planner.view(value);
   const inputs = x.shape.at(-1) as number;
   const widths = nodes.map(({ outputs: [{ shape }] }) => shape.at(-1) as number);

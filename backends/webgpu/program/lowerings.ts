@@ -9,7 +9,8 @@ import {
 } from "../../../src/operators/mod.ts";
 import { canAttend, lowerAttention } from "./attention_lowering.ts";
 import { lowerCast } from "./cast_lowering.ts";
-import { appendRowsKernel, copyKernel, fillKernel, rangeKernel, reorderKernel } from "../kernels/movement.ts";
+import { lowerCacheAppend } from "./gpu_attention_steps.ts";
+import { copyKernel, fillKernel, rangeKernel, reorderKernel } from "../kernels/movement.ts";
 import { bernoulliKernel, dropoutKernel } from "../kernels/random.ts";
 import {
   type Combination,
@@ -158,19 +159,7 @@ export const primitiveLowerings = {
   gather: lowerGather,
   scatterAdd: lowerScatterAdd,
   scatter: lowerScatter,
-  cacheAppend: (planner, node, { axis, at = 0 }) => {
-    const [state, x] = node.inputs.map((value) => planner.view(value));
-    const own = node.inputs[2] && planner.contiguous(node.inputs[2]);
-    planner.copyViewsBeforeWrite(state, node);
-    const along = normalizeAxis(axis, state.shape.length);
-    planner.setView(node.outputs[0], state);
-    if (own) {
-      planner.addDispatch(appendRowsKernel(x, state, { axis: along, at: own }, planner.profile));
-      return;
-    }
-    const starts = state.shape.map((_, i) => i === along ? at : 0);
-    planner.copy(x, sliceView(state, starts, x.shape));
-  },
+  cacheAppend: lowerCacheAppend,
   bernoulli: (planner, node, attributes) => {
     const target = planner.target(node.outputs[0]);
     planner.addDispatch(bernoulliKernel(planner.contiguous(node.inputs[0]), target, attributes, planner.profile));

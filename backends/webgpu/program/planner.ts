@@ -23,6 +23,7 @@ import {
   isElementwise,
   type Operand,
 } from "../kernels/elementwise.ts";
+import type { DeferredAppend } from "../kernels/attention_positions.ts";
 import { copyKernel } from "../kernels/movement.ts";
 import { type Dispatch, elementCount } from "../kernels/shader.ts";
 import type { BlockEncoding } from "../../../src/weights/mod.ts";
@@ -30,9 +31,9 @@ import type { NumberStorage } from "../weights/layout.ts";
 import { Fusion } from "./fusion.ts";
 import type { NormalizedRows } from "../kernels/matvec.ts";
 import type { Profile } from "../device/profile.ts";
+
 import { ValueUses } from "./value_uses.ts";
-import { isContiguous, isMultiple, type Resolve, type Storage, type View, wholeView } from "./view.ts";
-import { weightPartsOf } from "./weight_parts.ts";
+import { isContiguous, type Resolve, type Storage, type View, wholeView } from "./view.ts";
 
 /** One way of doing a step. */
 export interface Variant {
@@ -75,6 +76,8 @@ export class Planner {
   readonly halves = new Map<Value, Storage>();
   /** The values that are normalised by the kernel of the product that reads them, where it has few rows. */
   readonly normalized = new Map<Value, NormalizedRows>();
+  /** The cacheAppends that an attention may do. */
+  readonly appended = new Map<Node, DeferredAppend>();
   readonly #views = new Map<Value, View>();
   readonly #deferred = new Map<Value, Expression>();
   readonly #written = new Set<string>();
@@ -170,17 +173,6 @@ export class Planner {
   /** Note where a value's elements lie. */
   setView(value: Value, view: View): void {
     this.#views.set(value, view);
-  }
-
-  /**
-   * Whether the product that alone reads a normalised value can normalise it itself, where it has few rows.
-   *
-   * @param x The rows before, contiguous.
-   */
-  takesNorm(node: Node, x: View, operands: readonly View[]): boolean {
-    const product = this.profile.gpu && this.fusion.onlyProductOf(node);
-    const isWide = isMultiple(x.shape.at(-1)!, 4) && [x, ...operands].every(({ offset }) => isMultiple(offset, 4));
-    return product !== undefined && isWide && weightPartsOf(this, product).length > 0;
   }
 
   /** Add a step of one dispatch. */
