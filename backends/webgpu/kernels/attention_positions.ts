@@ -36,6 +36,9 @@ export interface PositionParts {
 /** The lanes of a query, each of which scores one key. */
 const lanes = 64;
 
+/** The most vectors (or numbers) of a key whose products are written out. */
+const mostUnrolled = 32;
+
 /** Statements that append `position` to the cache, before any lane reads it. */
 function append(
   { shader, buffers, counts, wide, steps }: AttentionShader,
@@ -82,10 +85,13 @@ function turn(
   spread: Spread,
   profile: Profile,
 ): string {
-  const product = (i: number) => {
-    const [q, k] = [`${buffers.query}[query_at + ${i}u]`, `${buffers.key}[key_place + ${i}u]`];
-    return wide ? `dot(${q}, ${k})` : `${q} * ${k}`;
+  const product = (i: string) => {
+    const [q, k] = [`${buffers.query}[query_at + ${i}]`, `${buffers.key}[key_place + ${i}]`];
+    return `product += ${wide ? `dot(${q}, ${k})` : `${q} * ${k}`};`;
   };
+  const products = counts[0] <= mostUnrolled
+    ? upTo(counts[0]).map((i) => product(`${i}u`)).join("\n    ")
+    : `for (var i = 0u; i < ${counts[0]}u; i++) { ${product("i")} }`;
   const share = (combination: "sum" | "maximum", name: string) =>
     shareAcrossLanes(shader, lanes, combination, [name], profile);
   const add = (u: number) => {
@@ -95,7 +101,7 @@ function turn(
   return `let s = min(first + lane, end - 1u);
     let key_place = key_at + s * ${steps[0]};
     var product = 0.0;
-    ${upTo(counts[0]).map((i) => `product += ${product(i)};`).join("\n    ")}
+    ${products}
     var own = ${score("product", "s", "")};
     if (first + lane >= end) { own = ${lowest}; }
     var next = own;
@@ -192,7 +198,7 @@ export function positionAttentionKernel(
   ${finish(begun, spread, parts)}`;
   const perTurn = Math.ceil(lanes / spread.deep) + 2 * lanes;
   return shader.groups(body, (resolve) => (parts?.count ?? 1) * resolve(items), lanes, {
-    iterations: (resolve) => Math.ceil(resolve(operands.length) / lanes) * perTurn + counts[1] + lanes,
+    iterations: (resolve) => Math.ceil(resolve(operands.length) / lanes) * (perTurn + counts[0]) + counts[1] + lanes,
   });
 }
 

@@ -55,7 +55,7 @@ export function lowerAttention(planner: Planner, node: Node, attributes: Attribu
       {
         dispatch: planner.profile.broadcasts && canBroadcast(operands)
           ? broadcastAttentionKernel(operands)
-          : queryAttentionKernel(operands, planner.profile),
+          : queryAttentionKernel(operands),
       },
     ]);
   }

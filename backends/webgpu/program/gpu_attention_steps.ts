@@ -1,9 +1,8 @@
 // The steps of an attention on a GPU, one of which may do the work of the cacheAppends before it: a decoding step appends one
 // position, and the kernel that reads it can write it too.
-import type { Node } from "../../../src/graph/mod.ts";
+import type { Dimension, Node } from "../../../src/graph/mod.ts";
 import { type AttributesOf, normalizeAxis } from "../../../src/operators/mod.ts";
 import type { GpuShapes } from "../device/profile.ts";
-import { queryAttentionKernel } from "../kernels/attention.ts";
 import {
   type AppendedPosition,
   type DeferredAppend,
@@ -39,21 +38,26 @@ export function gpuAttentionSteps(planner: Planner, node: Node, operands: Attent
   };
   const parts = { count: partsOfPositions, storage };
   const appended = takeAppends(planner, node, operands);
-  const known = typeof operands.length === "number" && operands.length < manyPositions;
   const first: Variant[] = appended
     ? [{ when: (resolve) => resolve(T) === 1, dispatch: positionAttentionKernel(operands, { appended }, profile) }]
     : [];
-  const many = canTileAttention(operands, gpu.attention)
-    ? tileAttentionKernel(operands, gpu.attention)
-    : queryAttentionKernel(operands, profile);
-  const few: Variant = { when: isFew, dispatch: positionAttentionKernel(operands, {}, profile) };
-  if (known) return [[...first, few, { dispatch: many }]];
+  const many: Variant[] = mayBe(T, (queries) => queries > fewQueries) && canTileAttention(operands, gpu.attention)
+    ? [{ when: (resolve) => !isFew(resolve), dispatch: tileAttentionKernel(operands, gpu.attention) }]
+    : [];
+  if (many.length > 0 && !mayBe(T, (queries) => queries <= fewQueries)) return [many];
+  const one: Variant = { dispatch: positionAttentionKernel(operands, {}, profile) };
+  if (!mayBe(operands.length, (length) => length >= manyPositions)) return [[...first, ...many, one]];
   const split: Variant = { when: isSplit, dispatch: positionAttentionKernel(operands, { parts }, profile) };
   const skips: Variant[] = first.map(({ when }) => ({ when }));
   return [
-    [...first, split, few, { dispatch: many }],
+    [...first, ...many, split, one],
     [...skips, { when: isSplit, dispatch: joinPositionsKernel(operands, parts, profile) }, {}],
   ];
+}
+
+/** Whether a dimension is, or may be, as a condition has it. */
+function mayBe(dimension: Dimension, condition: (length: number) => boolean): boolean {
+  return typeof dimension !== "number" || condition(dimension);
 }
 
 /** Add a cacheAppend's step. */
