@@ -97,7 +97,9 @@ export class WebGpuBackend implements Backend {
   }
 
   async #compileKernels(steps: readonly Step[]): Promise<Map<string, Pipeline>> {
-    const kernels = new Map(dispatchesOf(steps).map((dispatch) => [dispatch.code, dispatch]));
+    const kernels = new Map(
+      dispatchesOf(steps).filter(({ copies }) => !copies).map((dispatch) => [dispatch.code, dispatch]),
+    );
     const compiled = await Promise.all(
       [...kernels].map(async ([code, dispatch]) => [code, await this.#gpu.compile(dispatch)] as const),
     );

@@ -46,6 +46,7 @@ function limitsOf({ limits }: GPUAdapter): Record<string, number> {
     "maxStorageBuffersPerShaderStage",
     "maxComputeWorkgroupStorageSize",
     "maxComputeInvocationsPerWorkgroup",
+    "maxTextureDimension2D",
     "minUniformBufferOffsetAlignment",
     "minStorageBufferOffsetAlignment",
   ] as const;

@@ -50,6 +50,8 @@ export interface Profile {
   readonly longRowLanes: number;
   /** Whether a workgroup of 8 is a subgroup, whose lanes lie in order. */
   readonly broadcasts: boolean;
+  /** Whether products read weights, and other operands that are large, as texels. */
+  readonly texels: boolean;
   /** Whether the lanes of larger workgroups lie in order in subgroups, which reduce values. */
   readonly subgroups: boolean;
   /** The shapes of a GPU's kernels; undefined where registers are better than workgroup memory. */
@@ -93,6 +95,7 @@ const gpu: Profile = {
   rowLanes: 64,
   longRowLanes: 256,
   broadcasts: false,
+  texels: false,
   subgroups: false,
   gpu: { ...nvidia, matvec: matvecByTree },
 };
@@ -103,13 +106,14 @@ const soft: Profile = {
   rowLanes: 8,
   longRowLanes: 64,
   broadcasts: true,
+  texels: true,
   subgroups: false,
 };
 
 /** The profiles by name. */
 export const profiles: Readonly<Record<ProfileName, Profile>> = {
   "soft": soft,
-  "soft-nosg": { ...soft, name: "soft-nosg", broadcasts: false },
+  "soft-nosg": { ...soft, name: "soft-nosg", broadcasts: false, texels: false },
   "gpu": gpu,
   "gpu-sg": { ...gpu, name: "gpu-sg", subgroups: true, gpu: nvidia },
 };

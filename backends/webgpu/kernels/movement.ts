@@ -76,6 +76,8 @@ export interface TablePart {
   readonly block: Dimension;
   /** The part's first entry, where a table is bound in parts: others are left as they are. */
   readonly from?: number;
+  /** Whether the table is held as texels. */
+  readonly texels?: boolean;
   /** The panels' padded inputs, where entries are outputs packed in panels; else the table is contiguous. */
   readonly depth?: number;
   /** How the entries are read where they are outputs of a matrix, rounded or padded. */
@@ -86,7 +88,8 @@ export interface TablePart {
 export function gatherKernel(part: TablePart, indices: View, to: View, profile: Profile): Dispatch {
   const { table, outer, entries, block, from, depth, matrix } = part;
   const shader = new Shader("gather");
-  const read = matrix ? declareWeight(shader, matrix) : shader.read(table.storage, "u32");
+  const fetch = part.texels ? shader.readTexels(table.storage) : undefined;
+  const read = fetch ? "" : matrix ? declareWeight(shader, matrix) : shader.read(table.storage, "u32");
   const ids = shader.read(indices.storage, "i32");
   const target = shader.write(to.storage, "u32");
   const [width, count, length] = [block, elementCount(indices.shape), entries].map((d) => shader.parameter(d));
@@ -102,10 +105,13 @@ export function gatherKernel(part: TablePart, indices: View, to: View, profile: 
   let item = place_rest % ${count};
   ${shader.places(indices.shape, "item", { at: indices })}
   let id = ${ids}[at];${first || `\n  let entry = u32(clamp(id, 0, i32(${length}) - 1));`}
+  let source_at = ${matrix ? "0u" : `${place} + ${shader.parameter(table.offset)}`};
   ${target}[index] = ${
-    matrix
+    fetch
+      ? `bitcast<u32>(${fetch("(source_at / 4u)")}[source_at % 4u])`
+      : matrix
       ? `bitcast<u32>(${read}(entry, inner / 4u)[inner % 4u])`
-      : `${read}[${place} + ${shader.parameter(table.offset)}]`
+      : `${read}[source_at]`
   };`;
   return shader.elements(body, elementCount([outer, ...indices.shape, block]), profile.lanes);
 }

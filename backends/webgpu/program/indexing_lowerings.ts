@@ -4,7 +4,7 @@ import { multiplyDimensions, type NamedLeaf, type Node, type Value } from "../..
 import { normalizeAxis } from "../../../src/operators/mod.ts";
 import { fillKernel, gatherKernel, scatterAddKernel, scatterKernel, type TablePart } from "../kernels/movement.ts";
 import { elementCount } from "../kernels/shader.ts";
-import { paddedDepth } from "../weights/layout.ts";
+import { isForTexels, paddedDepth } from "../weights/layout.ts";
 import type { Planner } from "./planner.ts";
 import { matrixWeights, tablePartsOf } from "./weight_parts.ts";
 import { type Storage, wholeView } from "./view.ts";
@@ -29,7 +29,8 @@ function tableParts(planner: Planner, value: Value, axis: number): TablePart[] {
     const storage: Storage = { kind: "weights", name, layout };
     const table = wholeView(storage, value.dataType, [to - from, block]);
     const part = { table, outer, entries: to - from, block, from: parts.length > 1 ? from : undefined };
-    if (kind === "panels") return { ...part, depth: paddedDepth(layout.inputs) };
+    const texels = planner.profile.texels && isForTexels(layout);
+    if (kind === "panels") return { ...part, depth: paddedDepth(layout.inputs), texels };
     return kind === "rows" ? part : { ...part, matrix: matrixWeights(name, layout) };
   });
 }

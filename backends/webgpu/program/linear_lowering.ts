@@ -21,6 +21,7 @@ import {
 } from "../weights/layout.ts";
 import { matrixSteps, shapesOfViews } from "./matrix_steps.ts";
 import type { Planner, Step, Variant } from "./planner.ts";
+import { texelPanelStep, texelVariant } from "./texel_steps.ts";
 import { encodingOf, matrixOf, matrixWeights, type StoredMatrix, weightPartsOf } from "./weight_parts.ts";
 import {
   mergeAxes,
@@ -45,6 +46,11 @@ function contiguousRows(planner: Planner, x: View): { x: View; rows: Dimension; 
 }
 
 /** The kernels of a product with panels, one of which is chosen by the number of rows that the program is bound for. */
+function panelStep(planner: Planner, product: PanelProduct): Step {
+  return planner.profile.texels ? texelPanelStep(planner, product) : variants(product, planner.profile);
+}
+
+/** The same for devices that read no texels. */
 function variants(product: PanelProduct, profile: Profile): Step {
   const heights: readonly TileRows[] = profile.broadcasts ? [1, 2, 4, 8, 16] : [1, 2, 4, 8];
   const known = typeof product.rows === "number" ? product.rows : undefined;
@@ -66,6 +72,8 @@ export function addProduct(planner: Planner, a: View, b: View, target: View, epi
     return planner.addDispatch(general);
   }
   if (!profile.gpu) {
+    const texels = profile.texels ? texelVariant(planner, a, b, target, epilogue) : undefined;
+    if (texels) return void planner.steps.push([texels, { dispatch: general }]);
     const wide = broadcastMatmulKernel(a, b, target, epilogue);
     planner.steps.push([{ when: isSmall, dispatch: general }, { dispatch: wide }]);
     return;
@@ -149,9 +157,7 @@ function lowerFusedProducts(planner: Planner, nodes: readonly Node[]): void {
     planner.steps.push(...matrixSteps({ ...product, weights }, planner.profile, planner.normalized.get(value)));
   } else {
     const weights = jointStorage(operands(1), (i) => ({ kind: "panels", from: 0, to: widths[i], ...matrices[i] }));
-    planner.steps.push(
-      variants({ ...product, weights: wholeView(weights, "float32", [outputs, inputs]) }, planner.profile),
-    );
+    planner.steps.push(panelStep(planner, { ...product, weights: wholeView(weights, "float32", [outputs, inputs]) }));
   }
   let start = 0;
   for (const [i, { outputs: [result] }] of nodes.entries()) {
@@ -190,7 +196,7 @@ export function lowerLinear(planner: Planner, node: Node, sum?: { residual: Valu
     const product = { ...flat, inputs, outputs, from, to, epilogue, target };
     if (layout.kind === "panels") {
       const weights = wholeView({ kind: "weights", name, layout }, "float32", [to - from, inputs]);
-      planner.steps.push(variants({ ...product, weights }, planner.profile));
+      planner.steps.push(panelStep(planner, { ...product, weights }));
     } else {
       const normalized = planner.normalized.get(node.inputs[0]);
       const weights = matrixWeights(name, layout);

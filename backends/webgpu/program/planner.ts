@@ -31,7 +31,7 @@ import type { NumberStorage } from "../weights/layout.ts";
 import { Fusion } from "./fusion.ts";
 import type { NormalizedRows } from "../kernels/matvec.ts";
 import type { Profile } from "../device/profile.ts";
-
+import { TexelCopies } from "./texel_copies.ts";
 import { ValueUses } from "./value_uses.ts";
 import { isContiguous, type Resolve, type Storage, type View, wholeView } from "./view.ts";
 
@@ -39,7 +39,7 @@ import { isContiguous, type Resolve, type Storage, type View, wholeView } from "
 export interface Variant {
   /** Whether it is for the sizes that a program is bound for. @default for all */
   readonly when?: (resolve: Resolve) => boolean;
-  /** Undefined where another step does this one's work. */
+  /** Undefined where there is nothing to do, or another step does this one's work. */
   readonly dispatch?: Dispatch;
 }
 
@@ -78,6 +78,8 @@ export class Planner {
   readonly normalized = new Map<Value, NormalizedRows>();
   /** The cacheAppends that an attention may do. */
   readonly appended = new Map<Node, DeferredAppend>();
+  /** The copies that products read as texels. */
+  readonly texels: TexelCopies = new TexelCopies(this);
   readonly #views = new Map<Value, View>();
   readonly #deferred = new Map<Value, Expression>();
   readonly #written = new Set<string>();
@@ -157,6 +159,7 @@ export class Planner {
   target(value: Value): View {
     const state = this.uses.inPlace.get(value);
     if (state) {
+      this.texels.forget(this.view(state).storage);
       this.#views.set(value, this.view(state));
       return this.view(state);
     }
@@ -202,6 +205,7 @@ export class Planner {
 
   /** Copy the views of a state that are used after `writer`, which is about to write the state in place. */
   copyViewsBeforeWrite(state: View, writer: Node): void {
+    this.texels.forget(state.storage);
     for (const [value, view] of [...this.#views]) {
       if (view.storage !== state.storage || isLeaf(value.node.operator) || value.node.operator.writesState) continue;
       if (!this.uses.isUsedAfter(value, writer)) continue;

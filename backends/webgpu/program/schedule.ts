@@ -41,6 +41,7 @@ interface VaryingWord {
 export interface Schedule {
   readonly dispatches: readonly Dispatch[];
   readonly memory: Memory;
+  readonly texels: Memory;
   readonly entries: readonly Entry[];
   /** The parameters of all entries. */
   readonly block: Uint32Array;
@@ -101,6 +102,6 @@ export function schedule(steps: readonly Step[], { graph, maxima, fixed }: Bindi
       return { dispatch, index, at: block.add(dispatch, start), start, workgroups, varies: vary };
     });
   });
-  const memory = planMemory(dispatches, resolve);
-  return { dispatches, memory, entries, block: Uint32Array.from(block.words), varying: block.varying };
+  const [memory, texels] = (["temporary", "texels"] as const).map((kind) => planMemory(dispatches, resolve, kind));
+  return { dispatches, memory, texels, entries, block: Uint32Array.from(block.words), varying: block.varying };
 }

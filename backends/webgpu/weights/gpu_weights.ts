@@ -16,6 +16,7 @@ import { fromDevice } from "../device/gpu_tensor.ts";
 import {
   bytesIn,
   isCopy,
+  isForTexels,
   type JointMember,
   jointName,
   type Layout,
@@ -24,38 +25,14 @@ import {
   rawLayout,
 } from "./layout.ts";
 import type { Profile } from "../device/profile.ts";
+import { Texels } from "../device/texels.ts";
 import { Recorder } from "../device/submission_queue.ts";
 import { Repacking, repackingDispatches } from "./repacking.ts";
 import { Uploader } from "./uploader.ts";
-
-/** A range of a buffer, in bytes: a layout of rows is a part of its buffer. */
-interface BufferRange {
-  readonly buffer: GPUBuffer;
-  readonly offset: number;
-  readonly size: number;
-}
+import { type BufferRange, type HeldLayout, isRounded } from "./held_layout.ts";
 
 /** The layouts that a program reads, by the name that each is held under. */
 export type LayoutsByName = ReadonlyMap<string, readonly Layout[]>;
-
-/** Parameters in a layout. */
-interface HeldLayout {
-  readonly layout: Layout;
-  readonly bytes: number;
-  /** The parameters that the buffer holds: several where the layout is joint. */
-  readonly members: readonly JointMember[];
-  /** Undefined while a stale copy holds no memory. */
-  buffer: GPUBuffer | undefined;
-  /** How the members that are trained are packed again, and the members whose copy is stale. */
-  readonly repackings: Map<string, Repacking>;
-  readonly stale: Set<string>;
-}
-
-/** Whether a layout does not hold all of a number. */
-function isRounded({ layout }: JointMember): boolean {
-  return layout.kind === "codes" || layout.kind === "scales" ||
-    layout.kind === "matrix" && layout.storage !== "float32";
-}
 
 /** Parameters on the GPU. */
 export class GpuWeights implements Weights {
@@ -127,10 +104,10 @@ export class GpuWeights implements Weights {
     });
   }
 
-  /** The range to bind for a parameter in a layout that was loaded; undefined while its copy is dropped. */
-  binding(name: string, layout: Layout): BufferRange | undefined {
+  /** What to bind for a parameter in a layout that was loaded; undefined while its copy is dropped. */
+  binding(name: string, layout: Layout): BufferRange | Texels | undefined {
     const { buffer } = this.#find(name, layout)!;
-    if (!buffer) return undefined;
+    if (!buffer || buffer instanceof Texels) return buffer;
     if (layout.kind !== "rows") return { buffer, offset: 0, size: buffer.size };
     const offset = layout.from * layout.width * 4;
     return { buffer, offset, size: (layout.to - layout.from) * layout.width * 4 };
@@ -161,21 +138,33 @@ export class GpuWeights implements Weights {
         // The program that trained may be recorded in another stream, and not yet submitted.
         this.device.queue.flush();
         this.version++;
-        held.buffer ??= this.#create(held.bytes);
-        for (const stale of held.stale) {
-          held.repackings.get(stale)!.record(recorder, (storage) => {
-            if (storage.kind !== "weights") throw new Error("a repacking copies weights");
-            return isCopy(storage.layout) ? { buffer: held.buffer! } : this.binding(storage.name, storage.layout)!;
-          });
-        }
-        held.stale.clear();
+        this.#repack(held, recorder);
       }
     }
     recorder.flush();
   }
 
+  /** Record packing the stale parts of a layout again; texels by way of a buffer, since kernels cannot write them. */
+  #repack(held: HeldLayout, recorder: Recorder): void {
+    const target = held.buffer ??= this.#create(held);
+    const [lease] = target instanceof Texels ? this.device.buffers.borrow([held.bytes]) : [];
+    const buffer = target instanceof Texels ? lease.buffer : target;
+    if (lease) recorder.clear(buffer);
+    for (const stale of held.stale) {
+      held.repackings.get(stale)!.record(recorder, (storage) => {
+        if (storage.kind !== "weights") throw new Error("a repacking copies weights");
+        return isCopy(storage.layout) ? { buffer } : this.binding(storage.name, storage.layout) as BufferRange;
+      });
+      if (!(target instanceof Texels)) continue;
+      const { layout, offset } = held.members.find(({ name }) => name === stale)!;
+      recorder.copyToTexels(buffer, offset, target, offset, bytesIn(layout, sizeOf(this.source.get(stale)!.shape)));
+    }
+    lease?.[Symbol.dispose]();
+    held.stale.clear();
+  }
+
   async read(name: string): Promise<Tensor> {
-    const buffer = this.#find(name, rawLayout)?.buffer;
+    const buffer = this.#find(name, rawLayout)?.buffer as GPUBuffer | undefined;
     if (!buffer || !this.isTrained(name)) return await (this.#written.get(name) ?? this.source.get(name)!.load());
     const { dataType, shape } = this.source.get(name)!;
     let failure: string | undefined;
@@ -270,7 +259,7 @@ export class GpuWeights implements Weights {
       held.stale.add(member.name);
     }
     if (!isCopy(layout) || trained.length < members.length) {
-      held.buffer = this.#create(bytes);
+      held.buffer = this.#create(held);
       try {
         for (const { name, layout, offset } of members) {
           await this.#uploader.write(value ?? (await this.#value(name))!, layout, held.buffer, offset);
@@ -293,15 +282,16 @@ export class GpuWeights implements Weights {
     held.repackings.set(name, await Repacking.compile(this.device, copies));
   }
 
-  #create(bytes: number): GPUBuffer {
-    const buffer = this.device.createBuffer(bytes);
-    this.device.counters.weightBytes += buffer.size;
-    return buffer;
+  #create({ layout, bytes }: HeldLayout): GPUBuffer | Texels {
+    const asTexels = this.profile.texels && isForTexels(layout);
+    const created = asTexels ? this.device.createTexels(bytes) : this.device.createBuffer(bytes);
+    this.device.counters.weightBytes += bytes;
+    return created;
   }
 
   #release(held: HeldLayout): void {
     if (!held.buffer) return;
-    this.device.counters.weightBytes -= held.buffer.size;
+    this.device.counters.weightBytes -= held.bytes;
     this.device.release(held.buffer);
     held.buffer = undefined;
   }

@@ -71,6 +71,11 @@ export interface JointLayout {
 /** A layout of elements. Each part is one binding. */
 export type Layout = PlainLayout | JointLayout;
 
+/** Whether a device that reads texels holds a layout as such: panels, and several parameters' panels. */
+export function isForTexels(layout: Layout): boolean {
+  return layout.kind === "panels" || layout.kind === "joint" && layout.members[0].layout.kind === "panels";
+}
+
 /** The layout of parameters as they are stored, in which they are trained too. */
 export const rawLayout: PlainLayout = { kind: "raw" };
 

@@ -9,6 +9,7 @@ import {
   type StoredWeight,
 } from "../../../src/weights/mod.ts";
 import type { Device } from "../device/device.ts";
+import type { Texels } from "../device/texels.ts";
 import { toDevice } from "../device/gpu_tensor.ts";
 import { type BlockLayout, bytesOfOutput, type PlainLayout, splitRange } from "./layout.ts";
 import { piecesOf, placePiece } from "./packing.ts";
@@ -31,8 +32,8 @@ export class Uploader {
 
   constructor(readonly device: Device) {}
 
-  /** Write a parameter to a buffer from byte `offset` on; it waits where too many bytes are under way. */
-  async write(weight: StoredWeight, layout: PlainLayout, buffer: GPUBuffer, offset = 0): Promise<void> {
+  /** Write a parameter to a buffer or texels from byte `offset` on; it waits where too many bytes are under way. */
+  async write(weight: StoredWeight, layout: PlainLayout, buffer: GPUBuffer | Texels, offset = 0): Promise<void> {
     const { dataType, shape } = weight;
     if (layout.kind === "codes" || layout.kind === "scales") {
       return await this.#writeBlocks(weight, layout, buffer, offset);
@@ -52,7 +53,12 @@ export class Uploader {
   }
 
   /** Write the codes or the scales of a weight in blocks; one that has none is encoded. */
-  async #writeBlocks(weight: StoredWeight, layout: BlockLayout, buffer: GPUBuffer, offset: number): Promise<void> {
+  async #writeBlocks(
+    weight: StoredWeight,
+    layout: BlockLayout,
+    buffer: GPUBuffer | Texels,
+    offset: number,
+  ): Promise<void> {
     const { encoding, kind, from, to } = layout;
     const blocks = await (weight.blocks?.load() ?? encoded(weight, encoding));
     const all = kind === "codes"
