@@ -12,6 +12,7 @@ import {
   reduceMax,
   softmax,
   topK,
+  transpose,
 } from "../../../src/operators/mod.ts";
 import { Tensor } from "../../../src/tensor/mod.ts";
 import { accuracies } from "../../conformance/accuracy.ts";
@@ -76,6 +77,24 @@ function caseOf(shapes: Readonly<Record<string, readonly number[]>>, build: (...
 /** Of two rows, the lengths. */
 const lengths = (S: number) => new Tensor("int64", [2], BigInt64Array.of(BigInt(Math.ceil(S / 2)), BigInt(S)));
 
+/** Products of operands that are contiguous along either axis, with rows of any length. */
+function turnedProducts(): KernelCase[] {
+  const turn = (value: Value) => transpose(value, { permutation: [0, 2, 1] });
+  const both = [false, true];
+  return [[9, 21, 68], [33, 132, 17], [20, 64, 64], [14, 70, 197]].flatMap(([M, N, K]) =>
+    both.flatMap((left) =>
+      both.map((right) => {
+        const shapes = { a: left ? [2, K, M] : [2, M, K], b: right ? [2, N, K] : [2, K, N] };
+        return caseOf(shapes, (a, b) => {
+          const [x, y] = [left ? turn(a) : a, right ? turn(b) : b];
+          // Turned around once more: the copies are shared.
+          return add(matmul(x, y), turn(matmul(turn(y), turn(x))));
+        });
+      })
+    )
+  );
+}
+
 /** Attention, lines that are normalised or searched, and products of two values. */
 function operatorCases(): KernelCase[] {
   // The fifth has so many positions that a GPU's workgroups share them.
@@ -107,7 +126,7 @@ function operatorCases(): KernelCase[] {
   const products = [[1, 1, 1], [2, 33, 1], [7, 3, 5], [9, 768, 129], [197, 33, 5]].map(([M, K, N]) =>
     caseOf({ a: [2, M, K], b: [K, N] }, (a, b) => matmul(a, b))
   );
-  return [...attentions, ...lines, ...products];
+  return [...attentions, ...lines, ...products, ...turnedProducts()];
 }
 
 const linears = [1, 3, 33, 768].flatMap((K) => [1, 5, 129].flatMap((N) => linearCases(K, N)));
