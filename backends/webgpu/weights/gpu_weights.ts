@@ -17,7 +17,6 @@ import {
   bytesIn,
   isCopy,
   isForTexels,
-  type JointMember,
   jointName,
   type Layout,
   layoutKey,
