@@ -1,5 +1,4 @@
 // The backend on one device: it allocates memory, makes streams of work, and compiles graphs into steps and pipelines.
-import { BackendError } from "../../src/errors/mod.ts";
 import {
   type Backend,
   checkParameters,
@@ -22,6 +21,7 @@ import { GpuTensor } from "./device/gpu_tensor.ts";
 import { type Layout, layoutKey } from "./weights/layout.ts";
 import { isSupported, lower } from "./program/lowerings.ts";
 import { Planner, type Step } from "./program/planner.ts";
+import type { Dispatch } from "./kernels/shader.ts";
 import type { Profile } from "./device/profile.ts";
 import type { Pipeline } from "./device/pipelines.ts";
 import { GpuProgram } from "./program/program.ts";
@@ -50,13 +50,6 @@ export class WebGpuBackend implements Backend {
   }
 
   async open(source: StoredWeights, options: OpenOptions = {}): Promise<Weights> {
-    if (options.storage !== undefined && options.storage !== "float32") {
-      throw new BackendError(
-        `Cannot hold weights as ${options.storage}: the webgpu backend holds float32 and has no kernels for fewer bits ` +
-          'yet; with dtype "float32" it decodes them, and the ffi backend holds q8 and q4',
-        "webgpu",
-      );
-    }
     return await Promise.resolve(new GpuWeights(source, this.#gpu, this.profile, options));
   }
 
@@ -69,6 +62,8 @@ export class WebGpuBackend implements Backend {
     const planner = new Planner(graph, {
       profile: this.profile,
       maxBinding: this.#gpu.gpu.limits.maxStorageBufferBindingSize,
+      encoding: (name) => held.encodingOf(name),
+      numbers: (name) => held.numbersOf(name),
     });
     const steps = planner.plan((node) => lower(planner, node));
     const pipelines = this.#compileKernels(steps);
@@ -102,7 +97,9 @@ export class WebGpuBackend implements Backend {
   }
 
   async #compileKernels(steps: readonly Step[]): Promise<Map<string, Pipeline>> {
-    const kernels = new Map(steps.flat().map(({ dispatch }) => [dispatch.code, dispatch]));
+    const kernels = new Map(
+      dispatchesOf(steps).filter(({ copies }) => !copies).map((dispatch) => [dispatch.code, dispatch]),
+    );
     const compiled = await Promise.all(
       [...kernels].map(async ([code, dispatch]) => [code, await this.#gpu.compile(dispatch)] as const),
     );
@@ -110,11 +107,16 @@ export class WebGpuBackend implements Backend {
   }
 }
 
+/** The dispatches of all variants of steps. */
+function dispatchesOf(steps: readonly Step[]): Dispatch[] {
+  return steps.flat().flatMap(({ dispatch }) => dispatch ? [dispatch] : []);
+}
+
 /** The layouts in which a plan reads each parameter. */
 function layoutsOf(steps: readonly Step[]): Map<string, Layout[]> {
   const layouts = new Map<string, Map<string, Layout>>();
-  for (const { dispatch } of steps.flat()) {
-    for (const storage of dispatch.storages) {
+  for (const { storages } of dispatchesOf(steps)) {
+    for (const storage of storages) {
       if (storage.kind !== "weights") continue;
       const own = layouts.get(storage.name) ?? new Map<string, Layout>();
       layouts.set(storage.name, own.set(layoutKey(storage.layout), storage.layout));

@@ -1,6 +1,6 @@
 // The gradient rule of every primitive, and of the composites that have a better rule than their decomposition gives.
 // g is the gradient of the loss with respect to the output y. A rule returns undefined for an input that has no gradient.
-import { addDimensions, type Dimension, type Shape, type Value } from "../graph/mod.ts";
+import { addDimensions, type Dimension, multiplyDimensions, type Shape, type Value } from "../graph/mod.ts";
 import {
   add,
   type AttributesOf,
@@ -58,6 +58,11 @@ function sumTo(gradient: Value, shape: Shape): Value {
   const added = gradient.rank - shape.length;
   const axes = gradient.shape.flatMap((dimension, i) => i < added || shape[i - added] !== dimension ? [i] : []);
   return reshape(axes.length ? reduceSum(gradient, { axes, keepDimensions: true }) : gradient, { shape });
+}
+
+/** All rows of a value as one matrix. */
+function asMatrix(x: Value): Value {
+  return reshape(x, { shape: [multiplyDimensions(1, ...x.shape.slice(0, -1)), x.shape.at(-1)!] });
 }
 
 /** A reduction's result with the reduced axes put back, broadcast to x. */
@@ -128,7 +133,7 @@ export const gradientRules:
     pad: (g, { inputs: [x], attributes: { beginning } }) => [slice(g, { starts: beginning, sizes: x.shape })],
     matmul: (g, { inputs: [a, b] }) => [
       sumTo(matmul(g, transposeLast(b)), a.shape),
-      sumTo(matmul(transposeLast(a), g), b.shape),
+      b.rank === 2 ? matmul(transposeLast(asMatrix(a)), asMatrix(g)) : sumTo(matmul(transposeLast(a), g), b.shape),
     ],
     reduceSum: (g, { inputs: [x], attributes }) => [spread(g, x, attributes)],
     // Equal maxima share the gradient, as in torch.amax.

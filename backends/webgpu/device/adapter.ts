@@ -2,7 +2,8 @@
 import { BackendError } from "../../../src/errors/mod.ts";
 import type { BackendDetails } from "../../../src/graph/mod.ts";
 import { Device } from "./device.ts";
-import { type Profile, profiles } from "./profile.ts";
+import { forVendor, type Profile, profiles } from "./profile.ts";
+import { reducingSubgroups, subgroupsOf8 } from "./subgroup_tests.ts";
 
 /** The fastest adapter: a real GPU is preferred to one in software; undefined where there is none. */
 export async function findAdapter(): Promise<GPUAdapter | undefined> {
@@ -45,15 +46,32 @@ function limitsOf({ limits }: GPUAdapter): Record<string, number> {
     "maxStorageBuffersPerShaderStage",
     "maxComputeWorkgroupStorageSize",
     "maxComputeInvocationsPerWorkgroup",
+    "maxTextureDimension2D",
     "minUniformBufferOffsetAlignment",
     "minStorageBufferOffsetAlignment",
   ] as const;
   return Object.fromEntries(names.map((name) => [name, limits[name]]));
 }
 
-async function request(adapter: GPUAdapter, features: string[]): Promise<GPUDevice> {
-  const requiredFeatures = features as GPUFeatureName[];
-  return await adapter.requestDevice({ requiredFeatures, requiredLimits: limitsOf(adapter) });
+/** Features that are used where they are granted, the best sets first; not all adapters list what they grant, so all are asked for. */
+const wantedFeatures = [["subgroups", "timestamp-query"], ["subgroups"], ["timestamp-query"], []] as const;
+
+/**
+ * A device with as many of the wanted features as are granted. An adapter may give one device only, so another is found for
+ * each request.
+ */
+async function request(adapter: GPUAdapter): Promise<GPUDevice> {
+  let refusal: unknown;
+  for (const features of wantedFeatures) {
+    try {
+      const from = refusal ? await findAdapter() ?? adapter : adapter;
+      const requiredFeatures = [...features] as GPUFeatureName[];
+      return await from.requestDevice({ requiredFeatures, requiredLimits: limitsOf(from) });
+    } catch (error) {
+      refusal = error;
+    }
+  }
+  throw refusal;
 }
 
 /**
@@ -66,61 +84,30 @@ export async function openDevice(
   adapter: GPUAdapter,
   wanted?: Profile,
 ): Promise<{ device: Device; profile: Profile }> {
-  const software = isSoftware(adapter);
-  const needsSubgroups = wanted ? wanted.broadcasts : software;
-  if (needsSubgroups) {
-    try {
-      const gpu = await request(adapter, ["subgroups"]);
-      if (await lanesInOrder(gpu)) return { device: new Device(gpu), profile: wanted ?? profiles.soft };
-      gpu.destroy();
-    } catch {
-      // Without the feature the request is refused: the kernels that need none follow.
-    }
-    if (wanted) {
-      throw new BackendError(`Cannot use the profile ${wanted.name}: the device has no subgroups of 8`, "webgpu");
-    }
-    adapter = await findAdapter() ?? adapter;
-  }
+  let gpu: GPUDevice;
   try {
-    const gpu = await request(adapter, []);
-    return { device: new Device(gpu), profile: wanted ?? (software ? profiles["soft-nosg"] : profiles.gpu) };
+    gpu = await request(adapter);
   } catch (error) {
     throw new BackendError(`Cannot open ${nameOf(adapter)}: ${(error as Error).message}`, "webgpu", { cause: error });
   }
+  const { profile, enabling } = await choose(gpu, isSoftware(adapter), wanted);
+  return { device: new Device(gpu, enabling), profile: wanted ?? forVendor(profile, adapter.info.vendor) };
 }
 
-/** Whether a workgroup of 8 is one subgroup and its lanes are numbered as invocations. */
-async function lanesInOrder(gpu: GPUDevice): Promise<boolean> {
-  const code = `@group(0) @binding(0) var<storage, read_write> results: array<u32>;
-@compute @workgroup_size(8)
-fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) place: vec3u) {
-  let own = lane + 8u * place.x + 100u;
-  results[place.x * 8u + lane] = subgroupBroadcast(own, 0u) + 1000u * subgroupBroadcast(own, 5u) + 1000000u * subgroupAdd(1u);
-}`;
-  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
-  const [results, staging] = [usage, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST].map((usage) =>
-    gpu.createBuffer({ size: 64, usage })
-  );
-  gpu.pushErrorScope("validation");
-  const pipeline = gpu.createComputePipeline({ layout: "auto", compute: { module: gpu.createShaderModule({ code }) } });
-  const group = gpu.createBindGroup({
-    layout: pipeline.getBindGroupLayout(0),
-    entries: [{ binding: 0, resource: { buffer: results } }],
-  });
-  const encoder = gpu.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  pass.setPipeline(pipeline);
-  pass.setBindGroup(0, group);
-  pass.dispatchWorkgroups(2);
-  pass.end();
-  encoder.copyBufferToBuffer(results, 0, staging, 0, 64);
-  gpu.queue.submit([encoder.finish()]);
-  if (await gpu.popErrorScope()) return false;
-  await staging.mapAsync(GPUMapMode.READ);
-  const found = new Uint32Array(staging.getMappedRange().slice(0));
-  for (const buffer of [results, staging]) buffer.destroy();
-  return found.every((value, i) => {
-    const first = 100 + (i >> 3) * 8;
-    return value === first + 1000 * (first + 5) + 8_000_000;
-  });
+/** The profile that suits a device, and what its kernels with subgroups begin with. */
+async function choose(
+  gpu: GPUDevice,
+  software: boolean,
+  wanted: Profile | undefined,
+): Promise<{ profile: Profile; enabling: string }> {
+  const has = gpu.features.has("subgroups" as GPUFeatureName);
+  const [best, plain] = software ? [profiles.soft, profiles["soft-nosg"]] : [profiles["gpu-sg"], profiles.gpu];
+  const profile = wanted ?? best;
+  if (!profile.broadcasts && !profile.subgroups) return { profile, enabling: "" };
+  const enabling = has ? await (profile.broadcasts ? subgroupsOf8(gpu) : reducingSubgroups(gpu)) : undefined;
+  if (enabling !== undefined) return { profile, enabling };
+  if (!wanted) return { profile: plain, enabling: "" };
+  gpu.destroy();
+  const what = profile.broadcasts ? "no subgroups of 8" : "no subgroups that can reduce values";
+  throw new BackendError(`Cannot use the profile ${profile.name}: the device has ${what}`, "webgpu");
 }

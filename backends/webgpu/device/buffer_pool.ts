@@ -3,23 +3,27 @@
 // same sizes, so that the bind groups that refer to them can be reused too (bind_group_cache.ts).
 import { WebGpuError } from "../../../src/errors/mod.ts";
 import type { SubmissionQueue } from "./submission_queue.ts";
+import { mostTexelBytes, Texels, texelSizeFor } from "./texels.ts";
 
 /** The most bytes of idle buffers that the pool keeps. */
 const mostIdleBytes = 128 << 20;
 
-/** Pooled buffers by their size in bytes. */
-type BuffersBySize = Map<number, Pooled[]>;
+/** What is pooled: buffers, and textures that are used as such. */
+type Memory = GPUBuffer | Texels;
 
-/** A buffer and how many use it. */
-interface Pooled {
-  readonly buffer: GPUBuffer;
-  readonly bySize: BuffersBySize;
+/** Pooled memory of one kind by its size in bytes. */
+type BySize<M extends Memory> = Map<number, Pooled<M>[]>;
+
+/** Memory and how many use it. */
+interface Pooled<M extends Memory> {
+  readonly buffer: M;
+  readonly bySize: BySize<M>;
   users: number;
 }
 
-/** A buffer in use. */
-export interface Lease extends Disposable {
-  readonly buffer: GPUBuffer;
+/** Memory in use. */
+export interface Lease<M extends Memory = GPUBuffer> extends Disposable {
+  readonly buffer: M;
 }
 
 /** Where buffers are made: a device. */
@@ -33,10 +37,11 @@ export interface BufferDevice {
 
 /** A device's buffers. */
 export class BufferPool {
-  readonly #tensors: BuffersBySize = new Map();
-  readonly #temporaries: BuffersBySize = new Map();
-  /** Buffers without users, the one that has been idle longest first. */
-  readonly #idle = new Set<Pooled>();
+  readonly #tensors: BySize<GPUBuffer> = new Map();
+  readonly #temporaries: BySize<GPUBuffer> = new Map();
+  readonly #texels: BySize<Texels> = new Map();
+  /** What has no users, what has been idle longest first. */
+  readonly #idle = new Set<Pooled<Memory>>();
   #idleBytes = 0;
   #keepers = 0;
 
@@ -49,17 +54,34 @@ export class BufferPool {
     return buffer;
   }
 
-  /** Release a buffer outside of the pool. */
-  release(buffer: GPUBuffer): void {
-    this.#destroy(buffer);
+  /** Release a buffer, or texels that were created, outside of the pool. */
+  release(buffer: Memory): void {
+    this.destroy(buffer);
     this.device.counters.liveHandles--;
+  }
+
+  /** Texels, counted as bytes. */
+  createTexels(bytes: number): Texels {
+    const { gpu, counters } = this.device;
+    const most = mostTexelBytes(gpu.limits);
+    if (bytes > most) throw new WebGpuError(`Cannot allocate texels of ${bytes} bytes: a texture has at most ${most}`);
+    const texels = this.device.making(() => new Texels(gpu, bytes));
+    counters.deviceBytes += texels.size;
+    return texels;
+  }
+
+  /** Destroy a buffer or texels, after submitting recorded work that may use it. */
+  destroy(buffer: Memory): void {
+    this.device.queue.flush();
+    buffer.destroy();
+    this.device.counters.deviceBytes -= buffer.size;
   }
 
   /** A zeroed buffer for one user. */
   take(bytes: number): Lease {
     const free = this.#tensors.get(sizeFor(bytes))?.find(({ users }) => users === 0);
     if (free) this.device.queue.clear(free.buffer);
-    return this.#lease(free ?? this.#add(this.#tensors, bytes));
+    return this.#lease(free ?? this.#add(this.#tensors, this.#create(bytes)));
   }
 
   /**
@@ -68,14 +90,22 @@ export class BufferPool {
    * @throws {WebGpuError} If a size is too large; then none are given.
    */
   borrow(sizes: readonly number[]): Lease[] {
+    return this.#borrow(sizes.map(sizeFor), this.#temporaries, (bytes) => this.#create(bytes));
+  }
+
+  /** Textures of these sizes for a run's texels, likewise. */
+  borrowTexels(sizes: readonly number[]): Lease<Texels>[] {
+    return this.#borrow(sizes.map(texelSizeFor), this.#texels, (bytes) => this.createTexels(bytes));
+  }
+
+  #borrow<M extends Memory>(sizes: readonly number[], bySize: BySize<M>, create: (bytes: number) => M): Lease<M>[] {
     const borrowed = new Map<number, number>();
-    const leases: Lease[] = [];
+    const leases: Lease<M>[] = [];
     try {
-      for (const bytes of sizes) {
-        const size = sizeFor(bytes);
+      for (const size of sizes) {
         const n = borrowed.get(size) ?? 0;
         borrowed.set(size, n + 1);
-        leases.push(this.#lease(this.#temporaries.get(size)?.[n] ?? this.#add(this.#temporaries, bytes)));
+        leases.push(this.#lease(bySize.get(size)?.[n] ?? this.#add(bySize, create(size))));
       }
     } catch (error) {
       for (const lease of leases) lease[Symbol.dispose]();
@@ -109,22 +139,15 @@ export class BufferPool {
     return buffer;
   }
 
-  /** Destroy a buffer, after submitting recorded work that may use it. */
-  #destroy(buffer: GPUBuffer): void {
-    this.device.queue.flush();
-    buffer.destroy();
-    this.device.counters.deviceBytes -= buffer.size;
-  }
-
-  #add(bySize: BuffersBySize, bytes: number): Pooled {
-    const added = { buffer: this.#create(bytes), bySize, users: 0 };
-    const alike = bySize.get(added.buffer.size);
+  #add<M extends Memory>(bySize: BySize<M>, buffer: M): Pooled<M> {
+    const added = { buffer, bySize, users: 0 };
+    const alike = bySize.get(buffer.size);
     if (alike) alike.push(added);
-    else bySize.set(added.buffer.size, [added]);
+    else bySize.set(buffer.size, [added]);
     return added;
   }
 
-  #lease(pooled: Pooled): Lease {
+  #lease<M extends Memory>(pooled: Pooled<M>): Lease<M> {
     const { buffer } = pooled;
     if (this.#idle.delete(pooled)) this.#idleBytes -= buffer.size;
     const { counters } = this.device;
@@ -150,10 +173,10 @@ export class BufferPool {
       const { buffer, bySize } = pooled;
       this.#idle.delete(pooled);
       this.#idleBytes -= buffer.size;
-      const alike = bySize.get(buffer.size)!;
+      const alike: Pooled<Memory>[] = bySize.get(buffer.size)!;
       alike.splice(alike.indexOf(pooled), 1);
       if (alike.length === 0) bySize.delete(buffer.size);
-      this.#destroy(buffer);
+      this.destroy(buffer);
     }
   }
 }

@@ -6,6 +6,7 @@ import { type BufferDevice, BufferPool } from "./buffer_pool.ts";
 import type { Dispatch } from "../kernels/shader.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
 import { type Recorder, SubmissionQueue } from "./submission_queue.ts";
+import type { Texels } from "./texels.ts";
 import { ReadbackBuffers } from "./readback_buffers.ts";
 
 /** A device, its queue, its buffers, its pipelines and its errors. */
@@ -23,11 +24,12 @@ export class Device implements BufferDevice {
   #lost: DeviceLostError | undefined;
   #closed = false;
 
-  constructor(readonly gpu: GPUDevice) {
+  /** @param enabling What kernels that use subgroups begin with. */
+  constructor(readonly gpu: GPUDevice, enabling = "") {
     this.queue = new SubmissionQueue(gpu, (message) => this.fail(message));
     this.buffers = new BufferPool(this);
     this.#staging = new ReadbackBuffers(gpu);
-    this.#pipelines = new Pipelines(gpu, () => this.check());
+    this.#pipelines = new Pipelines(gpu, enabling, () => this.check());
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       this.fail((event as GPUUncapturedErrorEvent).error.message);
@@ -70,8 +72,15 @@ export class Device implements BufferDevice {
     return this.buffers.create(bytes);
   }
 
-  /** Release a buffer that was created; recorded work that uses it is submitted before. */
-  release(buffer: GPUBuffer): void {
+  /** Zeroed texels, counted until they are released. */
+  createTexels(bytes: number): Texels {
+    const texels = this.buffers.createTexels(bytes);
+    this.counters.liveHandles++;
+    return texels;
+  }
+
+  /** Release a buffer or texels that were created; recorded work that uses them is submitted before. */
+  release(buffer: GPUBuffer | Texels): void {
     this.buffers.release(buffer);
   }
 

@@ -12,25 +12,32 @@ export interface Pipeline {
 export class Pipelines {
   readonly #compiled = new Map<string, Promise<Pipeline>>();
 
-  /** @param check Throws where the device is lost. */
-  constructor(readonly gpu: GPUDevice, readonly check: () => void) {}
+  /**
+   * @param enabling What kernels that use subgroups begin with.
+   * @param check Throws where the device is lost.
+   */
+  constructor(readonly gpu: GPUDevice, readonly enabling: string, readonly check: () => void) {}
 
   /** Compile a kernel, once. */
-  compile({ label, code, writes }: Dispatch): Promise<Pipeline> {
+  compile(dispatch: Dispatch): Promise<Pipeline> {
+    const { code } = dispatch;
     let pipeline = this.#compiled.get(code);
     if (!pipeline) {
-      pipeline = this.#compile(label, code, writes);
+      pipeline = this.#compile(dispatch);
       pipeline.catch(() => this.#compiled.delete(code));
       this.#compiled.set(code, pipeline);
     }
     return pipeline;
   }
 
-  async #compile(label: string, code: string, writes: readonly boolean[]): Promise<Pipeline> {
+  async #compile({ label, code, writes, texels }: Dispatch): Promise<Pipeline> {
     this.check();
     // Caught here, so that no later read reports it.
     this.gpu.pushErrorScope("validation");
-    const module = this.gpu.createShaderModule({ label, code });
+    const module = this.gpu.createShaderModule({
+      label,
+      code: code.includes("subgroup") ? this.enabling + code : code,
+    });
     await this.gpu.popErrorScope();
     const problems = (await module.getCompilationInfo()).messages.filter(({ type }) => type === "error");
     if (problems.length > 0) {
@@ -44,7 +51,9 @@ export class Pipelines {
         ...writes.map((writable, i) => ({
           binding: i + 1,
           visibility: GPUShaderStage.COMPUTE,
-          buffer: { type: writable ? "storage" : "read-only-storage" } as GPUBufferBindingLayout,
+          ...(texels[i]
+            ? { storageTexture: { access: "read-only", format: "rgba32float" } as GPUStorageTextureBindingLayout }
+            : { buffer: { type: writable ? "storage" : "read-only-storage" } as GPUBufferBindingLayout }),
         })),
       ],
     });

@@ -3,6 +3,7 @@
 // reads, when a large write needs what was recorded before it, or when the memory that all encoders share for parameters runs
 // out. There should be few encoders, since each holds memory until V8 collects it.
 import { WebGpuError } from "../../../src/errors/mod.ts";
+import { copyToTexels, Texels, writeTexels } from "./texels.ts";
 
 /** The most bytes of parameters and small writes that are recorded and not yet submitted. */
 const ringBytes = 1 << 22;
@@ -63,13 +64,14 @@ export class SubmissionQueue {
     this.#preamble.clear(buffer);
   }
 
-  /** Write whole words to a buffer before what streams have recorded and not submitted; `offset` in bytes. */
-  write(buffer: GPUBuffer, data: Uint8Array, offset: number, report: Report): void {
+  /** Write whole words to a buffer or texels before what streams have recorded and not submitted; `offset` in bytes. */
+  write(buffer: GPUBuffer | Texels, data: Uint8Array, offset: number, report: Report): void {
     this.#preamble.flush();
     this.scoped(report, () => {
       for (let at = 0; at < data.length; at += chunkBytes) {
         const part = data.subarray(at, at + chunkBytes);
-        this.gpu.queue.writeBuffer(buffer, offset + at, part as Uint8Array<ArrayBuffer>);
+        if (buffer instanceof Texels) writeTexels(this.gpu.queue, buffer, part as Uint8Array<ArrayBuffer>, offset + at);
+        else this.gpu.queue.writeBuffer(buffer, offset + at, part as Uint8Array<ArrayBuffer>);
         if (data.length > chunkBytes) this.gpu.queue.submit([]);
       }
     });
@@ -155,6 +157,11 @@ export class Recorder {
   /** Record a copy between buffers, in bytes. */
   copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void {
     this.#commands().copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
+  }
+
+  /** Record a copy of the beginning of a buffer, or from a byte on, to texels from byte `to` on. */
+  copyToTexels(from: GPUBuffer, offset: number, texels: Texels, to: number, bytes: number): void {
+    copyToTexels(this.#commands(), from, { from: offset, to: offset + bytes }, texels, to);
   }
 
   /** Record zeroing a buffer. */

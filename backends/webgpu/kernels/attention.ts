@@ -6,13 +6,13 @@ import { type AttentionOperands, beginAttention, lowest } from "./attention_shad
 import { type Dispatch, elementCount, upTo } from "./shader.ts";
 
 /** An invocation a query: its numbers and its sums in registers, keys four at a time. */
-export function queryAttentionKernel(operands: AttentionOperands, profile: Profile): Dispatch {
+export function queryAttentionKernel(operands: AttentionOperands): Dispatch {
   const { shader, wide, type, buffers, counts, T, ofLine, ofQuery, steps, score } = beginAttention(
     operands,
     "attention",
   );
   const items = elementCount(operands.query.shape.slice(0, 3));
-  const lanes = profile.sharedTiles ? 64 : 8;
+  const lanes = 8;
   const block = 4;
   const times = (i: number, j: number) => {
     const key = `${buffers.key}[key${j} + ${i}u]`;

@@ -45,17 +45,22 @@ export interface AttentionShader {
   readonly score: (product: string, s: string, suffix: string) => string;
 }
 
-/** Begin a kernel; heads are read in vectors of 4 where all places allow it. */
-export function beginAttention(operands: AttentionOperands, label: string): AttentionShader {
+/**
+ * Begin a kernel; heads are read in vectors of 4 where all places allow it.
+ *
+ * @param writesKeys Whether it writes keys and values too.
+ */
+export function beginAttention(operands: AttentionOperands, label: string, writesKeys = false): AttentionShader {
   const { query, key, value, target, mask, beams, length, lengths, causal, scale } = operands;
   const shader = new Shader(label);
   const [D, E] = [query.shape[3] as number, value.shape[3] as number];
   const wide = readsHeadsAsVec4(operands);
   const type = wide ? "vec4f" : "f32";
+  const cache = (view: View) => writesKeys ? shader.write(view.storage, type) : shader.read(view.storage, type);
   const buffers = {
     query: shader.read(query.storage, type),
-    key: shader.read(key.storage, type),
-    value: shader.read(value.storage, type),
+    key: cache(key),
+    value: cache(value),
     target: shader.write(target.storage, type),
   };
   const [H, T, each, used, factor] = [query.shape[1], query.shape[2], beams, length].map((d) => shader.parameter(d))

@@ -14,23 +14,48 @@ export interface Epilogue {
   readonly residual?: View;
 }
 
+/** An epilogue's expressions; with "vec4f", `at` and `n` count vectors of four numbers. */
+export interface EpilogueCode {
+  /** The bias of column `n`. */
+  readonly bias: (n: string) => string;
+  /** The completed result at place `at` of the output, of whose column `bias` is the bias. */
+  readonly complete: (value: string, bias: string, at: string) => string;
+}
+
+/** Bind what an epilogue reads. */
+export function epilogueCode(
+  shader: Shader,
+  { bias, activation, residual }: Epilogue,
+  type: FloatType,
+): EpilogueCode {
+  const load = (view: View): (at: string) => string => {
+    const { offset } = view;
+    const from = offset === 0 ? "" : ` + ${shader.parameter(offset)}${type === "vec4f" ? " / 4u" : ""}`;
+    const source = shader.read(view.storage, type);
+    return (at) => `${source}[${at}${from}]`;
+  };
+  const own = bias && load(bias);
+  const act = activation && declareActivation(shader, activation, type);
+  const other = residual && load(residual);
+  return {
+    bias: (n) => own?.(n) ?? `${type}()`,
+    complete: (value, bias, at) => {
+      const sum = own ? `(${value} + ${bias})` : value;
+      return `${act ? `${act}(${sum})` : sum}${other ? ` + ${other(at)}` : ""}`;
+    },
+  };
+}
+
 /**
  * Declare `finish(value, at, n)`, which completes the result at place `at` of the output and column `n` of the bias.
  *
  * @param type With "vec4f", `at` and `n` count vectors of four numbers.
  */
-export function declareEpilogue(shader: Shader, { bias, activation, residual }: Epilogue, type: FloatType): void {
-  const fours = type === "vec4f" ? 4 : 1;
-  const load = (view: View, at: string): string => {
-    const { offset } = view;
-    const from = offset === 0 ? "" : ` + ${shader.parameter(offset)}${fours === 4 ? " / 4u" : ""}`;
-    return `${shader.read(view.storage, type)}[${at}${from}]`;
-  };
-  let value = "value";
-  if (bias) value = `(${value} + ${load(bias, "n")})`;
-  if (activation) value = `${declareActivation(shader, activation, type)}(${value})`;
-  if (residual) value = `${value} + ${load(residual, "at")}`;
-  shader.declare(`fn finish(value: ${type}, at: u32, n: u32) -> ${type} { return ${value}; }`);
+export function declareEpilogue(shader: Shader, epilogue: Epilogue, type: FloatType): void {
+  const { bias, complete } = epilogueCode(shader, epilogue, type);
+  shader.declare(
+    `fn finish(value: ${type}, at: u32, n: u32) -> ${type} { return ${complete("value", bias("n"), "at")}; }`,
+  );
 }
 
 /** Whether an epilogue's operands can be read as vectors of four. */

@@ -19,7 +19,7 @@ export function isNotZero(x: string): string {
 }
 
 /** Declare a whole number for each number, in their order (0 and -0 have one; NaN is beyond infinity), and return its name. */
-function declareOrder(shader: Shader): string {
+export function declareOrder(shader: Shader): string {
   shader.declare(`fn order(x: f32) -> i32 {
   let bits = bitcast<i32>(x);
   return select(bits, bitcast<i32>(0x80000000u) - bits, bits < 0);

@@ -7,14 +7,14 @@ import { declareEpilogue, type Epilogue } from "./epilogue.ts";
 import { type Dispatch, elementCount, Shader, upTo } from "./shader.ts";
 
 /** The part of K that one dispatch multiplies; the next ones add to it. */
-const depthStep = 32_768;
+export const depthStep = 32_768;
 
 /** The lanes that broadcast, and the columns of each. */
 const broadcastLanes = 8;
 const broadcastColumns = 4;
 
 /** A product under construction, with the names of what its kernel reads. */
-interface MatmulShader {
+export interface MatmulShader {
   readonly shader: Shader;
   readonly buffers: readonly [left: string, right: string, out: string];
   readonly lengths: readonly [rows: string, columns: string, depth: string];
@@ -26,7 +26,7 @@ interface MatmulShader {
   readonly matrices: Dimension;
 }
 
-function beginMatmul(a: View, b: View, target: View, epilogue: Epilogue): MatmulShader {
+export function beginMatmul(a: View, b: View, target: View, epilogue: Epilogue): MatmulShader {
   const shader = new Shader("matmul");
   const [left, right] = [a, b].map(({ storage }) => shader.read(storage, "f32"));
   const rank = target.shape.length;

@@ -3,6 +3,7 @@
 // of an invocation, after which the software adapter stops without an error.
 import { type Dimension, multiplyDimensions, type Shape } from "../../../src/graph/mod.ts";
 import type { DataType } from "../../../src/tensor/mod.ts";
+import { texelRow } from "../device/texels.ts";
 import { mergeAxes, type Resolve, type Resolved, type Storage, type View } from "../program/view.ts";
 
 /** The iterations after which an invocation of the software adapter stops. */
@@ -27,6 +28,10 @@ export interface Dispatch {
   readonly storages: readonly Storage[];
   /** Whether the kernel writes it, for each storage. */
   readonly writes: readonly boolean[];
+  /** Whether the kernel reads it as texels, for each storage. */
+  readonly texels: readonly boolean[];
+  /** Instead of a kernel: the first storage is copied to the second, which are texels. */
+  readonly copies?: boolean;
   /** The parameters, in the order of the block. */
   readonly parameters: readonly Dimension[];
   /** The workgroups along x, y and z. */
@@ -37,15 +42,20 @@ export interface Dispatch {
   readonly repeat?: { readonly parameter: number; readonly step: number; readonly end: Dimension };
 }
 
+const subgroupBuiltins =
+  "@builtin(subgroup_size) subgroup_size: u32, @builtin(subgroup_invocation_id) subgroup_lane: u32";
+
 /** Builds a dispatch. */
 export class Shader {
   readonly #parameters: Dimension[] = [];
   readonly #storages: Storage[] = [];
   readonly #writes: boolean[] = [];
+  readonly #texels: boolean[] = [];
   readonly #declarations: string[] = [];
   /** The names of the storages that are bound for writing. */
   readonly #written = new Map<Storage, string>();
   #repeat: Dispatch["repeat"];
+  #subgroups = false;
 
   /** @param label For messages and profiles. */
   constructor(readonly label: string) {}
@@ -83,6 +93,27 @@ export class Shader {
     const name = this.#bind(storage, type, true);
     this.#written.set(storage, name);
     return name;
+  }
+
+  /** Let the kernel use `subgroup_size` and `subgroup_lane`, the index of an invocation in its subgroup. */
+  useSubgroups(): void {
+    this.#subgroups = true;
+  }
+
+  /**
+   * Bind a storage that is held as texels.
+   *
+   * @returns Gives the vector of four numbers at an index, an expression, and so many further on, which must be in the same
+   * row of texels: a block of a power of two, up to a row, that begins at a multiple of itself.
+   */
+  readTexels(storage: Storage): (index: string, further?: number) => string {
+    const name = this.#declare(storage, "texture_storage_2d<rgba32float, read>", "var", {
+      writes: false,
+      texels: true,
+    });
+    const rest = `& ${texelRow - 1}u`;
+    return (index, further = 0) =>
+      `textureLoad(${name}, vec2u((${index} ${rest})${further ? ` + ${further}u` : ""}, (${index}) / ${texelRow}u))`;
   }
 
   /** A declaration beside the entry point: a function, a workgroup variable. */
@@ -137,7 +168,7 @@ export class Shader {
       ...this.#declarations,
       `@compute @workgroup_size(${lanes})`,
       `fn main(@builtin(workgroup_id) place: vec3u, @builtin(num_workgroups) extent: vec3u,`,
-      `    @builtin(local_invocation_index) lane: u32) {`,
+      `    @builtin(local_invocation_index) lane: u32${this.#subgroups ? `,\n    ${subgroupBuiltins}` : ""}) {`,
       `  let group = place.y * extent.x + place.x;`,
       `  ${body}`,
       `}`,
@@ -147,6 +178,7 @@ export class Shader {
       code,
       storages: this.#storages,
       writes: this.#writes,
+      texels: this.#texels,
       parameters: this.#parameters,
       iterations,
       repeat: this.#repeat,
@@ -159,11 +191,16 @@ export class Shader {
   }
 
   #bind(storage: Storage, type: string, writes: boolean): string {
+    const variable = `var<storage, ${writes ? "read_write" : "read"}>`;
+    return this.#declare(storage, `array<${type}>`, variable, { writes, texels: false });
+  }
+
+  #declare(storage: Storage, type: string, variable: string, use: { writes: boolean; texels: boolean }): string {
     const at = this.#storages.push(storage);
-    this.#writes.push(writes);
+    this.#writes.push(use.writes);
+    this.#texels.push(use.texels);
     const name = `buffer${at}`;
-    const access = writes ? "read_write" : "read";
-    this.#declarations.unshift(`@group(0) @binding(${at}) var<storage, ${access}> ${name}: array<${type}>;`);
+    this.#declarations.unshift(`@group(0) @binding(${at}) ${variable} ${name}: ${type};`);
     return name;
   }
 }

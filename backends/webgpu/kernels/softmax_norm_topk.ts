@@ -3,6 +3,7 @@
 import { type Dimension, multiplyDimensions, type Shape } from "../../../src/graph/mod.ts";
 import type { Profile } from "../device/profile.ts";
 import type { View } from "../program/view.ts";
+import { shareAcrossLanes, shareBest } from "./lane_reduction.ts";
 import { type Dispatch, elementCount, Shader } from "./shader.ts";
 
 /** The lines of a view along one axis (or along the last axes, if they are contiguous). */
@@ -26,22 +27,9 @@ export function linesAlong(x: View, axis: number): Lines {
 }
 
 /** The invocations of a line: more for lines that are long, or may be. */
-function lanesFor(length: Dimension, profile: Profile): number {
-  return typeof length === "number" && length <= 1024 ? profile.rowLanes : Math.max(64, profile.rowLanes);
+function lanesFor(length: Dimension, { rowLanes, longRowLanes }: Profile): number {
+  return typeof length === "number" && length <= 1024 ? rowLanes : longRowLanes;
 }
-
-/** Statements that give every lane the combination of all lanes' `value`. */
-function share(shader: Shader, lanes: number, value: string, combine: (a: string, b: string) => string): string {
-  shader.declare(`var<workgroup> shared_values: array<f32, ${lanes}>;`);
-  return `shared_values[lane] = ${value};
-  workgroupBarrier();
-  ${value} = shared_values[0];
-  for (var s = 1u; s < ${lanes}u; s++) { ${value} = ${combine(value, "shared_values[s]")}; }
-  workgroupBarrier();`;
-}
-
-const sum = (a: string, b: string): string => `${a} + ${b}`;
-const maximum = (a: string, b: string): string => `max(${a}, ${b})`;
 
 /** Finish a kernel of a workgroup a line, guarded against the workgroups that folding adds. */
 function lineKernel(
@@ -81,10 +69,10 @@ export function softmaxKernel(
   }
   var largest = ${source}[base];
   ${each(`largest = max(largest, ${at});`)}
-  ${share(shader, lanes, "largest", maximum)}
+  ${shareAcrossLanes(shader, lanes, "maximum", ["largest"], profile)}
   var total = 0.0;
   ${each(`total += exp(${at} - largest);`)}
-  ${share(shader, lanes, "total", sum)}
+  ${shareAcrossLanes(shader, lanes, "sum", ["total"], profile)}
   ${logarithm ? "total = log(total);" : ""}
   ${
     each(
@@ -119,14 +107,13 @@ export function layerNormalizationKernel(
   let count = f32(${end});
   var mean = 0.0;
   ${each(`mean += ${at};`)}
-  ${share(shader, lanes, "mean", sum)}
+  ${shareAcrossLanes(shader, lanes, "sum", ["mean"], profile)}
   mean = mean / count;
   // The first mean is rounded, which shows where it is large against the deviations.
   var rest = 0.0;
   var squares = 0.0;
   ${each(`let d = ${at} - mean; rest += d; squares += d * d;`)}
-  ${share(shader, lanes, "rest", sum)}
-  ${share(shader, lanes, "squares", sum)}
+  ${shareAcrossLanes(shader, lanes, "sum", ["rest", "squares"], profile)}
   rest = rest / count;
   let inverse = 1.0 / sqrt(max(squares / count - rest * rest, 0.0) + ${shader.float(epsilon)});
   ${each(`${out}[base + j] = (${at} - mean - rest) * inverse * ${factor}[j${factorAt}] + ${shift}[j${shiftAt}];`)}`;
@@ -156,10 +143,8 @@ export function topKernel(
   const found = values && shader.write(values.storage, "f32");
   const lanes = lanesFor(length, profile);
   const [end, step, picks] = [length, stride, k].map((d) => shader.parameter(d));
-  for (const [name, size] of [["lane", lanes], ["part", maxParts]]) {
-    shader.declare(`var<workgroup> ${name}_values: array<f32, ${size}>;`);
-    shader.declare(`var<workgroup> ${name}_places: array<u32, ${size}>;`);
-  }
+  shader.declare(`var<workgroup> part_values: array<f32, ${maxParts}>;`);
+  shader.declare(`var<workgroup> part_places: array<u32, ${maxParts}>;`);
   // Whether (a, i) is picked before (b, j); a place equal to the line's length stands for no element.
   shader.declare(`fn before(a: f32, i: u32, b: f32, j: u32) -> bool {
   return i != ${end} && (j == ${end} || a > b || (a == b && i < j));
@@ -176,12 +161,6 @@ export function topKernel(
   part_places[part] = at;
 }`);
   const begin = shader.repeat(k, picksAtOnce);
-  const best = (name: string, from: string, count: string, by: string) =>
-    `value = ${name}_values[${from}];
-    at = ${name}_places[${from}];
-    for (var s = ${from} + ${by}; s < ${count}; s += ${by}) {
-      if (before(${name}_values[s], ${name}_places[s], value, at)) { value = ${name}_values[s]; at = ${name}_places[s]; }
-    }`;
   const places = shader.places(kept.shape, "group", { base: { strides: kept.strides, offset: x.offset } });
   const body = `${places}
   let parts = clamp(${end}, ${lanes}u, ${maxParts}u);
@@ -194,11 +173,12 @@ export function topKernel(
   for (var part = lane; part < parts; part += ${lanes}u) { search(base, part, parts, value, at); }
   let last_pick = min(${picks}, ${begin} + ${picksAtOnce}u);
   for (var pick = ${begin}; pick < last_pick; pick++) {
-    ${best("part", "lane", "parts", `${lanes}u`)}
-    lane_values[lane] = value;
-    lane_places[lane] = at;
-    workgroupBarrier();
-    ${best("lane", "0u", `${lanes}u`, "1u")}
+    value = part_values[lane];
+    at = part_places[lane];
+    for (var s = lane + ${lanes}u; s < parts; s += ${lanes}u) {
+      if (before(part_values[s], part_places[s], value, at)) { value = part_values[s]; at = part_places[s]; }
+    }
+    ${shareBest(shader, lanes, { value: "value", place: "at", none: end, before: "before" }, profile)}
     if (lane == 0u) {
       ${ids}[group * ${picks} + pick] = i32(min(at, ${end} - 1u));
       ${found ? `${found}[group * ${picks} + pick] = value;` : ""}

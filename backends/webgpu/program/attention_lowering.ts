@@ -1,6 +1,7 @@
 // The lowering of attention: one kernel, chosen by the number of queries.
 import { divideDimensions, type Node, type Value } from "../../../src/graph/mod.ts";
 import { attentionOperands, type AttributesOf } from "../../../src/operators/mod.ts";
+import { gpuAttentionSteps } from "./gpu_attention_steps.ts";
 import { queryAttentionKernel, splitAttentionKernel } from "../kernels/attention.ts";
 import { broadcastAttentionKernel, canBroadcast } from "../kernels/attention_broadcast.ts";
 import type { Planner } from "./planner.ts";
@@ -45,15 +46,18 @@ export function lowerAttention(planner: Planner, node: Node, attributes: Attribu
     scale: attributes.scale ?? 1 / Math.sqrt(D as number),
     target,
   };
-  // Few queries would leave lanes idle.
-  const few = planner.profile.sharedTiles ? 64 : 4;
-  planner.steps.push([
-    { when: (resolve) => resolve(T) <= few, dispatch: splitAttentionKernel(operands, planner.profile) },
-    {
-      dispatch: planner.profile.broadcasts && canBroadcast(operands)
-        ? broadcastAttentionKernel(operands)
-        : queryAttentionKernel(operands, planner.profile),
-    },
-  ]);
+  const { gpu } = planner.profile;
+  if (gpu) planner.steps.push(...gpuAttentionSteps(planner, node, operands, gpu));
+  else {
+    // Few queries would leave lanes idle.
+    planner.steps.push([
+      { when: (resolve) => resolve(T) <= 4, dispatch: splitAttentionKernel(operands, planner.profile) },
+      {
+        dispatch: planner.profile.broadcasts && canBroadcast(operands)
+          ? broadcastAttentionKernel(operands)
+          : queryAttentionKernel(operands),
+      },
+    ]);
+  }
   planner.setView(node.outputs[0], target);
 }

@@ -1,8 +1,17 @@
-// Which nodes are fused into one kernel. Think of it as two questions that are asked before any node is lowered: does a sum
-// complete the product that it adds to (then it becomes the product's epilogue), and do several products read the same value
-// (then their weights lie one after another and they are one wider product)? The planner skips the fused nodes.
-import { attributeKey, type NamedLeaf, type Node, parameterOperator, type Value } from "../../../src/graph/mod.ts";
+// Which nodes are fused into one kernel. Think of it as three questions that are asked before any node is lowered: does a sum
+// complete the product that it adds to (then it becomes the product's epilogue), do several products read the same value
+// (then their weights lie one after another and they are one wider product), and is a normalised value read by one product
+// alone (then the product's kernel may normalise it)? The planner skips the nodes that others always compute.
+import {
+  attributeKey,
+  type Dimension,
+  type NamedLeaf,
+  type Node,
+  parameterOperator,
+  type Value,
+} from "../../../src/graph/mod.ts";
 import { sameShape } from "../../../src/operators/mod.ts";
+import type { BlockEncoding } from "../../../src/weights/mod.ts";
 import { panelBytes, panelWidth } from "../weights/layout.ts";
 import type { ValueUses } from "./value_uses.ts";
 
@@ -20,10 +29,14 @@ export class Fusion {
 
   constructor(
     readonly uses: ValueUses,
-    options: { readonly maxBinding: number; readonly isPacked: (name: string) => boolean },
+    readonly options: {
+      readonly maxBinding: number;
+      readonly isPacked: (name: string) => boolean;
+      readonly encoding: (name: string) => BlockEncoding | undefined;
+    },
   ) {
     for (const node of uses.graph.nodes) this.#fuseSum(node);
-    this.#fuseProducts(options.maxBinding, options.isPacked);
+    this.#fuseProducts();
   }
 
   /** Whether a node is computed by another node's kernel. */
@@ -39,6 +52,43 @@ export class Fusion {
   /** The products that one kernel computes together with this one, which is the first of them. */
   fusedProductsOf(node: Node): readonly Node[] {
     return this.#fusedProducts.get(node) ?? [node];
+  }
+
+  /** The product, or the first of those that are computed together, that alone reads a node's value; undefined if there is none. */
+  onlyProductOf(node: Node): Node | undefined {
+    const [value] = node.outputs;
+    const users = this.uses.of(value);
+    const [first] = users;
+    if (!first || this.uses.outputs.has(value) || this.uses.inPlace.has(value)) return undefined;
+    const reads = ({ operator, inputs }: Node) =>
+      operator.name === "linear" && inputs.indexOf(value) === 0 &&
+      inputs.lastIndexOf(value) === 0;
+    const together = new Set(this.fusedProductsOf(first));
+    const isOnly = users.every((user) => reads(user) && together.has(user)) && users.length === together.size;
+    return isOnly && users.every((user) => !this.uses.writesBetween(node, user)) ? first : undefined;
+  }
+
+  /** The cacheAppends of the keys and of the values that an attention alone reads, each row its own, up to the queries' positions. */
+  appendsOf({ inputs, id }: Node): readonly [keys: Node, values: Node] | undefined {
+    const [query, key, value] = inputs;
+    const [keys, values] = [key.node, value.node];
+    const isAppend = [keys, values].every(({ operator, inputs: [state, x], attributes }) =>
+      operator.name === "cacheAppend" && (attributes as { axis: number }).axis === 2 &&
+      state.shape[0] === query.shape[0] && x.shape[2] === query.shape[2]
+    );
+    const at = ({ inputs, attributes }: Node) => inputs[2] ?? (attributes as { at?: Dimension }).at;
+    const isAlone = isAppend && keys !== values && at(keys) === at(values) &&
+      [key, value].every((own) => this.uses.isUsedOnce(own));
+    if (!isAlone) return undefined;
+    const [first, last] = keys.id < values.id ? [keys, values] : [values, keys];
+    const isUndisturbed = !this.uses.writesBetween(first, last) && !this.uses.writesBetween(last, { id });
+    return isUndisturbed ? [keys, values] : undefined;
+  }
+
+  /** Whether a cacheAppend is one of those of an attention. */
+  isReadByAttention(node: Node): boolean {
+    const [user] = this.uses.of(node.outputs[0]);
+    return user?.operator.name === "attention" && this.appendsOf(user)?.includes(node) === true;
   }
 
   /** Fuse `add(x, linear(…))` where nothing else reads the product. */
@@ -58,7 +108,8 @@ export class Fusion {
   }
 
   /** Fuse products of one value, such as a layer's queries, keys and values, whose weights no other node reads. */
-  #fuseProducts(maxBinding: number, isPacked: (name: string) => boolean): void {
+  #fuseProducts(): void {
+    const { maxBinding, isPacked, encoding } = this.options;
     const canBeFused = ({ inputs: [, ...own], outputs: [y] }: Node) =>
       !this.uses.outputs.has(y) && (y.shape.at(-1) as number) % panelWidth === 0 &&
       own.every((value) => isParameter(value) && this.uses.isUsedOnce(value) && isPacked(nameOf(value)));
@@ -67,7 +118,10 @@ export class Fusion {
     );
     const groups = Map.groupBy(products, ({ inputs: [x] }) => x);
     for (const nodes of groups.values()) {
-      const alike = Map.groupBy(nodes, ({ inputs, attributes }) => `${inputs.length} ${attributeKey(attributes)}`);
+      const alike = Map.groupBy(nodes, ({ inputs, attributes }) => {
+        const { bits, block } = encoding(nameOf(inputs[1])) ?? {};
+        return `${inputs.length} ${attributeKey(attributes)} ${bits} ${block}`;
+      });
       for (const all of alike.values()) {
         const bytes = all.reduce((sum, node) => sum + packedBytes(node), 0);
         if (all.length === 1 || bytes > maxBinding) continue;

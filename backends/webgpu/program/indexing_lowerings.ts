@@ -1,13 +1,12 @@
 // The lowerings of gather, scatterAdd and scatter. A table that a product reads too is read in that product's layout, so that
 // a tied embedding is held once.
-import { multiplyDimensions, type Node, parameterOperator, type Value } from "../../../src/graph/mod.ts";
+import { multiplyDimensions, type NamedLeaf, type Node, type Value } from "../../../src/graph/mod.ts";
 import { normalizeAxis } from "../../../src/operators/mod.ts";
-import { sizeOf } from "../../../src/tensor/mod.ts";
 import { fillKernel, gatherKernel, scatterAddKernel, scatterKernel, type TablePart } from "../kernels/movement.ts";
 import { elementCount } from "../kernels/shader.ts";
-import { paddedDepth, type PanelLayout, rowRanges, type RowsLayout } from "../weights/layout.ts";
-import { panelsOf } from "./linear_lowering.ts";
+import { isForTexels, paddedDepth } from "../weights/layout.ts";
 import type { Planner } from "./planner.ts";
+import { matrixWeights, tablePartsOf } from "./weight_parts.ts";
 import { type Storage, wholeView } from "./view.ts";
 
 /** A table's entries along an axis: one kernel for each binding that they lie in. */
@@ -18,31 +17,22 @@ export function lowerGather(planner: Planner, node: Node, { axis }: { axis: numb
   for (const part of parts) planner.addDispatch(gatherKernel(part, at, target, planner.profile));
 }
 
-/** A table as kernels read it: contiguous or in a product's panels, and in parts where it is larger than a binding. */
+/** A table as kernels read it: contiguous or as a product reads it, and in parts where it is larger than a binding. */
 function tableParts(planner: Planner, value: Value, axis: number): TablePart[] {
   const outer = elementCount(value.shape.slice(0, axis));
   const block = elementCount(value.shape.slice(axis + 1));
-  const layouts = value.node.operator === parameterOperator && axis === 0 ? layoutsOf(planner, value) : [];
-  if (layouts.length === 0) return [{ table: planner.contiguous(value), outer, entries: value.shape[axis], block }];
-  return layouts.map((layout) => {
-    const { from, to } = layout;
-    const storage = { ...planner.view(value).storage, layout } as Storage;
-    const part = { table: wholeView(storage, value.dataType, [to - from, block]), outer, entries: to - from, block };
-    const depth = layout.kind === "panels" ? paddedDepth(layout.inputs) : undefined;
-    return { ...part, depth, from: layouts.length > 1 ? from : undefined };
+  const parts = axis === 0 ? tablePartsOf(planner, value) : [];
+  if (parts.length === 0) return [{ table: planner.contiguous(value), outer, entries: value.shape[axis], block }];
+  const { name } = value.node.attributes as NamedLeaf;
+  return parts.map((layout) => {
+    const { from, to, kind } = layout;
+    const storage: Storage = { kind: "weights", name, layout };
+    const table = wholeView(storage, value.dataType, [to - from, block]);
+    const part = { table, outer, entries: to - from, block, from: parts.length > 1 ? from : undefined };
+    const texels = planner.profile.texels && isForTexels(layout);
+    if (kind === "panels") return { ...part, depth: paddedDepth(layout.inputs), texels };
+    return kind === "rows" ? part : { ...part, matrix: matrixWeights(name, layout) };
   });
-}
-
-/** The parts of a parameter whose entries a product of the graph packs, or that is larger than a binding; else none. */
-function layoutsOf(planner: Planner, table: Value): readonly (PanelLayout | RowsLayout)[] {
-  for (const node of planner.uses.of(table)) {
-    const panels = node.operator.name === "linear" && node.inputs[1] === table ? panelsOf(planner, node) : [];
-    if (panels[0]?.byOutput) return panels;
-  }
-  const [entries, ...block] = table.shape as number[];
-  const width = sizeOf(block);
-  const rows = rowRanges(entries, width, planner.options.maxBinding);
-  return rows.length > 1 ? rows.map((part) => ({ kind: "rows", ...part, width })) : [];
 }
 
 /** Zeros, and updates added to the entries that the indices name. */

@@ -3,39 +3,36 @@
 import type { Dimension, NamedLeaf, Node, Value } from "../../../src/graph/mod.ts";
 import type { AttributesOf } from "../../../src/operators/mod.ts";
 import { sizeOf } from "../../../src/tensor/mod.ts";
+import type { Profile } from "../device/profile.ts";
 import type { Epilogue } from "../kernels/epilogue.ts";
 import { broadcastMatmulKernel, matmulKernel } from "../kernels/matmul.ts";
-import {
-  columnPanelKernel,
-  panelKernel,
-  type PanelProduct,
-  sharedPanelKernel,
-  type TileRows,
-} from "../kernels/panel_matmul.ts";
+import type { MatrixWeights } from "../kernels/matrix_weights.ts";
+import { panelKernel, type PanelProduct, type TileRows } from "../kernels/panel_matmul.ts";
 import { elementCount } from "../kernels/shader.ts";
+import { tiledViewsKernel } from "../kernels/tiled_matmul.ts";
 import {
+  type BlockLayout,
   bytesIn,
   type JointMember,
   jointName,
-  type PanelLayout,
-  panelRanges,
+  matrixDepth,
+  type MatrixLayout,
   type PlainLayout,
 } from "../weights/layout.ts";
-import type { Planner, Step } from "./planner.ts";
-import type { Profile } from "../device/profile.ts";
+import { matrixSteps, shapesOfViews } from "./matrix_steps.ts";
+import type { Planner, Step, Variant } from "./planner.ts";
+import { texelPanelStep, texelVariant } from "./texel_steps.ts";
+import { encodingOf, matrixOf, matrixWeights, type StoredMatrix, weightPartsOf } from "./weight_parts.ts";
 import {
-  isContiguous,
   mergeAxes,
   reshapeView,
+  type Resolve,
   sliceView,
   type Storage,
   transposeView,
   type View,
   wholeView,
 } from "./view.ts";
-
-/** Products with more inputs than this do not use panels, whose loops must stay short. */
-const maxInputs = 60_000;
 
 /** A view as contiguous rows, with one stride between the rows; copied if x has no such view. */
 function contiguousRows(planner: Planner, x: View): { x: View; rows: Dimension; stride: Dimension } {
@@ -48,14 +45,13 @@ function contiguousRows(planner: Planner, x: View): { x: View; rows: Dimension; 
   return { x: planner.contiguousView(x), rows, stride: x.shape[axis] };
 }
 
-/** The kernels of a product, one of which is chosen by the number of rows that the program is bound for. */
+/** The kernels of a product with panels, one of which is chosen by the number of rows that the program is bound for. */
+function panelStep(planner: Planner, product: PanelProduct): Step {
+  return planner.profile.texels ? texelPanelStep(planner, product) : variants(product, planner.profile);
+}
+
+/** The same for devices that read no texels. */
 function variants(product: PanelProduct, profile: Profile): Step {
-  if (profile.sharedTiles) {
-    return [
-      { when: (resolve) => resolve(product.rows) <= 4, dispatch: columnPanelKernel(product) },
-      { dispatch: sharedPanelKernel(product) },
-    ];
-  }
   const heights: readonly TileRows[] = profile.broadcasts ? [1, 2, 4, 8, 16] : [1, 2, 4, 8];
   const known = typeof product.rows === "number" ? product.rows : undefined;
   return heights.flatMap((rows, i) => {
@@ -70,10 +66,26 @@ function variants(product: PanelProduct, profile: Profile): Step {
 export function addProduct(planner: Planner, a: View, b: View, target: View, epilogue: Epilogue): void {
   const { profile } = planner;
   const general = matmulKernel(a, b, target, epilogue, profile);
-  const rows = target.shape[target.shape.length - 2];
-  if (!profile.broadcasts || (typeof rows === "number" && rows <= 4)) return planner.addDispatch(general);
-  const wide = broadcastMatmulKernel(a, b, target, epilogue);
-  planner.steps.push([{ when: (resolve) => resolve(rows) <= 4, dispatch: general }, { dispatch: wide }]);
+  const [rows, columns] = target.shape.slice(-2);
+  const isSmall = (resolve: Resolve) => resolve(rows) <= 4;
+  if (typeof rows === "number" && rows <= 4 || !profile.broadcasts && !profile.gpu) {
+    return planner.addDispatch(general);
+  }
+  if (!profile.gpu) {
+    const texels = profile.texels ? texelVariant(planner, a, b, target, epilogue) : undefined;
+    if (texels) return void planner.steps.push([texels, { dispatch: general }]);
+    const wide = broadcastMatmulKernel(a, b, target, epilogue);
+    planner.steps.push([{ when: isSmall, dispatch: general }, { dispatch: wide }]);
+    return;
+  }
+  const tiled = shapesOfViews(rows, columns, profile.gpu.matmul).map((shape): Variant => {
+    const { leastRows = 0, leastColumns = 0 } = shape;
+    return {
+      when: (resolve) => resolve(rows) >= leastRows && resolve(columns) >= leastColumns,
+      dispatch: tiledViewsKernel(a, b, target, epilogue, shape),
+    };
+  });
+  planner.steps.push([{ when: isSmall, dispatch: general }, ...tiled]);
 }
 
 /** Parameters that lie one after another in one buffer, as one storage. */
@@ -87,50 +99,72 @@ function jointStorage(parameters: readonly Value[], layoutOf: (index: number) =>
   return { kind: "weights", name: jointName(members), layout: { kind: "joint", bytes, members } };
 }
 
+/** The layouts of matrices in one buffer of words and one of scales, if they have any; undefined where they lie in panels. */
+function jointParts(
+  planner: Planner,
+  matrices: readonly StoredMatrix[],
+): readonly (readonly PlainLayout[])[] | undefined {
+  const layouts = matrices.map((matrix): BlockLayout | MatrixLayout => {
+    const { outputs, inputs, byOutput, name } = matrix;
+    const encoding = encodingOf(planner, matrix);
+    const range = { from: 0, to: outputs };
+    return encoding
+      ? { kind: "codes", ...range, shape: byOutput ? [outputs, inputs] : [inputs, outputs], encoding }
+      : { kind: "matrix", ...range, outputs, inputs, byOutput, storage: planner.options.numbers(name) };
+  });
+  const [first] = layouts;
+  if (first.kind !== "matrix") {
+    return [layouts, layouts.map((layout) => ({ ...layout as BlockLayout, kind: "scales" }))];
+  }
+  return planner.profile.gpu || first.storage !== "float32" ? [layouts] : undefined;
+}
+
+/** How a layout holds numbers. */
+function storageOf(layout: PlainLayout): MatrixWeights["storage"] {
+  return layout.kind === "matrix" ? layout.storage : (layout as BlockLayout).encoding;
+}
+
 /** Add products of one value as one product: the weights and biases follow each other, the results are parts of wider rows. */
 function lowerFusedProducts(planner: Planner, nodes: readonly Node[]): void {
   const [{ inputs: [value, , biasValue], attributes }] = nodes;
-  const { weightLayout, activation } = attributes as AttributesOf<"linear">;
+  const { activation } = attributes as AttributesOf<"linear">;
   const x = planner.view(value);
   const inputs = x.shape.at(-1) as number;
   const widths = nodes.map(({ outputs: [{ shape }] }) => shape.at(-1) as number);
   const outputs = widths.reduce((a, b) => a + b);
   const operands = (at: number) => nodes.map((node) => node.inputs[at]);
-  const weights = jointStorage(operands(1), (i) => (
-    { kind: "panels", from: 0, to: widths[i], outputs: widths[i], inputs, byOutput: weightLayout !== "in_out" }
-  ));
+  const matrices = nodes.map((node) => matrixOf(planner, node)!);
   const bias = biasValue && wholeView(jointStorage(operands(2), () => ({ kind: "raw" })), "float32", [outputs]);
   const target = planner.temporary("float32", [...x.shape.slice(0, -1), outputs]);
   const product = {
     ...contiguousRows(planner, x),
     inputs,
     outputs,
-    weights: wholeView(weights, "float32", [outputs, inputs]),
     from: 0,
     to: outputs,
     epilogue: { activation, bias },
     target,
   };
-  planner.steps.push(variants(product, planner.profile));
+  const parts = jointParts(planner, matrices);
+  if (parts) {
+    const [words, scales] = parts.map((layouts) => jointStorage(operands(1), (i) => layouts[i]));
+    const weights = {
+      words: wholeView(words, "float32", [outputs, inputs]),
+      scales: scales && wholeView(scales, "float32", [outputs]),
+      storage: storageOf(parts[0][0]),
+      inputs: Math.ceil(inputs / matrixDepth) * matrixDepth,
+    };
+    planner.steps.push(...matrixSteps({ ...product, weights }, planner.profile, planner.normalized.get(value)));
+  } else {
+    const weights = jointStorage(operands(1), (i) => ({ kind: "panels", from: 0, to: widths[i], ...matrices[i] }));
+    planner.steps.push(panelStep(planner, { ...product, weights: wholeView(weights, "float32", [outputs, inputs]) }));
+  }
   let start = 0;
   for (const [i, { outputs: [result] }] of nodes.entries()) {
     const starts = target.shape.map((_, axis) => axis === target.shape.length - 1 ? start : 0);
     planner.setView(result, sliceView(target, starts, result.shape));
     start += widths[i];
   }
-}
-
-/** The panels in which a linear node reads its weight, each a binding; none where it reads it as it is stored. */
-export function panelsOf(planner: Planner, node: Node): readonly PanelLayout[] {
-  const byOutput = (node.attributes as AttributesOf<"linear">).weightLayout !== "in_out";
-  const weight = planner.view(node.inputs[1]);
-  const { storage, shape: [first, second] } = weight;
-  const [outputs, inputs] = (byOutput ? [first, second] : [second, first]) as number[];
-  const isPacked = storage.kind === "weights" && storage.layout.kind === "raw" && planner.isPacked(storage.name) &&
-    isContiguous(weight) && weight.offset === 0 && inputs <= maxInputs;
-  if (!isPacked) return [];
-  const parts = panelRanges(outputs, inputs, planner.options.maxBinding);
-  return parts.map((part) => ({ kind: "panels", ...part, outputs, inputs, byOutput }));
 }
 
 /**
@@ -148,18 +182,25 @@ export function lowerLinear(planner: Planner, node: Node, sum?: { residual: Valu
   const epilogue: Epilogue = { bias, activation, residual };
   const target = planner.target(sum?.result ?? node.outputs[0]);
   const flat = contiguousRows(planner, x);
-  const panels = panelsOf(planner, node);
-  if (panels.length === 0) {
+  const parts = weightPartsOf(planner, node);
+  if (parts.length === 0) {
     const matrix = weightLayout === "in_out" ? weight : transposeView(weight, [1, 0]);
     const a: View = { ...flat.x, shape: [flat.rows, flat.x.shape.at(-1)!], strides: [flat.stride, 1] };
     const to = reshapeView(target, [flat.rows, matrix.shape[1]])!;
     addProduct(planner, a, matrix, to, epilogue);
     return;
   }
-  for (const layout of panels) {
-    const { from, to, outputs, inputs } = layout;
-    const weights = wholeView({ ...weight.storage, layout } as Storage, "float32", [to - from, inputs]);
-    const product = { ...flat, inputs, outputs, weights, from, to, epilogue, target };
-    planner.steps.push(variants(product, planner.profile));
+  const { name, outputs, inputs } = matrixOf(planner, node)!;
+  for (const layout of parts) {
+    const { from, to } = layout;
+    const product = { ...flat, inputs, outputs, from, to, epilogue, target };
+    if (layout.kind === "panels") {
+      const weights = wholeView({ kind: "weights", name, layout }, "float32", [to - from, inputs]);
+      planner.steps.push(panelStep(planner, { ...product, weights }));
+    } else {
+      const normalized = planner.normalized.get(node.inputs[0]);
+      const weights = matrixWeights(name, layout);
+      planner.steps.push(...matrixSteps({ ...product, weights }, planner.profile, normalized));
+    }
   }
 }

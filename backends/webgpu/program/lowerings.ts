@@ -9,7 +9,8 @@ import {
 } from "../../../src/operators/mod.ts";
 import { canAttend, lowerAttention } from "./attention_lowering.ts";
 import { lowerCast } from "./cast_lowering.ts";
-import { appendRowsKernel, copyKernel, fillKernel, rangeKernel, reorderKernel } from "../kernels/movement.ts";
+import { lowerCacheAppend } from "./gpu_attention_steps.ts";
+import { copyKernel, fillKernel, rangeKernel, reorderKernel } from "../kernels/movement.ts";
 import { bernoulliKernel, dropoutKernel } from "../kernels/random.ts";
 import {
   type Combination,
@@ -18,14 +19,9 @@ import {
   reduceKernel,
   reductionChunk,
 } from "../kernels/reduction.ts";
-import {
-  layerNormalizationKernel,
-  lineLength,
-  linesAlong,
-  softmaxKernel,
-  topKernel,
-} from "../kernels/softmax_norm_topk.ts";
+import { linesAlong, softmaxKernel, topKernel } from "../kernels/softmax_norm_topk.ts";
 import { elementCount } from "../kernels/shader.ts";
+import { lowerLayerNormalization } from "./norm_lowering.ts";
 import { addProduct, lowerLinear } from "./linear_lowering.ts";
 import type { Planner } from "./planner.ts";
 import { lowerGather, lowerScatter, lowerScatterAdd } from "./indexing_lowerings.ts";
@@ -163,19 +159,7 @@ export const primitiveLowerings = {
   gather: lowerGather,
   scatterAdd: lowerScatterAdd,
   scatter: lowerScatter,
-  cacheAppend: (planner, node, { axis, at = 0 }) => {
-    const [state, x] = node.inputs.map((value) => planner.view(value));
-    const own = node.inputs[2] && planner.contiguous(node.inputs[2]);
-    planner.copyViewsBeforeWrite(state, node);
-    const along = normalizeAxis(axis, state.shape.length);
-    planner.setView(node.outputs[0], state);
-    if (own) {
-      planner.addDispatch(appendRowsKernel(x, state, { axis: along, at: own }, planner.profile));
-      return;
-    }
-    const starts = state.shape.map((_, i) => i === along ? at : 0);
-    planner.copy(x, sliceView(state, starts, x.shape));
-  },
+  cacheAppend: lowerCacheAppend,
   bernoulli: (planner, node, attributes) => {
     const target = planner.target(node.outputs[0]);
     planner.addDispatch(bernoulliKernel(planner.contiguous(node.inputs[0]), target, attributes, planner.profile));
@@ -202,13 +186,7 @@ export const compositeLowerings = {
   softmax: softmax(false),
   logSoftmax: softmax(true),
   reduceMean: reduce("sum", true),
-  layerNormalization: (planner, node, { axes = [-1], epsilon = 1e-5 }) => {
-    const [x, scale, bias] = node.inputs.map((value) => planner.contiguous(value));
-    const from = x.shape.length - axes.length;
-    const lines = { x, length: lineLength(x.shape.slice(from)), lines: elementCount(x.shape.slice(0, from)) };
-    const target = planner.target(node.outputs[0]);
-    planner.addDispatch(layerNormalizationKernel(lines, { scale, bias, target }, { epsilon }, planner.profile));
-  },
+  layerNormalization: lowerLayerNormalization,
   attention: lowerAttention,
   dropout: (planner, node, attributes) => {
     const operands = { x: planner.view(node.inputs[0]), key: planner.contiguous(node.inputs[1]) };

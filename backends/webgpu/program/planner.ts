@@ -23,21 +23,38 @@ import {
   isElementwise,
   type Operand,
 } from "../kernels/elementwise.ts";
+import type { DeferredAppend } from "../kernels/attention_positions.ts";
 import { copyKernel } from "../kernels/movement.ts";
 import { type Dispatch, elementCount } from "../kernels/shader.ts";
+import type { BlockEncoding } from "../../../src/weights/mod.ts";
+import type { NumberStorage } from "../weights/layout.ts";
 import { Fusion } from "./fusion.ts";
+import type { NormalizedRows } from "../kernels/matvec.ts";
 import type { Profile } from "../device/profile.ts";
+import { TexelCopies } from "./texel_copies.ts";
 import { ValueUses } from "./value_uses.ts";
 import { isContiguous, type Resolve, type Storage, type View, wholeView } from "./view.ts";
 
-/** One step of a program: of its variants the first is used whose condition holds for the sizes the program is bound for. */
-export type Step = readonly { readonly when?: (resolve: Resolve) => boolean; readonly dispatch: Dispatch }[];
+/** One way of doing a step. */
+export interface Variant {
+  /** Whether it is for the sizes that a program is bound for. @default for all */
+  readonly when?: (resolve: Resolve) => boolean;
+  /** Undefined where there is nothing to do, or another step does this one's work. */
+  readonly dispatch?: Dispatch;
+}
+
+/** One step of a program: of its variants the first is used whose condition holds. */
+export type Step = readonly Variant[];
 
 /** The device's properties that a plan depends on. */
 export interface PlanOptions {
   readonly profile: Profile;
   /** The most bytes of one binding. */
   readonly maxBinding: number;
+  /** The blocks of few bits that a parameter is held in, if it is. */
+  readonly encoding: (name: string) => BlockEncoding | undefined;
+  /** How the numbers of a packed parameter are held. */
+  readonly numbers: (name: string) => NumberStorage;
 }
 
 /** A kernel reads at most this many views. */
@@ -57,6 +74,12 @@ export class Planner {
   readonly #writes: ReadonlySet<string>;
   /** The values that are held as float16, two in a word, and where: they have no views. */
   readonly halves = new Map<Value, Storage>();
+  /** The values that are normalised by the kernel of the product that reads them, where it has few rows. */
+  readonly normalized = new Map<Value, NormalizedRows>();
+  /** The cacheAppends that an attention may do. */
+  readonly appended = new Map<Node, DeferredAppend>();
+  /** The copies that products read as texels. */
+  readonly texels: TexelCopies = new TexelCopies(this);
   readonly #views = new Map<Value, View>();
   readonly #deferred = new Map<Value, Expression>();
   readonly #written = new Set<string>();
@@ -108,6 +131,12 @@ export class Planner {
     return this.#views.get(value)!;
   }
 
+  /** The value's view, of a parameter also where the walk has not come to it. */
+  storedView(value: Value): View {
+    if (value.node.operator === parameterOperator) this.#leaf(value.node);
+    return this.view(value);
+  }
+
   /** A contiguous view of the value, of a copy if its view is not contiguous. */
   contiguous(value: Value): View {
     return this.contiguousView(this.view(value));
@@ -130,6 +159,7 @@ export class Planner {
   target(value: Value): View {
     const state = this.uses.inPlace.get(value);
     if (state) {
+      this.texels.forget(this.view(state).storage);
       this.#views.set(value, this.view(state));
       return this.view(state);
     }
@@ -175,6 +205,7 @@ export class Planner {
 
   /** Copy the views of a state that are used after `writer`, which is about to write the state in place. */
   copyViewsBeforeWrite(state: View, writer: Node): void {
+    this.texels.forget(state.storage);
     for (const [value, view] of [...this.#views]) {
       if (view.storage !== state.storage || isLeaf(value.node.operator) || value.node.operator.writesState) continue;
       if (!this.uses.isUsedAfter(value, writer)) continue;

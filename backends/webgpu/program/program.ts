@@ -37,7 +37,7 @@ export class GpuProgram implements Program {
     device.buffers.keep();
     this.#groups = new BindGroupCache(device);
     for (const { dispatch } of steps.flat()) {
-      for (const storage of dispatch.storages) {
+      for (const storage of dispatch?.storages ?? []) {
         if (storage.kind !== "constant" || this.#constants.has(storage.tensor)) continue;
         const bytes = toDevice(storage.tensor.dataType, storage.tensor.data);
         const buffer = device.createBuffer(bytes.length);

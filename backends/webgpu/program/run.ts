@@ -4,7 +4,9 @@ import { type Binding, type BoundTensor, type Run, type Sizes, sizesOfRun } from
 import type { Tensor } from "../../../src/tensor/mod.ts";
 import type { Lease } from "../device/buffer_pool.ts";
 import type { GpuTensor } from "../device/gpu_tensor.ts";
-import type { BindGroupCache } from "./bind_group_cache.ts";
+import type { Texels } from "../device/texels.ts";
+import type { Dispatch } from "../kernels/shader.ts";
+import type { BindGroupCache, Resource } from "./bind_group_cache.ts";
 import { bindingOf, bytesOf, namesNeedingOwnMemory } from "./bound_memory.ts";
 import type { CompiledGraph } from "./compiled_graph.ts";
 import type { Recorder } from "../device/submission_queue.ts";
@@ -26,14 +28,21 @@ interface BoundDispatch {
   readonly group: GPUBindGroup;
 }
 
+/** The resources of a copy to texels. */
+interface BoundCopy {
+  readonly from: GPUBufferBinding;
+  readonly to: Texels;
+}
+
 /** A program with its buffers on the GPU. */
 export class GpuRun implements Run {
   readonly #tensors: readonly GpuTensor[];
   /** The temporaries, then the memory of the bound tensors that cannot be bound directly. */
   readonly #leases: readonly Lease[];
+  readonly #texels: readonly Lease<Texels>[];
   readonly #apart: ReadonlyMap<string, GPUBuffer>;
   /** The pipeline and the bind group of each dispatch; undefined while a layout of the weights is missing. */
-  #bound: readonly BoundDispatch[] | undefined;
+  #bound: readonly (BoundDispatch | BoundCopy)[] | undefined;
   /** The version of the weights that is bound. */
   #version: number;
   /** The parameters for an execution whose sizes are not the maxima. */
@@ -44,11 +53,17 @@ export class GpuRun implements Run {
 
   constructor(readonly program: CompiledGraph, readonly parts: RunResources) {
     const { device, weights } = program;
-    const { binding: { parts: bound }, schedule: { dispatches, memory } } = parts;
+    const { binding: { parts: bound }, schedule: { dispatches, memory, texels } } = parts;
     this.#version = weights.version;
     this.#tensors = Object.values(bound).map(({ tensor }) => tensor);
     const apart = [...namesNeedingOwnMemory(bound, dispatches, device.gpu.limits.minStorageBufferOffsetAlignment)];
     this.#leases = device.buffers.borrow([...memory.sizes, ...apart.map((name) => bytesOf(bound[name]))]);
+    try {
+      this.#texels = device.buffers.borrowTexels(texels.sizes);
+    } catch (error) {
+      for (const lease of this.#leases) lease[Symbol.dispose]();
+      throw error;
+    }
     this.#apart = new Map(apart.map((name, i) => [name, this.#leases[memory.sizes.length + i].buffer]));
     device.counters.liveHandles++;
     try {
@@ -60,13 +75,14 @@ export class GpuRun implements Run {
   }
 
   /** Find a bind group for each dispatch; undefined where a copy of a weight has been dropped. */
-  #bind(): BoundDispatch[] | undefined {
+  #bind(): (BoundDispatch | BoundCopy)[] | undefined {
     const { program: { pipelines }, parts: { groups, schedule: { dispatches } } } = this;
     const resources = dispatches.map(({ storages }) => storages.map((storage) => this.#resource(storage)));
     if (resources.flat().includes(undefined)) return undefined;
     return dispatches.map((dispatch, i) => {
+      if (dispatch.copies) return { from: resources[i][0] as GPUBufferBinding, to: resources[i][1] as Texels };
       const { pipeline, layout } = pipelines.get(dispatch.code)!;
-      return { pipeline, group: groups.find(dispatch, layout, resources[i] as GPUBufferBinding[]) };
+      return { pipeline, group: groups.find(dispatch, layout, resources[i] as Resource[]) };
     });
   }
 
@@ -79,11 +95,13 @@ export class GpuRun implements Run {
     this.#version = weights.version;
   }
 
-  #resource(storage: Storage): GPUBufferBinding | undefined {
-    const { constants, binding: { parts }, schedule: { memory } } = this.parts;
+  #resource(storage: Storage): Resource | undefined {
+    const { constants, binding: { parts }, schedule: { memory, texels } } = this.parts;
     switch (storage.kind) {
       case "temporary":
         return { buffer: this.#leases[memory.slots.get(storage)!].buffer };
+      case "texels":
+        return this.#texels[texels.slots.get(storage)!].buffer;
       case "constant":
         return { buffer: constants.get(storage.tensor)! };
       case "weights":
@@ -129,13 +147,18 @@ export class GpuRun implements Run {
     this.#copyApart((part, buffer, bytes) => {
       if (part.read) recorder.copy(part.tensor.buffer, 4 * part.offset, buffer, 0, bytes);
     });
-    const { pass } = recorder;
     for (const { dispatch, index, at, start, workgroups, varies } of schedule.entries) {
       if (start > 0 && resolve && start >= resolve(dispatch.repeat!.end)) continue;
       const groups = varies && resolve ? dispatch.workgroups(resolve) : workgroups;
       if (groups[0] * groups[1] * groups[2] === 0) continue;
-      const { pipeline, group } = this.#bound![index];
+      const bound = this.#bound![index];
+      if ("from" in bound) {
+        this.#copyToTexels(recorder, dispatch, bound, resolve);
+        continue;
+      }
+      const { pipeline, group } = bound;
       this.#offset[0] = base + 4 * at;
+      const { pass } = recorder;
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, group, this.#offset, 0, 1);
       pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
@@ -145,6 +168,14 @@ export class GpuRun implements Run {
       if (part.written) recorder.copy(buffer, 0, part.tensor.buffer, 4 * part.offset, bytes);
     });
     if (writes.size > 0) weights.markWritten(writes);
+  }
+
+  /** @param resolve Where sizes differ from the maxima. */
+  #copyToTexels(recorder: Recorder, { storages }: Dispatch, { from, to }: BoundCopy, resolve?: Resolve): void {
+    const { elements } = storages[1] as Extract<Storage, { kind: "texels" }>;
+    const { buffer, offset = 0 } = from;
+    const bytes = 16 * Math.ceil(elements(resolve ?? resolver(this.maxima)) / 4);
+    recorder.copyToTexels(buffer, offset, to, 0, bytes);
   }
 
   #copyApart(copy: (part: BoundTensor<GpuTensor>, buffer: GPUBuffer, bytes: number) => void): void {
@@ -168,6 +199,6 @@ export class GpuRun implements Run {
   #release(): void {
     this.#live = false;
     this.program.device.counters.liveHandles--;
-    for (const lease of this.#leases) lease[Symbol.dispose]();
+    for (const lease of [...this.#leases, ...this.#texels]) lease[Symbol.dispose]();
   }
 }

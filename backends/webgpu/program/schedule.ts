@@ -41,6 +41,7 @@ interface VaryingWord {
 export interface Schedule {
   readonly dispatches: readonly Dispatch[];
   readonly memory: Memory;
+  readonly texels: Memory;
   readonly entries: readonly Entry[];
   /** The parameters of all entries. */
   readonly block: Uint32Array;
@@ -79,7 +80,8 @@ export function schedule(steps: readonly Step[], { graph, maxima, fixed }: Bindi
     typeof dimension === "string" && dimensionNames(dimension).some((name) => !fixed.has(name));
   // Parameters are read as vectors of four words.
   const block = new Block(resolve, varies, Math.max(16, alignment) / 4);
-  const dispatches = steps.map((step) => step.find(({ when }) => !when || when(resolve))!.dispatch);
+  const dispatches = steps.map((step) => step.find(({ when }) => !when || when(resolve))!.dispatch)
+    .filter((dispatch) => dispatch !== undefined);
   const entries = dispatches.flatMap((dispatch, index): Entry[] => {
     const { label, iterations, repeat } = dispatch;
     const longest = iterations?.(resolve) ?? 0;
@@ -100,6 +102,6 @@ export function schedule(steps: readonly Step[], { graph, maxima, fixed }: Bindi
       return { dispatch, index, at: block.add(dispatch, start), start, workgroups, varies: vary };
     });
   });
-  const memory = planMemory(dispatches, resolve);
-  return { dispatches, memory, entries, block: Uint32Array.from(block.words), varying: block.varying };
+  const [memory, texels] = (["temporary", "texels"] as const).map((kind) => planMemory(dispatches, resolve, kind));
+  return { dispatches, memory, texels, entries, block: Uint32Array.from(block.words), varying: block.varying };
 }

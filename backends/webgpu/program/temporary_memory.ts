@@ -2,7 +2,7 @@
 import type { Dispatch } from "../kernels/shader.ts";
 import type { Resolve, Storage } from "./view.ts";
 
-/** The buffers that a run's temporaries need. */
+/** The memory of one kind that a run needs: buffers for its temporaries, or textures for its texels. */
 export interface Memory {
   /** The bytes of each. */
   readonly sizes: readonly number[];
@@ -10,8 +10,12 @@ export interface Memory {
   readonly slots: ReadonlyMap<Storage, number>;
 }
 
-/** Give every temporary of dispatches, in their order, a buffer. */
-export function planMemory(dispatches: readonly Dispatch[], resolve: Resolve): Memory {
+/** Give every temporary, or all texels, of dispatches, in their order, memory. */
+export function planMemory(
+  dispatches: readonly Dispatch[],
+  resolve: Resolve,
+  kind: "temporary" | "texels",
+): Memory {
   const lastUse = new Map<Storage, number>();
   dispatches.forEach(({ storages }, at) => storages.forEach((storage) => lastUse.set(storage, at)));
   // Slots of bytes, each to become one buffer; a slot may still grow, as nothing is allocated yet.
@@ -19,7 +23,7 @@ export function planMemory(dispatches: readonly Dispatch[], resolve: Resolve): M
   const slotOf = new Map<Storage, number>();
   dispatches.forEach(({ storages }, at) => {
     for (const storage of storages) {
-      if (storage.kind !== "temporary" || slotOf.has(storage)) continue;
+      if (storage.kind !== kind || slotOf.has(storage)) continue;
       slotOf.set(storage, takeSlot(slots, 4 * storage.elements(resolve)));
     }
     for (const storage of new Set(storages)) {

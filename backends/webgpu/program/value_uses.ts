@@ -40,7 +40,7 @@ export class ValueUses {
   }
 
   /** Whether a node between two overwrites a state that others may read there. */
-  writesBetween(from: Node, to: Node): boolean {
+  writesBetween(from: Pick<Node, "id">, to: Pick<Node, "id">): boolean {
     return this.#writers.some((id) => id > from.id && id < to.id);
   }
 }

@@ -21,6 +21,8 @@ export type Storage =
   | { readonly kind: "temporary"; readonly elements: Resolved }
   | { readonly kind: "bound"; readonly name: string }
   | { readonly kind: "weights"; readonly name: string; readonly layout: Layout }
+  /** A copy of the beginning of another storage as texels, for the device's faster reads of those. */
+  | { readonly kind: "texels"; readonly elements: Resolved }
   | { readonly kind: "constant"; readonly tensor: Tensor };
 
 /** A value as elements of a storage; strides and offset count elements. */

@@ -4,37 +4,34 @@
 import { ShapeError } from "../../../src/errors/mod.ts";
 import type { OpenOptions, Weights } from "../../../src/graph/mod.ts";
 import { isFloat, sizeOf, Tensor } from "../../../src/tensor/mod.ts";
-import { type StoredWeight, type StoredWeights, weightFromTensor } from "../../../src/weights/mod.ts";
+import {
+  type BlockEncoding,
+  type Blocks,
+  type StoredWeight,
+  type StoredWeights,
+  weightFromTensor,
+} from "../../../src/weights/mod.ts";
 import type { Device } from "../device/device.ts";
 import { fromDevice } from "../device/gpu_tensor.ts";
-import { bytesIn, isCopy, type JointMember, jointName, type Layout, layoutKey, rawLayout } from "./layout.ts";
+import {
+  bytesIn,
+  isCopy,
+  isForTexels,
+  jointName,
+  type Layout,
+  layoutKey,
+  type NumberStorage,
+  rawLayout,
+} from "./layout.ts";
 import type { Profile } from "../device/profile.ts";
+import { Texels } from "../device/texels.ts";
 import { Recorder } from "../device/submission_queue.ts";
 import { Repacking, repackingDispatches } from "./repacking.ts";
 import { Uploader } from "./uploader.ts";
-
-/** A range of a buffer, in bytes: a layout of rows is a part of its buffer. */
-interface BufferRange {
-  readonly buffer: GPUBuffer;
-  readonly offset: number;
-  readonly size: number;
-}
+import { type BufferRange, type HeldLayout, isRounded } from "./held_layout.ts";
 
 /** The layouts that a program reads, by the name that each is held under. */
 export type LayoutsByName = ReadonlyMap<string, readonly Layout[]>;
-
-/** Parameters in a layout. */
-interface HeldLayout {
-  readonly layout: Layout;
-  readonly bytes: number;
-  /** The parameters that the buffer holds: several where the layout is joint. */
-  readonly members: readonly JointMember[];
-  /** Undefined while a stale copy holds no memory. */
-  buffer: GPUBuffer | undefined;
-  /** How the members that are trained are packed again, and the members whose copy is stale. */
-  readonly repackings: Map<string, Repacking>;
-  readonly stale: Set<string>;
-}
 
 /** Parameters on the GPU. */
 export class GpuWeights implements Weights {
@@ -44,6 +41,8 @@ export class GpuWeights implements Weights {
   readonly #written = new Map<string, Tensor>();
   readonly #trained = new Set<string>();
   readonly #uploader: Uploader;
+  readonly #numbers: NumberStorage;
+  readonly #made = new Map<string, Promise<Blocks>>();
   /** Loads and writes under way: one at a time, so that programs compiled at the same time read a parameter once. */
   #uploading: Promise<void> = Promise.resolve();
 
@@ -51,8 +50,9 @@ export class GpuWeights implements Weights {
     readonly source: StoredWeights,
     readonly device: Device,
     readonly profile: Profile,
-    { trainable }: OpenOptions = {},
+    { trainable, storage }: OpenOptions = {},
   ) {
+    this.#numbers = storage === "float16" ? "float16" : "float32";
     this.#uploader = new Uploader(device);
     for (const name of source.keys()) if (trainable?.(name)) this.#trained.add(name);
   }
@@ -62,11 +62,25 @@ export class GpuWeights implements Weights {
     return this.#trained.has(name);
   }
 
+  /** The blocks that a parameter is held in; undefined where it is none, or is trained. */
+  encodingOf(name: string): BlockEncoding | undefined {
+    const blocks = this.isTrained(name) ? undefined : this.source.get(name)?.blocks;
+    return blocks && { bits: blocks.bits, block: blocks.block, axis: blocks.axis };
+  }
+
+  /** How the numbers of a packed parameter are held; what is trained is not rounded. */
+  numbersOf(name: string): NumberStorage {
+    return this.isTrained(name) ? "float32" : this.#numbers;
+  }
+
   train(names: Iterable<string>): Promise<void> {
     return this.#exclusively(async () => {
       for (const name of names) {
         if (!this.source.has(name)) throw new ShapeError(`Cannot train "${name}": there is no parameter of that name`);
         if (this.#trained.has(name)) continue;
+        if (this.#copiesOf(name).some(({ members }) => members.some(isRounded))) {
+          throw new ShapeError(`Cannot train "${name}": it is held in few bits; load the model with dtype "float32"`);
+        }
         await this.#holdRaw(name);
         this.#trained.add(name);
         for (const held of this.#copiesOf(name)) await this.#compileRepacking(held, name);
@@ -84,14 +98,15 @@ export class GpuWeights implements Weights {
         signal?.throwIfAborted();
         const value = await this.#value(name);
         for (const layout of missing) await this.#hold(name, layout, value);
+        this.#made.clear();
       }
     });
   }
 
-  /** The range to bind for a parameter in a layout that was loaded; undefined while its copy is dropped. */
-  binding(name: string, layout: Layout): BufferRange | undefined {
+  /** What to bind for a parameter in a layout that was loaded; undefined while its copy is dropped. */
+  binding(name: string, layout: Layout): BufferRange | Texels | undefined {
     const { buffer } = this.#find(name, layout)!;
-    if (!buffer) return undefined;
+    if (!buffer || buffer instanceof Texels) return buffer;
     if (layout.kind !== "rows") return { buffer, offset: 0, size: buffer.size };
     const offset = layout.from * layout.width * 4;
     return { buffer, offset, size: (layout.to - layout.from) * layout.width * 4 };
@@ -122,21 +137,33 @@ export class GpuWeights implements Weights {
         // The program that trained may be recorded in another stream, and not yet submitted.
         this.device.queue.flush();
         this.version++;
-        held.buffer ??= this.#create(held.bytes);
-        for (const stale of held.stale) {
-          held.repackings.get(stale)!.record(recorder, (storage) => {
-            if (storage.kind !== "weights") throw new Error("a repacking copies weights");
-            return isCopy(storage.layout) ? { buffer: held.buffer! } : this.binding(storage.name, storage.layout)!;
-          });
-        }
-        held.stale.clear();
+        this.#repack(held, recorder);
       }
     }
     recorder.flush();
   }
 
+  /** Record packing the stale parts of a layout again; texels by way of a buffer, since kernels cannot write them. */
+  #repack(held: HeldLayout, recorder: Recorder): void {
+    const target = held.buffer ??= this.#create(held);
+    const [lease] = target instanceof Texels ? this.device.buffers.borrow([held.bytes]) : [];
+    const buffer = target instanceof Texels ? lease.buffer : target;
+    if (lease) recorder.clear(buffer);
+    for (const stale of held.stale) {
+      held.repackings.get(stale)!.record(recorder, (storage) => {
+        if (storage.kind !== "weights") throw new Error("a repacking copies weights");
+        return isCopy(storage.layout) ? { buffer } : this.binding(storage.name, storage.layout) as BufferRange;
+      });
+      if (!(target instanceof Texels)) continue;
+      const { layout, offset } = held.members.find(({ name }) => name === stale)!;
+      recorder.copyToTexels(buffer, offset, target, offset, bytesIn(layout, sizeOf(this.source.get(stale)!.shape)));
+    }
+    lease?.[Symbol.dispose]();
+    held.stale.clear();
+  }
+
   async read(name: string): Promise<Tensor> {
-    const buffer = this.#find(name, rawLayout)?.buffer;
+    const buffer = this.#find(name, rawLayout)?.buffer as GPUBuffer | undefined;
     if (!buffer || !this.isTrained(name)) return await (this.#written.get(name) ?? this.source.get(name)!.load());
     const { dataType, shape } = this.source.get(name)!;
     let failure: string | undefined;
@@ -204,7 +231,15 @@ export class GpuWeights implements Weights {
   async #value(name: string): Promise<StoredWeight | undefined> {
     const written = this.#written.get(name);
     const stored = written ? weightFromTensor(written) : this.source.get(name);
+    if (stored?.blocks) return { ...stored, blocks: { ...stored.blocks, load: () => this.#blocks(name, stored) } };
     return stored && !stored.readInto ? weightFromTensor(await stored.load()) : stored;
+  }
+
+  /** A parameter's blocks, which are made once for the layouts that are held together. */
+  #blocks(name: string, { blocks }: StoredWeight): Promise<Blocks> {
+    let made = this.#made.get(name);
+    if (!made) this.#made.set(name, made = blocks!.load());
+    return made;
   }
 
   async #holdRaw(name: string): Promise<void> {
@@ -223,7 +258,7 @@ export class GpuWeights implements Weights {
       held.stale.add(member.name);
     }
     if (!isCopy(layout) || trained.length < members.length) {
-      held.buffer = this.#create(bytes);
+      held.buffer = this.#create(held);
       try {
         for (const { name, layout, offset } of members) {
           await this.#uploader.write(value ?? (await this.#value(name))!, layout, held.buffer, offset);
@@ -246,15 +281,16 @@ export class GpuWeights implements Weights {
     held.repackings.set(name, await Repacking.compile(this.device, copies));
   }
 
-  #create(bytes: number): GPUBuffer {
-    const buffer = this.device.createBuffer(bytes);
-    this.device.counters.weightBytes += buffer.size;
-    return buffer;
+  #create({ layout, bytes }: HeldLayout): GPUBuffer | Texels {
+    const asTexels = this.profile.texels && isForTexels(layout);
+    const created = asTexels ? this.device.createTexels(bytes) : this.device.createBuffer(bytes);
+    this.device.counters.weightBytes += bytes;
+    return created;
   }
 
   #release(held: HeldLayout): void {
     if (!held.buffer) return;
-    this.device.counters.weightBytes -= held.buffer.size;
+    this.device.counters.weightBytes -= held.bytes;
     this.device.release(held.buffer);
     held.buffer = undefined;
   }

@@ -1,6 +1,9 @@
 // How weights lie in device memory. Think of a layout as one way to arrange a parameter's elements in a buffer, made once and
 // read by many programs: as they are stored (raw), as stored but bound a part at a time (rows), packed for products in panels
-// (64 outputs, input by input), or several parameters one after another (joint).
+// (64 outputs, input by input), an output's inputs one after another (matrix), the codes and the scales of weights of few bits,
+// or several parameters one after another (joint).
+
+import { type BlockEncoding, blockShapes } from "../../../src/weights/mod.ts";
 
 /** The outputs of a panel. */
 export const panelWidth = 64;
@@ -28,8 +31,28 @@ export interface PanelLayout extends IndexRange {
   readonly byOutput: boolean;
 }
 
+/** How a number of a matrix is held: as it is computed with, or as float16, two in a word. */
+export type NumberStorage = "float32" | "float16";
+
+/** Outputs `from` to `to` of a matrix, each with its inputs one after another, padded with zeros to {@linkcode matrixDepth}. */
+export interface MatrixLayout extends IndexRange {
+  readonly kind: "matrix";
+  readonly outputs: number;
+  readonly inputs: number;
+  /** Whether the stored matrix is [outputs, inputs]. */
+  readonly byOutput: boolean;
+  readonly storage: NumberStorage;
+}
+
+/** The codes or the scales of outputs `from` to `to` of a matrix in blocks, as `Blocks` has them. */
+export interface BlockLayout extends IndexRange {
+  readonly kind: "codes" | "scales";
+  readonly shape: readonly number[];
+  readonly encoding: BlockEncoding;
+}
+
 /** The layout of one parameter. */
-export type PlainLayout = { readonly kind: "raw" } | RowsLayout | PanelLayout;
+export type PlainLayout = { readonly kind: "raw" } | RowsLayout | PanelLayout | MatrixLayout | BlockLayout;
 
 /** A parameter in a joint layout: its own layout, and the byte at which it begins. */
 export interface JointMember {
@@ -48,12 +71,17 @@ export interface JointLayout {
 /** A layout of elements. Each part is one binding. */
 export type Layout = PlainLayout | JointLayout;
 
+/** Whether a device that reads texels holds a layout as such: panels, and several parameters' panels. */
+export function isForTexels(layout: Layout): boolean {
+  return layout.kind === "panels" || layout.kind === "joint" && layout.members[0].layout.kind === "panels";
+}
+
 /** The layout of parameters as they are stored, in which they are trained too. */
 export const rawLayout: PlainLayout = { kind: "raw" };
 
 /** Whether a layout is a copy of the parameter in another order: raw and rows are the stored order itself. */
 export function isCopy({ kind }: Layout): boolean {
-  return kind === "panels" || kind === "joint";
+  return kind !== "raw" && kind !== "rows";
 }
 
 /** The name that a joint layout is held under: no parameter's, since no name contains a line break. */
@@ -63,22 +91,58 @@ export function jointName(members: readonly JointMember[]): string {
 
 /** A key that equal layouts of one parameter share; raw and rows are one buffer. */
 export function layoutKey(layout: Layout): string {
-  if (layout.kind === "joint") return "joint";
-  return layout.kind === "panels" ? `panels ${layout.from} ${layout.to} ${layout.byOutput}` : "raw";
+  switch (layout.kind) {
+    case "joint":
+      return `joint ${layout.members.map((member) => layoutKey(member.layout)).join()}`;
+    case "raw":
+    case "rows":
+      return "raw";
+    case "panels":
+      return `panels ${layout.from} ${layout.to} ${layout.byOutput}`;
+    case "matrix":
+      return `matrix ${layout.from} ${layout.to} ${layout.byOutput} ${layout.storage}`;
+    default:
+      return `${layout.kind} ${layout.from} ${layout.to}`;
+  }
 }
 
 /** The bytes of a buffer that holds a parameter of `size` elements in a layout. */
 export function bytesIn(layout: Layout, size: number): number {
-  if (layout.kind === "joint") return layout.bytes;
-  return layout.kind === "panels" ? panelBytes(layout.to - layout.from, layout.inputs) : 4 * size;
+  switch (layout.kind) {
+    case "joint":
+      return layout.bytes;
+    case "panels":
+      return panelBytes(layout.to - layout.from, layout.inputs);
+    case "matrix":
+      return 4 * (layout.to - layout.from) * wordsOfOutput(layout);
+    case "codes":
+    case "scales":
+      return (layout.to - layout.from) * bytesOfOutput(layout);
+    default:
+      return 4 * size;
+  }
+}
+
+/** The inputs of a matrix are padded to a multiple of this. */
+export const matrixDepth = 4;
+
+/** The words that an output of a matrix takes. */
+export function wordsOfOutput({ inputs, storage }: Pick<MatrixLayout, "inputs" | "storage">): number {
+  return Math.ceil(inputs / matrixDepth) * matrixDepth / (storage === "float16" ? 2 : 1);
+}
+
+/** The bytes of an output's codes or scales. */
+export function bytesOfOutput({ kind, shape, encoding }: Pick<BlockLayout, "kind" | "shape" | "encoding">): number {
+  const { codes, scales } = blockShapes(shape, encoding);
+  return kind === "codes" ? codes[1] : 4 * scales[1];
 }
 
 /**
- * The ranges of entries, of `width` numbers each, that fit into a binding; each begins at a multiple of 256 bytes.
- * Where not even 64 entries fit, it is one range of all entries.
+ * The ranges of outputs, of so many bytes each, that fit into a binding; each begins at a multiple of 64 outputs, and so of
+ * 256 bytes. Where not even 64 fit, it is one range of all.
  */
-export function rowRanges(entries: number, width: number, maxBinding: number): IndexRange[] {
-  return splitRange(0, entries, Math.floor(maxBinding / (4 * width) / 64) * 64 || entries);
+export function outputRanges(outputs: number, bytes: number, maxBinding: number): IndexRange[] {
+  return splitRange(0, outputs, Math.floor(maxBinding / bytes / panelWidth) * panelWidth || outputs);
 }
 
 /** The inputs of a panel, padded. */

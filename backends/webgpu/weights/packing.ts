@@ -1,5 +1,14 @@
 // Packing a parameter into a layout, a piece of its elements at a time, so that no array is as long as the parameter.
-import { type IndexRange, paddedDepth, type PanelLayout, panelWidth, type PlainLayout, splitRange } from "./layout.ts";
+import {
+  type IndexRange,
+  type MatrixLayout,
+  paddedDepth,
+  type PanelLayout,
+  panelWidth,
+  type PlainLayout,
+  splitRange,
+  wordsOfOutput,
+} from "./layout.ts";
 
 /** Words, and the word of the buffer at which they begin. */
 export interface PlacedWords {
@@ -9,6 +18,13 @@ export interface PlacedWords {
 
 /** Split the `size` elements of a parameter into pieces of about `most`, each of which can be placed by itself. */
 export function piecesOf(layout: PlainLayout, size: number, most: number): IndexRange[] {
+  if (layout.kind === "matrix") {
+    const { from, to, inputs, byOutput } = layout;
+    // Inputs that are rows are turned, all at once.
+    return byOutput ? splitRange(from * inputs, to * inputs, Math.max(1, Math.floor(most / inputs)) * inputs) : [
+      { from: 0, to: size },
+    ];
+  }
   if (layout.kind !== "panels") return splitRange(0, size, most);
   const { from, to, inputs, outputs, byOutput } = layout;
   const unit = byOutput ? panelWidth * inputs : outputs;
@@ -29,6 +45,7 @@ export function placePiece(
   words: Uint32Array,
   memory: (length: number) => Uint32Array,
 ): PlacedWords[] {
+  if (layout.kind === "matrix") return [packMatrix(layout, from, words, memory)];
   if (layout.kind !== "panels") return [{ at: from, words }];
   return layout.byOutput ? [packOutputs(layout, from, words, memory)] : packInputs(layout, from, words, memory);
 }
@@ -74,4 +91,39 @@ function packInputs(
     at: panel * depth * panelWidth + top,
     words: packed.subarray(panel * length, (panel + 1) * length),
   }));
+}
+
+/** The inputs and outputs that are turned at a time: what a cache holds. */
+const strip = 32;
+
+/** Pack outputs of a matrix with their inputs one after another: those of a piece, or all of them. */
+function packMatrix(
+  layout: MatrixLayout,
+  first: number,
+  words: Uint32Array,
+  memory: (length: number) => Uint32Array,
+): PlacedWords {
+  const { from, to, inputs, outputs, byOutput, storage } = layout;
+  const width = wordsOfOutput(layout);
+  const count = byOutput ? words.length / inputs : to - from;
+  const packed = memory(count * width);
+  const source = new Float32Array(words.buffer, words.byteOffset, words.length);
+  const [target, step] = storage === "float16"
+    ? [new Float16Array(packed.buffer, packed.byteOffset, 2 * packed.length), 2 * width]
+    : [new Float32Array(packed.buffer, packed.byteOffset, packed.length), width];
+  if (step !== inputs) packed.fill(0);
+  if (byOutput) {
+    if (step === inputs) target.set(source);
+    else for (let n = 0; n < count; n++) target.set(source.subarray(n * inputs, (n + 1) * inputs), n * step);
+    return { at: (first / inputs - from) * width, words: packed };
+  }
+  for (let n0 = 0; n0 < count; n0 += strip) {
+    for (let k0 = 0; k0 < inputs; k0 += strip) {
+      const [n1, k1] = [Math.min(count, n0 + strip), Math.min(inputs, k0 + strip)];
+      for (let n = n0; n < n1; n++) {
+        for (let k = k0; k < k1; k++) target[n * step + k] = source[k * outputs + from + n];
+      }
+    }
+  }
+  return { at: 0, words: packed };
 }

@@ -6,7 +6,16 @@ import type { Device } from "../device/device.ts";
 import { BindGroupCache } from "../program/bind_group_cache.ts";
 import type { Dispatch } from "../kernels/shader.ts";
 import { copyKernel } from "../kernels/movement.ts";
-import { type JointMember, type Layout, paddedDepth, type PanelLayout, panelWidth, rawLayout } from "./layout.ts";
+import {
+  type JointMember,
+  type Layout,
+  type MatrixLayout,
+  paddedDepth,
+  type PanelLayout,
+  panelWidth,
+  rawLayout,
+  wordsOfOutput,
+} from "./layout.ts";
 import type { Pipeline } from "../device/pipelines.ts";
 import type { Profile } from "../device/profile.ts";
 import type { Recorder } from "../device/submission_queue.ts";
@@ -46,6 +55,24 @@ function panelBlocks(name: string, target: Storage, layout: PanelLayout, offset:
   return [...(whole > 0 ? [block(0, whole, panelWidth)] : []), ...(rest > 0 ? [block(whole, 1, rest)] : [])];
 }
 
+/** A matrix whose outputs' inputs follow each other. */
+function matrixBlock(name: string, target: Storage, layout: MatrixLayout, offset: number): Block {
+  const { from, to, inputs, outputs, byOutput } = layout;
+  const source: Storage = {
+    kind: "weights",
+    name,
+    layout: byOutput ? { kind: "rows", from, to, width: inputs } : rawLayout,
+  };
+  const shape = [to - from, inputs];
+  const at = (storage: Storage, strides: number[], offset: number): View => (
+    { storage, dataType: "float32", shape, strides, offset }
+  );
+  return {
+    from: at(source, byOutput ? [inputs, 1] : [1, outputs], byOutput ? 0 : from),
+    to: at(target, [wordsOfOutput(layout), 1], offset),
+  };
+}
+
 /**
  * The dispatches that pack a parameter's part of a layout again.
  *
@@ -64,6 +91,8 @@ export function repackingDispatches(
   const offset = member.offset / 4;
   const blocks = member.layout.kind === "panels"
     ? panelBlocks(member.name, target, member.layout, offset)
+    : member.layout.kind === "matrix"
+    ? [matrixBlock(member.name, target, member.layout, offset)]
     : [{ from: wholeView(source, "float32", [size]), to: { ...wholeView(target, "float32", [size]), offset } }];
   return blocks.map(({ from, to }) => copyKernel(from, to, profile));
 }

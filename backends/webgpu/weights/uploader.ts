@@ -1,10 +1,17 @@
 // Uploading parameters to the device: they are read, converted and packed in pieces, in host memory that is reused, and no
 // more bytes than a budget are under way, since the device's queue keeps a copy of what it has not yet written.
 import { sizeOf } from "../../../src/tensor/mod.ts";
-import { elementReader, type StoredWeight } from "../../../src/weights/mod.ts";
+import {
+  type BlockEncoding,
+  type Blocks,
+  elementReader,
+  encodeBlocks,
+  type StoredWeight,
+} from "../../../src/weights/mod.ts";
 import type { Device } from "../device/device.ts";
+import type { Texels } from "../device/texels.ts";
 import { toDevice } from "../device/gpu_tensor.ts";
-import type { PlainLayout } from "./layout.ts";
+import { type BlockLayout, bytesOfOutput, type PlainLayout, splitRange } from "./layout.ts";
 import { piecesOf, placePiece } from "./packing.ts";
 
 /** Bytes of parameters that may be under way to the device. */
@@ -25,9 +32,12 @@ export class Uploader {
 
   constructor(readonly device: Device) {}
 
-  /** Write a parameter to a buffer from byte `offset` on; it waits where too many bytes are under way. */
-  async write(weight: StoredWeight, layout: PlainLayout, buffer: GPUBuffer, offset = 0): Promise<void> {
+  /** Write a parameter to a buffer or texels from byte `offset` on; it waits where too many bytes are under way. */
+  async write(weight: StoredWeight, layout: PlainLayout, buffer: GPUBuffer | Texels, offset = 0): Promise<void> {
     const { dataType, shape } = weight;
+    if (layout.kind === "codes" || layout.kind === "scales") {
+      return await this.#writeBlocks(weight, layout, buffer, offset);
+    }
     const read = elementReader(weight, (bytes) => this.#take("stored", bytes));
     const memory = (length: number) => new Uint32Array(this.#take("packed", 4 * length), 0, length);
     for (const piece of piecesOf(layout, sizeOf(shape), pieceBytes / 4)) {
@@ -39,6 +49,26 @@ export class Uploader {
         const report = (message: string) => this.#failure ??= message;
         this.device.queue.write(buffer, bytes, offset + 4 * run.at, report);
       }
+    }
+  }
+
+  /** Write the codes or the scales of a weight in blocks; one that has none is encoded. */
+  async #writeBlocks(
+    weight: StoredWeight,
+    layout: BlockLayout,
+    buffer: GPUBuffer | Texels,
+    offset: number,
+  ): Promise<void> {
+    const { encoding, kind, from, to } = layout;
+    const blocks = await (weight.blocks?.load() ?? encoded(weight, encoding));
+    const all = kind === "codes"
+      ? blocks.codes
+      : new Uint8Array(blocks.scales.buffer, blocks.scales.byteOffset, blocks.scales.byteLength);
+    const each = bytesOfOutput(layout);
+    for (const piece of splitRange(from * each, to * each, pieceBytes)) {
+      const part = all.subarray(piece.from, piece.to);
+      await this.#pace(part.length);
+      this.device.queue.write(buffer, part, offset + piece.from - from * each, (message) => this.#failure ??= message);
     }
   }
 
@@ -92,6 +122,12 @@ export class Uploader {
     }
     return buffer;
   }
+}
+
+async function encoded(weight: StoredWeight, encoding: BlockEncoding): Promise<Blocks> {
+  const { dataType, data } = await weight.load();
+  const values = new Float32Array(wordsOf(toDevice(dataType, data)).slice().buffer);
+  return encodeBlocks(values, weight.shape, encoding);
 }
 
 function wordsOf({ buffer, byteOffset, byteLength }: Uint8Array): Uint32Array {

@@ -60,7 +60,14 @@ Deno.test("webgpu tells of a kernel that does not compile by the compiler's own 
   const { device, backend } = await open();
   await using _ = backend;
   using stream = backend.stream();
-  const kernel = { label: "broken", storages: [], writes: [], parameters: [], workgroups: () => [1, 1, 1] as const };
+  const kernel = {
+    label: "broken",
+    storages: [],
+    writes: [],
+    texels: [],
+    parameters: [],
+    workgroups: () => [1, 1, 1] as const,
+  };
   await assertRejects(
     () => device.compile({ ...kernel, code: "fn main( {" }),
     WebGpuError,

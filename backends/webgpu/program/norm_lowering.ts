@@ -1,0 +1,34 @@
+// The lowering of layer normalisation: a kernel of its own, but where the product that alone reads the result has few rows and
+// normalises them itself.
+import type { Node } from "../../../src/graph/mod.ts";
+import type { AttributesOf } from "../../../src/operators/mod.ts";
+import { layerNormalizationKernel, lineLength } from "../kernels/softmax_norm_topk.ts";
+import { elementCount } from "../kernels/shader.ts";
+import { hasFewRows } from "./matrix_steps.ts";
+import type { Planner } from "./planner.ts";
+import { isMultiple, type View } from "./view.ts";
+import { weightPartsOf } from "./weight_parts.ts";
+
+/** Add a layer normalisation's step. */
+export function lowerLayerNormalization(
+  planner: Planner,
+  node: Node,
+  { axes = [-1], epsilon = 1e-5 }: AttributesOf<"layerNormalization">,
+): void {
+  const [x, scale, bias] = node.inputs.map((value) => planner.contiguous(value));
+  const from = x.shape.length - axes.length;
+  const lines = { x, length: lineLength(x.shape.slice(from)), lines: elementCount(x.shape.slice(0, from)) };
+  const byProduct = axes.length === 1 && isTakenByProduct(planner, node, [x, scale, bias]);
+  const target = planner.target(node.outputs[0]);
+  const dispatch = layerNormalizationKernel(lines, { scale, bias, target }, { epsilon }, planner.profile);
+  if (!byProduct) return planner.addDispatch(dispatch);
+  planner.normalized.set(node.outputs[0], { prologue: { scale, bias, epsilon }, x, stride: x.shape.at(-1)! });
+  planner.steps.push([{ when: hasFewRows(lines.lines) }, { dispatch }]);
+}
+
+/** Whether the product that alone reads a normalised value can normalise it itself, where it has few rows. */
+function isTakenByProduct(planner: Planner, node: Node, operands: readonly View[]): boolean {
+  const product = planner.profile.gpu && planner.fusion.onlyProductOf(node);
+  const isWide = operands.every(({ shape, offset }) => isMultiple(shape.at(-1)!, 4) && isMultiple(offset, 4));
+  return product !== undefined && isWide && weightPartsOf(planner, product).length > 0;
+}

@@ -1,0 +1,52 @@
+// The steps of products on devices that read texels: which kernel, and whether its operands are copied to texels first.
+import type { Dimension } from "../../../src/graph/mod.ts";
+import type { Epilogue } from "../kernels/epilogue.ts";
+import type { PanelProduct } from "../kernels/panel_matmul.ts";
+import { texelMatmulKernel, texelPanelKernel, texelRows } from "../kernels/texel_matmul.ts";
+import type { Planner, Step, Variant } from "./planner.ts";
+import type { Condition } from "./texel_copies.ts";
+import { isMultiple, type View } from "./view.ts";
+
+/** The rows up to which a product reads its left operand from the buffer that it is in. */
+const fewRows = 4;
+
+/** The multiplications of a matrix from which on copies of its operands as texels are worth it. */
+const leastWork = 4096;
+
+/** The most numbers of K that a kernel of texels takes, whose loop must stay short. */
+const mostDepth = 200_000;
+
+/** The kernels of a product with panels that are held as texels, one of which is chosen by the number of rows. */
+export function texelPanelStep(planner: Planner, product: PanelProduct): Step {
+  const { x, rows, stride, inputs } = product;
+  const known = typeof rows === "number" ? rows : undefined;
+  const few = [1, 2, fewRows].filter((tile, i, all) => known === undefined || known <= tile && !(known <= all[i - 1]))
+    .map((tile): Variant => ({ when: (resolve) => resolve(rows) <= tile, dispatch: texelPanelKernel(product, tile) }));
+  if (known !== undefined && known <= fewRows) return few;
+  const isMany: Condition = (resolve) => resolve(rows) > fewRows;
+  const reads = [x.offset, stride, inputs].every((step) => isMultiple(step, 4));
+  const texels = reads ? planner.texels.of({ ...x, shape: [rows, inputs], strides: [stride, 1] }, isMany) : undefined;
+  return [...few, { dispatch: texelPanelKernel(product, texelRows, texels) }];
+}
+
+/** The kernel of a product of any two views where it is large, for a step; undefined where they cannot be read as texels. */
+export function texelVariant(
+  planner: Planner,
+  a: View,
+  b: View,
+  target: View,
+  epilogue: Epilogue,
+): Variant | undefined {
+  const isLarge = largeProduct([...target.shape.slice(-2), a.shape.at(-1)!]);
+  const left = planner.texels.operand(a, isLarge);
+  const right = left && planner.texels.operand(b, isLarge);
+  return right && { when: isLarge, dispatch: texelMatmulKernel(left, right, target, epilogue) };
+}
+
+/** Whether a product of matrices is worth copies of its operands. */
+function largeProduct(sizes: readonly Dimension[]): Condition {
+  return (resolve) => {
+    const [M, N, K] = sizes.map(resolve);
+    return M > fewRows && M * N * K >= leastWork && K <= mostDepth;
+  };
+}
