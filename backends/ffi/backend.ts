@@ -114,7 +114,7 @@ export class FfiBackend implements Backend {
     const int8Products = rounds && await this.#multipliesInt8(graph);
     // Made now, so that they are made for one program while another is compiled.
     await Promise.all(blocks.map((name) => held.blocks.place(name)));
-    return await held.exclusively(async () => {
+    return await held.exclusively(new Set(graph.parameters.keys()), async () => {
       const names = new Set([...graph.parameters.keys()].filter((name) => held.fileRegionOf(name)));
       const compile = (packed: boolean, fusesCaches: boolean) =>
         this.#compile(graph, held, { packed, fusesCaches, int8Products });

@@ -55,7 +55,8 @@ export class FfiWeights implements Weights, SessionWeights {
   readonly files = new MappedFiles();
   /** Views of the parameters in mapped files. */
   readonly #mapped = new Map<string, OrtView>();
-  #compiling: Promise<unknown> = Promise.resolve();
+  /** The names that each compilation under way reads, and when it ends. */
+  readonly #compiling = new Map<ReadonlySet<string>, Promise<unknown>>();
   #disposed = false;
 
   constructor(readonly runtime: FfiRuntime, readonly source: StoredWeights, readonly options: OpenOptions) {
@@ -161,10 +162,17 @@ export class FfiWeights implements Weights, SessionWeights {
     return others.length === 0 && !this.options.lowMemory;
   }
 
-  /** Do work on the programs of these weights, one at a time. */
-  exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#compiling.then(work);
-    this.#compiling = done.catch(() => {});
+  /**
+   * Compile a program: after those that are being compiled and read the same parameters, and beside those that do not, since
+   * a compilation keeps one core busy.
+   *
+   * @param names The parameters that it reads.
+   */
+  exclusively<T>(names: ReadonlySet<string>, work: () => Promise<T>): Promise<T> {
+    const before = [...this.#compiling].filter(([others]) => !others.isDisjointFrom(names)).map(([, ends]) => ends);
+    const done = Promise.all(before).then(work);
+    const ends = done.then(() => {}, () => {}).finally(() => this.#compiling.delete(names));
+    this.#compiling.set(names, ends);
     return done;
   }
 
