@@ -26,6 +26,7 @@ import {
 } from "../onnx/session/mod.ts";
 import type { StoredWeights } from "../../src/weights/mod.ts";
 import type { BlockPlacement } from "./block_parameters.ts";
+import { giveBackFreedMemory } from "./c_heap.ts";
 import { isMemoryShort } from "./free_memory.ts";
 import { int8IsFaster } from "./int8_probe.ts";
 import type { OrtValue, OrtView } from "./ort_value.ts";
@@ -101,6 +102,7 @@ export class FfiBackend implements Backend {
       );
     }
     const lowMemory = options.lowMemory ?? isMemoryShort(source);
+    if (lowMemory) giveBackFreedMemory();
     return Promise.resolve(new FfiWeights(this.#sessions, source, { ...options, lowMemory }));
   }
 
@@ -122,6 +124,7 @@ export class FfiBackend implements Backend {
       const pack = writtenParameters(graph).size === 0 && await held.decidePacking(names);
       signal?.throwIfAborted();
       const compiled = await this.#compile(graph, held, { packed: pack, fusesCaches: true, int8Products, signal });
+      if (held.options.lowMemory) giveBackFreedMemory();
       return new OnnxProgram(this.#sessions, graph, held, compile, pack, compiled);
     });
   }
@@ -181,9 +184,9 @@ export class FfiBackend implements Backend {
     let session: RuntimeSession | undefined;
     try {
       weights.checkFiles(fromFile);
-      // What decoded weights take is of many sizes, which an arena of its own packs better.
-      const givesBack = writes || (weights.options.lowMemory && !weights.hasBlocks);
-      const options = { name: graph.name, folder: weights.folder, packed, given, views, givesBack };
+      const { lowMemory = false } = weights.options;
+      const memory = writes ? "givenBack" as const : lowMemory ? "asNeeded" as const : "kept" as const;
+      const options = { name: graph.name, folder: weights.folder, packed, given, views, memory };
       const create = () => this.#sessions.createSession(model.bytes, options);
       session = packed ? await weights.files.releasingPages(create) : await create();
       weights.checkFiles(fromFile);

@@ -22,6 +22,8 @@ export const functions = {
   createSessionOptions: { index: 10, parameters: ["buffer"], result: "pointer" },
   // OrtStatus* DisableMemPattern(OrtSessionOptions* options)
   disableMemPattern: { index: 17, parameters: ["pointer"], result: "pointer" },
+  // OrtStatus* DisableCpuMemArena(OrtSessionOptions* options)
+  disableCpuMemArena: { index: 19, parameters: ["pointer"], result: "pointer" },
   // OrtStatus* CreateRunOptions(OrtRunOptions** out)
   createRunOptions: { index: 39, parameters: ["buffer"], result: "pointer" },
   // OrtStatus* RunOptionsSetTerminate(OrtRunOptions* options)

@@ -124,7 +124,29 @@ function rows(coding: Coding) {
 
 const lanes = [0, 1, 2, 3];
 
-/** One strip of one row of blocks, and the copies of its codes and scales to where they belong. */
+/** Copies the table's scales and codes to the rows that they belong to. */
+const copies = `
+      local.get $table i32.const ${4 * strip} i32.add local.set $from
+      local.get $table local.get $count i32.add local.get $count i32.add
+      local.get $count i32.add local.get $count i32.add local.set $end
+      loop
+        local.get $scales local.get $table i32.load 0 i32.store 0
+        local.get $scales local.get $scaleBytes i32.add local.set $scales
+        local.get $target local.tee $to local.get $blockBytes i32.add local.set $part
+        loop
+          local.get $to local.get $from v128.load64_zero 0 v128.store64_lane 0 0
+          local.get $from i32.const 8 i32.add local.set $from
+          local.get $to i32.const 8 i32.add local.tee $to
+          local.get $part i32.lt_u br_if 0
+        end
+        local.get $from local.get $target i32.add i32.const ${tableStride} i32.add
+        local.get $part i32.sub local.set $from
+        local.get $target local.get $codeBytes i32.add local.set $target
+        local.get $table i32.const 4 i32.add local.tee $table
+        local.get $end i32.lt_u br_if 0
+      end`;
+
+/** One strip of one row of blocks. */
 function columns(coding: Coding) {
   const step = coding.bits === 8
     ? `${codes(coding, "local.get $from", (lane) => `$factor${lane}`)} local.set $vector`
@@ -165,25 +187,7 @@ function columns(coding: Coding) {
         local.get $from local.get $stride i32.add local.tee $from
         local.get $stop i32.lt_u br_if 0
       end
-      local.get $table i32.const ${4 * strip} i32.add local.set $from
-      local.get $table local.get $count i32.add local.get $count i32.add
-      local.get $count i32.add local.get $count i32.add local.set $end
-      loop
-        local.get $scales local.get $table i32.load 0 i32.store 0
-        local.get $scales local.get $scaleBytes i32.add local.set $scales
-        local.get $target local.tee $to local.get $blockBytes i32.add local.set $part
-        loop
-          local.get $to local.get $from v128.load64_zero 0 v128.store64_lane 0 0
-          local.get $from i32.const 8 i32.add local.set $from
-          local.get $to i32.const 8 i32.add local.tee $to
-          local.get $part i32.lt_u br_if 0
-        end
-        local.get $from local.get $target i32.add i32.const ${tableStride} i32.add
-        local.get $part i32.sub local.set $from
-        local.get $target local.get $codeBytes i32.add local.set $target
-        local.get $table i32.const 4 i32.add local.tee $table
-        local.get $end i32.lt_u br_if 0
-      end`,
+${copies}`,
   };
 }
 
