@@ -27,6 +27,7 @@ import {
 import type { StoredWeights } from "../../src/weights/mod.ts";
 import type { BlockPlacement } from "./block_parameters.ts";
 import { giveBackFreedMemory } from "./c_heap.ts";
+import type { DeviceMemory } from "./device/device_memory.ts";
 import { isMemoryShort } from "./free_memory.ts";
 import { int8IsFaster } from "./int8_probe.ts";
 import type { OrtValue, OrtView } from "./ort_value.ts";
@@ -66,16 +67,20 @@ export class FfiBackend implements Backend {
   #int8: Promise<boolean> | undefined;
 
   /**
+   * @param device What it runs on, for a person to read.
    * @param operators The optional operators that the library has.
    * @param int8Products Whether products of many rows with weights in blocks are faster in 8 bits. @default found out
+   * @param memory That of the device, where it is not the CPU.
    */
   constructor(
     readonly runtime: Runtime,
     readonly device: string,
     readonly operators: OperatorSupport = allOperators,
     int8Products?: boolean,
+    memory?: DeviceMemory,
   ) {
-    this.#sessions = new FfiRuntime(runtime);
+    this.#sessions = new FfiRuntime(runtime, memory);
+    if (memory) runtime.beforeEnd.push(() => memory[Symbol.dispose]());
     if (int8Products !== undefined) this.#int8 = Promise.resolve(int8Products);
   }
 
@@ -88,6 +93,13 @@ export class FfiBackend implements Backend {
   }
 
   open(source: StoredWeights, options: OpenOptions = {}): Promise<Weights> {
+    const { memory } = this.#sessions;
+    if (memory && options.storage !== undefined && options.storage !== "float32") {
+      throw new BackendError(
+        `Cannot hold weights as ${options.storage} on the device "${memory.device.name}": programs for it are of float32`,
+        "ffi",
+      );
+    }
     if (options.storage === "float16") {
       throw new BackendError(
         "Cannot hold weights as float16: ONNX Runtime widens float16 to float32 on the CPU, so that neither memory nor " +
@@ -101,7 +113,7 @@ export class FfiBackend implements Backend {
         "ffi",
       );
     }
-    const lowMemory = options.lowMemory ?? isMemoryShort(source);
+    const lowMemory = options.lowMemory ?? (!memory && isMemoryShort(source));
     if (lowMemory) giveBackFreedMemory();
     return Promise.resolve(new FfiWeights(this.#sessions, source, { ...options, lowMemory }));
   }

@@ -2,6 +2,8 @@
 import type { Lane, LaneOptions, WorkQueue } from "../../src/async/work_queue.ts";
 import type { DataType } from "../../src/tensor/mod.ts";
 import type { OnnxRuntime, RunControl, RuntimeSession, SessionBinding } from "../onnx/session/mod.ts";
+import type { DeviceMemory } from "./device/device_memory.ts";
+import { DeviceValue } from "./device/device_value.ts";
 import { type OrtBindable, OrtValue, type OrtView } from "./ort_value.ts";
 import { cString, OutPointer, type Runtime } from "./runtime.ts";
 
@@ -31,7 +33,12 @@ export interface SessionOptions {
 export class FfiRuntime implements OnnxRuntime {
   readonly name = "ffi";
 
-  constructor(readonly library: Runtime) {}
+  /** @param memory That of a device, where sessions run on one; undefined for the CPU. */
+  constructor(readonly library: Runtime, readonly memory?: DeviceMemory) {}
+
+  get copiesWhenBound(): boolean {
+    return this.memory !== undefined;
+  }
 
   get counters(): Runtime["counters"] {
     return this.library.counters;
@@ -41,7 +48,8 @@ export class FfiRuntime implements OnnxRuntime {
     return this.library.work;
   }
 
-  allocate(dataType: DataType, shape: readonly number[]): OrtValue {
+  allocate(dataType: DataType, shape: readonly number[], place: "device" | "host" = "device"): OrtValue | DeviceValue {
+    if (this.memory && place === "device") return new DeviceValue(this.memory, dataType, shape);
     return new OrtValue(this.library, dataType, shape);
   }
 
@@ -73,6 +81,7 @@ export class FfiRuntime implements OnnxRuntime {
     const session = library.create("make session options", (out) => api.createSessionOptions(out));
     try {
       configure(library, session, options);
+      this.memory?.device.append?.(library, session);
       const out = new OutPointer();
       const length = BigInt(bytes.length);
       const buffer = out.buffer as BigUint64Array<ArrayBuffer>;

@@ -121,7 +121,8 @@ export class FfiWeights implements Weights, SessionWeights {
     if (inFile) return { region: inFile };
     const region = this.#regionOf(name);
     // ONNX Runtime looks for the file even where the initializer is given.
-    return region && copies && exists(region.path) ? { region, held: await this.hold(name) } : "bound";
+    const copied = copies && !this.runtime.memory && exists(region?.path ?? "");
+    return region && copied ? { region, held: await this.hold(name) } : "bound";
   }
 
   #regionOf(name: string): FileRegion | undefined {
@@ -131,6 +132,7 @@ export class FfiWeights implements Weights, SessionWeights {
 
   /** A view of a parameter in its mapped file; undefined where files cannot be mapped. */
   mapped(name: string): OrtView | undefined {
+    if (this.runtime.memory) return; // a session of a device has copies there
     const known = this.#mapped.get(name);
     const weight = this.source.get(name)!;
     const region = float32Region(weight);
@@ -157,6 +159,7 @@ export class FfiWeights implements Weights, SessionWeights {
   async decidePacking(names: ReadonlySet<string>): Promise<boolean> {
     // What is packed of blocks is small, and what is not packed is decoded anew in each run.
     if (this.hasBlocks) return !this.options.lowMemory;
+    if (this.runtime.memory) return true;
     const others = [...this.readers].filter((reader) => !reader.fromFile.isDisjointFrom(names));
     for (const reader of others) if (reader.packed) await reader.reload(false);
     return others.length === 0 && !this.options.lowMemory;
