@@ -1,6 +1,6 @@
 // The devices of the ffi backend: the CPU, and those that ONNX Runtime reaches by its execution providers. A device is asked for by
 // name and never chosen silently; it runs, or fails with what is missing.
-import { BackendError, OrtError } from "../../../src/errors/mod.ts";
+import { BackendError, type OrtError } from "../../../src/errors/mod.ts";
 import type { OptionalOperator } from "../../onnx/mod.ts";
 import { cString, type Runtime } from "../runtime.ts";
 
