@@ -41,6 +41,7 @@ export type {
   BackendOptions,
   BackendReport,
   Counters,
+  DeviceName,
   DeviceTensor,
   WeightStorage,
 } from "./src/graph/mod.ts";

@@ -53,11 +53,21 @@ export async function inspectBackend(name: BackendName, options: BackendOptions 
  * Load a backend.
  *
  * @param name A backend, which runs or fails with the reason, never another; or "auto": ffi, else a real GPU,
- * else wasm, else a GPU in software. @default "auto"
+ * else wasm, else a GPU in software. Where a device is named, "auto" is ffi. @default "auto"
  * @param options Threads and the path of the library (ffi).
  * @throws {BackendError} If it cannot run here; for "auto", if none can.
  */
 export async function loadBackend(name: BackendName | "auto" = "auto", options: BackendOptions = {}): Promise<Backend> {
+  const { device } = options;
+  if (device !== undefined) {
+    if (name !== "auto" && name !== "ffi") {
+      throw new BackendError(
+        `Cannot load the backend "${name}" for the device "${device}": a device is what the ffi backend runs on`,
+        name,
+      );
+    }
+    name = "ffi";
+  }
   if (name !== "auto") return await (await moduleOf(name)).load(options);
   return await loadFirst(automatic, options, moduleOf);
 }

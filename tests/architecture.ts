@@ -15,8 +15,9 @@ export const rooms: Readonly<Record<string, Room>> = {
   "src/packages": { holds: "a file for each package from npm or JSR", imports: [] },
   "src/async": { holds: "queues, channels, workers, aborts", imports: ["src/errors"] },
   "src/limits": { holds: "how much may be asked for", imports: ["src/errors"] },
+  "src/wasm": { holds: "an assembler for WebAssembly", imports: [] },
   "src/tensor": { holds: "data types and host tensors", imports: ["src/errors"] },
-  "src/weights": { holds: "what is known of a stored weight", imports: ["…src/tensor", "src/async"] },
+  "src/weights": { holds: "what is known of a stored weight", imports: ["…src/tensor", "src/async", "src/wasm"] },
   "src/graph": { holds: "the tensor program, and the seam to backends", imports: ["…src/weights", "src/async"] },
   "src/operators": { holds: "operators and their shape rules", imports: ["…src/graph"] },
   "src/passes": { holds: "graphs to graphs", imports: ["…src/operators"] },
@@ -25,7 +26,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "src/checkpoint": { holds: "weight files, read and written", imports: ["…src/hub", "…src/weights", "src/async"] },
   "src/image": {
     holds: "pictures to pixel values",
-    imports: ["…src/hub", "…src/tensor", "src/packages", "src/async", "src/limits"],
+    imports: ["…src/hub", "…src/tensor", "src/packages", "src/async", "src/limits", "src/wasm"],
   },
   "src/tokenizer": {
     holds: "text to token ids and back",

@@ -26,6 +26,8 @@ import {
 } from "../onnx/session/mod.ts";
 import type { StoredWeights } from "../../src/weights/mod.ts";
 import type { BlockPlacement } from "./block_parameters.ts";
+import { giveBackFreedMemory } from "./c_heap.ts";
+import type { DeviceMemory } from "./device/device_memory.ts";
 import { isMemoryShort } from "./free_memory.ts";
 import { int8IsFaster } from "./int8_probe.ts";
 import type { OrtValue, OrtView } from "./ort_value.ts";
@@ -65,16 +67,20 @@ export class FfiBackend implements Backend {
   #int8: Promise<boolean> | undefined;
 
   /**
+   * @param device What it runs on, for a person to read.
    * @param operators The optional operators that the library has.
    * @param int8Products Whether products of many rows with weights in blocks are faster in 8 bits. @default found out
+   * @param memory That of the device, where it is not the CPU.
    */
   constructor(
     readonly runtime: Runtime,
     readonly device: string,
     readonly operators: OperatorSupport = allOperators,
     int8Products?: boolean,
+    memory?: DeviceMemory,
   ) {
-    this.#sessions = new FfiRuntime(runtime);
+    this.#sessions = new FfiRuntime(runtime, memory);
+    if (memory) runtime.beforeEnd.push(() => memory[Symbol.dispose]());
     if (int8Products !== undefined) this.#int8 = Promise.resolve(int8Products);
   }
 
@@ -87,6 +93,13 @@ export class FfiBackend implements Backend {
   }
 
   open(source: StoredWeights, options: OpenOptions = {}): Promise<Weights> {
+    const { memory } = this.#sessions;
+    if (memory && options.storage !== undefined && options.storage !== "float32") {
+      throw new BackendError(
+        `Cannot hold weights as ${options.storage} on the device "${memory.device.name}": programs for it are of float32`,
+        "ffi",
+      );
+    }
     if (options.storage === "float16") {
       throw new BackendError(
         "Cannot hold weights as float16: ONNX Runtime widens float16 to float32 on the CPU, so that neither memory nor " +
@@ -100,7 +113,8 @@ export class FfiBackend implements Backend {
         "ffi",
       );
     }
-    const lowMemory = options.lowMemory ?? isMemoryShort(source);
+    const lowMemory = options.lowMemory ?? (!memory && isMemoryShort(source));
+    if (lowMemory) giveBackFreedMemory();
     return Promise.resolve(new FfiWeights(this.#sessions, source, { ...options, lowMemory }));
   }
 
@@ -114,7 +128,7 @@ export class FfiBackend implements Backend {
     const int8Products = rounds && await this.#multipliesInt8(graph);
     // Made now, so that they are made for one program while another is compiled.
     await Promise.all(blocks.map((name) => held.blocks.place(name)));
-    return await held.exclusively(async () => {
+    return await held.exclusively(new Set(graph.parameters.keys()), async () => {
       const names = new Set([...graph.parameters.keys()].filter((name) => held.fileRegionOf(name)));
       const compile = (packed: boolean, fusesCaches: boolean) =>
         this.#compile(graph, held, { packed, fusesCaches, int8Products });
@@ -122,6 +136,7 @@ export class FfiBackend implements Backend {
       const pack = writtenParameters(graph).size === 0 && await held.decidePacking(names);
       signal?.throwIfAborted();
       const compiled = await this.#compile(graph, held, { packed: pack, fusesCaches: true, int8Products, signal });
+      if (held.options.lowMemory) giveBackFreedMemory();
       return new OnnxProgram(this.#sessions, graph, held, compile, pack, compiled);
     });
   }
@@ -181,9 +196,9 @@ export class FfiBackend implements Backend {
     let session: RuntimeSession | undefined;
     try {
       weights.checkFiles(fromFile);
-      // What decoded weights take is of many sizes, which an arena of its own packs better.
-      const givesBack = writes || (weights.options.lowMemory && !weights.hasBlocks);
-      const options = { name: graph.name, folder: weights.folder, packed, given, views, givesBack };
+      const { lowMemory = false } = weights.options;
+      const memory = writes ? "givenBack" as const : lowMemory ? "asNeeded" as const : "kept" as const;
+      const options = { name: graph.name, folder: weights.folder, packed, given, views, memory };
       const create = () => this.#sessions.createSession(model.bytes, options);
       session = packed ? await weights.files.releasingPages(create) : await create();
       weights.checkFiles(fromFile);

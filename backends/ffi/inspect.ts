@@ -2,7 +2,7 @@
 import { BackendError } from "../../src/errors/mod.ts";
 import type { BackendDetails } from "../../src/graph/mod.ts";
 import { symbols } from "./ort_api.ts";
-import { OutPointer, readTable, versionOf } from "./runtime.ts";
+import { providersOf, readTable, versionOf } from "./runtime.ts";
 
 /**
  * A library's version and the providers that it was built with.
@@ -20,18 +20,7 @@ export function inspectLibrary(path: string): BackendDetails {
   try {
     const base = library.symbols.OrtGetApiBase()!;
     const api = readTable(base, path);
-    const out = new OutPointer();
-    const length = new Int32Array(1);
-    if (api.getAvailableProviders(out.buffer as BigUint64Array<ArrayBuffer>, length) !== null) {
-      return { library: path, version: versionOf(base) };
-    }
-    const names = new Deno.UnsafePointerView(out.value);
-    const providers = Array.from(
-      { length: length[0] },
-      (_, n) => new Deno.UnsafePointerView(names.getPointer(8 * n)!).getCString(),
-    );
-    api.releaseAvailableProviders(out.value, length[0]);
-    return { library: path, version: versionOf(base), providers };
+    return { library: path, version: versionOf(base), providers: providersOf(api) };
   } finally {
     library.close();
   }

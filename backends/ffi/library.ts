@@ -25,6 +25,11 @@ function packageFile(): string | undefined {
   return `bin/napi-v6/${folder}/${architecture}/${file}`;
 }
 
+/** The devices that the package's library for this machine has providers for, as it is published; CUDA's own files are not in it. */
+export function packageDevices(): readonly string[] {
+  return Deno.build.os === "linux" && Deno.build.arch === "x86_64" ? ["cpu", "webgpu"] : ["cpu"];
+}
+
 /** Why there is no library for this machine unless a person names one; empty where there is. */
 export function whyNoPackage(): string {
   return packageFile() ? "" : `there is no libonnxruntime for ${Deno.build.target} in ${packageName}; ${advice}`;

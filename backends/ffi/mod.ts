@@ -20,8 +20,10 @@ import { BackendError, OrtError } from "../../src/errors/mod.ts";
 import type { Backend, BackendDetails, BackendOptions, BackendReport } from "../../src/graph/mod.ts";
 import { allOperators, findOperators } from "../onnx/mod.ts";
 import { FfiBackend } from "./backend.ts";
+import { checkProvider, type Device, deviceError, deviceOf, devicesOf } from "./device/device.ts";
+import { DeviceMemory } from "./device/device_memory.ts";
 import { inspectLibrary } from "./inspect.ts";
-import { findLibrary, givenPath, whyNoPackage } from "./library.ts";
+import { findLibrary, givenPath, packageDevices, whyNoPackage } from "./library.ts";
 import { Runtime } from "./runtime.ts";
 import { FfiRuntime } from "./session.ts";
 
@@ -43,17 +45,48 @@ export async function load(options: BackendOptions = {}): Promise<Backend> {
   }
   // The permission is asked for before the library is looked for, which may be a large download.
   if ((await Deno.permissions.request({ name: "ffi" })).state !== "granted") fail(noPermission);
+  const device = deviceOf(options.device);
   const runtime = Runtime.open(await findLibrary(options), options);
-  const threads = options.threads ?? navigator.hardwareConcurrency;
-  // The package's library is known; a person's may be older, or built without some operators.
-  const operators = givenPath(options) ? await findOperators((bytes) => compiles(runtime, bytes)) : allOperators;
-  return new FfiBackend(runtime, `CPU, ${threads} threads`, operators);
+  try {
+    return await startBackend(runtime, device, options);
+  } catch (error) {
+    await runtime.close();
+    throw error;
+  }
+}
+
+async function startBackend(runtime: Runtime, device: Device, options: BackendOptions): Promise<Backend> {
+  const memory = device.memory && openDevice(runtime, device);
+  const label = memory ? `${device.name} of ONNX Runtime ${runtime.version}` : cpuLabel(options);
+  // The package's library on a CPU is known; a person's may be older, or built without some operators.
+  const known = !memory && givenPath(options) === undefined;
+  const found = known ? allOperators : await findOperators((bytes) => compiles(new FfiRuntime(runtime, memory), bytes));
+  const operators = new Set([...found].filter((operator) => !device.lacks?.includes(operator)));
+  return new FfiBackend(runtime, label, operators, undefined, memory);
+}
+
+/**
+ * Set up a device.
+ *
+ * @throws {BackendError} If the library has no provider for it, or the provider does not find what it needs.
+ */
+function openDevice(runtime: Runtime, device: Device): DeviceMemory {
+  checkProvider(device, runtime);
+  try {
+    return new DeviceMemory(runtime, device);
+  } catch (error) {
+    throw error instanceof OrtError ? deviceError(device, runtime, error) : error;
+  }
+}
+
+function cpuLabel({ threads = navigator.hardwareConcurrency }: BackendOptions): string {
+  return `CPU, ${threads} threads`;
 }
 
 /** Whether a library compiles a model. */
-async function compiles(runtime: Runtime, bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
+async function compiles(runtime: FfiRuntime, bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
   try {
-    const session = await new FfiRuntime(runtime).createSession(bytes, { name: "a small model" });
+    const session = await runtime.createSession(bytes, { name: "a small model" });
     session.release();
     return true;
   } catch (error) {
@@ -73,13 +106,25 @@ export async function inspect(options: BackendOptions = {}): Promise<BackendDeta
   return inspectLibrary(await findLibrary(options));
 }
 
+/** What can be asked for as a device: what a library that is given says, and what is known of the package's. */
+function devicesHere(options: BackendOptions): readonly string[] {
+  const given = givenPath(options);
+  if (given === undefined) return packageDevices();
+  try {
+    return devicesOf(inspectLibrary(given).providers as string[]);
+  } catch {
+    return []; // loading it says why
+  }
+}
+
 /** Whether the backend could be loaded; nothing is downloaded to find out. */
 export function report(options: BackendOptions = {}): Promise<BackendReport> {
   const answer = (reason: string): BackendReport => ({
     name: "ffi",
     available: reason === "",
-    device: reason === "" ? `CPU, ${options.threads ?? navigator.hardwareConcurrency} threads` : "",
+    device: reason === "" ? cpuLabel(options) : "",
     reason,
+    ...(reason === "" && { devices: devicesHere(options) }),
   });
   if (typeof Deno.dlopen !== "function") return Promise.resolve(answer(noFfi));
   if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {

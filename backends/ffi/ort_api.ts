@@ -18,10 +18,18 @@ export const functions = {
     result: "pointer",
     nonblocking: true,
   },
+  // The same, while JavaScript waits: for the models that move data on a device.
+  createSmallSession: {
+    index: 8,
+    parameters: ["pointer", "buffer", "usize", "pointer", "buffer"],
+    result: "pointer",
+  },
   // OrtStatus* CreateSessionOptions(OrtSessionOptions** options)
   createSessionOptions: { index: 10, parameters: ["buffer"], result: "pointer" },
   // OrtStatus* DisableMemPattern(OrtSessionOptions* options)
   disableMemPattern: { index: 17, parameters: ["pointer"], result: "pointer" },
+  // OrtStatus* DisableCpuMemArena(OrtSessionOptions* options)
+  disableCpuMemArena: { index: 19, parameters: ["pointer"], result: "pointer" },
   // OrtStatus* CreateRunOptions(OrtRunOptions** out)
   createRunOptions: { index: 39, parameters: ["buffer"], result: "pointer" },
   // OrtStatus* RunOptionsSetTerminate(OrtRunOptions* options)
@@ -38,6 +46,8 @@ export const functions = {
   },
   // OrtStatus* GetTensorMutableData(OrtValue* value, void** out)
   getTensorMutableData: { index: 51, parameters: ["pointer", "buffer"], result: "pointer" },
+  // OrtStatus* CreateMemoryInfo(const char* name, enum OrtAllocatorType, int id, enum OrtMemType, OrtMemoryInfo** out)
+  createMemoryInfo: { index: 68, parameters: ["buffer", "i32", "i32", "i32", "buffer"], result: "pointer" },
   // OrtStatus* CreateCpuMemoryInfo(enum OrtAllocatorType, enum OrtMemType, OrtMemoryInfo** out)
   createCpuMemoryInfo: { index: 69, parameters: ["i32", "i32", "buffer"], result: "pointer" },
   // OrtStatus* GetAllocatorWithDefaultOptions(OrtAllocator** out)
@@ -75,6 +85,10 @@ export const functions = {
   releaseAvailableProviders: { index: 126, parameters: ["pointer", "i32"], result: "pointer" },
   // OrtStatus* AddSessionConfigEntry(OrtSessionOptions*, const char* config_key, const char* config_value)
   addSessionConfigEntry: { index: 130, parameters: ["pointer", "buffer", "buffer"], result: "pointer" },
+  // OrtStatus* CreateAllocator(const OrtSession*, const OrtMemoryInfo*, OrtAllocator** out)
+  createAllocator: { index: 131, parameters: ["pointer", "pointer", "buffer"], result: "pointer" },
+  // void ReleaseAllocator(OrtAllocator*)
+  releaseAllocator: { index: 132, parameters: ["pointer"], result: "void" },
   // OrtStatus* RunWithBinding(OrtSession*, const OrtRunOptions*, const OrtIoBinding*)
   runWithBinding: {
     index: 133,
@@ -82,6 +96,8 @@ export const functions = {
     result: "pointer",
     nonblocking: true,
   },
+  // The same, while JavaScript waits.
+  runSmallSession: { index: 133, parameters: ["pointer", "pointer", "pointer"], result: "pointer" },
   // OrtStatus* CreateIoBinding(OrtSession*, OrtIoBinding** out)
   createIoBinding: { index: 134, parameters: ["pointer", "buffer"], result: "pointer" },
   // void ReleaseIoBinding(OrtIoBinding* input)
@@ -104,6 +120,22 @@ export const functions = {
   createArenaCfgV2: { index: 164, parameters: ["buffer", "buffer", "usize", "buffer"], result: "pointer" },
   // OrtStatus* AddRunConfigEntry(OrtRunOptions*, const char* key, const char* value)
   addRunConfigEntry: { index: 165, parameters: ["pointer", "buffer", "buffer"], result: "pointer" },
+  // OrtStatus* SynchronizeBoundInputs(OrtIoBinding*)
+  synchronizeBoundInputs: { index: 202, parameters: ["pointer"], result: "pointer" },
+  // OrtStatus* SynchronizeBoundOutputs(OrtIoBinding*)
+  synchronizeBoundOutputs: { index: 203, parameters: ["pointer"], result: "pointer" },
+  // OrtStatus* SessionOptionsAppendExecutionProvider_CUDA_V2(OrtSessionOptions*, const OrtCUDAProviderOptionsV2*)
+  appendCuda: { index: 204, parameters: ["pointer", "pointer"], result: "pointer" },
+  // OrtStatus* CreateCUDAProviderOptions(OrtCUDAProviderOptionsV2** out)
+  createCudaProviderOptions: { index: 205, parameters: ["buffer"], result: "pointer" },
+  // OrtStatus* UpdateCUDAProviderOptions(OrtCUDAProviderOptionsV2*, const char* const* keys, const char* const* values,
+  //   size_t num_keys)
+  updateCudaProviderOptions: { index: 206, parameters: ["pointer", "buffer", "buffer", "usize"], result: "pointer" },
+  // void ReleaseCUDAProviderOptions(OrtCUDAProviderOptionsV2*)
+  releaseCudaProviderOptions: { index: 208, parameters: ["pointer"], result: "void" },
+  // OrtStatus* SessionOptionsAppendExecutionProvider(OrtSessionOptions*, const char* provider_name,
+  //   const char* const* keys, const char* const* values, size_t num_keys)
+  appendProvider: { index: 216, parameters: ["pointer", "buffer", "buffer", "buffer", "usize"], result: "pointer" },
 } as const satisfies Readonly<Record<string, { index: number } & Deno.ForeignFunction>>;
 
 /** The functions of the table, bound to a library. */

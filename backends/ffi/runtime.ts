@@ -57,6 +57,20 @@ export function readTable(base: Deno.PointerObject, path: string): Api {
   return Object.fromEntries(entries) as Api;
 }
 
+/** The execution providers that a library was built with; none where it cannot say. */
+export function providersOf(api: Api): string[] {
+  const out = new OutPointer();
+  const length = new Int32Array(1);
+  if (api.getAvailableProviders(out.buffer as BigUint64Array<ArrayBuffer>, length) !== null) return [];
+  const names = new Deno.UnsafePointerView(out.value);
+  const providers = Array.from(
+    { length: length[0] },
+    (_, n) => new Deno.UnsafePointerView(names.getPointer(8 * n)!).getCString(),
+  );
+  api.releaseAvailableProviders(out.value, length[0]);
+  return providers;
+}
+
 /** A file's path without symbolic links, where that can be found. */
 function realPath(path: string): string {
   try {
@@ -71,6 +85,8 @@ export class Runtime extends RuntimeLife {
   readonly name = "ffi";
   /** Arrays that the library reads while JavaScript continues: they may not be garbage-collected. */
   readonly pinned = new Set<Uint8Array>();
+  /** What is released before the environment. */
+  readonly beforeEnd: (() => void)[] = [];
   readonly environment: Deno.PointerObject;
   readonly allocator: Deno.PointerObject;
   readonly memoryInfo: Deno.PointerObject;
@@ -80,6 +96,8 @@ export class Runtime extends RuntimeLife {
     library: Deno.DynamicLibrary<typeof symbols>,
     readonly api: Api,
     readonly libraryPath: string,
+    /** Its version, such as "1.30.0". */
+    readonly version: string,
     options: BackendOptions,
   ) {
     super();
@@ -129,7 +147,8 @@ export class Runtime extends RuntimeLife {
       throw new BackendError(`Cannot load the ffi backend: ${reason}`, "ffi", { cause: error });
     }
     try {
-      return new Runtime(library, readTable(library.symbols.OrtGetApiBase()!, path), realPath(path), options);
+      const base = library.symbols.OrtGetApiBase()!;
+      return new Runtime(library, readTable(base, path), realPath(path), versionOf(base), options);
     } catch (error) {
       library.close();
       throw error;
@@ -153,7 +172,13 @@ export class Runtime extends RuntimeLife {
     return out.value;
   }
 
+  /** The execution providers that the library was built with. */
+  availableProviders(): string[] {
+    return providersOf(this.api);
+  }
+
   protected finish(): void {
+    for (const release of this.beforeEnd) release();
     this.api.releaseMemoryInfo(this.memoryInfo);
     this.api.releaseEnv(this.environment);
     this.#library.close();

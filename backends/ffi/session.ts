@@ -2,6 +2,8 @@
 import type { Lane, LaneOptions, WorkQueue } from "../../src/async/work_queue.ts";
 import type { DataType } from "../../src/tensor/mod.ts";
 import type { OnnxRuntime, RunControl, RuntimeSession, SessionBinding } from "../onnx/session/mod.ts";
+import type { DeviceMemory } from "./device/device_memory.ts";
+import { DeviceValue } from "./device/device_value.ts";
 import { type OrtBindable, OrtValue, type OrtView } from "./ort_value.ts";
 import { cString, OutPointer, type Runtime } from "./runtime.ts";
 
@@ -20,15 +22,23 @@ export interface SessionOptions {
   readonly given?: readonly Initializer[];
   /** The views that the session owns. @default none */
   readonly views?: readonly OrtView[];
-  /** Whether each run gives back the memory that it took, as a step of training must. @default false */
-  readonly givesBack?: boolean;
+  /**
+   * What becomes of the memory that a run took: it is kept for the next run, given back at the run's end, as a step of training
+   * must, or each buffer is given back when its last reader has run. @default "kept"
+   */
+  readonly memory?: "kept" | "givenBack" | "asNeeded";
 }
 
 /** Sessions of the library. */
 export class FfiRuntime implements OnnxRuntime {
   readonly name = "ffi";
 
-  constructor(readonly library: Runtime) {}
+  /** @param memory That of a device, where sessions run on one; undefined for the CPU. */
+  constructor(readonly library: Runtime, readonly memory?: DeviceMemory) {}
+
+  get copiesWhenBound(): boolean {
+    return this.memory !== undefined;
+  }
 
   get counters(): Runtime["counters"] {
     return this.library.counters;
@@ -38,7 +48,8 @@ export class FfiRuntime implements OnnxRuntime {
     return this.library.work;
   }
 
-  allocate(dataType: DataType, shape: readonly number[]): OrtValue {
+  allocate(dataType: DataType, shape: readonly number[], place: "device" | "host" = "device"): OrtValue | DeviceValue {
+    if (this.memory && place === "device") return new DeviceValue(this.memory, dataType, shape);
     return new OrtValue(this.library, dataType, shape);
   }
 
@@ -70,6 +81,7 @@ export class FfiRuntime implements OnnxRuntime {
     const session = library.create("make session options", (out) => api.createSessionOptions(out));
     try {
       configure(library, session, options);
+      this.memory?.device.append?.(library, session);
       const out = new OutPointer();
       const length = BigInt(bytes.length);
       const buffer = out.buffer as BigUint64Array<ArrayBuffer>;
@@ -86,7 +98,7 @@ export class FfiRuntime implements OnnxRuntime {
 
 function configure(library: Runtime, session: Deno.PointerObject, options: SessionOptions): void {
   const { api } = library;
-  const { folder, packed = true, given = [], givesBack = false } = options;
+  const { folder, packed = true, given = [], memory = "kept" } = options;
   library.check(api.disablePerSessionThreads(session), "share the threads");
   const entry = (key: string, value: string) =>
     library.check(api.addSessionConfigEntry(session, cString(key), cString(value)), `set ${key}`);
@@ -94,7 +106,8 @@ function configure(library: Runtime, session: Deno.PointerObject, options: Sessi
   library.check(api.disableMemPattern(session), "do without memory patterns");
   // A step of training takes and gives back gigabytes: a session's own arena grows in powers of two, and without an arena each
   // page is cleared again (1.4 times PyTorch's memory, and 1.3 times its time; with the exact arena 1.15 and 1.08).
-  if (givesBack) entry("session.use_env_allocators", "1");
+  if (memory === "givenBack") entry("session.use_env_allocators", "1");
+  if (memory === "asNeeded") library.check(api.disableCpuMemArena(session), "do without an arena");
   if (!packed) entry("session.disable_prepacking", "1");
   entry("session.use_device_allocator_for_initializers", "1");
   if (folder) entry("session.model_external_initializers_file_folder_path", folder);
@@ -142,9 +155,9 @@ class Binding implements SessionBinding {
   }
 
   async run(control: RunControl): Promise<void> {
-    const { pointer, options: { name, givesBack = false } } = this.session;
+    const { pointer, options: { name, memory } } = this.session;
     const options = control as RunOptions;
-    options.givesBack(givesBack);
+    options.givesBack(memory === "givenBack");
     const status = await this.#library.api.runWithBinding(pointer, options.pointer, this.#pointer);
     this.#library.check(status, `run ${name}`);
   }

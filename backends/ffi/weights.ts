@@ -55,7 +55,8 @@ export class FfiWeights implements Weights, SessionWeights {
   readonly files = new MappedFiles();
   /** Views of the parameters in mapped files. */
   readonly #mapped = new Map<string, OrtView>();
-  #compiling: Promise<unknown> = Promise.resolve();
+  /** The names that each compilation under way reads, and when it ends. */
+  readonly #compiling = new Map<ReadonlySet<string>, Promise<unknown>>();
   #disposed = false;
 
   constructor(readonly runtime: FfiRuntime, readonly source: StoredWeights, readonly options: OpenOptions) {
@@ -120,7 +121,8 @@ export class FfiWeights implements Weights, SessionWeights {
     if (inFile) return { region: inFile };
     const region = this.#regionOf(name);
     // ONNX Runtime looks for the file even where the initializer is given.
-    return region && copies && exists(region.path) ? { region, held: await this.hold(name) } : "bound";
+    const copied = copies && !this.runtime.memory && exists(region?.path ?? "");
+    return region && copied ? { region, held: await this.hold(name) } : "bound";
   }
 
   #regionOf(name: string): FileRegion | undefined {
@@ -130,6 +132,7 @@ export class FfiWeights implements Weights, SessionWeights {
 
   /** A view of a parameter in its mapped file; undefined where files cannot be mapped. */
   mapped(name: string): OrtView | undefined {
+    if (this.runtime.memory) return; // a session of a device has copies there
     const known = this.#mapped.get(name);
     const weight = this.source.get(name)!;
     const region = float32Region(weight);
@@ -156,15 +159,23 @@ export class FfiWeights implements Weights, SessionWeights {
   async decidePacking(names: ReadonlySet<string>): Promise<boolean> {
     // What is packed of blocks is small, and what is not packed is decoded anew in each run.
     if (this.hasBlocks) return !this.options.lowMemory;
+    if (this.runtime.memory) return true;
     const others = [...this.readers].filter((reader) => !reader.fromFile.isDisjointFrom(names));
     for (const reader of others) if (reader.packed) await reader.reload(false);
     return others.length === 0 && !this.options.lowMemory;
   }
 
-  /** Do work on the programs of these weights, one at a time. */
-  exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#compiling.then(work);
-    this.#compiling = done.catch(() => {});
+  /**
+   * Compile a program: after those that are being compiled and read the same parameters, and beside those that do not, since
+   * a compilation keeps one core busy.
+   *
+   * @param names The parameters that it reads.
+   */
+  exclusively<T>(names: ReadonlySet<string>, work: () => Promise<T>): Promise<T> {
+    const before = [...this.#compiling].filter(([others]) => !others.isDisjointFrom(names)).map(([, ends]) => ends);
+    const done = Promise.all(before).then(work);
+    const ends = done.then(() => {}, () => {}).finally(() => this.#compiling.delete(names));
+    this.#compiling.set(names, ends);
     return done;
   }
 

@@ -10,11 +10,24 @@ import type { BlockParameter } from "./block_parameter.ts";
 import type { LoweringContext } from "./lowering_context.ts";
 import { microsoftDomain, onnxTypes } from "./model_builder.ts";
 
+/** The nodes that read each parameter, by graph: a graph of a decoder has hundreds of both. */
+const readers = new WeakMap<Graph, Map<Value, Node[]>>();
+
+/** The nodes that read a parameter. */
+function readersOf(graph: Graph, parameter: Value): readonly Node[] {
+  let known = readers.get(graph);
+  if (!known) {
+    known = new Map([...graph.parameters.values()].map((value) => [value, []]));
+    for (const node of graph.nodes) for (const input of new Set(node.inputs)) known.get(input)?.push(node);
+    readers.set(graph, known);
+  }
+  return known.get(parameter)!;
+}
+
 /** Whether everything that reads a parameter can read it in blocks. */
 export function readsBlocks(graph: Graph, name: string, { bits, axis }: BlockEncoding): boolean {
   const value = graph.parameters.get(name)!;
-  return [...graph.outputs.values()].every((output) => output !== value) && graph.nodes.every((node) => {
-    if (!node.inputs.includes(value)) return true;
+  return [...graph.outputs.values()].every((output) => output !== value) && readersOf(graph, value).every((node) => {
     if (node.inputs.filter((input) => input === value).length > 1) return false;
     if (node.operator.name === "gather") {
       return node.inputs[0] === value && bits === 8 && axis === 1 &&

@@ -37,8 +37,9 @@ export class WasmRuntime extends OrtInstance implements OnnxRuntime {
     const { ort } = this;
     const what = `compile ${name}`;
     const model = this.copy(bytes, what);
-    // All optimisations, an arena, no memory patterns: they hold memory beside that of the first run.
-    const options = ort._OrtCreateSessionOptions(99, true, false, 0, false, 0, 0, fatal, 0, 0);
+    // No optimisations: what is lowered is fused already, and their own code would have to be compiled first, which takes longer
+    // than all they save. An arena, and no memory patterns: they hold memory beside that of the first run.
+    const options = ort._OrtCreateSessionOptions(0, true, false, 0, false, 0, 0, fatal, 0, 0);
     try {
       const texts = ["session.use_device_allocator_for_initializers", "1"].map((text) => this.text(text));
       this.check(ort._OrtAddSessionConfigEntry(options, texts[0], texts[1]), what);

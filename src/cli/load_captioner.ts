@@ -31,7 +31,7 @@ export async function loadCaptioner(
   let captioner: Captioner;
   try {
     captioner = await Captioner.load(options.model, {
-      ...{ backend: options.backend, dtype: options.dtype, lowMemory: options.lowMemory },
+      ...{ backend: options.backend, dtype: options.dtype, lowMemory: options.lowMemory, device: options.device },
       ...{ tokenizer: options.tokenizer, processor: options.processor },
       ...{ maxPixels: options.maxPixels, revision: options.revision, localFilesOnly: options.offline || undefined },
       token: await readTokenFile(options.tokenFile),

@@ -1,4 +1,5 @@
 // The command's arguments: what they are called, what they take, and what is said about wrong ones. Imports no model.
+import type { DeviceName } from "../graph/mod.ts";
 import { parseTable, type ValueForm } from "./_parse.ts";
 
 /** The backends `--backend` takes. */
@@ -25,6 +26,8 @@ export interface ReadingOptions {
   readonly backend: typeof backendNames[number];
   /** How the backend holds the weights; undefined leaves it to the model. */
   readonly dtype: typeof dtypes[number] | undefined;
+  /** What ffi runs on; undefined leaves it to the library. */
+  readonly device: DeviceName | undefined;
   /** Whether less memory is preferred to speed; undefined leaves it to the library. */
   readonly lowMemory: true | undefined;
   /** The most tokens a text may have; undefined leaves it to the model. */
@@ -90,6 +93,10 @@ export const readingValued = {
   processor: { form: /./, expected: "the folder, address or name on the Hub of an image processor" },
   backend: { form: new RegExp(`^(?:${backendNames.join("|")})$`), expected: `one of ${backendNames.join(", ")}` },
   dtype: { form: new RegExp(`^(?:${dtypes.join("|")})$`), expected: `one of ${dtypes.join(", ")}` },
+  device: {
+    form: /^(?:cpu|cuda(?::\d{1,3})?|webgpu)$/,
+    expected: "one of cpu, cuda, cuda:1 (or another number), webgpu",
+  },
   "max-new-tokens": { form: /^[1-9]\d{0,8}$/, expected: "a whole number from 1" },
   "max-pixels": { form: /^[1-9]\d{0,11}$/, expected: "a whole number from 1" },
   beams: { form: /^[1-9]\d{0,3}$/, expected: "a whole number from 1 to 9999" },
@@ -124,6 +131,7 @@ export function readingOptions({ flags, values }: GivenReading): ReadingOptions 
     ...{ tokenizer: values.tokenizer, processor: values.processor, maxPixels: number("max-pixels") },
     backend: (values.backend ?? "auto") as ReadingOptions["backend"],
     ...{ dtype: values.dtype as ReadingOptions["dtype"], lowMemory: flags["low-memory"] || undefined },
+    device: values.device as ReadingOptions["device"],
     ...{ maxNewTokens: number("max-new-tokens"), beams: number("beams"), seed: number("seed") },
     ...{ prompt: values.prompt, task: values.task, question: values.question },
     minConfidence: number("min-confidence"),

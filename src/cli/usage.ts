@@ -39,6 +39,8 @@ options:
   --backend NAME        ${backendNames.join(", ")} [default: auto, which is ffi, else webgpu, else wasm]
   --dtype NAME          hold the weights as ${dtypes.join(", ")}: q8 and q4 round them to 8 and 4
                         bits while loading (ffi) [default: as the model was saved]
+  --device NAME         what ffi runs on: cpu, cuda, cuda:1 or webgpu, where the library that
+                        LIMNER_ORT_LIBRARY names (or npm's) has a provider for it [default: cpu]
   --low-memory          prefer less memory to speed (ffi) [default: where memory is short]
   --max-new-tokens N    stop a text after N tokens [default: the model's own limit]
   --beams N             search with N beams [default: what the model's settings say]
@@ -174,7 +176,7 @@ options:
   --log FORM            a line on standard error for each request: json, text or none [default: text];
                         no picture, text or key is in it
   --model NAME, --revision NAME, --token-file FILE, --offline, --tokenizer FOLDER, --processor FOLDER,
-  --max-pixels N, --backend NAME, --dtype NAME, --low-memory, --verbose
+  --max-pixels N, --backend NAME, --dtype NAME, --device NAME, --low-memory, --verbose
                         as for pictures: caption.ts --help
   --help, -h            print this and exit
 
@@ -197,8 +199,8 @@ options:
   --heartbeat SECONDS   also print a line {"heartbeat": {state, answered, waiting, seconds}} at once
                         and every so many seconds
   --model NAME, --revision NAME, --token-file FILE, --offline, --tokenizer FOLDER, --processor FOLDER,
-  --max-pixels N, --backend NAME, --dtype NAME, --low-memory, --max-new-tokens N, --beams N, --sample,
-  --seed N, --prompt TEXT, --document, --task NAME, --question TEXT, --min-confidence P,
+  --max-pixels N, --backend NAME, --dtype NAME, --device NAME, --low-memory, --max-new-tokens N,
+  --beams N, --sample, --seed N, --prompt TEXT, --document, --task NAME, --question TEXT, --min-confidence P,
   --allow-private, --verbose
                         as for pictures: caption.ts --help
   --help, -h            print this and exit

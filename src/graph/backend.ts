@@ -198,7 +198,15 @@ export interface BackendOptions {
   readonly spinning?: boolean;
   /** The path of libonnxruntime (ffi). @default found: `LIMNER_ORT_LIBRARY`, then the npm package */
   readonly libraryPath?: string;
+  /**
+   * What the library computes on (ffi): the CPU, or a GPU by an execution provider of ONNX Runtime that it has, CUDA (the first
+   * device, or `cuda:1`) or WebGPU. It runs there or fails with what is missing. @default "cpu"
+   */
+  readonly device?: DeviceName;
 }
+
+/** What the ffi backend can be asked to run on. */
+export type DeviceName = "cpu" | "cuda" | `cuda:${number}` | "webgpu";
 
 /** Whether a backend can run here, for a person to read. */
 export interface BackendReport {
@@ -210,6 +218,8 @@ export interface BackendReport {
   readonly device: string;
   /** Why it is not available; empty where it is. */
   readonly reason: string;
+  /** What can be asked for as `device` (ffi), where that is known without downloading anything. @default none */
+  readonly devices?: readonly string[];
   /** Whether the device is a GPU computed by the CPU, which "auto" takes last. @default false */
   readonly software?: boolean;
 }

@@ -53,9 +53,15 @@ function format(terms: Polynomial): Dimension {
   return text;
 }
 
+/** The canonical forms of expressions: a graph asks for the same few again for every node. */
+const canonical = new Map<string, Dimension>();
+
 /** Write a dimension in its canonical form, so that equal lengths compare equal with `===`. */
 export function dimension(text: Dimension): Dimension {
-  return format(parse(text));
+  if (typeof text === "number") return text;
+  let form = canonical.get(text);
+  if (form === undefined) canonical.set(text, form = format(parse(text)));
+  return form;
 }
 
 /** The sum of two dimensions, or their difference with `sign` -1. */

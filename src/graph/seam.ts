@@ -23,6 +23,7 @@ export type {
   BackendOptions,
   BackendReport,
   Counters,
+  DeviceName,
   DeviceTensor,
   OpenOptions,
   Program,

@@ -49,8 +49,8 @@ export interface LoadOptions extends BackendOptions, HubOptions {
 }
 
 const known: readonly string[] = [
-  ...["backend", "dtype", "lowMemory", "threads", "spinning", "libraryPath", "onProgress", "signal"],
-  ...["revision", "token", "endpoint", "cacheDir", "localFilesOnly", "timeouts", "limits", "convertWeights"],
+  ...["backend", "dtype", "lowMemory", "threads", "spinning", "libraryPath", "device", "onProgress"],
+  ...["signal", "revision", "token", "endpoint", "cacheDir", "localFilesOnly", "timeouts", "limits", "convertWeights"],
 ];
 
 /**

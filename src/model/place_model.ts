@@ -32,8 +32,11 @@ export async function placeModel(
     const definition = await read(loading);
     backend = await loading;
     options.signal?.throwIfAborted();
-    const finish = watchReading(definition.parameters, options.onProgress);
-    const runner = await createRunner(definition.architecture, backend, definition.parameters, options);
+    const { architecture, parameters } = definition;
+    holdAs(options.dtype, architecture, parameters);
+    // What a backend reads is watched from outside of quantisation, whose workers read files by themselves.
+    const finish = watchReading(parameters, options.onProgress);
+    const runner = await startRunner(architecture, backend, parameters, options);
     finish();
     return { ...definition, runner };
   } catch (error) {
@@ -52,16 +55,27 @@ export function createRunner(
   architecture: Architecture,
   backend: Backend,
   parameters: ModelParameters,
+  options: LoadOptions,
+): Promise<ModelRunner> {
+  holdAs(options.dtype, architecture, parameters);
+  return startRunner(architecture, backend, parameters, options);
+}
+
+function startRunner(
+  architecture: Architecture,
+  backend: Backend,
+  parameters: ModelParameters,
   { dtype, lowMemory, signal }: LoadOptions,
 ): Promise<ModelRunner> {
   const storage = dtype ?? parameters.storage;
-  if (storage === "float32" || storage === "q8" || storage === "q4") holdAs(storage, architecture, parameters);
   return ModelRunner.create(architecture, backend, parameters.source, { storage, lowMemory, signal });
 }
 
 /** Have parameters read in as many bits as is asked for. */
-function holdAs(storage: "float32" | "q8" | "q4", architecture: Architecture, parameters: ModelParameters): void {
+function holdAs(dtype: LoadOptions["dtype"], architecture: Architecture, parameters: ModelParameters): void {
   const saved = parameters.storage;
+  const storage = dtype ?? saved;
+  if (storage === "float16") return;
   if (storage === "float32") {
     if (saved !== storage) parameters.watch((_, stored) => stored.blocks ? decodedWeight(stored) : stored);
     return;

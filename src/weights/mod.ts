@@ -5,9 +5,9 @@ export {
   type BlockShapes,
   blockShapes,
   decodeBlocks,
-  encodeBlocks,
   middleOf,
 } from "./block_encoding.ts";
+export { encodeBlocks } from "./encode_blocks.ts";
 export { elementReader, type ReadElements } from "./element_reader.ts";
 export { decodedWeight, Quantizer, weightOfBlocks } from "./quantized_weight.ts";
 export { joinedWeight } from "./joined_weight.ts";

@@ -1,14 +1,14 @@
 // A weight in blocks of few bits, made of one in full precision while it is read, or read from a file that holds the blocks.
 import { FormatError } from "../errors/mod.ts";
 import { WorkerPool, type WorkerRole } from "../async/worker_pool.ts";
-import { Tensor } from "../tensor/mod.ts";
+import { sizeOf, Tensor } from "../tensor/mod.ts";
 import { type BlockEncoding, type Blocks, decodeBlocks } from "./block_encoding.ts";
 import { type Encoded, type EncodeTask, encodeTensor } from "./encode_tensor.ts";
-import type { StoredBlocks, StoredWeight } from "./stored_weight.ts";
+import { float32Region, type StoredBlocks, type StoredWeight } from "./stored_weight.ts";
 
 const encoding: WorkerRole<EncodeTask, Encoded, Blocks> = {
   script: new URL("./encode_worker.ts", import.meta.url),
-  transfer: ({ data }) => [data.buffer as ArrayBuffer],
+  transfer: ({ from }) => "data" in from ? [from.data.buffer as ArrayBuffer] : [],
   receive: (_, answer) => blocksOf(answer),
   here: (task) => blocksOf(encodeTensor(task)),
   lost: (_, why) => new FormatError(`it cannot be quantised: ${why}`),
@@ -37,12 +37,9 @@ export class Quantizer {
     return weightOfBlocks(shape, {
       ...how,
       load: async () => {
-        const { dataType, data } = await weight.load();
-        // Only what was just read from a file is nobody else's, and may be given away to a worker.
-        const own = weight.region && data.byteLength === data.buffer.byteLength ? data : data.slice();
-        const task = { dataType, data: own, shape, encoding: how };
+        const from = await taskOf(weight);
         try {
-          return await this.#workers.run(task, { another: own.length >= worthWorker });
+          return await this.#workers.run({ from, shape, encoding: how }, { another: sizeOf(shape) >= worthWorker });
         } catch (error) {
           const reason = (error as Error).message;
           throw new FormatError(`Cannot read "${name}": ${reason}`, { tensor: name }, { cause: error });
@@ -50,6 +47,18 @@ export class Quantizer {
       },
     });
   }
+}
+
+/** What is encoded: a place in a file, which a worker reads by itself, or numbers that are the task's own. */
+async function taskOf(weight: StoredWeight): Promise<EncodeTask["from"]> {
+  const region = float32Region(weight);
+  if (region) {
+    region.check?.();
+    return { path: region.path, offset: region.offset };
+  }
+  const { dataType, data } = await weight.load();
+  // Only what was just read from a file is nobody else's, and may be given away to a worker.
+  return { dataType, data: weight.region && data.byteLength === data.buffer.byteLength ? data : data.slice() };
 }
 
 /** A weight of which there are only blocks. */

@@ -8,7 +8,7 @@ const problemsOf = (...args: string[]) => parseOptions(args).problems;
 
 Deno.test("parseOptions() reads every option", () => {
   const { options, problems } = parseOptions([
-    ..."--model folder --revision v1 --token-file token --tokenizer words --processor shape --max-pixels 9 --page 3 --backend=webgpu --dtype q8 --low-memory --max-new-tokens 12 --beams 3 --sample --seed 5 --task docvqa --question why? --min-confidence 0.25 --attention out.png --json --verbose a.png - 7"
+    ..."--model folder --revision v1 --token-file token --tokenizer words --processor shape --max-pixels 9 --page 3 --backend=webgpu --dtype q8 --device cuda:1 --low-memory --max-new-tokens 12 --beams 3 --sample --seed 5 --task docvqa --question why? --min-confidence 0.25 --attention out.png --json --verbose a.png - 7"
       .split(" "),
   ]);
   assertEquals(problems, []);
@@ -28,6 +28,7 @@ Deno.test("parseOptions() reads every option", () => {
     page: 3,
     backend: "webgpu",
     dtype: "q8",
+    device: "cuda:1",
     lowMemory: true,
     maxNewTokens: 12,
     beams: 3,
@@ -148,6 +149,7 @@ Deno.test("--help lists exactly the options that parseOptions() takes", () => {
     "--attention",
     "--backend",
     "--beams",
+    "--device",
     "--document",
     "--dtype",
     "--help",

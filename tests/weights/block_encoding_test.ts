@@ -41,6 +41,39 @@ for (const encoding of encodings) {
   });
 }
 
+Deno.test("codes are those of the formulas, computed in float32, to the last one", () => {
+  const f = Math.fround;
+  const values = numbers(11, 50, 192).data as Float32Array;
+  values.set([1, -1, 1, -1], 0); // of equal distances from 0 the negative one counts
+  for (const { bits, block } of encodings) {
+    const { codes, scales } = encodeBlocks(values, [50, 192], { bits, block, axis: 1 });
+    for (let n = 0; n < scales.length; n++) {
+      const own = values.subarray(n * block, (n + 1) * block);
+      const [most, least] = [Math.max(...own), Math.min(...own)];
+      const furthest = most > -least ? most : least;
+      assertEquals(scales[n], f(bits === 8 ? Math.abs(furthest) / 127 : furthest / -8));
+      const factor = f(1 / scales[n]);
+      own.forEach((value, i) => {
+        const code = Math.trunc(f(f(value * factor) + (bits === 8 ? 128.5 : 8.5)));
+        const at = n * block + i;
+        const found = bits === 8 ? codes[at] : codes[at >> 1] >> (at & 1) * 4 & 15;
+        assertEquals(found, bits === 8 ? code : Math.min(15, code));
+      });
+    }
+  }
+});
+
+Deno.test("blocks that no kernel is for are refused", () => {
+  for (const block of [8, 40, 512]) {
+    const encoding = { bits: 8, block, axis: 1 } as const;
+    assertThrows(
+      () => encodeBlocks(new Float32Array(2 * block), [2, block], encoding),
+      FormatError,
+      `${block} numbers`,
+    );
+  }
+});
+
 Deno.test("blocks along axis 0 are those of the transposed matrix along axis 1", () => {
   const matrix = numbers(5, 48, 70);
   const turned = Float32Array.from(matrix.data as Float32Array, (_, i) => {

@@ -101,7 +101,7 @@ export class OnnxRun implements Run {
       else this.#addSwap(`next:${name}`, at);
     }
     for (const expression of model.sizes) {
-      const value = runtime.allocate("int64", [1]);
+      const value = runtime.allocate("int64", [1], "host");
       this.#sizes.push({ expression, value });
       session.input(`size:${expression}`, value);
     }
@@ -126,6 +126,7 @@ export class OnnxRun implements Run {
       const session = this.#session ?? this.#bindAll(compiled);
       for (const { expression, value } of this.#sizes) {
         value.write(BigInt64Array.of(BigInt(resolveDimension(expression, sizes))), 0);
+        if (runtime.copiesWhenBound) session.input(`size:${expression}`, value);
       }
       this.#rebind(session);
       runtime.counters.runs++;
@@ -153,7 +154,7 @@ export class OnnxRun implements Run {
     for (const [call, list] of [["input", this.#inputs], ["output", this.#outputs]] as const) {
       for (const entry of list) {
         const { part, tensor: { value } } = entry;
-        if (entry.bound === value) continue;
+        if (entry.bound === value && !this.program.runtime.copiesWhenBound) continue;
         const old = entry.view;
         entry.bound = value;
         entry.view = part && value.view(part.shape, part.offset);

@@ -65,8 +65,10 @@ export interface OnnxRuntime {
   readonly counters: ReturnType<typeof newCounters>;
   /** The work of all streams. */
   readonly work: WorkQueue;
-  /** A value with undefined elements. */
-  allocate(dataType: DataType, shape: readonly number[]): RuntimeValue;
+  /** Whether binding a value may copy it, because it is not where the session wants it: then it is bound anew for each run. */
+  readonly copiesWhenBound?: boolean;
+  /** A value with undefined elements: where sessions compute, or where small ones are written at once. @default place "device" */
+  allocate(dataType: DataType, shape: readonly number[], place?: "device" | "host"): RuntimeValue;
   runControl(): RunControl;
   /** A stream's work, in its order. */
   lane(options: LaneOptions): Lane;

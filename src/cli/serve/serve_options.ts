@@ -5,12 +5,12 @@ import { readingValued } from "../options.ts";
 /** Those without a value. */
 export const serveFlags = ["offline", "allow-private", "low-memory", "verbose", "allow-addresses"] as const;
 
-const { model, revision, tokenizer, processor, backend, dtype } = readingValued;
+const { model, revision, tokenizer, processor, backend, dtype, device } = readingValued;
 const count: ValueForm = { form: /^[1-9]\d{0,8}$/, expected: "a whole number from 1" };
 
 /** Those with one. */
 export const serveValued = {
-  ...{ model, revision, tokenizer, processor, backend, dtype },
+  ...{ model, revision, tokenizer, processor, backend, dtype, device },
   "token-file": readingValued["token-file"],
   "max-pixels": readingValued["max-pixels"],
   port: { form: /^(?:0|[1-9]\d{0,4})$/, expected: "a port from 0 to 65535" },

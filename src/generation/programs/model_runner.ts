@@ -57,9 +57,12 @@ export class ModelRunner implements AsyncDisposable {
     const runner = new ModelRunner(architecture, backend, weights);
     try {
       const { imageSize } = architecture.encoder;
-      // The decoder first: it has the largest parameter, of which there are for a moment two copies.
+      // The decoder takes longest: it is compiled while the others are built and compiled.
+      const decoder = runner.decodeProgram(options.signal);
+      decoder.catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve));
       await Promise.all([
-        runner.decodeProgram(options.signal),
+        decoder,
         runner.encodeProgram(imageSize, { signal: options.signal }),
         runner.crossProgram(options.signal),
         runner.selectionProgram({ kind: "greedy", processors: noProcessors, confident: true }, options.signal),

@@ -2,7 +2,7 @@
 // samples (its taps), in 32-bit fixed point: `row` sums neighbours in a row, a pixel of four channels at a time, `column` sums
 // neighbours in a column, sixteen columns at a time. resample.ts makes the weights and decides the order of the passes.
 // Pictures are copied through the module's memory in parts that fit the processor's cache.
-import { assemble } from "./_wasm_assembler.ts";
+import { assemble } from "../../wasm/assembler.ts";
 
 /** For each output pixel of an axis, the source pixels that it is a weighted sum of (taps), with fixed-point weights. */
 export interface Taps {

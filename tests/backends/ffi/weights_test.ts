@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { load } from "../../../backends/ffi/mod.ts";
+import type { FfiWeights } from "../../../backends/ffi/weights.ts";
 import { HubError, ShapeError } from "../../../src/errors/mod.ts";
 import { type DataType, Tensor } from "../../../src/tensor/mod.ts";
 import { deno } from "../../cli/command_process.ts";
@@ -109,4 +110,22 @@ Deno.test("ffi reads weights from the file that replaced theirs once it is told 
     for (const run of [third, fourth]) assertWithin(await run(), multiply(x, b), ceiling, "of the new file");
   }
   assertEquals(backend.counters.liveHandles, 0);
+});
+
+Deno.test("ffi compiles programs on other parameters at once, and on the same ones in turn", async () => {
+  await using backend = await load();
+  const source = memorySource({ a: numbers(1, 2, 2), b: numbers(2, 2, 2) });
+  using weights = await backend.open(source) as FfiWeights;
+  const events: string[] = [];
+  const compile = (label: string, name: string) =>
+    weights.exclusively(new Set([name]), async () => {
+      events.push(`${label} begins`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      events.push(`${label} ends`);
+      if (label === "a1") throw new Error("a failure that does not hold up the others");
+    });
+  const [failed] = await Promise.allSettled([compile("a1", "a"), compile("b", "b"), compile("a2", "a")]);
+  assertEquals(failed.status, "rejected");
+  assertEquals(events.slice(0, 2), ["a1 begins", "b begins"]);
+  assert(events.indexOf("a2 begins") > events.indexOf("a1 ends"));
 });

@@ -1,6 +1,6 @@
 // A small assembler for WebAssembly. Think of a function as a list of instructions for a stack machine, in the words of the
 // text format: each word becomes its opcode's bytes, `$name` the index of a local, and the sections of a module are put around
-// them. It has only the instructions that the two kernels of resampling need, and no folded expressions.
+// them. It has only the instructions that the project's kernels need, and no folded expressions.
 
 /** A function of the module. Its parameters are i32, `integers` and `vectors` are further locals, and it returns nothing. */
 export interface WasmFunction {
@@ -14,7 +14,8 @@ export interface WasmFunction {
 
 type Opcodes = Readonly<Record<string, readonly [code: number, operands?: string]>>;
 
-/** Opcodes (WebAssembly core specification 2.0, section 5.4), and their operands: "i" an integer, "m" an offset, "b" a byte. */
+/** Opcodes (WebAssembly core specification 2.0, section 5.4), and their operands: "i" an integer, "m" an offset, "b" a byte, "f"
+ * a float32, "s" the sixteen bytes of a shuffle. */
 const scalar: Opcodes = {
   "end": [0x0b],
   "br_if": [0x0d, "i"],
@@ -22,26 +23,53 @@ const scalar: Opcodes = {
   "local.set": [0x21, "i"],
   "local.tee": [0x22, "i"],
   "i32.load": [0x28, "m"],
+  "i32.store": [0x36, "m"],
   "i32.const": [0x41, "i"],
+  "f32.const": [0x43, "f"],
   "i32.lt_u": [0x49],
   "i32.add": [0x6a],
+  "i32.sub": [0x6b],
 };
 const vector: Opcodes = {
   "v128.load": [0x00, "m"],
   "v128.load32_splat": [0x09, "m"],
   "v128.store": [0x0b, "m"],
+  "i8x16.shuffle": [0x0d, "s"],
+  "i16x8.splat": [0x10],
   "i32x4.splat": [0x11],
+  "f32x4.splat": [0x13],
+  "f32x4.eq": [0x41],
+  "f32x4.lt": [0x43],
+  "f32x4.gt": [0x44],
+  "v128.and": [0x4e],
+  "v128.andnot": [0x4f],
+  "v128.or": [0x50],
+  "v128.bitselect": [0x52],
+  "v128.store8_lane": [0x58, "mb"],
   "v128.store32_lane": [0x5a, "mb"],
+  "v128.store64_lane": [0x5b, "mb"],
   "v128.load32_zero": [0x5c, "m"],
+  "v128.load64_zero": [0x5d, "m"],
   "i8x16.narrow_i16x8_u": [0x66],
+  "i8x16.shl": [0x6b],
   "i16x8.narrow_i32x4_s": [0x85],
   "i16x8.extend_low_i8x16_u": [0x89],
   "i16x8.extend_high_i8x16_u": [0x8a],
+  "i16x8.shr_u": [0x8d],
   "i32x4.extend_low_i16x8_u": [0xa9],
   "i32x4.extend_high_i16x8_u": [0xaa],
   "i32x4.shr_s": [0xac],
   "i32x4.add": [0xae],
   "i32x4.mul": [0xb5],
+  "i32x4.min_s": [0xb6],
+  "f32x4.abs": [0xe0],
+  "f32x4.neg": [0xe1],
+  "f32x4.add": [0xe4],
+  "f32x4.mul": [0xe6],
+  "f32x4.div": [0xe7],
+  "f32x4.min": [0xe8],
+  "f32x4.max": [0xe9],
+  "i32x4.trunc_sat_f32x4_s": [0xf8],
 };
 const opcodes: Readonly<Record<string, readonly [code: readonly number[], operands?: string]>> = {
   "loop": [[0x03, 0x40]],
@@ -90,6 +118,8 @@ function functionCode({ parameters, integers, vectors, body }: WasmFunction): nu
     for (const operand of operands) {
       if (operand === "m") bytes.push(0); // no alignment is declared
       if (operand === "b") bytes.push(Number(words[at++]));
+      else if (operand === "f") bytes.push(...new Uint8Array(Float32Array.of(Number(words[at++])).buffer));
+      else if (operand === "s") bytes.push(...words.slice(at, at += 16).map(Number));
       else bytes.push(...integer(words[at++]));
     }
   }
