@@ -13,7 +13,7 @@ import { HubError, OptionError } from "../errors/mod.ts";
 import { checkDocumentOptions, type Document, documentOf } from "./document.ts";
 import type { GenerateOptions, Streamer } from "../generation/mod.ts";
 import { Channel } from "../async/channel.ts";
-import { openRepository } from "../hub/mod.ts";
+import { openRepository, type Repository } from "../hub/mod.ts";
 import { ImageWorkers } from "../image/image_workers.ts";
 import { AutoImageProcessor, type ImageProcessor, type RawImage } from "../image/mod.ts";
 import { defaultLimits, resolveLimits } from "../limits/mod.ts";
@@ -95,7 +95,7 @@ export class Captioner implements AsyncDisposable {
    * @param given.processor Where the image processor is, if not with the model.
    * @throws {LimnerError} As VisionEncoderDecoderModel.fromPretrained, AutoImageProcessor and AutoTokenizer do.
    */
-  static async load(source: string | URL = embeddedModel, given: CaptionerLoadOptions = {}): Promise<Captioner> {
+  static async load(source: string | URL | Repository = embeddedModel, given: CaptionerLoadOptions = {}): Promise<Captioner> {
     checkLoadOptions(given, ["tokenizer", "processor", "maxPixels", "allowPrivateAddresses"]);
     const { tokenizer: words, processor: shape, maxPixels, allowPrivateAddresses, ...rest } = given;
     const limits = resolveLimits(rest.limits);
