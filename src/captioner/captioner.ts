@@ -13,7 +13,7 @@ import { HubError, OptionError } from "../errors/mod.ts";
 import { checkDocumentOptions, type Document, documentOf } from "./document.ts";
 import type { GenerateOptions, Streamer } from "../generation/mod.ts";
 import { Channel } from "../async/channel.ts";
-import { openRepository } from "../hub/mod.ts";
+import { openRepository, type Repository } from "../hub/mod.ts";
 import { ImageWorkers } from "../image/image_workers.ts";
 import { AutoImageProcessor, type ImageProcessor, type RawImage } from "../image/mod.ts";
 import { defaultLimits, resolveLimits } from "../limits/mod.ts";
@@ -30,7 +30,7 @@ import { VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_model
 import { captionOf, type Written, writtenOf } from "./written_text.ts";
 
 /** The model that comes with Limner: it reads one line of printed text. */
-const embeddedModel = new URL("../../assets/model/", import.meta.url);
+export const embeddedModel: URL = new URL("../../assets/model/", import.meta.url);
 
 /** A part that is being loaded; of one that is not there the message says that it can be taken from elsewhere. */
 async function partOf<T>(part: string, loading: Promise<T>): Promise<T> {
@@ -95,7 +95,10 @@ export class Captioner implements AsyncDisposable {
    * @param given.processor Where the image processor is, if not with the model.
    * @throws {LimnerError} As VisionEncoderDecoderModel.fromPretrained, AutoImageProcessor and AutoTokenizer do.
    */
-  static async load(source: string | URL = embeddedModel, given: CaptionerLoadOptions = {}): Promise<Captioner> {
+  static async load(
+    source: string | URL | Repository = embeddedModel,
+    given: CaptionerLoadOptions = {},
+  ): Promise<Captioner> {
     checkLoadOptions(given, ["tokenizer", "processor", "maxPixels", "allowPrivateAddresses"]);
     const { tokenizer: words, processor: shape, maxPixels, allowPrivateAddresses, ...rest } = given;
     const limits = resolveLimits(rest.limits);

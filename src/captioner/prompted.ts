@@ -4,7 +4,9 @@ import type { CaptionerParts, CaptionOptions, PromptedOptions } from "./caption_
 import { checkStart, encodePrompt } from "./task_prompt.ts";
 
 /** What the options of a text depend on. */
-type Parts = Pick<CaptionerParts, "model" | "tokenizer">;
+interface Parts extends Pick<CaptionerParts, "tokenizer"> {
+  readonly model: Pick<CaptionerParts["model"], "generationConfig">;
+}
 
 /**
  * Options whose prompt, if it is a text, is made tokens.

@@ -1,5 +1,6 @@
 // Loading a captioner as the command's options say, with what a person sees of it.
 import { Captioner } from "../captioner/captioner.ts";
+import type { CaptionerLoadOptions } from "../captioner/caption_options.ts";
 import type { Console } from "./console.ts";
 import { describeLoading } from "./describe_loading.ts";
 import { Downloads } from "./downloads.ts";
@@ -26,11 +27,31 @@ export async function loadCaptioner(
   { console, progress, spinning }: Loading,
 ): Promise<Captioner> {
   const began = performance.now();
+  const captioner = await whileLoading(options, { console, progress, spinning }, (load) => {
+    return Captioner.load(options.model, load);
+  });
+  if (options.verbose) {
+    const { backend } = captioner.model;
+    const taken = Math.round(10 * (performance.now() - began)) / 10;
+    progress.above(() => {
+      console.say(`device: ${backend.name}, ${backend.device}`);
+      console.say(`load: ${taken} ms`);
+      for (const line of describeLoading(captioner.model)) console.say(line);
+    });
+  }
+  return captioner;
+}
+
+/** Load something with the command's options; how it gets on is shown. */
+export async function whileLoading<T>(
+  options: ReadingOptions,
+  { console, progress, spinning }: Loading,
+  load: (options: CaptionerLoadOptions & { readonly backend: ReadingOptions["backend"] }) => Promise<T>,
+): Promise<T> {
   quietenDrivers();
   const downloads = new Downloads(Deno.stderr.isTerminal(), (line) => console.say(line));
-  let captioner: Captioner;
   try {
-    captioner = await Captioner.load(options.model, {
+    return await load({
       ...{ backend: options.backend, dtype: options.dtype, lowMemory: options.lowMemory, device: options.device },
       ...{ tokenizer: options.tokenizer, processor: options.processor },
       ...{ maxPixels: options.maxPixels, revision: options.revision, localFilesOnly: options.offline || undefined },
@@ -44,14 +65,4 @@ export async function loadCaptioner(
   } finally {
     downloads.stop();
   }
-  if (options.verbose) {
-    const { backend } = captioner.model;
-    const taken = Math.round(10 * (performance.now() - began)) / 10;
-    progress.above(() => {
-      console.say(`device: ${backend.name}, ${backend.device}`);
-      console.say(`load: ${taken} ms`);
-      for (const line of describeLoading(captioner.model)) console.say(line);
-    });
-  }
-  return captioner;
 }

@@ -173,8 +173,8 @@ options:
   --allow-private       with --allow-addresses: from private networks too, and by http
   --cors ORIGINS        origins whose pages may read answers, joined by commas, or * [default: none]
   --model-name NAME     what /v1/models calls the model [default: limner]
-  --log FORM            a line on standard error for each request: json, text or none [default: text];
-                        no picture, text or key is in it
+  --log FORM            a line on standard error for each request: json, text, debug (JSON with the times of parts, and whether
+                        another token was as good) or none [default: text]; no picture, text or key is in it
   --model NAME, --revision NAME, --token-file FILE, --offline, --tokenizer FOLDER, --processor FOLDER,
   --max-pixels N, --backend NAME, --dtype NAME, --device NAME, --low-memory, --verbose
                         as for pictures: caption.ts --help

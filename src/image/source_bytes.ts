@@ -49,7 +49,8 @@ export function nameOfSource(source: ImageSource): string {
 
 /** Whether a source is memory that holds a file's bytes, the caller's own. */
 export function isBytes(source: unknown): source is ArrayBufferLike | ArrayBufferView {
-  return ArrayBuffer.isView(source) || source instanceof ArrayBuffer || source instanceof SharedArrayBuffer;
+  return ArrayBuffer.isView(source) || source instanceof ArrayBuffer ||
+    (typeof SharedArrayBuffer !== "undefined" && source instanceof SharedArrayBuffer);
 }
 
 /** The type of a value, for messages. */

@@ -1,6 +1,5 @@
 // From a picture's file to its caption: decoded beside the model, written by the scheduler, read as `captions` reads it.
-import type { Caption } from "../captioner/caption_options.ts";
-import type { Captioner } from "../captioner/captioner.ts";
+import type { Caption, CaptionerParts } from "../captioner/caption_options.ts";
 import { endsOf, promptedOptions } from "../captioner/prompted.ts";
 import { TextStreamer } from "../captioner/text_streamer.ts";
 import { captionOf, writtenOf } from "../captioner/written_text.ts";
@@ -10,8 +9,13 @@ import type { Tensor } from "../tensor/mod.ts";
 import { HttpError } from "./http_error.ts";
 import type { Metrics } from "./metrics.ts";
 import type { TextOptions } from "./requests/text_options.ts";
-import type { JobTimes } from "./scheduler/job.ts";
-import type { Scheduler } from "./scheduler/scheduler.ts";
+import type { JobScheduler, JobTimes } from "./scheduler/job.ts";
+
+/** What a text is made with, beside the model's weights, which may be in another thread. */
+export interface ServedParts extends Pick<CaptionerParts, "processor" | "tokenizer"> {
+  readonly model: Pick<CaptionerParts["model"], "generationConfig">;
+  readonly maxPixels: number;
+}
 
 /** A picture whose caption is wanted. */
 export interface CaptionTask {
@@ -32,6 +36,8 @@ export interface ServedCaption {
   /** Tokens that the text began with. */
   readonly promptTokens: number;
   readonly times: JobTimes & { readonly read: number };
+  /** As `JobResult` has it. */
+  readonly margin?: number;
 }
 
 /** Captions pictures for many. */
@@ -42,8 +48,8 @@ export class Captioning implements Disposable {
 
   /** @param options.maxPixels The most pixels of a picture. @default the captioner's */
   constructor(
-    readonly captioner: Captioner,
-    readonly scheduler: Scheduler,
+    readonly captioner: ServedParts,
+    readonly scheduler: JobScheduler,
     readonly options: { readonly maxPixels?: number; readonly metrics: Metrics },
   ) {}
 
@@ -64,7 +70,7 @@ export class Captioning implements Disposable {
     const read = performance.now() - began;
     const ends = endsOf(captioner, {});
     const stream = onText && new TextStreamer(captioner.tokenizer, onText, { skipSpecialTokens });
-    const { output, times } = await this.scheduler.run({
+    const { output, times, margin } = await this.scheduler.run({
       pixelValues,
       options: { ...(onText && { numBeams: 1 }), numReturnSequences: 1, ...rest },
       caller,
@@ -77,7 +83,7 @@ export class Captioning implements Disposable {
     for (const [part, milliseconds] of Object.entries({ read, ...times })) {
       this.options.metrics.observe("limner_part_seconds", { part }, milliseconds);
     }
-    return { caption, promptTokens: output.promptLengths[0], times: { read, ...times } };
+    return { caption, promptTokens: output.promptLengths[0], times: { read, ...times }, margin };
   }
 
   async #pixels(picture: Uint8Array, page: number | undefined, signal: AbortSignal): Promise<Tensor> {

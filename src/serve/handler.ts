@@ -5,14 +5,15 @@ import { captionObject, captionStream } from "./answers/caption_answer.ts";
 import { chatCompletion, chatStream } from "./answers/chat_answer.ts";
 import type { EventAnswer } from "./answers/event_stream.ts";
 import { errorAnswer, jsonAnswer } from "./answers/json_answer.ts";
-import { Captioning, type ServedCaption } from "./captioning.ts";
+import { Captioning, type ServedCaption, type ServedParts } from "./captioning.ts";
 import { HttpError, httpErrorOf } from "./http_error.ts";
 import { Metrics } from "./metrics.ts";
 import { openApi } from "./openapi.ts";
 import { captionRequestOf, type PictureRequest } from "./requests/caption_request.ts";
 import { chatRequestOf } from "./requests/chat_request.ts";
 import { jsonOf, readBody } from "./requests/read_body.ts";
-import { Scheduler } from "./scheduler/scheduler.ts";
+import type { JobScheduler } from "./scheduler/job.ts";
+import { Scheduler, type SchedulerOptions } from "./scheduler/scheduler.ts";
 import { type HandlerOptions, type ServeSettings, serveSettings } from "./serve_options.ts";
 import { Visit } from "./visit.ts";
 
@@ -48,22 +49,29 @@ const routes: Readonly<Record<string, string>> = {
 /** Paths that need no key: whoever watches over the server has none. */
 const open = ["/healthz", "/readyz"];
 
-class CaptionHandler implements Handler {
+/** A handler, whichever thread has the model. */
+export class CaptionHandler implements Handler {
   readonly #settings: ServeSettings;
   readonly #keys: KeyCheck;
   readonly #metrics = new Metrics();
-  readonly #scheduler: Scheduler;
+  readonly #scheduler: JobScheduler;
   readonly #captioning: Captioning;
   readonly #created = Math.floor(Date.now() / 1000);
   readonly #visits = new Set<Visit>();
   #closing: Promise<void> | undefined;
 
-  constructor(captioner: Captioner, options: HandlerOptions) {
-    const settings = this.#settings = serveSettings(options);
+  /** @param parts What there is once the scheduler is made, which takes the options that are its own. */
+  constructor(
+    settings: ServeSettings,
+    schedulerOf: (options: SchedulerOptions) => JobScheduler,
+    partsOf: () => ServedParts,
+  ) {
+    this.#settings = settings;
     const metrics = this.#metrics;
     this.#keys = new KeyCheck(settings.apiKeys);
-    this.#scheduler = new Scheduler(captioner.model, { ...settings, metrics });
-    this.#captioning = new Captioning(captioner, this.#scheduler, { maxPixels: settings.maxPixels, metrics });
+    const { slots, maxWaiting, encodeParts, debug: margins } = settings;
+    this.#scheduler = schedulerOf({ slots, maxWaiting, encodeParts, margins, metrics });
+    this.#captioning = new Captioning(partsOf(), this.#scheduler, { maxPixels: settings.maxPixels, metrics });
     metrics.watch("limner_requests_in_flight", () => this.#visits.size);
     this.#scheduler.prepare();
   }
@@ -164,6 +172,7 @@ class CaptionHandler implements Handler {
       try {
         const served = await this.#captioning.caption({ picture, options, caller, signal, onText });
         visit.tokens = served.caption.ids.length - served.promptTokens;
+        if (this.#settings.debug) visit.details = served;
         return served;
       } catch (error) {
         visit.fail(httpErrorOf(error), error);
@@ -210,5 +219,5 @@ class CaptionHandler implements Handler {
  * ```
  */
 export function createHandler(captioner: Captioner, options: HandlerOptions = {}): Handler {
-  return new CaptionHandler(captioner, options);
+  return new CaptionHandler(serveSettings(options), (own) => new Scheduler(captioner.model, own), () => captioner);
 }

@@ -20,3 +20,4 @@
  */
 export { type ConnectionInfo, createHandler, type Handler } from "./handler.ts";
 export type { HandlerOptions, RequestLog } from "./serve_options.ts";
+export { createWorkerHandler, type WorkerHandler, type WorkerHandlerOptions } from "./worker/worker_handler.ts";

@@ -17,6 +17,13 @@ export interface RequestLog {
   readonly milliseconds: number;
   /** The tokens that were written for it. */
   readonly tokens?: number;
+  /** With `debug`: how long its parts took, in milliseconds. */
+  readonly parts?: Readonly<Record<string, number>>;
+  /**
+   * With `debug`: whether the two best scores of one of its tokens were within 1e-4 of each other. Only then may the text
+   * depend on what shared its steps. Of texts with beams it is not known.
+   */
+  readonly nearTie?: boolean;
   /** Why it failed, if it did. */
   readonly code?: string;
   /** What the server failed with, if it was its own fault. */
@@ -59,6 +66,8 @@ export interface HandlerOptions {
    * @default undefined as its size asks for: 1 of a small encoder, 4 of ViT's base size
    */
   readonly encodeParts?: number;
+  /** Whether `onAnswered` is told of the parts of a request's time, and of near ties. @default false */
+  readonly debug?: boolean;
   /** Is told of each request once it is answered. */
   readonly onAnswered?: (entry: RequestLog) => void;
 }
@@ -79,7 +88,7 @@ const numbers = {
   requestTimeout: 120_000,
 } as const;
 
-const others = ["apiKey", "modelName", "allowAddresses", "allowPrivateAddresses", "cors", "onAnswered"];
+const others = ["apiKey", "modelName", "allowAddresses", "allowPrivateAddresses", "cors", "debug", "onAnswered"];
 
 /** Complete options. @throws {OptionError} If there is no such option, or a value it does not take. */
 export function serveSettings(options: HandlerOptions): ServeSettings {
@@ -98,6 +107,7 @@ export function serveSettings(options: HandlerOptions): ServeSettings {
     modelName: options.modelName ?? "limner",
     allowAddresses: options.allowAddresses ?? false,
     allowPrivateAddresses: options.allowPrivateAddresses ?? false,
+    debug: options.debug ?? false,
     cors: options.cors,
     apiKeys: keysOf(options.apiKey),
   };

@@ -1,5 +1,6 @@
 // A request from its arrival to the end of its answer: how long it may take, and what is noted of it.
 import { clientGone, HttpError } from "./http_error.ts";
+import type { ServedCaption } from "./captioning.ts";
 import type { RequestLog } from "./serve_options.ts";
 
 /** A request under way. */
@@ -15,6 +16,8 @@ export class Visit implements Disposable {
   /** Settles at the end of its answer, where that goes on after its headers. */
   ended: Promise<void> | undefined;
   tokens: number | undefined;
+  /** How its text came, where that is noted. */
+  details: Pick<ServedCaption, "times" | "margin"> | undefined;
   #failure: HttpError | undefined;
   #fault: unknown;
   readonly #stop = new AbortController();
@@ -71,6 +74,7 @@ export class Visit implements Disposable {
       ...{ time: new Date().toISOString(), id, method: this.request.method, path: path.slice(0, 256), status },
       milliseconds: Math.round(this.milliseconds * 100) / 100,
       ...(tokens !== undefined && { tokens }),
+      ...(this.details && detailsOf(this.details)),
       ...(this.#failure && { code: this.#failure.code }),
       ...(fault !== undefined && !(fault instanceof HttpError) && { fault: String(fault).slice(0, 1000) }),
     };
@@ -80,4 +84,12 @@ export class Visit implements Disposable {
     clearTimeout(this.#timer);
     this.#left.resolve();
   }
+}
+
+/** Scores that are nearer than this may be in another order where kernels for another number of rows round differently. */
+const nearScores = 1e-4;
+
+function detailsOf({ times, margin }: Pick<ServedCaption, "times" | "margin">): Pick<RequestLog, "parts" | "nearTie"> {
+  const parts = Object.fromEntries(Object.entries(times).map(([part, time]) => [part, Math.round(time * 100) / 100]));
+  return { parts, ...(margin !== undefined && { nearTie: margin < nearScores }) };
 }

@@ -78,7 +78,7 @@ def main():
         (large if name.endswith("jpg") else small).save(OUT / name, **options)
         upright = ImageOps.exif_transpose(Image.open(OUT / name)).convert("RGB")
         golden[name] = {"size": upright.size, "rgb": list(upright.tobytes())}
-    (OUT / "golden.json").write_text(json.dumps(golden))
+    (OUT / "golden.json").write_text(json.dumps(golden, separators=(",", ":")))
 
 
 if __name__ == "__main__":

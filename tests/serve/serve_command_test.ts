@@ -1,6 +1,7 @@
 // `caption.ts serve` as a process: what it prints, what it notes of requests, how it ends.
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { caption, root } from "../cli/command_process.ts";
+import { testedBackends } from "../backends/tested_backends.ts";
 import { examples } from "./server_process.ts";
 
 Deno.test("caption.ts serve: a key of the environment, logs of JSON, and SIGTERM lets what runs finish", async () => {
@@ -32,6 +33,32 @@ Deno.test("caption.ts serve: a key of the environment, logs of JSON, and SIGTERM
   const entries = said.trim().split("\n").map((line) => JSON.parse(line)).filter(({ path }) => path === "/caption");
   assertEquals(entries.map(({ status }) => status), [200, 401, 200]);
   assertEquals(entries[2].tokens, 60);
+});
+
+Deno.test("caption.ts serve --log debug: a backend that holds its thread is in a worker, and SIGTERM ends both", async () => {
+  const backend = testedBackends.includes("webgpu") ? "webgpu" : "wasm";
+  const args = ["run", "-A", "--no-check", "--quiet", "caption.ts", "serve", "--port", "0", "--log", "debug"];
+  const child = new Deno.Command(Deno.execPath(), {
+    ...{ args: [...args, "--backend", backend, "--verbose"], cwd: root, stdin: "null" },
+    ...{ stdout: "piped", stderr: "piped" },
+  }).spawn();
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const errors = new Response(child.stderr).text();
+  const base = /http:\/\/\S+/.exec((await lines.read()).value!)![0];
+  const { picture, text } = examples[2];
+  const running = fetch(`${base}/caption`, { method: "POST", body: picture });
+  const headers = { accept: "text/event-stream" };
+  const streamed = await (await fetch(`${base}/caption`, { method: "POST", body: picture, headers })).text();
+  assertEquals((await (await running).json()).text, text);
+  assertStringIncludes(streamed, JSON.stringify(text));
+  child.kill("SIGTERM");
+  assertEquals((await child.status).code, 0);
+  await lines.cancel();
+  const said = (await errors).trim().split("\n");
+  assert(said.some((line) => line.startsWith(`device: ${backend}`) && line.endsWith("in a worker")), said.join("\n"));
+  const entries = said.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+  assertEquals(entries.map(({ nearTie }) => nearTie), [false, false]);
+  assertEquals(Object.keys(entries[0].parts), ["read", "queue", "encode", "decode"]);
 });
 
 Deno.test("caption.ts serve: its page, and command lines that are wrong", async () => {

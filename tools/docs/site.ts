@@ -9,11 +9,11 @@ const output = Deno.args[0] ?? new URL("site", root).pathname;
 /** The pages in the order of the menu. */
 const pages = [
   ...["index", "from-transformers", "captioning", "documents", "streams", "options", "command", "models", "training"],
-  ...["fleet", "serving", "deployment", "quantisation", "how-it-works", "extending"],
+  ...["fleet", "serving", "browser", "deployment", "quantisation", "how-it-works", "extending"],
 ];
 
 /** What the pages show besides text. */
-const pictures = ["docs/way.svg", "docs/rooms.svg", "assets/attention.png"];
+const pictures = ["docs/way.svg", "docs/rooms.svg", "docs/browser.jpg", "assets/attention.png"];
 
 /** Other texts of the repository that pages link to, by their names as pages. */
 const others: Readonly<Record<string, string>> = {

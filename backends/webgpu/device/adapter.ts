@@ -16,7 +16,7 @@ export async function findAdapter(): Promise<GPUAdapter | undefined> {
 
 /** The adapter's name, for a person to read. */
 export function nameOf({ info }: GPUAdapter): string {
-  return info.description || info.device || info.vendor || "GPU";
+  return info.description || info.device || [info.vendor, info.architecture].filter(Boolean).join(" ") || "GPU";
 }
 
 /** What an adapter reports about itself. */
@@ -35,7 +35,8 @@ export function detailsOf({ info, features, limits }: GPUAdapter): BackendDetail
 /** Whether the adapter computes on the CPU. */
 export function isSoftware({ info }: GPUAdapter): boolean {
   const { isFallbackAdapter } = info as GPUAdapterInfo & { isFallbackAdapter?: boolean };
-  return isFallbackAdapter === true || /llvmpipe|lavapipe|swiftshader|software|basic render/i.test(info.description);
+  const name = `${info.description} ${info.architecture}`; // browsers keep the description to themselves
+  return isFallbackAdapter === true || /llvmpipe|lavapipe|swiftshader|software|basic render/i.test(name);
 }
 
 /** The limits that are requested of the device: the adapter's own. */

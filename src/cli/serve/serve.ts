@@ -1,9 +1,16 @@
 // `caption.ts serve`: a model behind HTTP, until SIGTERM or SIGINT. Then it takes no more, finishes what runs, and ends.
 import { LimnerError, OptionError } from "../../errors/mod.ts";
-import { createHandler, type RequestLog } from "../../serve/mod.ts";
+import type { Captioner } from "../../captioner/captioner.ts";
+import {
+  createHandler,
+  createWorkerHandler,
+  type Handler,
+  type HandlerOptions,
+  type RequestLog,
+} from "../../serve/mod.ts";
 import type { Console } from "../console.ts";
-import { loadCaptioner } from "../load_captioner.ts";
-import { type GivenReading, readingOptions } from "../options.ts";
+import { loadCaptioner, type Loading, whileLoading } from "../load_captioner.ts";
+import { type GivenReading, type ReadingOptions, readingOptions } from "../options.ts";
 import { Progress } from "../progress.ts";
 import type { serveFlags, serveValued } from "./serve_options.ts";
 
@@ -16,6 +23,7 @@ export interface GivenServing {
 /** How a request is told of. */
 const tellers: Readonly<Record<string, ((entry: RequestLog) => string) | undefined>> = {
   json: (entry) => JSON.stringify(entry),
+  debug: (entry) => JSON.stringify(entry),
   text: ({ time, method, path, status, milliseconds, code, fault }) =>
     [time, method, path, status, `${milliseconds} ms`, code, fault].filter((part) => part !== undefined).join(" "),
   none: undefined,
@@ -36,9 +44,9 @@ export async function serve({ flags, values }: GivenServing, console: Console): 
   }
   const number = (name: keyof typeof serveValued) => values[name] === undefined ? undefined : Number(values[name]);
   const progress = new Progress(false);
-  await using captioner = await loadCaptioner(reading, { console, progress, spinning: false });
+  const loading = { console, progress, spinning: false };
   const tell = tellers[values.log ?? "text"];
-  await using handler = createHandler(captioner, {
+  const options: HandlerOptions = {
     apiKey: values["api-key"],
     modelName: values["model-name"],
     ...{ slots: number("slots"), maxWaiting: number("queue"), maxPixels: number("max-pixels") },
@@ -46,8 +54,10 @@ export async function serve({ flags, values }: GivenServing, console: Console): 
     ...{ requestTimeout: milliseconds(number("timeout")), bodyTimeout: milliseconds(number("body-timeout")) },
     ...{ allowAddresses: flags["allow-addresses"], allowPrivateAddresses: flags["allow-private"] },
     cors: values.cors === undefined ? undefined : values.cors === "*" ? "*" : values.cors.split(","),
+    debug: values.log === "debug",
     onAnswered: tell && ((entry) => console.say(tell(entry))),
-  });
+  };
+  await using handler = await handlerOf(reading, loading, options);
   using ending = new EndingSignal();
   const server = listen(Number(values.port ?? 8000), values.host ?? "127.0.0.1", handler.fetch);
   const { hostname, port } = server.addr;
@@ -58,6 +68,34 @@ export async function serve({ flags, values }: GivenServing, console: Console): 
   await handler[Symbol.asyncDispose]();
   await server.shutdown();
   return 0;
+}
+
+/** A server of the model; where its backend holds the thread that it computes on, it is in a worker. */
+async function handlerOf(reading: ReadingOptions, loading: Loading, options: HandlerOptions): Promise<Handler> {
+  let { backend } = reading;
+  if (backend === "auto" || backend === "ffi") {
+    const captioner = await loadCaptioner(reading, loading);
+    if (captioner.model.backend.name === "ffi") return ownHandler(captioner, options);
+    backend = captioner.model.backend.name;
+    await captioner[Symbol.asyncDispose]();
+  }
+  const handler = await whileLoading({ ...reading, backend }, loading, (load) => {
+    return createWorkerHandler(reading.model, { ...options, load });
+  });
+  if (reading.verbose) loading.progress.above(() => loading.console.say(`device: ${handler.device}, in a worker`));
+  return handler;
+}
+
+/** A handler that releases its captioner. */
+function ownHandler(captioner: Captioner, options: HandlerOptions): Handler {
+  const handler = createHandler(captioner, options);
+  return {
+    fetch: handler.fetch,
+    async [Symbol.asyncDispose]() {
+      await handler[Symbol.asyncDispose]();
+      await captioner[Symbol.asyncDispose]();
+    },
+  };
 }
 
 const mebibytes = (count: number | undefined) => count === undefined ? undefined : count * 2 ** 20;

@@ -23,5 +23,5 @@ export const serveValued = {
   "max-body": count,
   timeout: count,
   "body-timeout": count,
-  log: { form: /^(?:json|text|none)$/, expected: "one of json, text, none" },
+  log: { form: /^(?:json|text|debug|none)$/, expected: "one of json, text, debug, none" },
 } as const satisfies Record<string, ValueForm>;

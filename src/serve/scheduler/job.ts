@@ -31,6 +31,24 @@ export interface JobResult {
   /** Its one row. */
   readonly output: GenerateOutput;
   readonly times: JobTimes;
+  /** How much better the score of its least clear token was than the next token's, where that is read. */
+  readonly margin?: number;
+}
+
+/** Shares a model between jobs. */
+export interface JobScheduler extends AsyncDisposable {
+  /** Whether jobs can be run, and the last step did not fail. */
+  readonly ready: boolean;
+  /** Get ready before anybody asks. */
+  prepare(): Promise<void>;
+  /**
+   * Write the text of a picture.
+   *
+   * @throws {HttpError} 429 if too many wait, 503 if the server ends.
+   * @throws {LimnerError} As `generate` does.
+   * @throws The reason of the job's signal.
+   */
+  run(job: Job): Promise<JobResult>;
 }
 
 /** A job under way. */
@@ -40,6 +58,7 @@ export class JobEntry {
   #encoded = this.#began;
   #begun = this.#began;
   #settled = false;
+  #margin: number | undefined;
 
   constructor(readonly job: Job) {
     this.#result.promise.catch(() => {}); // Whoever asked for it awaits it.
@@ -70,15 +89,21 @@ export class JobEntry {
     this.#encoded = performance.now();
   }
 
+  /** Tokens of it were decided by these margins. */
+  takeMargins(margins: readonly number[]): void {
+    this.#margin = Math.min(this.#margin ?? Infinity, ...margins);
+  }
+
   /** It has ended well. */
   resolve(output: GenerateOutput): void {
     this.#settled = true;
+    const margin = this.#margin;
     const times = {
       queue: this.#begun - this.#began,
       encode: this.#encoded - this.#begun,
       decode: performance.now() - this.#encoded,
     };
-    this.#result.resolve({ output, times });
+    this.#result.resolve({ output, times, ...(margin !== undefined && { margin }) });
   }
 
   /** It has failed. */

@@ -2,14 +2,14 @@
 // while those that ride go on, its row joins the next step, and its seat is free as soon as its text has ended. What a slot
 // does not have, such as beams, runs through `generate`, one call at a time beside the bus.
 import { setImmediate } from "node:timers/promises";
-import { type PictureEncoding, resolveGeneration, type SlotRow } from "../../generation/mod.ts";
+import { type PictureEncoding, resolveGeneration, type SlotRow, type SlotStep } from "../../generation/mod.ts";
 import { subjectOf } from "../../model/generation_subject.ts";
 import { ModelSlots } from "../../model/model_slots.ts";
 import { partsOf, type VisionEncoderDecoderModel } from "../../model/vision_encoder_decoder_model.ts";
 import { HttpError } from "../http_error.ts";
 import type { Metrics } from "../metrics.ts";
 import { FairQueue } from "./fair_queue.ts";
-import { type Job, JobEntry, type JobResult } from "./job.ts";
+import { type Job, JobEntry, type JobResult, type JobScheduler } from "./job.ts";
 
 /** How much is done at once. */
 export interface SchedulerOptions {
@@ -18,6 +18,8 @@ export interface SchedulerOptions {
   readonly maxWaiting: number;
   /** Parts that an encoding is cut into. @default as its size asks for: 1 of a small encoder, 4 of ViT's base size */
   readonly encodeParts?: number;
+  /** Whether results say how near another token was. @default false */
+  readonly margins?: boolean;
   readonly metrics: Metrics;
 }
 
@@ -28,7 +30,7 @@ const widthOfPart = 12 * 768 / 4;
 const roomStep = 64;
 
 /** Shares a model between callers. */
-export class Scheduler implements AsyncDisposable {
+export class Scheduler implements JobScheduler {
   readonly #waiting = new FairQueue<JobEntry>();
   /** Jobs for `generate`. */
   readonly #apart = new FairQueue<JobEntry>();
@@ -49,24 +51,15 @@ export class Scheduler implements AsyncDisposable {
     metrics.watch("limner_handles", () => model.backend.counters.liveHandles);
   }
 
-  /** Whether slots are there, and the last step did not fail. */
   get ready(): boolean {
     return !this.#closed && !this.#failed && this.#slots !== undefined;
   }
 
-  /** Make the slots before anybody asks. */
   async prepare(): Promise<void> {
     if (this.#closed || this.#slots) return;
     await this.#wake();
   }
 
-  /**
-   * Write the text of a picture.
-   *
-   * @throws {HttpError} 429 if too many wait, 503 if the server ends.
-   * @throws {LimnerError} As `generate` does.
-   * @throws The reason of the job's signal.
-   */
   async run(job: Job): Promise<JobResult> {
     if (this.#closed) throw new HttpError(503, "closing", "The server takes no more requests");
     job.signal.throwIfAborted();
@@ -144,18 +137,18 @@ export class Scheduler implements AsyncDisposable {
       const steps = await slots.step(streams ? { steps: 1 } : {});
       this.#failed = false;
       if (steps.length > 0) this.options.metrics.add("limner_steps_total");
-      for (const { row, tokens, done } of steps) this.#deliver(row, tokens, done);
+      for (const step of steps) this.#deliver(step);
       // Some backends never let go of the thread: requests come between steps.
       await setImmediate();
     }
   }
 
   #open(): Promise<ModelSlots> {
-    const { slots, encodeParts } = this.options;
+    const { slots, encodeParts, margins } = this.options;
     const { encoder: { hiddenSize }, layerCounts } = this.#architecture;
     const layers = [...layerCounts].filter(([key]) => key.startsWith("encoder.")).reduce((sum, [, n]) => sum + n, 0);
     const parts = encodeParts ?? Math.max(1, Math.round(layers * hiddenSize / widthOfPart));
-    return ModelSlots.open(this.model, { slots, maxLength: this.#room, encodeParts: parts });
+    return ModelSlots.open(this.model, { slots, maxLength: this.#room, encodeParts: parts, margins });
   }
 
   /** Encode a part of a picture if texts are under way, so that none of them waits for longer; else a whole picture. */
@@ -190,9 +183,10 @@ export class Scheduler implements AsyncDisposable {
     }
   }
 
-  #deliver(row: SlotRow, tokens: readonly number[], done: boolean): void {
+  #deliver({ row, tokens, done, margins }: SlotStep): void {
     const entry = this.#riders.get(row);
     if (!entry) return;
+    if (margins) entry.takeMargins(margins);
     this.options.metrics.add("limner_tokens_total", {}, tokens.length);
     try {
       entry.job.onTokens?.(tokens);
