@@ -25,6 +25,7 @@ import type { Dispatch } from "./kernels/shader.ts";
 import type { Profile } from "./device/profile.ts";
 import type { Pipeline } from "./device/pipelines.ts";
 import { GpuProgram } from "./program/program.ts";
+import { wholeStorage } from "./program/view.ts";
 import { GpuStream } from "./device/stream.ts";
 import { GpuWeights } from "./weights/gpu_weights.ts";
 
@@ -61,7 +62,7 @@ export class WebGpuBackend implements Backend {
     graph = prepare(graph, (node) => this.supports(node));
     const planner = new Planner(graph, {
       profile: this.profile,
-      maxBinding: this.#gpu.gpu.limits.maxStorageBufferBindingSize,
+      maxBinding: this.#gpu.maxBinding,
       encoding: (name) => held.encodingOf(name),
       numbers: (name) => held.numbersOf(name),
     });
@@ -116,7 +117,7 @@ function dispatchesOf(steps: readonly Step[]): Dispatch[] {
 function layoutsOf(steps: readonly Step[]): Map<string, Layout[]> {
   const layouts = new Map<string, Map<string, Layout>>();
   for (const { storages } of dispatchesOf(steps)) {
-    for (const storage of storages) {
+    for (const storage of storages.map(wholeStorage)) {
       if (storage.kind !== "weights") continue;
       const own = layouts.get(storage.name) ?? new Map<string, Layout>();
       layouts.set(storage.name, own.set(layoutKey(storage.layout), storage.layout));

@@ -41,12 +41,17 @@ export function load(_options?: BackendOptions): Promise<Backend> {
  * Load the backend with kernels shaped for another kind of device than the one there is.
  *
  * @param name The profile. @default the one that suits the device
+ * @param options.maxBinding The most bytes of one binding, less than the device's. @default the device's
  * @throws {BackendError} If there is no adapter, or it lacks what the profile needs.
  */
-export async function loadWithProfile(name?: ProfileName): Promise<Backend> {
+export async function loadWithProfile(
+  name?: ProfileName,
+  options: { readonly maxBinding?: number } = {},
+): Promise<Backend> {
   const adapter = await findAdapter();
   if (!adapter) throw new BackendError(`Cannot load the backend "webgpu": ${missing}`, "webgpu");
   const { device, profile } = await openDevice(adapter, name && profiles[name]);
+  device.maxBinding = Math.min(device.maxBinding, options.maxBinding ?? Infinity);
   return new WebGpuBackend(device, profile, nameOf(adapter));
 }
 

@@ -15,6 +15,8 @@ export class Device implements BufferDevice {
   readonly counters = { ...newCounters(), uploadPeak: 0 };
   readonly queue: SubmissionQueue;
   readonly buffers: BufferPool;
+  /** The most bytes of one binding. */
+  maxBinding: number;
   readonly #pipelines: Pipelines;
   readonly #staging: ReadbackBuffers;
   /** An error that belongs to no stream. */
@@ -26,6 +28,7 @@ export class Device implements BufferDevice {
 
   /** @param enabling What kernels that use subgroups begin with. */
   constructor(readonly gpu: GPUDevice, enabling = "") {
+    this.maxBinding = gpu.limits.maxStorageBufferBindingSize;
     this.queue = new SubmissionQueue(gpu, (message) => this.fail(message));
     this.buffers = new BufferPool(this);
     this.#staging = new ReadbackBuffers(gpu);

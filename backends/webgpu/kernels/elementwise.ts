@@ -93,10 +93,20 @@ export function elementwiseCode(
   return (codes[name] as Code<object>)(attributes, from, to);
 }
 
-/** The number of views that an expression reads. */
-export function countViews(operand: Operand): number {
-  if (operand.kind === "view") return 1;
-  return operand.kind === "scalar" ? 0 : operand.operands.reduce((sum, inner) => sum + countViews(inner), 0);
+/** The views that an expression reads, in order. */
+export function viewsOf(operand: Operand): View[] {
+  if (operand.kind === "view") return [operand.view];
+  return operand.kind === "scalar" ? [] : operand.operands.flatMap(viewsOf);
+}
+
+/** An expression of the same shape or a part of it, on other views than those of {@linkcode viewsOf}. */
+export function withViews(expression: Expression, views: readonly View[], shape: Expression["shape"]): Expression {
+  const rest = [...views];
+  const replace = (operand: Operand): Operand => {
+    if (operand.kind === "view") return { kind: "view", view: rest.shift()! };
+    return operand.kind === "scalar" ? operand : { ...operand, shape, operands: operand.operands.map(replace) };
+  };
+  return replace(expression) as Expression;
 }
 
 /** Compute an expression into a view of its shape, which may be one that it reads. */

@@ -175,20 +175,35 @@ export function reorderKernel(
 /** How many indices one dispatch of `scatterAddKernel` takes. */
 const scatterStep = 32_768;
 
+/** Entries `from` and on of `entries` that updates are added to: others are left out. */
+export interface ScatterPart {
+  readonly target: View;
+  readonly from: number;
+  readonly entries: Dimension;
+}
+
 /** to[indices[j], b] += updates[j, b], in order: an invocation for each b. All views are contiguous. */
-export function scatterAddKernel(indices: View, updates: View, to: View, block: Dimension, profile: Profile): Dispatch {
+export function scatterAddKernel(
+  indices: View,
+  updates: View,
+  { target: to, from, entries }: ScatterPart,
+  block: Dimension,
+  profile: Profile,
+): Dispatch {
   const shader = new Shader("scatterAdd");
   const ids = shader.read(indices.storage, "i32");
   const source = shader.read(updates.storage, "f32");
   const target = shader.write(to.storage, "f32");
   const count = elementCount(indices.shape);
-  const [all, width, length] = [count, block, to.shape[0]].map((d) => shader.parameter(d));
+  const [all, width, length, first, own] = [count, block, entries, from, to.shape[0]].map((d) => shader.parameter(d));
   const [ids0, source0] = [indices, updates].map(({ offset }) => shader.parameter(offset));
   const begin = shader.repeat(count, scatterStep);
   const body = `let end = min(${all}, ${begin} + ${scatterStep}u);
   for (var j = ${begin}; j < end; j++) {
     let id = u32(clamp(${ids}[${ids0} + j], 0, i32(${length}) - 1));
-    ${target}[id * ${width} + index] += ${source}[${source0} + j * ${width} + index];
+    if (id < ${first} || id >= ${first} + ${own}) { continue; }
+    ${target}[${shader.parameter(to.offset)} + (id - ${first}) * ${width} + index] +=
+      ${source}[${source0} + j * ${width} + index];
   }`;
   return shader.elements(body, block, profile.lanes, { iterations: () => scatterStep });
 }

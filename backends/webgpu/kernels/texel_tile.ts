@@ -129,12 +129,13 @@ export function writeTile(shader: Shader, rows: number, to: TileTarget): string 
   const each = (v: number, write: (value: string, r: number) => string): string =>
     upTo(rows).map((r) => `if (first_row + ${r}u < ${to.rows}) { ${write(`c${r}_${v}`, r)} }`).join("\n    ");
   const place = (r: number) => `${base} + (first_row + ${r}u) * ${width} + n`;
+  const start = target.offset === 0 ? "" : ` + ${shader.parameter(target.offset)}${inFours ? " / 4u" : ""}`;
   if (inFours) {
     return vectors.map((v) =>
       `if (first_column + ${v * apart}u < ${last}) {
     let n = first_column + ${v * apart}u;
     let bias = ${bias("(n / 4u)")};
-    ${each(v, (value, r) => `let at = (${place(r)}) / 4u; ${out}[at] = ${complete(value, "bias", "at")};`)}
+    ${each(v, (value, r) => `let at = (${place(r)}) / 4u; ${out}[at${start}] = ${complete(value, "bias", "at")};`)}
   }`
     ).join("\n  ");
   }
@@ -143,7 +144,7 @@ export function writeTile(shader: Shader, rows: number, to: TileTarget): string 
     let n = first_column + ${v * apart}u + e;
     if (n >= ${last}) { break; }
     let bias = ${bias("n")};
-    ${each(v, (value, r) => `let at = ${place(r)}; ${out}[at] = ${complete(`${value}[e]`, "bias", "at")};`)}
+    ${each(v, (value, r) => `let at = ${place(r)}; ${out}[at${start}] = ${complete(`${value}[e]`, "bias", "at")};`)}
   }`
   ).join("\n  ");
 }

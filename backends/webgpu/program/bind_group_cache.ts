@@ -41,7 +41,7 @@ export class BindGroupCache {
   #make(dispatch: Dispatch, layout: GPUBindGroupLayout, resources: readonly Resource[]): GPUBindGroup {
     const { gpu, queue } = this.device;
     const { label, parameters } = dispatch;
-    const most = gpu.limits.maxStorageBufferBindingSize;
+    const most = this.device.maxBinding;
     for (const resource of resources) {
       if (resource instanceof Texels) continue;
       const { buffer, size = buffer.size } = resource;

@@ -4,6 +4,7 @@ import type { BoundTensor } from "../../../src/graph/mod.ts";
 import { sizeOf } from "../../../src/tensor/mod.ts";
 import type { GpuTensor } from "../device/gpu_tensor.ts";
 import type { Dispatch } from "../kernels/shader.ts";
+import { wholeStorage } from "./view.ts";
 
 /** The tensors, or parts of tensors, that a run is bound to, by name. */
 export type BoundTensors = Readonly<Record<string, BoundTensor<GpuTensor>>>;
@@ -40,7 +41,7 @@ export function namesNeedingOwnMemory(
     }),
   );
   for (const { storages, writes } of dispatches) {
-    const bound = storages.flatMap((storage, i) =>
+    const bound = storages.map(wholeStorage).flatMap((storage, i) =>
       storage.kind === "bound" ? [{ name: storage.name, tensor: parts[storage.name].tensor, writes: writes[i] }] : []
     );
     for (const { name, tensor, writes } of bound) {

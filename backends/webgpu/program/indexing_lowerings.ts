@@ -1,8 +1,9 @@
 // The lowerings of gather, scatterAdd and scatter. A table that a product reads too is read in that product's layout, so that
 // a tied embedding is held once.
+import { ShapeError } from "../../../src/errors/mod.ts";
 import { multiplyDimensions, type NamedLeaf, type Node, type Value } from "../../../src/graph/mod.ts";
-import { normalizeAxis } from "../../../src/operators/mod.ts";
-import { fillKernel, gatherKernel, scatterAddKernel, scatterKernel, type TablePart } from "../kernels/movement.ts";
+import { normalizeAxis, sameShape } from "../../../src/operators/mod.ts";
+import { gatherKernel, scatterAddKernel, scatterKernel, type TablePart } from "../kernels/movement.ts";
 import { elementCount } from "../kernels/shader.ts";
 import { isForTexels, paddedDepth } from "../weights/layout.ts";
 import type { Planner } from "./planner.ts";
@@ -22,7 +23,7 @@ function tableParts(planner: Planner, value: Value, axis: number): TablePart[] {
   const outer = elementCount(value.shape.slice(0, axis));
   const block = elementCount(value.shape.slice(axis + 1));
   const parts = axis === 0 ? tablePartsOf(planner, value) : [];
-  if (parts.length === 0) return [{ table: planner.contiguous(value), outer, entries: value.shape[axis], block }];
+  if (parts.length === 0) return contiguousParts(planner, value, axis);
   const { name } = value.node.attributes as NamedLeaf;
   return parts.map((layout) => {
     const { from, to, kind } = layout;
@@ -35,13 +36,41 @@ function tableParts(planner: Planner, value: Value, axis: number): TablePart[] {
   });
 }
 
+/** A contiguous table: in windows of entries, where it is larger than a binding. */
+function contiguousParts(planner: Planner, value: Value, axis: number): TablePart[] {
+  const outer = elementCount(value.shape.slice(0, axis));
+  const block = elementCount(value.shape.slice(axis + 1));
+  const table = planner.contiguous(value);
+  const whole = { ...table, shape: [value.shape[axis], block], strides: [block, 1] };
+  const windows = outer === 1 ? planner.windows.cut([whole]).map(([part]) => part) : [table];
+  if (windows.length === 1) return [{ table, outer, entries: value.shape[axis], block }];
+  let from = 0;
+  return windows.map((part) => {
+    if (part.shape[1] !== block) {
+      throw new ShapeError(`Cannot gather from [${value.shape}]: an entry is larger than the device binds at once`);
+    }
+    const entries = Number(part.shape[0]);
+    from += entries;
+    return { table: part, outer, entries, block, from: from - entries };
+  });
+}
+
 /** Zeros, and updates added to the entries that the indices name. */
 export function lowerScatterAdd(planner: Planner, node: Node): void {
   const [indices, updates] = node.inputs.map((value) => planner.contiguous(value));
   const target = planner.target(node.outputs[0]);
   const block = multiplyDimensions(1, ...target.shape.slice(1));
-  planner.addDispatch(fillKernel(target, 0, planner.profile));
-  planner.addDispatch(scatterAddKernel(indices, updates, target, block, planner.profile));
+  planner.fill(target, 0);
+  let from = 0;
+  // Entries at a time, where the target is larger than a binding.
+  for (const [part] of planner.windows.cut([target])) {
+    if (target.shape[0] === 1 || !sameShape(part.shape.slice(1), target.shape.slice(1))) {
+      throw new ShapeError(`Cannot scatter to [${target.shape}]: an entry is larger than the device binds at once`);
+    }
+    const own = { target: part, from, entries: target.shape[0] };
+    planner.addDispatch(scatterAddKernel(indices, updates, own, block, planner.profile));
+    from += Number(part.shape[0]);
+  }
 }
 
 /** A copy of the entries, in which those that the indices name are replaced. */

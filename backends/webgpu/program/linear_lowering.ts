@@ -1,5 +1,6 @@
 // The lowering of the fully connected layer: a product with packed weights where the weight is a parameter that the program
 // does not write, else the general matrix product.
+import { ShapeError } from "../../../src/errors/mod.ts";
 import type { Dimension, NamedLeaf, Node, Value } from "../../../src/graph/mod.ts";
 import type { AttributesOf } from "../../../src/operators/mod.ts";
 import { sizeOf } from "../../../src/tensor/mod.ts";
@@ -21,7 +22,7 @@ import {
 } from "../weights/layout.ts";
 import { matrixSteps, shapesOfViews } from "./matrix_steps.ts";
 import type { Planner, Step, Variant } from "./planner.ts";
-import { texelPanelStep, texelVariant } from "./texel_steps.ts";
+import { texelPanelStep, texelVariant } from "./texels/texel_steps.ts";
 import { encodingOf, matrixOf, matrixWeights, type StoredMatrix, weightPartsOf } from "./weight_parts.ts";
 import {
   mergeAxes,
@@ -64,16 +65,34 @@ function variants(product: PanelProduct, profile: Profile): Step {
 
 /** Add the product of two views, completed by the epilogue; target is contiguous. */
 export function addProduct(planner: Planner, a: View, b: View, target: View, epilogue: Epilogue): void {
+  if (!planner.windows.isLarge(target)) return addSmallProduct(planner, a, b, target, epilogue);
+  // Rows of a matrix at a time, since it is larger than a binding.
+  const { residual } = epilogue;
+  const whole = (planner.profile.texels && planner.texels.readable(a, () => true)) || a;
+  let from = 0;
+  for (const [part, own] of planner.windows.cut(residual ? [target, residual] : [target])) {
+    const [rows, columns] = part.shape;
+    if (target.shape.length !== 2 || columns !== target.shape[1]) {
+      throw new ShapeError(`Cannot multiply to [${target.shape}]: it is larger than the device binds at once`);
+    }
+    const left = sliceView(whole, [from, 0], [rows, a.shape[1]]);
+    addSmallProduct(planner, left, b, part, { ...epilogue, residual: own });
+    from += Number(rows);
+  }
+}
+
+/** The same where target can be bound. */
+function addSmallProduct(planner: Planner, a: View, b: View, target: View, epilogue: Epilogue): void {
   const { profile } = planner;
   const general = matmulKernel(a, b, target, epilogue, profile);
   const [rows, columns] = target.shape.slice(-2);
   const isSmall = (resolve: Resolve) => resolve(rows) <= 4;
+  const texels = profile.texels ? texelVariant(planner, a, b, target, epilogue) : undefined;
+  if (texels) return void planner.steps.push([texels, { dispatch: general }]);
   if (typeof rows === "number" && rows <= 4 || !profile.broadcasts && !profile.gpu) {
     return planner.addDispatch(general);
   }
   if (!profile.gpu) {
-    const texels = profile.texels ? texelVariant(planner, a, b, target, epilogue) : undefined;
-    if (texels) return void planner.steps.push([texels, { dispatch: general }]);
     const wide = broadcastMatmulKernel(a, b, target, epilogue);
     planner.steps.push([{ when: isSmall, dispatch: general }, { dispatch: wide }]);
     return;

@@ -10,22 +10,17 @@ import {
 import { canAttend, lowerAttention } from "./attention_lowering.ts";
 import { lowerCast } from "./cast_lowering.ts";
 import { lowerCacheAppend } from "./gpu_attention_steps.ts";
-import { copyKernel, fillKernel, rangeKernel, reorderKernel } from "../kernels/movement.ts";
+import { rangeKernel, reorderKernel } from "../kernels/movement.ts";
 import { bernoulliKernel, dropoutKernel } from "../kernels/random.ts";
-import {
-  type Combination,
-  cumulativeSumKernel,
-  reduceChunksKernel,
-  reduceKernel,
-  reductionChunk,
-} from "../kernels/reduction.ts";
+import { type Combination, cumulativeSumKernel } from "../kernels/reduction.ts";
 import { linesAlong, softmaxKernel, topKernel } from "../kernels/softmax_norm_topk.ts";
 import { elementCount } from "../kernels/shader.ts";
 import { lowerLayerNormalization } from "./norm_lowering.ts";
 import { addProduct, lowerLinear } from "./linear_lowering.ts";
 import type { Planner } from "./planner.ts";
+import { lowerReduction } from "./reduction_lowering.ts";
 import { lowerGather, lowerScatter, lowerScatterAdd } from "./indexing_lowerings.ts";
-import { broadcastView, mergeAxes, reshapeView, sliceView, transposeView, type View } from "./view.ts";
+import { broadcastView, reshapeView, sliceView, transposeView, type View } from "./view.ts";
 
 /** Adds a node's steps to a plan and sets the views of its outputs. */
 type Lowering<A> = (planner: Planner, node: Node, attributes: A) => void;
@@ -42,34 +37,9 @@ function movement<A>(see: (view: View, node: Node, attributes: A, planner: Plann
 function reduce(combination: Combination, mean = false): Lowering<ReductionAttributes> {
   return (planner, node, { axes }) => {
     const x = planner.view(node.inputs[0]);
-    const gone = new Set(axes.map((axis) => normalizeAxis(axis, x.shape.length)));
-    const part = (goes: boolean) => {
-      const chosen = x.shape.map((_, i) => i).filter((i) => gone.has(i) === goes);
-      return { shape: chosen.map((i) => x.shape[i]), strides: chosen.map((i) => x.strides[i]) };
-    };
-    const [kept, rest] = [part(false), part(true)];
-    const merged = mergeAxes(rest.shape, [rest.strides]);
-    const reduced = { shape: merged.shape, strides: merged.strides[0] };
-    const length = elementCount(reduced.shape);
-    const target = planner.target(node.outputs[0]);
-    const scale = mean ? length : undefined;
-    if (typeof length === "number" && length <= reductionChunk) {
-      const options = { combination, chunks: false, scale };
-      planner.addDispatch(reduceKernel({ x, kept, reduced }, target, options, planner.profile));
-      return;
-    }
-    // The chunks' results, then one more reduction of those. Their count is no polynomial of sizes.
-    const partial: View = {
-      ...target,
-      offset: 0,
-      storage: {
-        kind: "temporary",
-        elements: (resolve) => resolve(elementCount(kept.shape)) * Math.ceil(resolve(length) / reductionChunk),
-      },
-    };
-    const own = { x, kept, reduced };
-    planner.addDispatch(reduceKernel(own, partial, { combination, chunks: true }, planner.profile));
-    planner.addDispatch(reduceChunksKernel(partial, target, { length, combination, scale }, planner.profile));
+    const gone = axes.map((axis) => normalizeAxis(axis, x.shape.length));
+    const scale = mean ? elementCount(gone.map((axis) => x.shape[axis])) : undefined;
+    lowerReduction(planner, { x, gone: new Set(gone) }, planner.target(node.outputs[0]), { combination, scale });
   };
 }
 
@@ -81,7 +51,7 @@ function concat(planner: Planner, node: Node, { axis }: { axis: number }): void 
   let start: Dimension = 0;
   for (const [i, view] of views.entries()) {
     const starts = value.shape.map((_, n): Dimension => n === along ? start : 0);
-    planner.addDispatch(copyKernel(view, sliceView(target, starts, node.inputs[i].shape), planner.profile));
+    planner.copy(view, sliceView(target, starts, node.inputs[i].shape));
     start = addDimensions(start, view.shape[along]);
   }
 }
@@ -137,8 +107,8 @@ export const primitiveLowerings = {
   pad: (planner, node, { beginning, value = 0 }) => {
     const view = planner.view(node.inputs[0]);
     const target = planner.target(node.outputs[0]);
-    planner.addDispatch(fillKernel(target, value, planner.profile));
-    planner.addDispatch(copyKernel(view, sliceView(target, beginning, view.shape), planner.profile));
+    planner.fill(target, value);
+    planner.copy(view, sliceView(target, beginning, view.shape));
   },
   matmul: (planner, node) => {
     const [a, b] = node.inputs.map((value) => planner.view(value));

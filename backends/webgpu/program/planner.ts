@@ -16,24 +16,26 @@ import {
 import { sameShape } from "../../../src/operators/mod.ts";
 import type { DataType, Tensor } from "../../../src/tensor/mod.ts";
 import {
-  countViews,
   elementwiseCode,
   elementwiseKernel,
   type Expression,
   isElementwise,
   type Operand,
+  viewsOf,
+  withViews,
 } from "../kernels/elementwise.ts";
 import type { DeferredAppend } from "../kernels/attention_positions.ts";
-import { copyKernel } from "../kernels/movement.ts";
+import { copyKernel, fillKernel } from "../kernels/movement.ts";
 import { type Dispatch, elementCount } from "../kernels/shader.ts";
 import type { BlockEncoding } from "../../../src/weights/mod.ts";
 import type { NumberStorage } from "../weights/layout.ts";
 import { Fusion } from "./fusion.ts";
 import type { NormalizedRows } from "../kernels/matvec.ts";
 import type { Profile } from "../device/profile.ts";
-import { TexelCopies } from "./texel_copies.ts";
+import { TexelCopies } from "./texels/texel_copies.ts";
+import { Windows } from "./windows.ts";
 import { ValueUses } from "./value_uses.ts";
-import { isContiguous, type Resolve, type Storage, type View, wholeView } from "./view.ts";
+import { broadcastView, isContiguous, type Resolve, type Storage, type View, wholeView } from "./view.ts";
 
 /** One way of doing a step. */
 export interface Variant {
@@ -78,6 +80,8 @@ export class Planner {
   readonly normalized = new Map<Value, NormalizedRows>();
   /** The cacheAppends that an attention may do. */
   readonly appended = new Map<Node, DeferredAppend>();
+  /** The windows of storages that are larger than a binding. */
+  readonly windows: Windows;
   /** The copies that products read as texels. */
   readonly texels: TexelCopies = new TexelCopies(this);
   readonly #views = new Map<Value, View>();
@@ -89,6 +93,7 @@ export class Planner {
   constructor(readonly graph: Graph, readonly options: PlanOptions) {
     this.uses = new ValueUses(graph);
     this.#writes = writtenParameters(graph);
+    this.windows = new Windows(options.maxBinding);
     this.fusion = new Fusion(this.uses, { ...options, isPacked: (name) => this.isPacked(name) });
   }
 
@@ -115,6 +120,7 @@ export class Planner {
     for (const [name, value] of this.graph.outputs) {
       if (this.#written.has(name)) continue;
       const storage: Storage = { kind: "bound", name };
+      this.windows.note(storage, value.shape);
       this.copy(this.view(value), wholeView(storage, value.dataType, value.shape));
     }
     this.#assignAll();
@@ -152,7 +158,9 @@ export class Planner {
 
   /** New memory. */
   temporary(dataType: DataType, shape: Shape): View {
-    return wholeView(sizeOfShape(shape), dataType, shape);
+    const storage = sizeOfShape(shape);
+    this.windows.note(storage, shape);
+    return wholeView(storage, dataType, shape);
   }
 
   /** A contiguous view to compute a value into: the state that it replaces, an output's own buffer, or new memory. */
@@ -167,6 +175,7 @@ export class Planner {
     let view = this.temporary(value.dataType, value.shape);
     if (name !== undefined) {
       view = { ...view, storage: { kind: "bound", name } };
+      this.windows.note(view.storage, value.shape);
       this.#written.add(name);
     }
     this.#views.set(value, view);
@@ -185,7 +194,14 @@ export class Planner {
 
   /** Add a copy. */
   copy(from: View, to: View): void {
-    this.addDispatch(copyKernel(from, to, this.profile));
+    for (const [part, target] of this.windows.cut([from, to])) {
+      this.addDispatch(copyKernel(part, target, this.profile));
+    }
+  }
+
+  /** Write one number to all elements of a view. */
+  fill(view: View, value: number): void {
+    for (const [part] of this.windows.cut([view])) this.addDispatch(fillKernel(part, value, this.profile));
   }
 
   /** Lower an elementwise node; it is deferred if only one elementwise node, of the same shape, reads it. */
@@ -196,7 +212,7 @@ export class Planner {
     const code = elementwiseCode(node.operator.name as never, node.attributes, from, value.dataType);
     const expression: Expression = { kind: "expression", dataType: value.dataType, shape: value.shape, operands, code };
     const [user] = this.uses.of(value);
-    const canWait = this.uses.isUsedOnce(value) && countViews(expression) < maxViews &&
+    const canWait = this.uses.isUsedOnce(value) && viewsOf(expression).length < maxViews &&
       isElementwise(user.operator.name) && !this.fusion.fusedSumOf(user) &&
       sameShape(user.outputs[0].shape, value.shape) && !this.uses.writesBetween(node, user);
     if (canWait) this.#deferred.set(value, expression);
@@ -246,8 +262,11 @@ export class Planner {
   }
 
   #compute(value: Value, expression: Expression): void {
-    const target = this.target(value);
-    this.addDispatch(elementwiseKernel(value.node.operator.name, expression, target, this.profile));
+    const operands = viewsOf(expression).map((view) => broadcastView(view, expression.shape));
+    for (const [target, ...parts] of this.windows.cut([this.target(value), ...operands])) {
+      const own = withViews(expression, parts, target.shape);
+      this.addDispatch(elementwiseKernel(value.node.operator.name, own, target, this.profile));
+    }
   }
 
   #leaf(node: Node): void {
@@ -261,6 +280,7 @@ export class Planner {
     const storage: Storage = node.operator === parameterOperator
       ? { kind: "weights", name, layout: { kind: "raw" } }
       : { kind: "bound", name };
+    this.windows.note(storage, value.shape);
     this.setView(value, wholeView(storage, value.dataType, value.shape));
   }
 }

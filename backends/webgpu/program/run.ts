@@ -98,8 +98,16 @@ export class GpuRun implements Run {
   #resource(storage: Storage): Resource | undefined {
     const { constants, binding: { parts }, schedule: { memory, texels } } = this.parts;
     switch (storage.kind) {
-      case "temporary":
-        return { buffer: this.#leases[memory.slots.get(storage)!].buffer };
+      case "temporary": {
+        const { buffer } = this.#leases[memory.slots.get(storage)!];
+        if (buffer.size <= this.program.device.maxBinding) return { buffer };
+        // Larger because it is another temporary's too.
+        return { buffer, offset: 0, size: 16 * Math.ceil(storage.elements(resolver(this.maxima)) / 4) };
+      }
+      case "window": {
+        const { buffer, offset = 0 } = this.#resource(storage.of) as GPUBufferBinding;
+        return { buffer, offset: offset + 4 * storage.from, size: 4 * storage.elements };
+      }
       case "texels":
         return this.#texels[texels.slots.get(storage)!].buffer;
       case "constant":
@@ -108,8 +116,7 @@ export class GpuRun implements Run {
         return this.program.weights.binding(storage.name, storage.layout);
       case "bound": {
         const buffer = this.#apart.get(storage.name);
-        const { maxStorageBufferBindingSize } = this.program.device.gpu.limits;
-        return buffer ? { buffer } : bindingOf(parts[storage.name], maxStorageBufferBindingSize);
+        return buffer ? { buffer } : bindingOf(parts[storage.name], this.program.device.maxBinding);
       }
     }
   }

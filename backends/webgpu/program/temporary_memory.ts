@@ -1,6 +1,6 @@
 // Which of a run's temporaries share a buffer: after the last use of one temporary, another takes its buffer.
 import type { Dispatch } from "../kernels/shader.ts";
-import type { Resolve, Storage } from "./view.ts";
+import { type Resolve, type Storage, wholeStorage } from "./view.ts";
 
 /** The memory of one kind that a run needs: buffers for its temporaries, or textures for its texels. */
 export interface Memory {
@@ -17,11 +17,12 @@ export function planMemory(
   kind: "temporary" | "texels",
 ): Memory {
   const lastUse = new Map<Storage, number>();
-  dispatches.forEach(({ storages }, at) => storages.forEach((storage) => lastUse.set(storage, at)));
+  const used = dispatches.map(({ storages }) => storages.map(wholeStorage));
+  used.forEach((storages, at) => storages.forEach((storage) => lastUse.set(storage, at)));
   // Slots of bytes, each to become one buffer; a slot may still grow, as nothing is allocated yet.
   const slots: { bytes: number; free: boolean }[] = [];
   const slotOf = new Map<Storage, number>();
-  dispatches.forEach(({ storages }, at) => {
+  used.forEach((storages, at) => {
     for (const storage of storages) {
       if (storage.kind !== kind || slotOf.has(storage)) continue;
       slotOf.set(storage, takeSlot(slots, 4 * storage.elements(resolve)));

@@ -21,9 +21,16 @@ export type Storage =
   | { readonly kind: "temporary"; readonly elements: Resolved }
   | { readonly kind: "bound"; readonly name: string }
   | { readonly kind: "weights"; readonly name: string; readonly layout: Layout }
+  /** A part of another storage that is bound by itself: `elements` of it, from element `from` on. */
+  | { readonly kind: "window"; readonly of: Storage; readonly from: number; readonly elements: number }
   /** A copy of the beginning of another storage as texels, for the device's faster reads of those. */
   | { readonly kind: "texels"; readonly elements: Resolved }
   | { readonly kind: "constant"; readonly tensor: Tensor };
+
+/** The storage that a window is a part of; another storage itself. */
+export function wholeStorage(storage: Storage): Storage {
+  return storage.kind === "window" ? storage.of : storage;
+}
 
 /** A value as elements of a storage; strides and offset count elements. */
 export interface View {

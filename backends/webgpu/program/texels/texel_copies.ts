@@ -1,11 +1,11 @@
 // Copies of values as texels, for the devices that read those faster. Think of it as a shelf beside a plan: the first product that
 // wants a storage's texels adds a step that copies them, the next ones find the copy, and it is thrown away where the
 // storage is written again. A copy is made only where one of the products that asked is the variant that runs.
-import { texelAxis, type TexelOperand } from "../kernels/texel_matmul.ts";
-import { copyKernel } from "../kernels/movement.ts";
-import type { Dispatch } from "../kernels/shader.ts";
-import type { Planner } from "./planner.ts";
-import { type Resolve, type Resolved, rowMajor, type Storage, transposeView, type View } from "./view.ts";
+import { texelAxis, type TexelOperand } from "../../kernels/texel_matmul.ts";
+import { copyKernel } from "../../kernels/movement.ts";
+import type { Dispatch } from "../../kernels/shader.ts";
+import type { Planner } from "../planner.ts";
+import { type Resolve, type Resolved, rowMajor, type Storage, transposeView, type View } from "../view.ts";
 
 /** Whether a step is done for the sizes that a program is bound for. */
 export type Condition = (resolve: Resolve) => boolean;
@@ -70,9 +70,14 @@ export class TexelCopies {
     return texels;
   }
 
-  /** A matrix as products read it, after a copy with padded rows where it must be; undefined where its sizes are not known. */
+  /** A matrix that products can read as texels, or a copy of it with padded rows; undefined where its sizes are not known. */
+  readable(view: View, when: Condition): View | undefined {
+    return texelAxis(view) === undefined ? this.#pad(view, when) : view;
+  }
+
+  /** A matrix as products read it. */
   operand(view: View, when: Condition): TexelOperand | undefined {
-    const readable = texelAxis(view) === undefined ? this.#pad(view, when) : view;
+    const readable = this.readable(view, when);
     return readable && { view: readable, texels: this.of(readable, when) };
   }
 
@@ -96,8 +101,9 @@ export class TexelCopies {
     const whole = this.planner.temporary(own.dataType, padded);
     const copy: View = { ...whole, shape: own.shape, strides: rowMajor(padded) };
     const conditions = [when];
-    const dispatch = copyKernel(own, copy, this.planner.profile);
-    this.planner.steps.push([{ when: any(conditions), dispatch }, {}]);
+    for (const [from, to] of this.planner.windows.cut([own, copy])) {
+      this.planner.steps.push([{ when: any(conditions), dispatch: copyKernel(from, to, this.planner.profile) }, {}]);
+    }
     this.#padded.set(own.storage, [...known, { of: own, view: copy, conditions }]);
     return turn(copy);
   }

@@ -1,11 +1,11 @@
 // The steps of products on devices that read texels: which kernel, and whether its operands are copied to texels first.
-import type { Dimension } from "../../../src/graph/mod.ts";
-import type { Epilogue } from "../kernels/epilogue.ts";
-import type { PanelProduct } from "../kernels/panel_matmul.ts";
-import { texelMatmulKernel, texelPanelKernel, texelRows } from "../kernels/texel_matmul.ts";
-import type { Planner, Step, Variant } from "./planner.ts";
+import type { Dimension } from "../../../../src/graph/mod.ts";
+import type { Epilogue } from "../../kernels/epilogue.ts";
+import type { PanelProduct } from "../../kernels/panel_matmul.ts";
+import { texelMatmulKernel, texelPanelKernel, texelRows } from "../../kernels/texel_matmul.ts";
+import type { Planner, Step, Variant } from "../planner.ts";
 import type { Condition } from "./texel_copies.ts";
-import { isMultiple, type View } from "./view.ts";
+import { isMultiple, type View } from "../view.ts";
 
 /** The rows up to which a product reads its left operand from the buffer that it is in. */
 const fewRows = 4;
@@ -29,7 +29,10 @@ export function texelPanelStep(planner: Planner, product: PanelProduct): Step {
   return [...few, { dispatch: texelPanelKernel(product, texelRows, texels) }];
 }
 
-/** The kernel of a product of any two views where it is large, for a step; undefined where they cannot be read as texels. */
+/**
+ * The kernel of a product of any two views, for a step: where it is worth copies of its operands, or where one is larger than
+ * a binding; undefined where they cannot be read as texels.
+ */
 export function texelVariant(
   planner: Planner,
   a: View,
@@ -37,10 +40,13 @@ export function texelVariant(
   target: View,
   epilogue: Epilogue,
 ): Variant | undefined {
-  const isLarge = largeProduct([...target.shape.slice(-2), a.shape.at(-1)!]);
-  const left = planner.texels.operand(a, isLarge);
-  const right = left && planner.texels.operand(b, isLarge);
-  return right && { when: isLarge, dispatch: texelMatmulKernel(left, right, target, epilogue) };
+  const isNeeded = [a, b].some((view) => planner.windows.isLarge(view)) || target.storage.kind === "window";
+  const rows = target.shape.at(-2)!;
+  if (!isNeeded && typeof rows === "number" && rows <= fewRows) return undefined;
+  const when = isNeeded ? () => true : largeProduct([...target.shape.slice(-2), a.shape.at(-1)!]);
+  const left = planner.texels.operand(a, when);
+  const right = left && planner.texels.operand(b, when);
+  return right && { when, dispatch: texelMatmulKernel(left, right, target, epilogue) };
 }
 
 /** Whether a product of matrices is worth copies of its operands. */

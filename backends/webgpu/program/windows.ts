@@ -1,0 +1,88 @@
+// Tensors that are larger than a binding. Think of a window as a part of a storage that is bound by itself: a kernel on views
+// of large storages becomes several, each on a part of the views along their first axes that lies in a window of each.
+import type { Dimension, Shape } from "../../../src/graph/mod.ts";
+import { sliceView, type Storage, type View } from "./view.ts";
+
+/** A window begins at a multiple of so many elements: 256 bytes, the most that a device asks of a binding's offset. */
+const alignment = 64;
+
+const isKnown = (d: Dimension): d is number => typeof d === "number";
+
+/** The windows of a plan's large storages. */
+export class Windows {
+  readonly #large = new Set<Storage>();
+  readonly #windows = new Map<Storage, Map<string, Storage>>();
+
+  /** @param maxBinding The most bytes of a binding. */
+  constructor(readonly maxBinding: number) {}
+
+  /** Note how many elements a storage has, where that is known. */
+  note(storage: Storage, shape: Shape): void {
+    if (!shape.every(isKnown)) return;
+    if (4 * shape.reduce((a, b) => a * b, 1) > this.maxBinding) this.#large.add(storage);
+  }
+
+  /** Whether a storage is larger than a binding. */
+  isLarge({ storage }: View): boolean {
+    return this.#large.has(storage);
+  }
+
+  /** Cut views of the same shape into parts that can be bound; those of other storages than large ones are cut alike. */
+  cut(views: readonly View[]): View[][] {
+    if (!views.some((view) => this.isLarge(view))) return [[...views]];
+    const { shape } = views[0];
+    const axis = shape.findIndex((length) => length !== 1);
+    const length = shape[axis];
+    if (!isKnown(length) || views.every((view) => this.#fits(view))) return [views.map((view) => this.#narrow(view))];
+    const most = Math.max(1, Math.min(...views.map((view) => this.#most(view, axis))));
+    // Whole vectors of fours of what lies along the axis.
+    const step = most > alignment ? most - most % alignment : most;
+    if (step >= length) return [views.map((view) => this.#narrow(view))];
+    const parts: View[][] = [];
+    for (let from = 0; from < length; from += step) {
+      const sizes = shape.map((d, i) => i === axis ? Math.min(step, length - from) : d);
+      const starts = shape.map((_, i) => i === axis ? from : 0);
+      parts.push(...this.cut(views.map((view) => sliceView(view, starts, sizes))));
+    }
+    return parts;
+  }
+
+  #fits(view: View): boolean {
+    const span = spanOf(view);
+    return !this.isLarge(view) || span !== undefined && 4 * (span + alignment) <= this.maxBinding;
+  }
+
+  /** How many indices of an axis of a view lie in one window. */
+  #most(view: View, axis: number): number {
+    const rest = spanOf(sliceView(view, view.shape.map(() => 0), view.shape.map((d, i) => i === axis ? 1 : d)));
+    const stride = view.strides[axis];
+    if (!this.isLarge(view) || stride === 0 || rest === undefined || !isKnown(stride)) return Infinity;
+    return Math.floor((this.maxBinding / 4 - alignment - rest) / stride) + 1;
+  }
+
+  /** The view in a window of its storage, where that is large. */
+  #narrow(view: View): View {
+    const span = spanOf(view);
+    const { storage, offset } = view;
+    if (!this.isLarge(view) || span === undefined || !isKnown(offset)) return view;
+    const from = Math.floor(offset / alignment) * alignment;
+    const elements = Math.ceil((offset + span - from) / 4) * 4;
+    const known = this.#windows.get(storage) ?? new Map<string, Storage>();
+    const key = `${from} ${elements}`;
+    const window = known.get(key) ?? { kind: "window", of: storage, from, elements };
+    this.#windows.set(storage, known.set(key, window));
+    return { ...view, storage: window, offset: offset - from };
+  }
+}
+
+/** The elements from a view's first to its last; undefined where they are not known. */
+function spanOf({ shape, strides }: View): number | undefined {
+  let span = 1;
+  for (const [axis, length] of shape.entries()) {
+    const stride = strides[axis];
+    if (length === 1) continue;
+    if (!isKnown(length) || !isKnown(stride)) return undefined;
+    span += Math.max(0, length - 1) * stride;
+  }
+  return span;
+}

@@ -1,0 +1,76 @@
+// Tensors that are larger than a binding, on a device whose bindings are made small.
+import { assertEquals } from "@std/assert";
+import { loadWithProfile } from "../../../backends/webgpu/mod.ts";
+import { GraphBuilder, type Value } from "../../../src/graph/mod.ts";
+import {
+  add,
+  concat,
+  gather,
+  matmul,
+  mul,
+  pad,
+  reduceMax,
+  reduceMean,
+  reduceSum,
+  scatterAdd,
+  transpose,
+} from "../../../src/operators/mod.ts";
+import { Tensor } from "../../../src/tensor/mod.ts";
+import { accuracies } from "../../conformance/accuracy.ts";
+import { assertWithin } from "../../conformance/closeness.ts";
+import { execute } from "../../conformance/execute.ts";
+import { int64, numbers } from "../../conformance/repeatable_numbers.ts";
+import { evaluate } from "../../conformance/oracle.ts";
+
+/** Bytes: a window of 1024 numbers, where the table has 301 · 20. */
+const maxBinding = 4096;
+
+const [entries, width] = [301, 20];
+
+/** What programs that train do with a large table: each function gives one output. */
+const computations: Readonly<Record<string, (table: Value, x: Value, ids: Value) => Value>> = {
+  product: (table, x) => matmul(x, transpose(table, { permutation: [1, 0] })),
+  gradient: (table, x) =>
+    matmul(transpose(matmul(x, transpose(table, { permutation: [1, 0] })), { permutation: [1, 0] }), x),
+  elementwise: (table, x) => add(mul(table, table), mul(reduceSum(x, { axes: [0] }), table)),
+  columns: (table) => mul(reduceMean(table, { axes: [1], keepDimensions: true }), table),
+  sum: (table) => reduceSum(mul(table, table), { axes: [0, 1] }),
+  sums: (table) => reduceSum(table, { axes: [0] }),
+  means: (table) => reduceMean(table, { axes: [1] }),
+  maxima: (table) => reduceMax(table, { axes: [0] }),
+  concat: (table, x) => concat([table, x, table], { axis: 0 }),
+  pad: (table) => pad(table, { beginning: [3, 1], ending: [0, 2], value: 0.5 }),
+  gather: (table, _, ids) => gather(table, ids, { axis: 0 }),
+  scatter: (table, x, ids) => add(table, scatterAdd(ids, x, { size: entries })),
+};
+
+Deno.test("webgpu computes with tensors that are larger than a binding", async (t) => {
+  await using backend = await loadWithProfile("soft", { maxBinding });
+  const tensors = {
+    table: numbers(1, entries, width),
+    x: numbers(2, 9, width),
+    ids: new Tensor("int64", [9], int64(0, 5, 300, 100, 5, 51, 52, 203, 299)),
+  };
+  for (const [name, compute] of Object.entries(computations)) {
+    for (const asParameter of [false, true]) {
+      await t.step(`${name} of ${asParameter ? "a parameter" : "an input"}`, async () => {
+        const builder = new GraphBuilder(name);
+        const { table: given, ...inputs } = tensors;
+        const table = asParameter
+          ? builder.parameter("table", [entries, width])
+          : builder.input("table", "float32", [entries, width]);
+        const [x, ids] = Object.entries(inputs).map(([key, { dataType, shape }]) =>
+          builder.input(key, dataType, shape)
+        );
+        builder.output("y", compute(table, x, ids));
+        const graph = builder.build();
+        const own = asParameter ? inputs : tensors;
+        const used = Object.fromEntries(Object.entries(own).filter(([key]) => graph.inputs.has(key)));
+        const parameters: Record<string, Tensor> = asParameter ? { table: given } : {};
+        const { y } = await execute(backend, graph, used, {}, parameters);
+        assertWithin(y, evaluate(graph, { ...used, ...parameters }).y, accuracies.webgpu.ceiling, name);
+      });
+    }
+  }
+  assertEquals(backend.counters.liveHandles, 0);
+});
