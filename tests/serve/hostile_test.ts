@@ -1,51 +1,11 @@
 // Requests of strangers: each is refused with a status of its own, and the next good one is answered.
 import { assert, assertEquals } from "@std/assert";
-import { crc32, deflateSync } from "node:zlib";
+import { effort } from "../effort.ts";
+import { bomb, deep, hostileBytes, type HostileRequest, hostileRequests, resized } from "./hostile_requests.ts";
 import { chat, dataUrl, examples, type Serving, serving } from "./server_process.ts";
 
 const [{ picture, text }] = examples;
 const json = { "content-type": "application/json" };
-
-/** A request, and the statuses that are right for it. */
-interface Hostile {
-  readonly name: string;
-  readonly path?: string;
-  readonly method?: string;
-  readonly body?: BodyInit;
-  readonly headers?: Record<string, string>;
-  readonly right: number | readonly number[];
-}
-
-/** A whole PNG of white, whose pixels take some thousandth of what they take in memory. */
-function bomb(width: number, height: number): Uint8Array<ArrayBuffer> {
-  const chunk = (type: string, data: Uint8Array) => {
-    const bytes = new Uint8Array(12 + data.length);
-    const view = new DataView(bytes.buffer);
-    view.setUint32(0, data.length);
-    bytes.set(new TextEncoder().encode(type), 4);
-    bytes.set(data, 8);
-    view.setUint32(8 + data.length, crc32(bytes.subarray(4, 8 + data.length)));
-    return bytes;
-  };
-  const header = new Uint8Array(13);
-  const view = new DataView(header.buffer);
-  view.setUint32(0, width);
-  view.setUint32(4, height);
-  view.setUint8(8, 1); // one bit a pixel, grey
-  const pixels = new Uint8Array(deflateSync(new Uint8Array((1 + Math.ceil(width / 8)) * height)));
-  const signature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
-  const parts = [signature, chunk("IHDR", header), chunk("IDAT", pixels), chunk("IEND", new Uint8Array())];
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
-}
-
-/** A PNG whose header says another size than its pixels have. */
-function resized(width: number, height: number): Uint8Array<ArrayBuffer> {
-  const bytes = picture.slice();
-  const view = new DataView(bytes.buffer);
-  view.setUint32(16, width);
-  view.setUint32(20, height);
-  return bytes;
-}
 
 const addresses = [
   ...["https://127.0.0.1/a.png", "https://localhost/a.png", "https://[::1]/a.png", "https://10.0.0.1/a.png"],
@@ -54,9 +14,7 @@ const addresses = [
 ];
 const schemes = ["http://example.com/a.png", "file:///etc/passwd", "blob:https://a/b", "ftp://a/b", "javascript:1"];
 
-const deep = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
-
-const requests: readonly Hostile[] = [
+const requests: readonly HostileRequest[] = [
   { name: "no body", right: 400 },
   { name: "an empty body", body: "", right: 400 },
   { name: "a text", body: "hello", headers: { "content-type": "text/plain" }, right: 415 },
@@ -150,6 +108,17 @@ const requests: readonly Hostile[] = [
   })),
 ];
 
+/** Ask by fetch. @returns What is wrong with the answer; empty if it is right. */
+async function ask(
+  server: Serving,
+  { name, path = "/caption", method = "POST", body, headers, right }: HostileRequest,
+): Promise<string> {
+  const answer = await fetch(server.base + path, { method, body, headers });
+  const { error } = await answer.json();
+  const isRight = [right].flat().includes(answer.status) && typeof error?.message === "string" && error.code;
+  return isRight ? "" : `${name}: ${answer.status} ${JSON.stringify(error)}`;
+}
+
 async function goodOne(server: Serving): Promise<void> {
   assertEquals((await (await server.post("/caption", picture)).json()).text, text);
 }
@@ -157,14 +126,8 @@ async function goodOne(server: Serving): Promise<void> {
 Deno.test(`${requests.length} hostile requests are refused, each with the right status`, async () => {
   await using server = await serving({ maxBodyBytes: 2 ** 20, allowAddresses: true });
   const wrong: string[] = [];
-  for (const { name, path = "/caption", method = "POST", body, headers, right } of requests) {
-    const answer = await fetch(server.base + path, { method, body, headers });
-    const { error } = await answer.json();
-    if (![right].flat().includes(answer.status) || typeof error?.message !== "string" || !error.code) {
-      wrong.push(`${name}: ${answer.status} ${JSON.stringify(error)}`);
-    }
-  }
-  assertEquals(wrong, []);
+  for (const request of requests) wrong.push(await ask(server, request));
+  assertEquals(wrong.filter(Boolean), []);
   await goodOne(server);
   await using strict = await serving();
   const refused = await strict.post("/v1/chat/completions", chat("https://example.com/a.png"));
@@ -213,4 +176,33 @@ Deno.test("slow bodies, cut connections, huge headers and smuggled lengths leave
   assert(/^HTTP\/1\.1 4\d\d /.test(both) || both === "", both);
   await server.idle();
   await goodOne(server);
+});
+
+const seed = 20;
+const [byFetch, byBytes] = [hostileRequests(effort(800, 8000), seed), hostileBytes(effort(200, 2000), seed)];
+
+Deno.test(`${byFetch.length + byBytes.length} hostile requests of a seed are refused, and the next good one is answered`, async () => {
+  await using server = await serving({ maxBodyBytes: 2 ** 20, allowAddresses: true, bodyTimeout: 300 });
+  await goodOne(server);
+  await server.idle();
+  const handles = await server.metric("limner_handles");
+  const wrong: string[] = [];
+  for (const [i, request] of byFetch.entries()) {
+    wrong.push(await ask(server, request));
+    if (i % 16 === 15) await goodOne(server); // after each round of all kinds
+  }
+  for (let at = 0; at < byBytes.length; at += 20) {
+    await Promise.all(
+      byBytes.slice(at, at + 20).map(async ({ name, bytes, cut, right }) => {
+        const said = await speak(server.port, [bytes], cut);
+        const status = Number(/^HTTP\/1\.1 (\d\d\d) /.exec(said)?.[1] ?? 0);
+        const isRight = cut || (right ? status === right : said === "" || (status >= 400 && status < 500));
+        if (!isRight) wrong.push(`${name}: ${said.slice(0, 200)}`);
+      }),
+    );
+    await goodOne(server);
+  }
+  assertEquals(wrong.filter(Boolean), []);
+  await server.idle();
+  assertEquals(await server.metric("limner_handles"), handles);
 });
