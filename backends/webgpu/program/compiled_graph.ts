@@ -3,7 +3,7 @@ import type { Graph } from "../../../src/graph/mod.ts";
 import type { Device } from "../device/device.ts";
 import type { Pipeline } from "../device/pipelines.ts";
 import type { GpuWeights, LayoutsByName } from "../weights/gpu_weights.ts";
-import type { Step } from "./planner.ts";
+import type { Step } from "./step.ts";
 
 /** A compiled graph. */
 export interface CompiledGraph {

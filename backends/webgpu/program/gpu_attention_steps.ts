@@ -13,7 +13,8 @@ import { type AttentionOperands, readsHeadsAsVec4 } from "../kernels/attention_s
 import { canTileAttention, tileAttentionKernel } from "../kernels/attention_tiles.ts";
 import { appendRowsKernel, copyKernel } from "../kernels/movement.ts";
 import { elementCount } from "../kernels/shader.ts";
-import type { Planner, Step, Variant } from "./planner.ts";
+import type { Planner } from "./planner.ts";
+import type { Step, Variant } from "./step.ts";
 import { isMultiple, type Resolve, sliceView, type Storage } from "./view.ts";
 
 /** The most queries of a head that are computed one by one. */

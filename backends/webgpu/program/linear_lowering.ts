@@ -21,7 +21,8 @@ import {
   type PlainLayout,
 } from "../weights/layout.ts";
 import { matrixSteps, shapesOfViews } from "./matrix_steps.ts";
-import type { Planner, Step, Variant } from "./planner.ts";
+import type { Planner } from "./planner.ts";
+import type { Step, Variant } from "./step.ts";
 import { texelPanelStep, texelVariant } from "./texels/texel_steps.ts";
 import { encodingOf, matrixOf, matrixWeights, type StoredMatrix, weightPartsOf } from "./weight_parts.ts";
 import {

@@ -3,7 +3,7 @@ import type { Dimension } from "../../../src/graph/mod.ts";
 import { type MatrixProduct, matvecKernel, mostMatvecRows, type NormalizedRows } from "../kernels/matvec.ts";
 import { combineKernel, tiledKernel, tilesOf } from "../kernels/tiled_matmul.ts";
 import type { MatmulShape, MatvecShape, Profile } from "../device/profile.ts";
-import type { Step, Variant } from "./planner.ts";
+import type { Step, Variant } from "./step.ts";
 import { type Resolve, wholeView } from "./view.ts";
 
 /** The numbers of rows that there is a kernel for; a workgroup computes them all. */

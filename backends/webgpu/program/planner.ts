@@ -32,21 +32,11 @@ import type { NumberStorage } from "../weights/layout.ts";
 import { Fusion } from "./fusion.ts";
 import type { NormalizedRows } from "../kernels/matvec.ts";
 import type { Profile } from "../device/profile.ts";
+import type { Step } from "./step.ts";
 import { TexelCopies } from "./texels/texel_copies.ts";
 import { Windows } from "./windows.ts";
 import { ValueUses } from "./value_uses.ts";
-import { broadcastView, isContiguous, type Resolve, type Storage, type View, wholeView } from "./view.ts";
-
-/** One way of doing a step. */
-export interface Variant {
-  /** Whether it is for the sizes that a program is bound for. @default for all */
-  readonly when?: (resolve: Resolve) => boolean;
-  /** Undefined where there is nothing to do, or another step does this one's work. */
-  readonly dispatch?: Dispatch;
-}
-
-/** One step of a program: of its variants the first is used whose condition holds. */
-export type Step = readonly Variant[];
+import { broadcastView, isContiguous, type Storage, type View, wholeView } from "./view.ts";
 
 /** The device's properties that a plan depends on. */
 export interface PlanOptions {

@@ -3,7 +3,7 @@ import { WebGpuError } from "../../../src/errors/mod.ts";
 import { type Binding, type Dimension, dimensionNames, resolveDimension, type Sizes } from "../../../src/graph/mod.ts";
 import { type Dispatch, maxIterations } from "../kernels/shader.ts";
 import { type Memory, planMemory } from "./temporary_memory.ts";
-import type { Step } from "./planner.ts";
+import type { Step } from "./step.ts";
 import type { Resolve } from "./view.ts";
 
 /** A dispatch, or one of those that it is repeated in. */

@@ -4,7 +4,9 @@
 import { texelAxis, type TexelOperand } from "../../kernels/texel_matmul.ts";
 import { copyKernel } from "../../kernels/movement.ts";
 import type { Dispatch } from "../../kernels/shader.ts";
-import type { Planner } from "../planner.ts";
+import type { Profile } from "../../device/profile.ts";
+import type { Step } from "../step.ts";
+import type { Windows } from "../windows.ts";
 import { type Resolve, type Resolved, rowMajor, type Storage, transposeView, type View } from "../view.ts";
 
 /** Whether a step is done for the sizes that a program is bound for. */
@@ -37,12 +39,21 @@ function endOf({ offset, shape, strides }: View): Resolved {
 const isSame = (a: View, b: View): boolean =>
   a.offset === b.offset && a.shape.join() === b.shape.join() && a.strides.join() === b.strides.join();
 
+/** What copies need of the plan that they are added to. */
+interface Plan {
+  readonly steps: Step[];
+  readonly profile: Profile;
+  readonly windows: Windows;
+  /** New memory. */
+  temporary(dataType: View["dataType"], shape: View["shape"]): View;
+}
+
 /** The copies that a plan has so far. */
 export class TexelCopies {
   readonly #copies = new Map<Storage, Copy>();
   readonly #padded = new Map<Storage, Padded[]>();
 
-  constructor(readonly planner: Planner) {}
+  constructor(readonly plan: Plan) {}
 
   /** Forget the copies of a storage that is about to be written. */
   forget(storage: Storage): void {
@@ -66,7 +77,7 @@ export class TexelCopies {
       elements: (resolve) => Math.max(...ends.map((end) => end(resolve))),
     };
     this.#copies.set(storage, { texels, conditions, ends });
-    this.planner.steps.push([{ when: any(conditions), dispatch: copyDispatch(storage, texels) }, {}]);
+    this.plan.steps.push([{ when: any(conditions), dispatch: copyDispatch(storage, texels) }, {}]);
     return texels;
   }
 
@@ -98,11 +109,11 @@ export class TexelCopies {
     const width = own.shape[rank - 1];
     if (typeof width !== "number") return undefined;
     const padded = [...own.shape.slice(0, -1), Math.ceil(width / 4) * 4];
-    const whole = this.planner.temporary(own.dataType, padded);
+    const whole = this.plan.temporary(own.dataType, padded);
     const copy: View = { ...whole, shape: own.shape, strides: rowMajor(padded) };
     const conditions = [when];
-    for (const [from, to] of this.planner.windows.cut([own, copy])) {
-      this.planner.steps.push([{ when: any(conditions), dispatch: copyKernel(from, to, this.planner.profile) }, {}]);
+    for (const [from, to] of this.plan.windows.cut([own, copy])) {
+      this.plan.steps.push([{ when: any(conditions), dispatch: copyKernel(from, to, this.plan.profile) }, {}]);
     }
     this.#padded.set(own.storage, [...known, { of: own, view: copy, conditions }]);
     return turn(copy);
