@@ -6,7 +6,8 @@ class PermissionDenied extends Error {}
 class IsADirectory extends Error {}
 class AlreadyExists extends Error {}
 
-const refuse = (): Promise<never> => Promise.reject(new NotCapable("a browser has no files that a page may open by name"));
+const refuse = (): Promise<never> =>
+  Promise.reject(new NotCapable("a browser has no files that a page may open by name"));
 const denied = { state: "denied" } as const;
 
 Object.assign(globalThis, {
