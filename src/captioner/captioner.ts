@@ -22,7 +22,7 @@ import { architectureOf } from "../models/mod.ts";
 import { batchSize, type ImageInput, picturesOf, promptsOf } from "./picture_batches.ts";
 import { PictureReader } from "../image/picture_reader.ts";
 import { pushModel, type SaveAndPushOptions } from "../model/push_model.ts";
-import { endsOf, promptedOptions } from "./prompted.ts";
+import { endsOf, promptedOptions } from "./prompted_options.ts";
 import { promptOfTask } from "./task_prompt.ts";
 import { TextStreamer } from "./text_streamer.ts";
 import { AutoTokenizer, type Tokenizer } from "../tokenizer/mod.ts";

@@ -1,6 +1,6 @@
 // Arguments by a table of what there is: flags, and options that have a value of a form. Every problem is named at once.
 import { parseArgs } from "../packages/std_cli.ts";
-import { nearest } from "./_nearest.ts";
+import { nearest } from "./_nearest_word.ts";
 
 /** An option's value: what it looks like, and what to call that. */
 export interface ValueForm {

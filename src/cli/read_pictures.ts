@@ -12,7 +12,7 @@ import { loadCaptioner } from "./load_captioner.ts";
 import type { CommandOptions } from "./options.ts";
 import { markUnsure } from "./mark_unsure.ts";
 import { Progress } from "./progress.ts";
-import { checkSheets, sheetFiles, writeSheet } from "./sheets.ts";
+import { checkSheets, sheetFiles, writeSheet } from "./attention_sheets.ts";
 
 /**
  * Read all pictures and print their texts.

@@ -1,6 +1,6 @@
 // From a picture's file to its caption: decoded beside the model, written by the scheduler, read as `captions` reads it.
 import type { Caption, CaptionerParts } from "../captioner/caption_options.ts";
-import { endsOf, promptedOptions } from "../captioner/prompted.ts";
+import { endsOf, promptedOptions } from "../captioner/prompted_options.ts";
 import { TextStreamer } from "../captioner/text_streamer.ts";
 import { captionOf, writtenOf } from "../captioner/written_text.ts";
 import { ImageWorkers } from "../image/image_workers.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { nearest } from "../../src/cli/_nearest.ts";
+import { nearest } from "../../src/cli/_nearest_word.ts";
 import { oneLine } from "../../src/cli/console.ts";
 import { parseOptions } from "../../src/cli/options.ts";
 import { help } from "../../src/cli/usage.ts";

@@ -3,7 +3,7 @@
 import { BackendError, ShapeError } from "../../../src/errors/mod.ts";
 import { isFloat, sizeOf, Tensor } from "../../../src/tensor/mod.ts";
 import type { StoredWeights } from "../../../src/weights/mod.ts";
-import { fillValue } from "./fill.ts";
+import { fillValue } from "./fill_value.ts";
 import type { OnnxRuntime } from "./runtime.ts";
 import { RuntimeTensor } from "./runtime_tensor.ts";
 

@@ -7,7 +7,7 @@ import { readBmpHeader } from "./bmp_header.ts";
 import { readGifHeader } from "./gif_header.ts";
 import { readJpegHeader } from "./jpeg_header.ts";
 import { readPngHeader } from "./png_header.ts";
-import { readPnmHeader } from "../_pnm.ts";
+import { readPnmHeader } from "../_decode_pnm.ts";
 import { readWebpHeader } from "./webp_header.ts";
 import type { ImageFormat, ImageHeader } from "./image_header.ts";
 import { sniff } from "./signatures.ts";
