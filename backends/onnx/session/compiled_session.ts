@@ -1,4 +1,4 @@
-// A graph as it was compiled, and what a program asks of the weights that it was compiled with.
+// A graph as it was compiled, and the program that has it, as its weights know it.
 import type { OnnxModel } from "../to_onnx.ts";
 import type { RuntimeSession } from "./runtime.ts";
 import type { RuntimeTensor } from "./runtime_tensor.ts";
@@ -29,18 +29,4 @@ export interface ParameterReader {
   reload(pack: boolean): Promise<void>;
   /** Release the session, whose parameters have changed; the next run compiles it again. No run may be under way. */
   dropSession(): void;
-}
-
-/** Weights as the programs on them know them. */
-export interface SessionWeights {
-  /** The programs that were compiled with these weights. */
-  readonly readers: Set<ParameterReader>;
-  /** Whether a session has the parameters' present values: one without copies of them always has. */
-  isCurrent(compiled: Pick<CompiledSession, "version" | "fromMemory" | "fromFile">): boolean;
-  /** Note that parameters have changed: sessions that have copies of them are dropped. No run may be under way. */
-  markWritten(names: Iterable<string>): void;
-  /** @throws {BackendError} If the weights were released. */
-  checkOpen(what: string): void;
-  /** Forget a program. */
-  leave(reader: ParameterReader): void;
 }

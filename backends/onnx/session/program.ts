@@ -13,10 +13,11 @@ import {
   type TensorPart,
   writtenParameters,
 } from "../../../src/graph/mod.ts";
-import type { CompiledSession, ParameterReader, SessionWeights } from "./compiled_session.ts";
+import type { CompiledSession, ParameterReader } from "./compiled_session.ts";
 import { OnnxRun, type SessionLoan } from "./run.ts";
 import type { OnnxRuntime } from "./runtime.ts";
 import type { RuntimeTensor } from "./runtime_tensor.ts";
+import type { SessionWeights } from "./session_weights.ts";
 
 const none: ReadonlySet<string> = new Set();
 

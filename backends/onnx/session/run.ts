@@ -10,9 +10,10 @@ import {
   type Sizes,
   sizesOfRun,
 } from "../../../src/graph/mod.ts";
-import type { CompiledSession, SessionWeights } from "./compiled_session.ts";
+import type { CompiledSession } from "./compiled_session.ts";
 import type { Bindable, OnnxRuntime, RunControl, RuntimeValue, SessionBinding } from "./runtime.ts";
 import type { RuntimeTensor } from "./runtime_tensor.ts";
+import type { SessionWeights } from "./session_weights.ts";
 
 /** What a run needs of its program. */
 export interface SessionLoan {

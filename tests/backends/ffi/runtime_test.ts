@@ -3,8 +3,8 @@ import { load, report } from "../../../backends/ffi/mod.ts";
 import { readTable } from "../../../backends/ffi/runtime.ts";
 import { BackendError, OptionError, OrtError } from "../../../src/errors/mod.ts";
 import { VisionEncoderDecoderModel } from "../../../mod.ts";
-import { type Backend, type DeviceTensor, type Graph, GraphBuilder, resolveShape } from "../../../src/graph/mod.ts";
-import { add, assign, attention, cacheAppend, gather, matmul, mul, transpose } from "../../../src/operators/mod.ts";
+import { type DeviceTensor, type Graph, GraphBuilder } from "../../../src/graph/mod.ts";
+import { add, assign, attention, cacheAppend, mul, transpose } from "../../../src/operators/mod.ts";
 import { supportsNode, toOnnx } from "../../../backends/onnx/mod.ts";
 import { prepare } from "../../../src/passes/mod.ts";
 import { sizeOf, Tensor } from "../../../src/tensor/mod.ts";
@@ -12,51 +12,18 @@ import { deno } from "../../cli/command_process.ts";
 import { accuracies } from "../../conformance/accuracy.ts";
 import type { Bounded } from "../../conformance/bounds.ts";
 import { assertClose, assertWithin } from "../../conformance/closeness.ts";
-import { memorySource } from "../../conformance/execute.ts";
 import { evaluate } from "../../conformance/oracle.ts";
 import { numbers } from "../../conformance/repeatable_numbers.ts";
-
-/** A program without parameters, bound to buffers of its own. */
-async function bound(backend: Backend, graph: Graph, sizes: Record<string, number> = {}) {
-  const weights = await backend.open(memorySource());
-  const program = await backend.compile(graph, weights);
-  const buffers: Record<string, DeviceTensor> = {};
-  for (const [name, { dataType, shape }] of [...graph.inputs, ...graph.states, ...graph.outputs]) {
-    buffers[name] = backend.allocate(dataType, resolveShape(shape, sizes));
-  }
-  const run = program.bind(buffers, sizes);
-  const all: Disposable[] = [run, program, ...Object.values(buffers), weights];
-  return { weights, program, buffers, run, all, [Symbol.dispose]: () => all.forEach((each) => each[Symbol.dispose]()) };
-}
-
-/** Doubles x. */
-function doubling(): Graph {
-  const builder = new GraphBuilder("doubling");
-  builder.output("y", mul(builder.input("x", "float32", [4]), builder.scalar(2)));
-  return builder.build();
-}
-
-/** Products that take a while: 2 · 512³ operations each. */
-function slow(products: number): Graph {
-  const builder = new GraphBuilder("slow");
-  const x = builder.input("x", "float32", [512, 512]);
-  let y = x;
-  for (let i = 0; i < products; i++) y = matmul(y, x);
-  builder.output("y", y);
-  return builder.build();
-}
+import { bound, doubling, lookup, slow } from "../onnx/small_programs.ts";
 
 Deno.test("ffi tells what ONNX Runtime says of a failed run at the next read, and goes on", async () => {
   await using backend = await load();
   {
     using stream = backend.stream();
-    const builder = new GraphBuilder("lookup");
-    const table = builder.input("table", "float32", [3, 2]);
-    builder.output("y", gather(table, builder.input("ids", "int64", [1]), { axis: 0 }));
-    using lookup = await bound(backend, builder.build());
+    using failing = await bound(backend, lookup());
     using fine = await bound(backend, doubling());
-    stream.write(lookup.buffers.ids, BigInt64Array.of(7n));
-    stream.enqueue(lookup.run);
+    stream.write(failing.buffers.ids, BigInt64Array.of(7n));
+    stream.enqueue(failing.run);
     stream.write(fine.buffers.x, Float32Array.of(1, 2, 3, 4));
     stream.enqueue(fine.run);
     const error = await assertRejects(() => stream.read(fine.buffers.y), OrtError, "lookup");
@@ -98,7 +65,7 @@ Deno.test("ffi stops a run when it is asked to, and can be used afterwards", asy
   {
     using stream = backend.stream();
     // Some seconds, unless it is stopped.
-    using long = await bound(backend, slow(400));
+    using long = await bound(backend, slow(400, 512));
     using fine = await bound(backend, doubling());
     const identity = Float32Array.from({ length: 512 * 512 }, (_, i) => i % 513 === 0 ? 1 : 0);
     stream.write(long.buffers.x, identity);
@@ -122,7 +89,7 @@ Deno.test("ffi stops a run when it is asked to, and can be used afterwards", asy
 Deno.test("ffi lets everything be released during a run, in any order, and twice", async () => {
   for (const reversed of [false, true]) {
     const backend = await load();
-    const { all, run } = await bound(backend, slow(20));
+    const { all, run } = await bound(backend, slow(20, 512));
     const stream = backend.stream();
     all.push(stream);
     stream.enqueue(run);
@@ -150,7 +117,7 @@ Deno.test("ffi holds no second value of a state that is computed in its place", 
 
 Deno.test("ffi lets a backend be closed before what was made with it is released", async () => {
   const backend = await load();
-  const { all, run, buffers } = await bound(backend, slow(20));
+  const { all, run, buffers } = await bound(backend, slow(20, 512));
   const stream = backend.stream();
   all.push(stream);
   stream.enqueue(run);
@@ -306,7 +273,7 @@ Deno.test("ffi computes the same whether its threads spin while they wait or res
   const results: Tensor[] = [];
   for (const spinning of [true, false]) {
     await using backend = await load({ spinning });
-    using program = await bound(backend, slow(4));
+    using program = await bound(backend, slow(4, 512));
     using stream = backend.stream();
     stream.write(program.buffers.x, (numbers(1, 512, 512).data as Float32Array).map((value) => value / 64));
     stream.enqueue(program.run);

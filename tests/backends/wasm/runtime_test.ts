@@ -4,48 +4,13 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows
 import { load, report } from "../../../backends/wasm/mod.ts";
 import type { WasmBackend } from "../../../backends/wasm/backend.ts";
 import { BackendError, OrtError } from "../../../src/errors/mod.ts";
-import { type Backend, type DeviceTensor, type Graph, GraphBuilder, resolveShape } from "../../../src/graph/mod.ts";
-import { gather, linear, matmul, mul } from "../../../src/operators/mod.ts";
+import { GraphBuilder } from "../../../src/graph/mod.ts";
+import { linear } from "../../../src/operators/mod.ts";
 import { allOperators, findOperators } from "../../../backends/onnx/mod.ts";
 import { execute } from "../../cli/command_process.ts";
 import { memorySource } from "../../conformance/execute.ts";
 import { numbers } from "../../conformance/repeatable_numbers.ts";
-
-/** A program without parameters, bound to buffers of its own. */
-async function bound(backend: Backend, graph: Graph) {
-  const weights = await backend.open(memorySource());
-  const program = await backend.compile(graph, weights);
-  const buffers: Record<string, DeviceTensor> = {};
-  for (const [name, { dataType, shape }] of [...graph.inputs, ...graph.states, ...graph.outputs]) {
-    buffers[name] = backend.allocate(dataType, resolveShape(shape, {}));
-  }
-  const run = program.bind(buffers);
-  const all: Disposable[] = [run, program, ...Object.values(buffers), weights];
-  return { program, buffers, run, all, [Symbol.dispose]: () => all.forEach((each) => each[Symbol.dispose]()) };
-}
-
-function doubling(): Graph {
-  const builder = new GraphBuilder("doubling");
-  builder.output("y", mul(builder.input("x", "float32", [4]), builder.scalar(2)));
-  return builder.build();
-}
-
-/** Products that take a while. */
-function slow(products: number): Graph {
-  const builder = new GraphBuilder("slow");
-  const x = builder.input("x", "float32", [256, 256]);
-  let y = x;
-  for (let i = 0; i < products; i++) y = matmul(y, x);
-  builder.output("y", y);
-  return builder.build();
-}
-
-function lookup(): Graph {
-  const builder = new GraphBuilder("lookup");
-  const table = builder.input("table", "float32", [3, 2]);
-  builder.output("y", gather(table, builder.input("ids", "int64", [1]), { axis: 0 }));
-  return builder.build();
-}
+import { bound, doubling, lookup, slow } from "../onnx/small_programs.ts";
 
 Deno.test("wasm tells what ONNX Runtime says of a failed run at the next read, and goes on", async () => {
   await using backend = await load();
@@ -100,7 +65,7 @@ Deno.test("wasm stops between runs when it is asked to, and can be used afterwar
   await using backend = await load();
   {
     using stream = backend.stream();
-    using long = await bound(backend, slow(6));
+    using long = await bound(backend, slow(6, 256));
     const identity = Float32Array.from({ length: 256 * 256 }, (_, i) => i % 257 === 0 ? 1 : 0);
     stream.write(long.buffers.x, identity);
     const control = new AbortController();
@@ -119,7 +84,7 @@ Deno.test("wasm stops between runs when it is asked to, and can be used afterwar
 Deno.test("wasm gives timers their turns while it runs", async () => {
   await using backend = await load();
   using stream = backend.stream();
-  using long = await bound(backend, slow(6));
+  using long = await bound(backend, slow(6, 256));
   let turns = 0;
   const timer = setInterval(() => turns++, 1);
   for (let i = 0; i < 10; i++) stream.enqueue(long.run);
@@ -131,7 +96,7 @@ Deno.test("wasm gives timers their turns while it runs", async () => {
 Deno.test("wasm lets everything be released during a run, in any order, and twice", async () => {
   for (const reversed of [false, true]) {
     const backend = await load();
-    const { all, run, buffers } = await bound(backend, slow(4));
+    const { all, run, buffers } = await bound(backend, slow(4, 256));
     const stream = backend.stream();
     all.push(stream);
     stream.enqueue(run);
