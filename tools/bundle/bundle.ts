@@ -22,6 +22,7 @@ export interface BundleOptions {
 /** What the library finds by an address beside its files, and where that is in the output. */
 const places: Readonly<Record<string, string>> = {
   '"./image_worker.ts"': '"./image_worker.js"',
+  '"./model_worker.ts"': '"./model_worker.js"',
   '"../../assets/model/"': '"./model/"',
 };
 
