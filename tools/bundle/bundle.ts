@@ -22,6 +22,7 @@ export interface BundleOptions {
 /** What the library finds by an address beside its files, and where that is in the output. */
 const places: Readonly<Record<string, string>> = {
   '"./image_worker.ts"': '"./image_worker.js"',
+  '"./model_worker.ts"': '"./model_worker.js"',
   '"../../assets/model/"': '"./model/"',
 };
 
@@ -53,7 +54,7 @@ export async function bundle(output: string, options: BundleOptions): Promise<vo
   } finally {
     await Deno.remove(scratch, { recursive: true });
   }
-  await correctPlaces(output);
+  await correctPlaces(output, Object.keys(options.scripts));
   await copyModel(`${output}/model`);
 }
 
@@ -76,7 +77,7 @@ async function runBundler(scratch: string, output: string, options: BundleOption
   }
 }
 
-async function correctPlaces(output: string): Promise<void> {
+async function correctPlaces(output: string, scripts: readonly string[]): Promise<void> {
   const found = new Set<string>();
   for await (const { name, isFile } of Deno.readDir(output)) {
     if (!isFile || !name.endsWith(".js")) continue;
@@ -88,6 +89,10 @@ async function correctPlaces(output: string): Promise<void> {
     }
     if (changed !== text) await Deno.writeTextFile(`${output}/${name}`, changed);
   }
-  const lost = Object.keys(places).filter((place) => !found.has(place));
+  // The model is always there, and a worker where it is bundled.
+  const needed = Object.keys(places).filter((place) =>
+    place.includes("model/") || scripts.some((name) => place.includes(`/${name}.`))
+  );
+  const lost = needed.filter((place) => !found.has(place));
   if (lost.length > 0) throw new Error(`Cannot bundle: no output names ${lost.join(", ")}`);
 }
