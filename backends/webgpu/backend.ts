@@ -17,6 +17,8 @@ import { prepare } from "../../src/passes/mod.ts";
 import type { DataType } from "../../src/tensor/mod.ts";
 import type { StoredWeights } from "../../src/weights/mod.ts";
 import type { Device } from "./device/device.ts";
+import type { Trace } from "./device/trace.ts";
+import { writeTrace } from "./device/trace_files.ts";
 import { GpuTensor } from "./device/gpu_tensor.ts";
 import { type Layout, layoutKey } from "./weights/layout.ts";
 import { isSupported, lower } from "./program/lowerings.ts";
@@ -34,6 +36,8 @@ import { GpuWeights } from "./weights/gpu_weights.ts";
 export class WebGpuBackend implements Backend {
   readonly name = "webgpu";
   readonly stepsPerRead = 8;
+  /** A device in software computes on the processor: steps that are thrown away would cost what they are to save. */
+  readonly readsInFlight: number;
   readonly counters: Counters;
   readonly #gpu: Device;
 
@@ -41,10 +45,13 @@ export class WebGpuBackend implements Backend {
    * @param gpu The device, which the backend owns.
    * @param profile The kind of device that kernels are written for.
    * @param device The device's name, for a person to read.
+   * @param debugFolder Where kernels and dispatches with their times are written to when the backend is released.
    */
-  constructor(gpu: Device, readonly profile: Profile, readonly device: string) {
+  constructor(gpu: Device, readonly profile: Profile, readonly device: string, readonly debugFolder?: string) {
     this.#gpu = gpu;
+    if (debugFolder !== undefined) gpu.startTrace();
     this.counters = gpu.counters;
+    this.readsInFlight = profile.gpu ? 2 : 1;
   }
 
   supports(node: Node): boolean {
@@ -93,9 +100,19 @@ export class WebGpuBackend implements Backend {
     return new GpuStream(this.#gpu, options);
   }
 
+  /** Note all dispatches from now on; their times are taken from what this returns. */
+  startTrace(): Trace {
+    return this.#gpu.startTrace();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.resolve();
-    this.#gpu.close();
+    await this.#gpu.settle();
+    try {
+      const { debugFolder } = this;
+      if (debugFolder !== undefined) await writeTrace(debugFolder, await this.#gpu.trace!.take());
+    } finally {
+      this.#gpu.close();
+    }
   }
 
   async #compileKernels(steps: readonly Step[]): Promise<Map<string, Pipeline>> {

@@ -19,22 +19,20 @@
 import type { Backend, BackendDetails, BackendOptions, BackendReport } from "../../src/graph/mod.ts";
 import { BackendError } from "../../src/errors/mod.ts";
 import { detailsOf, findAdapter, isSoftware, nameOf, openDevice } from "./device/adapter.ts";
+import { whyNone } from "./device/missing_driver.ts";
 import { WebGpuBackend } from "./backend.ts";
 import { type ProfileName, profiles } from "./device/profile.ts";
 
 export type { ProfileName } from "./device/profile.ts";
 
-/** What to do where no adapter is found. */
-const missing = "no GPU was found; on a machine without one a software driver serves " +
-  "(Debian and Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1)";
-
 /**
  * Load the WebGPU backend.
  *
- * @throws {BackendError} If there is no adapter.
+ * @param options Where kernels and their times are written to, if they are to be looked at.
+ * @throws {BackendError} If there is no adapter; it says what of the driver is missing.
  */
-export function load(_options?: BackendOptions): Promise<Backend> {
-  return loadWithProfile();
+export function load(options: BackendOptions = {}): Promise<Backend> {
+  return loadWithProfile(undefined, options);
 }
 
 /**
@@ -46,13 +44,13 @@ export function load(_options?: BackendOptions): Promise<Backend> {
  */
 export async function loadWithProfile(
   name?: ProfileName,
-  options: { readonly maxBinding?: number } = {},
+  options: Pick<BackendOptions, "debugFolder"> & { readonly maxBinding?: number } = {},
 ): Promise<Backend> {
   const adapter = await findAdapter();
-  if (!adapter) throw new BackendError(`Cannot load the backend "webgpu": ${missing}`, "webgpu");
+  if (!adapter) throw new BackendError(`Cannot load the backend "webgpu": ${await whyNone()}`, "webgpu");
   const { device, profile } = await openDevice(adapter, name && profiles[name]);
   device.maxBinding = Math.min(device.maxBinding, options.maxBinding ?? Infinity);
-  return new WebGpuBackend(device, profile, nameOf(adapter));
+  return new WebGpuBackend(device, profile, nameOf(adapter), options.debugFolder);
 }
 
 /**
@@ -62,13 +60,13 @@ export async function loadWithProfile(
  */
 export async function inspect(_options?: BackendOptions): Promise<BackendDetails> {
   const adapter = await findAdapter();
-  if (!adapter) throw new BackendError(`Cannot inspect the backend "webgpu": ${missing}`, "webgpu");
+  if (!adapter) throw new BackendError(`Cannot inspect the backend "webgpu": ${await whyNone()}`, "webgpu");
   return detailsOf(adapter);
 }
 
 /** Whether WebGPU can run here, and on what. */
 export async function report(_options?: BackendOptions): Promise<BackendReport> {
   const adapter = await findAdapter();
-  if (!adapter) return { name: "webgpu", available: false, device: "", reason: missing };
+  if (!adapter) return { name: "webgpu", available: false, device: "", reason: await whyNone() };
   return { name: "webgpu", available: true, device: nameOf(adapter), reason: "", software: isSoftware(adapter) };
 }

@@ -142,6 +142,11 @@ export interface Backend extends AsyncDisposable {
   readonly device: string;
   /** How many decoding steps to queue before a read: 1 where a read is free, more where it waits for a GPU. */
   readonly stepsPerRead: number;
+  /**
+   * How many reads a decoding loop has under way: with 2, the steps after those that are read are queued before the read is
+   * waited for, so that the device has work meanwhile, and those past the end are thrown away. @default 1
+   */
+  readonly readsInFlight?: number;
   /** Whether float32 weights are used directly from their mapped file, and only others are read. @default false */
   readonly mapsFiles?: boolean;
   /** What it did so far. */
@@ -196,6 +201,11 @@ export interface BackendOptions {
    * cores from whatever else runs; of all backends in the process, as `threads`. @default true
    */
   readonly spinning?: boolean;
+  /**
+   * A folder (webgpu) that the kernels' WGSL and the list of dispatches with the device's times are written to when the
+   * backend is released; each dispatch is then timed by itself, which makes all of them slower. @default none
+   */
+  readonly debugFolder?: string;
   /** The path of libonnxruntime (ffi). @default found: `LIMNER_ORT_LIBRARY`, then the npm package */
   readonly libraryPath?: string;
   /**

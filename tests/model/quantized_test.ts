@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { BackendError, Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
+import { loadWithProfile } from "../../backends/webgpu/mod.ts";
+import { Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
 import { architectureOf, quantizationRules, quantizedParameters } from "../../src/models/mod.ts";
 import { assertClose } from "../conformance/closeness.ts";
 import { numbers } from "../conformance/repeatable_numbers.ts";
@@ -53,9 +54,47 @@ Deno.test("a quantised model takes other values in float32", async () => {
   assert(after.logits.data.some((logit, i) => Math.abs(Number(logit) - Number(before.logits.data[i])) > 1e-3));
 });
 
-Deno.test("webgpu says that it has no kernels for few bits", async () => {
-  const error = await assertRejects(() => quantizedModel("gpt2", { backend: "webgpu", dtype: "q8" }), BackendError);
-  assert(/q8: .*no kernels for fewer bits/.test(error.message), error.message);
+for (const profile of ["soft", "gpu"] as const) {
+  Deno.test(`models of few bits compute on webgpu's ${profile} kernels as the reference does of the decoded weights`, async () => {
+    for (const [name, dtype] of [["gpt2", "q8"], ["swinv2", "q4"]] as const) {
+      await using backend = await loadWithProfile(profile);
+      await using here = await quantizedModel(name, { backend, dtype });
+      await using expected = await quantizedModel(name, { backend: "reference", dtype });
+      const forward = (of: VisionEncoderDecoderModel) => of.forward({ pixelValues, decoderInputIds });
+      const { logits } = await forward(expected);
+      assertClose((await forward(here)).logits, logits, 2e-4, `${name} ${dtype}: the logits`);
+      const options = { maxNewTokens: 6, minNewTokens: 6, numBeams: 2 };
+      const { sequences } = await here.generate(pixelValues, options);
+      assertEquals(sequences, (await expected.generate(pixelValues, options)).sequences, `${name} ${dtype}`);
+    }
+  });
+
+  Deno.test(`a model of float16 computes on webgpu's ${profile} kernels about as in float32`, async () => {
+    await using backend = await loadWithProfile(profile);
+    await using here = await quantizedModel("gpt2", { backend, dtype: "float16" });
+    const half = backend.counters.weightBytes;
+    await using whole = await quantizedModel("gpt2", { backend });
+    const forward = (of: VisionEncoderDecoderModel) => of.forward({ pixelValues, decoderInputIds });
+    const [{ logits: found }, { logits }] = [await forward(here), await forward(whole)];
+    assertClose(found, logits, 2e-3, "the logits");
+    assert(found.data.some((value, i) => value !== logits.data[i]));
+    assert(half < 0.75 * (backend.counters.weightBytes - half), "float16 takes less memory");
+  });
+}
+
+Deno.test("webgpu encodes the values that a quantised model is given", async () => {
+  await using backend = await loadWithProfile("gpu");
+  await using quantised = await quantizedModel("gpt2", { backend, dtype: "q8" });
+  const name = "decoder.transformer.h.0.mlp.c_fc.weight";
+  const value = numbers(9, 32, 128);
+  await quantised.forward({ pixelValues, decoderInputIds });
+  await quantised.setParameter(name, value);
+  assertEquals((await quantised.parameter(name)).data, value.data);
+  await using expected = await quantizedModel("gpt2", { backend: "reference", dtype: "q8" });
+  await expected.setParameter(name, value);
+  const { logits } = await expected.forward({ pixelValues, decoderInputIds });
+  // The codes of the new values are rounded, as the reference's are not.
+  assertClose((await quantised.forward({ pixelValues, decoderInputIds })).logits, logits, 2e-2, "the logits");
 });
 
 Deno.test("an infinite weight is named when it is to be quantised", async () => {

@@ -7,6 +7,7 @@ import type { Dispatch } from "../kernels/shader.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
 import { type Recorder, SubmissionQueue } from "./submission_queue.ts";
 import type { Texels } from "./texels.ts";
+import { Trace } from "./trace.ts";
 import { ReadbackBuffers } from "./readback_buffers.ts";
 
 /** A device, its queue, its buffers, its pipelines and its errors. */
@@ -24,6 +25,8 @@ export class Device implements BufferDevice {
   /** Errors of making objects that streams use: the work that uses such an object fails, and reports these as the cause. */
   readonly #causes = new Set<string>();
   #lost: DeviceLostError | undefined;
+  /** Reads under way. */
+  readonly #reads = new Set<Promise<unknown>>();
   #closed = false;
 
   /** @param enabling What kernels that use subgroups begin with. */
@@ -42,6 +45,16 @@ export class Device implements BufferDevice {
         this.#lost = new DeviceLostError(`Cannot go on: the GPU device was lost (${reason}): ${message}`);
       }
     });
+  }
+
+  /** What was recorded, with times, once {@linkcode startTrace} was called. */
+  get trace(): Trace | undefined {
+    return this.queue.trace;
+  }
+
+  /** Note all dispatches from now on, each in a pass of its own. */
+  startTrace(): Trace {
+    return this.queue.trace ??= new Trace(this.gpu);
   }
 
   /** Keep an error that belongs to no stream for the next read of any stream; the first error is the cause of the others. */
@@ -112,7 +125,9 @@ export class Device implements BufferDevice {
     recorder.copy(buffer, 0, staging, 0, size);
     recorder.flush();
     this.counters.waits++;
-    const mapped = this.#staging.map(staging, size);
+    // What the caller queues now, without waiting, reaches the device first: in Deno the map blocks until all is done.
+    const mapped = Promise.resolve().then(() => this.#staging.map(staging, size));
+    this.#reads.add(mapped);
     try {
       await abortable(mapped, signal);
       this.#throwFailure();
@@ -126,7 +141,8 @@ export class Device implements BufferDevice {
       this.#throwFailure();
       throw new WebGpuError(`Cannot read from the GPU: ${(error as Error).message}`, { cause: error });
     } finally {
-      mapped.then(() => this.#staging.give(staging), () => this.#staging.drop(staging));
+      mapped.then(() => this.#staging.give(staging), () => this.#staging.drop(staging))
+        .finally(() => this.#reads.delete(mapped));
     }
   }
 
@@ -135,6 +151,11 @@ export class Device implements BufferDevice {
     this.#failure = undefined;
     this.check();
     if (failure !== undefined) throw this.errorOf(failure);
+  }
+
+  /** Wait for the reads under way, also those that nobody waits for. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#reads);
   }
 
   /** Release the device and all that is left on it. */

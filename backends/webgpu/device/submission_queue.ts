@@ -4,6 +4,8 @@
 // out. There should be few encoders, since each holds memory until V8 collects it.
 import { WebGpuError } from "../../../src/errors/mod.ts";
 import { copyToTexels, Texels, writeTexels } from "./texels.ts";
+import type { Dispatch } from "../kernels/shader.ts";
+import type { DispatchSizes, Trace } from "./trace.ts";
 
 /** The most bytes of parameters and small writes that are recorded and not yet submitted. */
 const ringBytes = 1 << 22;
@@ -29,6 +31,8 @@ export class SubmissionQueue {
   /** Recorded work that is submitted before that of any stream: zeroing buffers that are handed out again. */
   readonly #preamble: Recorder;
   #scratch: GPUBuffer | undefined;
+  /** Where dispatches are noted, if they are. */
+  trace: Trace | undefined;
 
   /** @param report Gets errors that belong to no stream. */
   constructor(readonly gpu: GPUDevice, readonly report: Report) {
@@ -141,6 +145,14 @@ export class Recorder {
   /** The pass that dispatches are recorded into. */
   get pass(): GPUComputePassEncoder {
     return this.#pass ??= this.#commands().beginComputePass();
+  }
+
+  /** The pass that a dispatch is recorded into: where dispatches are traced, one of its own. */
+  passOf(dispatch: Dispatch, sizes: () => DispatchSizes): GPUComputePassEncoder {
+    const { trace } = this.queue;
+    if (!trace) return this.pass;
+    const descriptor = trace.note(dispatch, sizes());
+    return this.#pass = this.#commands().beginComputePass(descriptor);
   }
 
   /** Queue a copy of whole words from the host, `offset` in bytes. */

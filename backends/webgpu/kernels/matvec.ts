@@ -177,6 +177,7 @@ export function matvecKernel(
     ${out}[at] = finish(total, at, n);
   }`;
   return shader.groups(body, () => Math.ceil((to - from) / shape.outputs), lanes, {
+    operations: (resolve) => 2 * resolve(product.rows) * inputs * (to - from),
     iterations: () => 3 * (Math.ceil(inputs / 4 / lanes) + 2) + 4 * lanes,
   });
 }

@@ -127,6 +127,7 @@ export function panelKernel(product: PanelProduct, tile: TileRows, profile: Prof
   ${writeTile(product, shader, tile, names)}`;
   const panels = Math.ceil((to - from) / panelWidth);
   return shader.groups(body, (resolve) => Math.ceil(resolve(rows) / tile) * panels, 8, {
+    operations: (resolve) => 2 * resolve(rows) * inputs * (to - from),
     iterations: () => Math.ceil(inputs / panelDepth) + 5 * tile * vectors.length,
   });
 }

@@ -38,12 +38,17 @@ export interface Dispatch {
   readonly workgroups: (resolve: Resolve) => readonly [number, number, number];
   /** The iterations of an invocation's loops. */
   readonly iterations?: Resolved;
+  /** The multiplications and additions of all invocations, where that is worth knowing. */
+  readonly operations?: Resolved;
   /** Dispatched several times, with this parameter 0, `step`, 2 · `step`, … below `end`. */
   readonly repeat?: { readonly parameter: number; readonly step: number; readonly end: Dimension };
 }
 
 const subgroupBuiltins =
   "@builtin(subgroup_size) subgroup_size: u32, @builtin(subgroup_invocation_id) subgroup_lane: u32";
+
+/** What is known of a kernel's loops. */
+type Loops = Pick<Dispatch, "iterations" | "operations">;
 
 /** Builds a dispatch. */
 export class Shader {
@@ -150,7 +155,7 @@ export class Shader {
   }
 
   /** Finish with an invocation for each of `count` elements, whose index is `index`. */
-  elements(body: string, count: Dimension, lanes: number, options: { iterations?: Resolved } = {}): Dispatch {
+  elements(body: string, count: Dimension, lanes: number, options: Loops = {}): Dispatch {
     const total = this.parameter(count);
     return this.groups(
       `let index = group * ${lanes}u + lane;\n  if (index >= ${total}) { return; }\n  ${body}`,
@@ -161,7 +166,7 @@ export class Shader {
   }
 
   /** Finish with a number of workgroups, whose index is `group`; an invocation's index in its workgroup is `lane`. */
-  groups(body: string, count: Resolved, lanes: number, { iterations }: { iterations?: Resolved } = {}): Dispatch {
+  groups(body: string, count: Resolved, lanes: number, { iterations, operations }: Loops = {}): Dispatch {
     const block = Math.max(1, Math.ceil(this.#parameters.length / 4));
     const code = [
       `@group(0) @binding(0) var<uniform> parameters: array<vec4u, ${block}>;`,
@@ -181,6 +186,7 @@ export class Shader {
       texels: this.#texels,
       parameters: this.#parameters,
       iterations,
+      operations,
       repeat: this.#repeat,
       workgroups: (resolve) => {
         const groups = count(resolve);

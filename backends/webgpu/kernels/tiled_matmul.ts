@@ -94,6 +94,7 @@ export function tiledKernel(
   ${tile.each((sum, row, n) => result(sum, row, column(n)))}`;
   const tiles = tilesOf(product, shape);
   return shader.groups(body, (resolve) => parts * tiles(resolve), tile.lanes, {
+    operations: (resolve) => 2 * resolve(product.rows) * inputs * (to - from),
     iterations: () => tile.iterations(4 * perPart) + shape.registers[0] * shape.registers[1],
   });
 }

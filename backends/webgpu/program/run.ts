@@ -5,11 +5,12 @@ import type { Tensor } from "../../../src/tensor/mod.ts";
 import type { Lease } from "../device/buffer_pool.ts";
 import type { GpuTensor } from "../device/gpu_tensor.ts";
 import type { Texels } from "../device/texels.ts";
-import type { Dispatch } from "../kernels/shader.ts";
 import type { BindGroupCache, Resource } from "./bind_group_cache.ts";
 import { bindingOf, bytesOf, namesNeedingOwnMemory } from "./bound_memory.ts";
 import type { CompiledGraph } from "./compiled_graph.ts";
 import type { Recorder } from "../device/submission_queue.ts";
+import type { DispatchSizes } from "../device/trace.ts";
+import type { Dispatch } from "../kernels/shader.ts";
 import { resolver, type Schedule } from "./schedule.ts";
 import type { Resolve, Storage } from "./view.ts";
 
@@ -164,8 +165,8 @@ export class GpuRun implements Run {
         continue;
       }
       const { pipeline, group } = bound;
+      const pass = recorder.passOf(dispatch, () => this.#sizesOf(dispatch, groups, resolve));
       this.#offset[0] = base + 4 * at;
-      const { pass } = recorder;
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, group, this.#offset, 0, 1);
       pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
@@ -183,6 +184,19 @@ export class GpuRun implements Run {
     const { buffer, offset = 0 } = from;
     const bytes = 16 * Math.ceil(elements(resolve ?? resolver(this.maxima)) / 4);
     recorder.copyToTexels(buffer, offset, to, 0, bytes);
+  }
+
+  /** What a trace notes of a dispatch. */
+  #sizesOf({ storages, operations }: Dispatch, workgroups: readonly number[], resolve?: Resolve): DispatchSizes {
+    const bytes = storages.map((storage) => {
+      const resource = this.#resource(storage)!;
+      return "buffer" in resource ? resource.size ?? resource.buffer.size : resource.size;
+    });
+    return {
+      workgroups,
+      bytes: bytes.reduce((a, b) => a + b, 0),
+      operations: operations?.(resolve ?? resolver(this.maxima)),
+    };
   }
 
   #copyApart(copy: (part: BoundTensor<GpuTensor>, buffer: GPUBuffer, bytes: number) => void): void {

@@ -121,9 +121,9 @@ export class Repacking {
   record(recorder: Recorder, resource: (storage: Storage) => GPUBufferBinding): void {
     const { entries, block } = this.#schedule;
     const base = this.device.queue.reserve(block);
-    const { pass } = recorder;
     for (const { dispatch, index, at, workgroups } of entries) {
       const { pipeline, layout } = this.pipelines[index];
+      const pass = recorder.passOf(dispatch, () => ({ workgroups, bytes: 0, operations: undefined }));
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, this.groups.find(dispatch, layout, dispatch.storages.map(resource)), [base + 4 * at]);
       pass.dispatchWorkgroups(...workgroups);

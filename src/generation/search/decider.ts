@@ -15,9 +15,12 @@ export interface Decider<Entry, Decision> {
    *
    * @param entries Those of the session, in its order.
    * @param length The tokens of each row so far.
+   * @param ahead Whether entries stay where they are, so that steps after these may be queued too. @default false
    * @returns For each step the decision of each entry; of no use where the entry has ended.
    */
-  next(entries: readonly Entry[], length: number): Promise<readonly (readonly Decision[])[]>;
+  next(entries: readonly Entry[], length: number, ahead?: boolean): Promise<readonly (readonly Decision[])[]>;
+  /** Whether steps after those that were returned are under way: entries stay where they are. @default false */
+  readonly isAhead?: boolean;
   /** Each step's scores after all processors, [rows, V], if they are asked for. */
   readonly scores: readonly Tensor[];
 }

@@ -2,7 +2,7 @@
 import type { Decider } from "./decider.ts";
 import { type GenerateOutput, padded } from "./generate_output.ts";
 import { DeviceTokens, HostTokens, type Slot } from "./token_deciders.ts";
-import { compact } from "./row_compaction.ts";
+import { compact, compaction } from "./row_compaction.ts";
 import type { Generation } from "../request/generation.ts";
 import type { Session } from "../programs/session.ts";
 import type { Search } from "./search.ts";
@@ -19,7 +19,7 @@ function going(session: Session, slots: readonly Slot[], length: number): readon
 
 function deciderOf(session: Session, generation: Generation): Decider<Slot, Choice> {
   if (session.shape.selection.kind === "logits") return new HostTokens(session, generation);
-  return new DeviceTokens(session, generation, generation.streamer ? 1 : session.backend.stepsPerRead);
+  return new DeviceTokens(session, generation);
 }
 
 /** Rows under way, each for itself. */
@@ -35,7 +35,7 @@ export class RowSearch implements Search {
    * Begin, the encoder's programs being queued before.
    *
    * @param session The buffers, with room for `maxLength` positions.
-   * @param generation Its streamer is given each token as it is decided: one wait a token.
+   * @param generation Its streamer is given each token by itself, as soon as it is read.
    */
   constructor(readonly session: Session, readonly generation: Generation) {
     const { prompts, promptLength, numReturnSequences } = generation;
@@ -52,16 +52,28 @@ export class RowSearch implements Search {
 
   async step(): Promise<void> {
     const { session, generation: { streamer, signal, outputScores, maxLength } } = this;
-    const steps = await this.#decider.next(this.#slots, this.#length);
-    const fresh = this.#rows.map((): number[] => []);
-    this.#slots.forEach((row, slot) => {
-      if (row) fresh[row.index] = row.take(steps.map((choices) => choices[slot]));
-    });
-    this.#length += steps.length;
-    await streamer?.put(fresh);
-    signal?.throwIfAborted();
+    const steps = await this.#decider.next(this.#slots, this.#length, outputScores || !this.#couldShrink);
+    // A streamer is given each token by itself, also where the device decided several.
+    const turns = streamer ? steps.map((choices) => [choices]) : [steps];
+    for (const turn of turns) {
+      const fresh = this.#rows.map((): number[] => []);
+      this.#slots.forEach((row, slot) => {
+        if (row) fresh[row.index] = row.take(turn.map((choices) => choices[slot]));
+      });
+      this.#length += turn.length;
+      await streamer?.put(fresh);
+      signal?.throwIfAborted();
+      if (this.ended) return;
+    }
     // Scores are those of all rows.
-    if (!outputScores && this.#length < maxLength) this.#slots = going(session, this.#slots, this.#length);
+    const stays = outputScores || this.#decider.isAhead || this.#length >= maxLength;
+    if (!stays) this.#slots = going(session, this.#slots, this.#length);
+  }
+
+  /** Whether so many rows have ended that the others should be moved together. */
+  get #couldShrink(): boolean {
+    const open = this.#slots.map((row) => row !== undefined && !row.ended);
+    return compaction(open, this.session.sizes.beams) !== undefined;
   }
 
   /** The rows with their prompts, padded to the longest; whether each was cut by the length. */

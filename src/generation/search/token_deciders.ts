@@ -12,32 +12,61 @@ import type { Choice, TextState } from "./text_state.ts";
 /** A place of the session: the text in it, or none. */
 export type Slot = TextState | undefined;
 
+/** Steps that were queued, and the read of what they decide. */
+interface QueuedSteps {
+  readonly count: number;
+  readonly choices: Promise<(slot: number, at: number) => Choice>;
+}
+
 /** The device decides, in a program of the session. */
 export class DeviceTokens implements Decider<Slot, Choice> {
   readonly scores: readonly Tensor[] = [];
   readonly #steps: DeviceSteps;
   readonly #noise: Noise | undefined;
+  /** What was queued and not returned, the first first. */
+  readonly #queued: QueuedSteps[] = [];
+  readonly #pace: StreamPace | undefined;
 
-  /** @param most The steps between two reads. */
-  constructor(readonly session: Session, readonly generation: Generation, most: number) {
-    this.#steps = new DeviceSteps(session, generation, most);
+  constructor(readonly session: Session, readonly generation: Generation) {
+    const { stepsPerRead } = session.backend;
+    this.#steps = new DeviceSteps(session, generation, stepsPerRead);
+    if (generation.streamer) this.#pace = new StreamPace(stepsPerRead);
     if (!generation.doSample) return;
     this.#noise = new Noise(generation.seed);
     session.write("temperature", Float32Array.of(generation.temperature));
   }
 
-  async next(slots: readonly Slot[], length: number): Promise<Choice[][]> {
-    const { session, generation } = this;
-    const count = this.#steps.count(length);
-    if (this.#noise) session.write("noise", this.#noiseOf(slots, length, count, this.#noise));
-    this.#steps.queue(length, count);
-    const read = generation.outputConfidences ? await this.#readReported() : await this.#readTokens(length);
+  get isAhead(): boolean {
+    return this.#queued.length > 0;
+  }
+
+  async next(slots: readonly Slot[], length: number, ahead = false): Promise<Choice[][]> {
+    const { session: { backend: { readsInFlight = 1 } } } = this;
+    const most = ahead ? readsInFlight : 1;
+    let end = this.#queued.reduce((sum, { count }) => sum + count, length);
+    while (this.#queued.length < most && end < this.generation.maxLength) end += this.#queue(slots, end);
+    const { count, choices } = this.#queued.shift()!;
+    const read = await choices;
+    this.#pace?.note(count);
     return Array.from({ length: count }, (_, at) => slots.map((_, slot) => read(slot, at)));
   }
 
+  /** Queue steps from `length` on, and their read. @returns How many. */
+  #queue(slots: readonly Slot[], length: number): number {
+    const { session, generation } = this;
+    const count = Math.min(this.#steps.count(length), this.#pace?.steps ?? Infinity);
+    if (this.#noise) session.write("noise", this.#noiseOf(slots, length, count, this.#noise));
+    this.#steps.queue(length, count);
+    const choices = generation.outputConfidences ? this.#readReported() : this.#readTokens(length);
+    // Steps that are thrown away are not waited for; a failure surfaces at the stream's next read.
+    choices.catch(() => {});
+    this.#queued.push({ count, choices });
+    return count;
+  }
+
   async #readTokens(length: number): Promise<(slot: number, at: number) => Choice> {
-    const data = (await this.session.readTokens()).data as BigInt64Array;
     const { capacity } = this.session.sizes;
+    const data = (await this.session.readTokens()).data as BigInt64Array;
     return (slot, at) => ({ token: Number(data[slot * capacity + length + at]) });
   }
 
@@ -60,6 +89,27 @@ export class DeviceTokens implements Decider<Slot, Choice> {
       });
     }
     return all;
+  }
+}
+
+/** Reads are as far apart as a reader does not mind, in milliseconds: a read of a GPU takes 11 by itself. */
+const [leastWait, mostWait] = [25, 60];
+
+/** How many steps are read together while someone watches. */
+class StreamPace {
+  steps = 1;
+  #last = performance.now();
+
+  /** @param most What is never exceeded; 1 where a read is free. */
+  constructor(readonly most: number) {}
+
+  /** Note that `count` steps were read. */
+  note(count: number): void {
+    const now = performance.now();
+    const waited = now - this.#last;
+    this.#last = now;
+    if (waited < leastWait && count === this.steps) this.steps = Math.min(this.most, 2 * this.steps);
+    else if (waited > mostWait) this.steps = Math.max(1, this.steps >> 1);
   }
 }
 

@@ -109,7 +109,6 @@ Deno.test("webgpu refuses tensors and runs that were disposed, and what does not
   x[Symbol.dispose]();
   assertThrows(() => stream.write(x, new Float32Array(4)), ShapeError, "disposed");
   await assertRejects(() => stream.read(x), ShapeError, "disposed");
-  await assertRejects(() => backend.open(memorySource(), { storage: "q8" }), BackendError, "float32");
 });
 
 Deno.test("webgpu runs what is bound also after its program was disposed, and then releases all", async () => {
@@ -152,6 +151,8 @@ Deno.test("webgpu reads a line with one wait for 8 tokens, and only tokens leave
   const before = { ...backend.counters };
   const text = await captioner.caption(picture);
   const { waits, bytesRead } = backend.counters;
-  assertEquals(waits - before.waits <= Math.ceil((text.length + 1) / 8), true);
+  // Where two reads are under way, one is of steps after the text's end.
+  const ahead = (backend.readsInFlight ?? 1) - 1;
+  assertEquals(waits - before.waits <= Math.ceil((text.length + 1) / 8) + ahead, true);
   assertEquals(bytesRead - before.bytesRead <= (waits - before.waits) * 4 * 128, true);
 });

@@ -1,0 +1,58 @@
+// The tests of what runs on a GPU, and a table of speeds, on the GPU of whoever asks: `deno task test:gpu [FOLDER]`. The result
+// file, gpu-results.json in the folder, names the adapter, which suites passed, and how fast the kernels are. It runs what is there
+// of the suites below, so that more can be added.
+import { inspect, loadWithProfile } from "../../backends/webgpu/mod.ts";
+import { operatorBenches, timeOperator } from "../../bench/operators.ts";
+import { countTests } from "../count_tests.ts";
+
+/** The suites, by path from the project's root. */
+const suites = [
+  "tests/backends/webgpu",
+  "tests/backends/ffi/providers_test.ts",
+  "tests/generation/reads_in_flight_test.ts",
+];
+
+const root = new URL("../../", import.meta.url);
+const folder = Deno.args[0] ?? ".";
+const adapter = await inspect();
+console.log(`on ${adapter.description ?? adapter.device ?? adapter.vendor}`);
+
+const tests: Record<string, { passed: number; failed: number; ignored: number } | "did not start"> = {};
+for (const suite of suites) {
+  if (!await isThere(new URL(suite, root))) continue;
+  console.log(`== ${suite}`);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["test", "-A", "--quiet", suite],
+    cwd: root,
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  tests[suite] = await countTests(child.stdout) ?? "did not start";
+  await child.status;
+}
+
+console.log("== speeds");
+await using backend = await loadWithProfile();
+const speeds: Record<string, string> = {};
+for (const bench of operatorBenches) {
+  speeds[bench.name] = `${(await timeOperator(backend, bench)).toPrecision(3)} ${bench.unit}`;
+  console.log(`${bench.name.padEnd(40)} ${speeds[bench.name]}`);
+}
+
+const results = { adapter, deno: Deno.version.deno, date: new Date().toISOString(), tests, speeds };
+const path = `${folder}/gpu-results.json`;
+await Deno.writeTextFile(`${path}.part`, JSON.stringify(results, null, 2));
+await Deno.rename(`${path}.part`, path);
+console.log(`written to ${path}`);
+const failed = Object.values(tests).some((counts) => counts === "did not start" || counts.failed > 0);
+Deno.exit(failed ? 1 : 0);
+
+async function isThere(path: URL): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
