@@ -3,7 +3,7 @@
 import { availableBackends, type BackendName, loadBackend } from "../mod.ts";
 import { timeLine } from "./line.ts";
 import { operatorBenches, timeOperator } from "./operators.ts";
-import { readBandwidth, torchRates } from "./peers.ts";
+import { readBandwidth, torchRates } from "./peers/limits.ts";
 
 const asked = new Set(Deno.args);
 const rows = new Map<string, Map<string, string>>();

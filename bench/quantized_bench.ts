@@ -4,9 +4,11 @@
 // runs in a process of its own, in turns; ratios are those of one run. Pictures and tokens are measured by the processor's time
 // of all threads, which other work on the machine hardly changes.
 import { cpuUsage } from "node:process";
-import { Captioner, defaultConfig, Tensor, VisionEncoderDecoderConfig, VisionEncoderDecoderModel } from "../mod.ts";
+import { Tensor, VisionEncoderDecoderModel } from "../mod.ts";
+import { readLines } from "./peers/lines.ts";
+import { configs, writeModels } from "./peers/full_size.ts";
+import { ownMemory } from "./peers/processes.ts";
 import { sizeOf } from "../src/tensor/mod.ts";
-import { errorRates } from "../src/training/report/error_rates.ts";
 
 type Dtype = "float32" | "q8" | "q4";
 
@@ -42,18 +44,6 @@ const cases: readonly Case[] = [
   { name: "q4_saved", saved: "q4", limits: { load: 0.5, token: 0.36 } },
   { name: "float32_low_memory", dtype: "float32", lowMemory: true },
 ];
-
-const special = { decoder_start_token_id: 2, pad_token_id: 1, eos_token_id: 2 };
-const configs: Readonly<Record<string, () => VisionEncoderDecoderConfig>> = {
-  vit_gpt2: () =>
-    VisionEncoderDecoderConfig.fromEncoderDecoderConfigs(defaultConfig("vit"), defaultConfig("gpt2"), special),
-  trocr: () =>
-    VisionEncoderDecoderConfig.fromEncoderDecoderConfigs(
-      defaultConfig("vit", { image_size: 384, qkv_bias: false }),
-      defaultConfig("trocr", { cross_attention_hidden_size: 768 }),
-      special,
-    ),
-};
 
 const columns = ["load", "loadProcessor", "encode", "token", "peak"] as const;
 type Column = (typeof columns)[number];
@@ -92,11 +82,6 @@ async function measure(folder: string, { dtype, lowMemory, texts = 4 }: Case): P
   return { load, loadProcessor, encode, token: (whole - encode) / tokens, before };
 }
 
-/** The bytes of a process that are not pages of a file. */
-function ownMemory(process: number | "self"): number {
-  return 1024 * Number(/RssAnon:\s+(\d+)/.exec(Deno.readTextFileSync(`/proc/${process}/status`))?.[1] ?? 0);
-}
-
 /**
  * Run a case in a process, whose memory is watched.
  *
@@ -124,19 +109,11 @@ async function costOf(folder: string, options: Case, group?: string): Promise<Co
   return { ...JSON.parse(new TextDecoder().decode(stdout)), peak };
 }
 
-/** Write a model, and what it is saved as, where they are not there. @returns The bytes of its parameters as float32. */
-async function writeModels(name: string, folder: string): Promise<number> {
-  const path = (kind: string) => `${folder}/${name}_${kind}`;
-  if (!await Deno.stat(`${path("float32")}/config.json`).catch(() => undefined)) {
-    await using model = await VisionEncoderDecoderModel.fromConfig(configs[name](), { backend: "reference", seed: 1 });
-    await model.savePretrained(path("float32"));
-  }
-  for (const dtype of ["q8", "q4"] as const) {
-    if (await Deno.stat(`${path(dtype)}/config.json`).catch(() => undefined)) continue;
-    await using model = await VisionEncoderDecoderModel.fromPretrained(path("float32"), { backend: "ffi", dtype });
-    await model.savePretrained(path(dtype));
-  }
-  await using model = await VisionEncoderDecoderModel.fromPretrained(path("float32"), { lowMemory: true });
+/** Write a model in every form where it is not there. @returns The bytes of its parameters as float32. */
+async function prepare(name: string, folder: string): Promise<number> {
+  await writeModels(name, folder);
+  const path = `${folder}/${name}_float32`;
+  await using model = await VisionEncoderDecoderModel.fromPretrained(path, { lowMemory: true });
   return 4 * [...model.namedParameters().values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
 
@@ -155,7 +132,7 @@ function cell(
 }
 
 async function compare(name: string, folder: string): Promise<void> {
-  const weights = await writeModels(name, folder);
+  const weights = await prepare(name, folder);
   const costs = new Map<Case, Cost>();
   for (let round = 0; round < rounds; round++) {
     for (const options of cases) {
@@ -219,26 +196,6 @@ async function readInLittleMemory(name: string, folder: string): Promise<void> {
   }
 }
 
-/** How well the embedded model reads the repository's lines. */
-async function readLines(): Promise<void> {
-  const folder = new URL("../tests/fixtures/lines/", import.meta.url);
-  const { lines } = JSON.parse(await Deno.readTextFile(new URL("index.json", folder)));
-  const right = lines.map(({ text }: { text: string }) => text);
-  let whole: string[] | undefined;
-  for (const dtype of ["float32", "q8", "q4"] as const) {
-    await using captioner = await Captioner.load(undefined, { backend: "ffi", dtype });
-    const found: string[] = [];
-    for (const { file } of lines) found.push(await captioner.caption(new URL(file, folder)));
-    whole ??= found;
-    const { characterErrorRate } = errorRates(right, found);
-    const changed = found.filter((text, i) => text !== whole![i]).length;
-    console.log(
-      `embedded ${dtype}: ${(100 * characterErrorRate).toFixed(2)} % of characters wrong, ${changed} of ` +
-        `${found.length} texts changed`,
-    );
-  }
-}
-
 function processor(): string {
   const text = Deno.readTextFileSync("/proc/cpuinfo");
   const name = /model name\s*:\s*(.*)/.exec(text)?.[1] ?? "an unknown processor";
@@ -255,7 +212,7 @@ if (Deno.args[0] === "--child") {
   console.log(processor());
   try {
     for (const name of names.length > 0 ? names : ["embedded", ...Object.keys(configs)]) {
-      if (name === "embedded") await readLines();
+      if (name === "embedded") { for (const line of await readLines()) console.log(`${line}`); }
       else {
         await compare(name, folder);
         await readInLittleMemory(name, folder);

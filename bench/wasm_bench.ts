@@ -1,4 +1,4 @@
-// The embedded model in WebAssembly beside libonnxruntime on one thread: `deno run -A bench/wasm_bench.ts [ROUNDS]`. Processes run
+// The embedded model in WebAssembly beside libonnxruntime on one thread: `deno run -A bench/wasm_bench.ts [ROUNDS] [--json]`. Processes run
 // in turns; figures are medians, but for a line, whose least time counts: what disturbs it only adds.
 import { type BackendName, Captioner, readImage } from "../mod.ts";
 
@@ -62,6 +62,14 @@ async function main(rounds: number): Promise<void> {
   const found: Record<"wasm" | "ffi", Round[]> = { wasm: [], ffi: [] };
   for (let round = 0; round < rounds; round++) {
     for (const backend of ["wasm", "ffi"] as const) found[backend].push(await measure(backend));
+  }
+  if (Deno.args.includes("--json")) {
+    const summary = (all: Round[]) => ({
+      first: median(all.map(({ first }) => first)),
+      peak: median(all.map(({ peak }) => peak)),
+      line: Math.min(...all.map(({ line }) => line)),
+    });
+    return console.log(JSON.stringify({ wasm: summary(found.wasm), ffi: summary(found.ffi) }));
   }
   const row = (name: string, ...cells: string[]) =>
     console.log([name.padEnd(24), ...cells.map((cell) => cell.padStart(12))].join(""));

@@ -1,6 +1,6 @@
 // What figures are held against in the same run: the memory's read bandwidth, and PyTorch where python3 has it.
 import { Buffer } from "node:buffer";
-import type { OperatorBench } from "./operators.ts";
+import type { OperatorBench } from "../operators.ts";
 
 /** The bytes of each of the two buffers that are compared: more than a cache holds. */
 const compared = 128 << 20;
