@@ -11,7 +11,7 @@ const interval = 5;
 
 /** What a process gave. */
 export interface Measured {
-  /** Milliseconds from its start to its first line, and to its end. */
+  /** Milliseconds from its start to its first line of JSON, and to its end. */
   readonly first: number;
   readonly whole: number;
   /** The most memory of its own, in bytes. */
@@ -41,7 +41,7 @@ export async function runProcess(program: string, args: readonly string[], cwd?:
   let [text, first] = ["", 0];
   for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
     text += part;
-    if (first === 0 && text.includes("\n")) first = performance.now() - began;
+    if (first === 0 && /^\{.*\n/m.test(text)) first = performance.now() - began;
   }
   const { success } = await child.status;
   clearInterval(watch);

@@ -13,7 +13,7 @@ const pages = [
 ];
 
 /** What the pages show besides text. */
-const pictures = ["docs/way.svg", "docs/rooms.svg", "docs/browser.jpg", "assets/attention.png"];
+const pictures = ["docs/way.svg", "docs/rooms.svg", "docs/peers.svg", "docs/browser.jpg", "assets/attention.png"];
 
 /** Other texts of the repository that pages link to, by their names as pages. */
 const others: Readonly<Record<string, string>> = {
