@@ -2,16 +2,9 @@
 // as float32 and nothing has changed it, or in memory. A session reads a file through one mapping that all sessions share, and
 // may make a packed copy, which is faster but its own; so when a second program reads the same parameters, the copies are
 // dropped and both read the mapping. A parameter that is written moves to memory, and sessions with a copy of it are dropped.
-import type { OpenOptions, Weights } from "../../src/graph/mod.ts";
-import type { Tensor } from "../../src/tensor/mod.ts";
+import type { OpenOptions } from "../../src/graph/mod.ts";
 import { type BlockEncoding, type FileRegion, float32Region, type StoredWeights } from "../../src/weights/mod.ts";
-import {
-  type CompiledSession,
-  HeldParameters,
-  type ParameterReader,
-  type RuntimeTensor,
-  type SessionWeights,
-} from "../onnx/session/mod.ts";
+import { type ParameterReader, ProgramWeights, type RuntimeTensor } from "../onnx/session/mod.ts";
 import { BlockParameters, type BlockPlacement } from "./block_parameters.ts";
 import { MappedFiles } from "./mapped_files.ts";
 import { OrtView } from "./ort_value.ts";
@@ -37,16 +30,11 @@ function folderOf(path: string): string {
 }
 
 /** Parameters on the ffi backend. */
-export class FfiWeights implements Weights, SessionWeights {
-  readonly readers = new Set<ParameterReader>();
-  readonly #held: HeldParameters;
+export class FfiWeights extends ProgramWeights<FfiRuntime> {
   /** The bytes of parameters that sessions read from the file. */
   readonly #fileBytes = new Map<string, number>();
   /** Parameters whose present value is in memory, since programs write them, or the value was replaced. */
   readonly #inMemory = new Set<string>();
-  readonly #trained = new Set<string>();
-  /** The number of times that parameters have changed. */
-  version = 0;
   /** Whether any parameter is in blocks. */
   readonly hasBlocks: boolean = false;
   readonly #anyFile: string | undefined;
@@ -55,12 +43,10 @@ export class FfiWeights implements Weights, SessionWeights {
   readonly files = new MappedFiles();
   /** Views of the parameters in mapped files. */
   readonly #mapped = new Map<string, OrtView>();
-  /** The names that each compilation under way reads, and when it ends. */
-  readonly #compiling = new Map<ReadonlySet<string>, Promise<unknown>>();
   #disposed = false;
 
-  constructor(readonly runtime: FfiRuntime, readonly source: StoredWeights, readonly options: OpenOptions) {
-    this.#held = new HeldParameters(runtime, source);
+  constructor(runtime: FfiRuntime, source: StoredWeights, options: OpenOptions) {
+    super(runtime, source, options);
     for (const weight of source.values()) {
       this.#anyFile ??= (float32Region(weight) ?? weight.blocks?.regions?.codes)?.path;
       if (weight.blocks) this.hasBlocks = true;
@@ -71,21 +57,6 @@ export class FfiWeights implements Weights, SessionWeights {
       isInFolder: (region) => folderOf(region.path) === this.folder,
       addressOf: (region) => this.files.addressOf(region),
     });
-    for (const name of source.keys()) if (options.trainable?.(name)) this.#trained.add(name);
-  }
-
-  /** Whether programs may write a parameter. */
-  isTrained(name: string): boolean {
-    return this.#trained.has(name);
-  }
-
-  async train(names: Iterable<string>): Promise<void> {
-    for (const name of names) {
-      this.#held.checkName(name);
-      await this.hold(name);
-      this.#trained.add(name);
-      await this.#keepInMemory(name);
-    }
   }
 
   /** The folder that external data is relative to. */
@@ -98,17 +69,16 @@ export class FfiWeights implements Weights, SessionWeights {
    * knows one folder; a file in another folder is read into memory.
    */
   fileRegionOf(name: string): FileRegion | undefined {
-    return this.#isReplaced(name) ? undefined : this.#regionOf(name);
+    return this.isReplaced(name) ? undefined : this.#regionOf(name);
   }
 
-  /** Whether a parameter's value is in memory as float32, whatever its source. */
-  #isReplaced(name: string): boolean {
-    return this.#inMemory.has(name) || this.#trained.has(name);
+  protected override isReplaced(name: string): boolean {
+    return this.#inMemory.has(name) || super.isReplaced(name);
   }
 
   /** How a program can read a parameter in blocks; undefined where it has other values, or never was in blocks. */
   encodingOf(name: string): BlockEncoding | undefined {
-    return this.#isReplaced(name) ? undefined : this.blocks.encodingOf(name);
+    return this.isReplaced(name) ? undefined : this.blocks.encodingOf(name);
   }
 
   /**
@@ -144,8 +114,8 @@ export class FfiWeights implements Weights, SessionWeights {
     return view;
   }
 
-  leave(reader: ParameterReader): void {
-    this.readers.delete(reader);
+  override leave(reader: ParameterReader): void {
+    super.leave(reader);
     if (this.#disposed) this.#unmap();
   }
 
@@ -163,20 +133,6 @@ export class FfiWeights implements Weights, SessionWeights {
     const others = [...this.readers].filter((reader) => !reader.fromFile.isDisjointFrom(names));
     for (const reader of others) if (reader.packed) await reader.reload(false);
     return others.length === 0 && !this.options.lowMemory;
-  }
-
-  /**
-   * Compile a program: after those that are being compiled and read the same parameters, and beside those that do not, since
-   * a compilation keeps one core busy.
-   *
-   * @param names The parameters that it reads.
-   */
-  exclusively<T>(names: ReadonlySet<string>, work: () => Promise<T>): Promise<T> {
-    const before = [...this.#compiling].filter(([others]) => !others.isDisjointFrom(names)).map(([, ends]) => ends);
-    const done = Promise.all(before).then(work);
-    const ends = done.then(() => {}, () => {}).finally(() => this.#compiling.delete(names));
-    this.#compiling.set(names, ends);
-    return done;
   }
 
   /** @throws If a file that parameters lie in is no longer the one that was opened. */
@@ -198,54 +154,13 @@ export class FfiWeights implements Weights, SessionWeights {
     this.runtime.counters.weightBytes += byteLength;
   }
 
-  /** A parameter in memory, float32 if it is a floating-point number. */
-  hold(name: string): Promise<RuntimeTensor> {
-    return this.#held.hold(name);
-  }
-
-  read(name: string): Promise<Tensor> {
-    return this.#held.read(name);
-  }
-
-  async write(name: string, tensor: Tensor): Promise<void> {
-    this.#held.checkReplacement(name, tensor);
-    if (!this.#held.has(name)) {
-      this.#held.put(name, tensor);
-      return await this.#keepInMemory(name);
-    }
-    await this.runtime.work.settled(() => {
-      this.#held.put(name, tensor);
-      this.markWritten([name]);
-    });
-  }
-
-  forget(names: Iterable<string>): Promise<void> {
-    return this.runtime.work.settled(() => {
-      for (const name of names) {
-        this.#held.forget(name);
-        this.#inMemory.delete(name);
-        this.#trained.delete(name);
-        this.blocks.forget(name);
-      }
-    });
-  }
-
-  markWritten(names: Iterable<string>): void {
-    for (const name of names) {
-      this.version++;
-      for (const reader of this.readers) {
-        if (reader.fromMemory.has(name) || reader.fromFile.has(name)) reader.dropSession();
-      }
-    }
-  }
-
-  isCurrent({ version, fromMemory, fromFile }: Pick<CompiledSession, "version" | "fromMemory" | "fromFile">): boolean {
-    return version === this.version ||
-      (fromMemory.size === 0 && ![...fromFile].some((name) => this.#isReplaced(name)));
+  protected override forgotten(name: string): void {
+    this.#inMemory.delete(name);
+    this.blocks.forget(name);
   }
 
   /** Use a parameter's value in memory from now on, instead of the file. */
-  async #keepInMemory(name: string): Promise<void> {
+  protected override async moved(name: string): Promise<void> {
     if (this.#inMemory.has(name)) return;
     await this.runtime.work.settled(() => {
       this.#inMemory.add(name);
@@ -256,10 +171,6 @@ export class FfiWeights implements Weights, SessionWeights {
     });
   }
 
-  checkOpen(what: string): void {
-    this.#held.checkOpen(what);
-  }
-
   /** Unmap the files, once no session reads them. */
   #unmap(): void {
     if (this.readers.size > 0) return;
@@ -267,10 +178,10 @@ export class FfiWeights implements Weights, SessionWeights {
     this.runtime.work.afterwards(this.files.forget());
   }
 
-  [Symbol.dispose](): void {
+  override [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#held[Symbol.dispose]();
+    super[Symbol.dispose]();
     this.blocks[Symbol.dispose]();
     for (const bytes of this.#fileBytes.values()) this.runtime.counters.weightBytes -= bytes;
     this.#unmap();

@@ -49,7 +49,7 @@ export class WasmBackend implements Backend {
     const held = weights as WasmWeights;
     checkParameters(graph, held.source, (name) => held.isTrained(name));
     graph = prepare(graph, (node) => this.supports(node));
-    return await held.exclusively(async () => {
+    return await held.exclusively(new Set(graph.parameters.keys()), async () => {
       await held.share(graph.parameters.keys());
       signal?.throwIfAborted();
       const compile = (_pack: boolean, fusesCaches: boolean) => this.#compile(graph, held, fusesCaches);
