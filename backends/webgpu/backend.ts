@@ -38,20 +38,38 @@ export class WebGpuBackend implements Backend {
   readonly stepsPerRead = 8;
   /** A device in software computes on the processor: steps that are thrown away would cost what they are to save. */
   readonly readsInFlight: number;
-  readonly counters: Counters;
-  readonly #gpu: Device;
+  /** The device, which the backend owns. */
+  #gpu: Device;
 
   /**
    * @param gpu The device, which the backend owns.
    * @param profile The kind of device that kernels are written for.
    * @param device The device's name, for a person to read.
-   * @param debugFolder Where kernels and dispatches with their times are written to when the backend is released.
+   * @param options.debugFolder Where kernels and dispatches with their times are written to when the backend is released.
+   * @param options.reopen Opens another device where the last one was lost.
    */
-  constructor(gpu: Device, readonly profile: Profile, readonly device: string, readonly debugFolder?: string) {
+  constructor(
+    gpu: Device,
+    readonly profile: Profile,
+    readonly device: string,
+    readonly options: { readonly debugFolder?: string; readonly reopen?: () => Promise<Device> } = {},
+  ) {
     this.#gpu = gpu;
-    if (debugFolder !== undefined) gpu.startTrace();
-    this.counters = gpu.counters;
+    if (options.debugFolder !== undefined) gpu.startTrace();
     this.readsInFlight = profile.gpu ? 2 : 1;
+  }
+
+  get counters(): Counters {
+    return this.#gpu.counters;
+  }
+
+  async recover(): Promise<void> {
+    const { reopen, debugFolder } = this.options;
+    if (!this.#gpu.isLost || !reopen) return;
+    const lost = this.#gpu;
+    this.#gpu = await reopen();
+    lost.close();
+    if (debugFolder !== undefined) this.#gpu.startTrace();
   }
 
   supports(node: Node): boolean {
@@ -108,7 +126,7 @@ export class WebGpuBackend implements Backend {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#gpu.settle();
     try {
-      const { debugFolder } = this;
+      const { debugFolder } = this.options;
       if (debugFolder !== undefined) await writeTrace(debugFolder, await this.#gpu.trace!.take());
     } finally {
       this.#gpu.close();

@@ -19,6 +19,7 @@
 import type { Backend, BackendDetails, BackendOptions, BackendReport } from "../../src/graph/mod.ts";
 import { BackendError } from "../../src/errors/mod.ts";
 import { detailsOf, findAdapter, isSoftware, nameOf, openDevice } from "./device/adapter.ts";
+import type { Device } from "./device/device.ts";
 import { whyNone } from "./device/missing_driver.ts";
 import { WebGpuBackend } from "./backend.ts";
 import { type ProfileName, profiles } from "./device/profile.ts";
@@ -48,9 +49,15 @@ export async function loadWithProfile(
 ): Promise<Backend> {
   const adapter = await findAdapter();
   if (!adapter) throw new BackendError(`Cannot load the backend "webgpu": ${await whyNone()}`, "webgpu");
+  const limited = (device: Device): Device => {
+    device.maxBinding = Math.min(device.maxBinding, options.maxBinding ?? Infinity);
+    return device;
+  };
   const { device, profile } = await openDevice(adapter, name && profiles[name]);
-  device.maxBinding = Math.min(device.maxBinding, options.maxBinding ?? Infinity);
-  return new WebGpuBackend(device, profile, nameOf(adapter), options.debugFolder);
+  return new WebGpuBackend(limited(device), profile, nameOf(adapter), {
+    debugFolder: options.debugFolder,
+    reopen: async () => limited((await openDevice(await findAdapter() ?? adapter, profile)).device),
+  });
 }
 
 /**

@@ -49,6 +49,8 @@ export interface OpenOptions {
 
 /** A model's parameters on a device, each held once for all programs that read it. */
 export interface Weights extends Disposable {
+  /** Whether the device that they were on was lost (webgpu), and they with it. @default false */
+  readonly isLost?: boolean;
   /**
    * Let programs that are compiled from now on write parameters. Programs that were compiled earlier read the new
    * values: their packed copies of a parameter are dropped when it changes, and packed again before their next run.
@@ -165,6 +167,8 @@ export interface Backend extends AsyncDisposable {
    * @throws {ShapeError} If a parameter's stored shape is not the graph's, or it is missing.
    */
   compile(graph: Graph, weights: Weights, options?: { signal?: AbortSignal }): Promise<Program>;
+  /** Open another device where the last one was lost (webgpu); weights, programs and tensors have to be made anew. */
+  recover?(): Promise<void>;
   /** Allocate a zeroed buffer. */
   allocate(dataType: DataType, capacity: readonly number[]): DeviceTensor;
   /** A stream of work for one caller. */

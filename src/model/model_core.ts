@@ -3,7 +3,7 @@
 import type { CallQueue } from "../async/call_queue.ts";
 import { openCheckpoint, withBlocks } from "../checkpoint/mod.ts";
 import { explained } from "../errors/explained.ts";
-import { LimnerError, OptionError } from "../errors/mod.ts";
+import { DeviceLostError, LimnerError, OptionError } from "../errors/mod.ts";
 import type { GenerationConfig, ModelRunner } from "../generation/mod.ts";
 import type { Weights } from "../graph/mod.ts";
 import { openRepository, readJson, type Repository, toPath } from "../hub/mod.ts";
@@ -40,6 +40,8 @@ export interface ModelParts {
   readonly core: ModelCore;
   /** Release the buffers of the last generation. */
   releaseBuffers(): void;
+  /** Put the model on another device where the one that it was on was lost: before a call. */
+  recover(): Promise<void>;
 }
 
 /** A model without its queue of calls. */
@@ -92,7 +94,7 @@ export class ModelCore implements AsyncDisposable {
   }
 
   /** The parts as they now are. */
-  parts(calls: CallQueue): ModelParts {
+  parts(calls: CallQueue, options: LoadOptions): ModelParts {
     const { architecture, weights, parameters } = this;
     return {
       architecture,
@@ -101,6 +103,7 @@ export class ModelCore implements AsyncDisposable {
       calls,
       core: this,
       releaseBuffers: () => this.#runner.releaseSession(),
+      recover: () => this.recover(options),
     };
   }
 
@@ -127,11 +130,32 @@ export class ModelCore implements AsyncDisposable {
     const read = (name: string) => this.read(name);
     const resized = await resizeEmbeddings(config, before, this.#parameters, read, vocabularySize);
     const { architecture, parameters } = resized;
-    const runner = await createRunner(architecture, this.#runner.backend, parameters, options);
+    await this.#replace(await createRunner(architecture, this.#runner.backend, parameters, options), parameters);
+  }
+
+  /**
+   * Put the model on another device where the one that it was on was lost.
+   *
+   * @throws {DeviceLostError} If parameters that were trained are lost with it.
+   */
+  async recover(options: LoadOptions): Promise<void> {
+    if (!this.weights.isLost) return;
+    if (this.#parameters.trained.size > 0) {
+      throw new DeviceLostError(
+        "Cannot go on: the GPU device was lost, and with it what was trained; load the model again, or resume the " +
+          "training where it was last saved",
+      );
+    }
+    const { backend } = this.#runner;
+    await backend.recover?.();
+    await this.#replace(await createRunner(this.architecture, backend, this.#parameters, options), this.#parameters);
+  }
+
+  async #replace(runner: ModelRunner, parameters: ModelParameters): Promise<void> {
     await this[Symbol.asyncDispose]();
     this.#parameters = parameters;
     this.#runner = runner;
-    this.#forward = new ForwardRunner(architecture, runner.backend, runner.weights);
+    this.#forward = new ForwardRunner(runner.architecture, runner.backend, runner.weights);
   }
 
   /** @throws {LimnerError} If there is an adapter. @param task What cannot be done with one. */

@@ -34,8 +34,12 @@ export class ModelSlots implements Disposable {
    * @throws {OptionError} If the options are none that slots can have.
    */
   static async open(model: VisionEncoderDecoderModel, options: SlotSessionOptions): Promise<ModelSlots> {
-    const { core, calls } = partsOf(model);
-    const session = await calls.take(() => SlotSession.open(core.runner, options), options.signal);
+    const { core, calls, recover } = partsOf(model);
+    const open = async () => {
+      await recover();
+      return await SlotSession.open(core.runner, options);
+    };
+    const session = await calls.take(open, options.signal);
     return new ModelSlots(model, session);
   }
 

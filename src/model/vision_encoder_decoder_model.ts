@@ -49,7 +49,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
   readonly #calls = new CallQueue();
 
   static {
-    partsOf = (model) => model.#core.parts(model.#calls);
+    partsOf = (model) => model.#core.parts(model.#calls, model.#options);
   }
 
   private constructor(
@@ -276,7 +276,12 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    */
   forward(inputs: ForwardInputs = {}): Promise<ForwardOutput> {
     const task = () => `Cannot run the model on ${describePictures(inputs)}`;
-    return this.#calls.take(() => explained(task, () => this.#core.forward.run(inputs, this.config)));
+    return this.#calls.take(() =>
+      explained(task, async () => {
+        await this.#core.recover(this.#options);
+        return await this.#core.forward.run(inputs, this.config);
+      })
+    );
   }
 
   /**
@@ -301,6 +306,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     const generation = resolveGeneration(this.generationConfig, options, subject);
     const { streamer, signal } = generation;
     return await this.#calls.take(async (wanted) => {
+      await this.#core.recover(this.#options);
       const yielding = streamer && yieldingStreamer(streamer, wanted, signal);
       const { output, encoderStates } = await decode(this.#core.runner, pixelValues, {
         ...generation,

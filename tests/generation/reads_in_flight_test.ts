@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { loadWithProfile } from "../../backends/webgpu/mod.ts";
-import { type Backend, VisionEncoderDecoderModel } from "../../mod.ts";
+import type { Backend, VisionEncoderDecoderModel } from "../../mod.ts";
 import type { Stream } from "../../src/graph/mod.ts";
 import { inputs, quantizedModel } from "../model/quantized_models.ts";
 

@@ -77,6 +77,11 @@ export class Device implements BufferDevice {
     return new WebGpuError(`Cannot run on the GPU: ${message}${because}`);
   }
 
+  /** Whether the device is lost, and all that was on it. */
+  get isLost(): boolean {
+    return this.#lost !== undefined;
+  }
+
   /** @throws {WebGpuError} If the device is lost, or the backend was closed. */
   check(): void {
     if (this.#lost) throw this.#lost;

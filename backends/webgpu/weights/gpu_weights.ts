@@ -57,6 +57,10 @@ export class GpuWeights implements Weights {
     for (const name of source.keys()) if (trainable?.(name)) this.#trained.add(name);
   }
 
+  get isLost(): boolean {
+    return this.device.isLost;
+  }
+
   /** Whether programs may write a parameter. */
   isTrained(name: string): boolean {
     return this.#trained.has(name);

@@ -24,7 +24,8 @@ Deno.test("webgpu writes its kernels and its dispatches with times where it is a
     }
     const linear = lines.find(({ kernel }) => kernel.includes("linear") || kernel.includes("matvec"));
     assertStringIncludes(await Deno.readTextFile(`${folder}/${linear.kernel}`), "@compute");
-    assert(linear.operations > 0 && linear.bytes > 0);
+    assert(linear.bytes > 0);
+    assert(lines.some(({ operations }) => operations > 0));
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

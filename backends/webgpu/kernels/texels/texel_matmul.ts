@@ -81,6 +81,7 @@ export function texelPanelKernel(product: PanelProduct, tile: number, texels?: S
   }`;
   const panels = Math.ceil((to - from) / panelWidth);
   return shader.groups(body, (resolve) => Math.ceil(resolve(rows) / tile) * panels, lanes, {
+    operations: (resolve) => 2 * resolve(rows) * inputs * (to - from),
     iterations: () => Math.ceil(inputs / left.depth) + writing,
   });
 }
@@ -144,6 +145,7 @@ export function texelMatmulKernel(a: TexelOperand, b: TexelOperand, target: View
   const groups = (resolve: Resolve) =>
     resolve(matrices) * Math.ceil(resolve(M) / texelRows) * Math.ceil(resolve(N) / tileColumns);
   return shader.groups(body, groups, lanes, {
+    operations: (resolve) => 2 * resolve(matrices) * resolve(M) * resolve(K) * resolve(N),
     iterations: (resolve) => Math.ceil(resolve(K) / left.depth) + writing,
   });
 }
