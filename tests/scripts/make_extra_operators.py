@@ -147,5 +147,5 @@ case("cache_reorder_narrow", "cacheReorder", lambda state, rows: reorder(state, 
 case("cache_reorder_tokens", "cacheReorder", lambda state, rows: reorder(state, rows, 1, 5), dict(state=torch.randint(0, 99, (4, 8), generator=generator), rows=torch.tensor([3, 1, 1, 0])),
      dict(axis=1, length="T", group=4), gradients=[], sizes=dict(T=5), shapes=dict(state=[4, 8]))
 save_file(tensors, f"{args.out}/extra.safetensors")
-json.dump(dict(about=f"PyTorch {torch.__version__}, float64 inside, stored as float32", cases=cases), open(f"{args.out}/extra.json", "w"), indent=1)
+json.dump(dict(about=f"PyTorch {torch.__version__}, float64 inside, stored as float32", cases=cases), open(f"{args.out}/extra.json", "w"), separators=(",", ":"))
 print(len(cases), "cases", sum(t.nbytes for t in tensors.values()) / 1e6, "MB")

@@ -340,7 +340,7 @@ def main():
             cases.append(case)
             tensors.update({f"{encoder}_{decoder}.{name}": x.contiguous().clone() for name, x in results.items()})
     FOLDER.mkdir(exist_ok=True)
-    (FOLDER / "cases.json").write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
+    (FOLDER / "cases.json").write_text("[\n" + ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases) + "\n]\n")
     save_file(tensors, FOLDER / "golden.safetensors")
 
 
