@@ -30,4 +30,4 @@ for _ in range(40):
     hand.append((["a" + text(0) for _ in range(count)], [text(0) for _ in range(count)]))
 print(json.dumps([
     {"references": r, "hypotheses": h, "cer": jiwer.cer(r, h), "wer": jiwer.wer(r, h)} for r, h in hand
-], indent=1))
+], separators=(",", ":")))
