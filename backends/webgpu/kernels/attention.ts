@@ -2,7 +2,7 @@
 // a workgroup computes one query, its lanes sharing the keys; for many an invocation computes one query (or the kernel of
 // attention_broadcast.ts computes them).
 import type { Profile } from "../device/profile.ts";
-import { type AttentionOperands, beginAttention, lowest } from "./attention_shader.ts";
+import { type AttentionOperands, type AttentionTexels, beginAttention, lowest } from "./attention_shader.ts";
 import { type Dispatch, elementCount, upTo } from "./shader.ts";
 
 /** An invocation a query: its numbers and its sums in registers, keys four at a time. */
@@ -56,10 +56,15 @@ export function queryAttentionKernel(operands: AttentionOperands): Dispatch {
 }
 
 /** A workgroup a query: each lane takes every so many keys, then the lanes' sums are combined in workgroup memory. */
-export function splitAttentionKernel(operands: AttentionOperands, profile: Profile): Dispatch {
-  const { shader, wide, type, buffers, counts, T, ofLine, ofQuery, steps, score } = beginAttention(
+export function splitAttentionKernel(
+  operands: AttentionOperands,
+  profile: Profile,
+  texels?: AttentionTexels,
+): Dispatch {
+  const { shader, wide, type, buffers, load, counts, T, ofLine, ofQuery, steps, score } = beginAttention(
     operands,
     "attention split",
+    { texels },
   );
   const items = elementCount(operands.query.shape.slice(0, 3));
   const lanes = splitLanes(operands, profile);
@@ -67,7 +72,7 @@ export function splitAttentionKernel(operands: AttentionOperands, profile: Profi
   shader.declare(`var<workgroup> lane_total: array<f32, ${lanes}>;`);
   shader.declare(`var<workgroup> lane_sums: array<${type}, ${lanes * counts[1]}>;`);
   const times = (i: number) => {
-    const key = `${buffers.key}[key_place + ${i}u]`;
+    const key = load.key(`key_place + ${i}u`);
     return wide ? `dot(q${i}, ${key})` : `q${i} * ${key}`;
   };
   const body = `if (group >= ${shader.parameter(items)}) { return; }
@@ -75,7 +80,7 @@ export function splitAttentionKernel(operands: AttentionOperands, profile: Profi
   let line = group / ${T};
   ${ofLine}
   ${ofQuery("")}
-  ${upTo(counts[0]).map((i) => `let q${i} = ${buffers.query}[query_at + ${i}u];`).join("\n  ")}
+  ${upTo(counts[0]).map((i) => `let q${i} = ${load.query(`query_at + ${i}u`)};`).join("\n  ")}
   ${upTo(counts[1]).map((i) => `var o${i} = ${type}();`).join(" ")}
   var largest = ${lowest};
   var total = 0.0;
@@ -90,7 +95,7 @@ export function splitAttentionKernel(operands: AttentionOperands, profile: Profi
     total = total * kept + p;
     largest = next;
     let value_place = value_at + s * ${steps[1]};
-    ${upTo(counts[1]).map((i) => `o${i} = o${i} * kept + p * ${buffers.value}[value_place + ${i}u];`).join("\n    ")}
+    ${upTo(counts[1]).map((i) => `o${i} = o${i} * kept + p * ${load.value(`value_place + ${i}u`)};`).join("\n    ")}
   }
   lane_largest[lane] = largest;
   lane_total[lane] = total;

@@ -4,6 +4,7 @@ import type { Resolve } from "../program/view.ts";
 import {
   type AttentionOperands,
   type AttentionShader,
+  type AttentionTexels,
   beginAttention,
   lowest,
   readsHeadsAsVec4,
@@ -36,8 +37,8 @@ const eachQuery = (statements: (n: number) => string, between = "\n    "): strin
  * A subgroup of 8 lanes, two queries each: a lane loads one of 8 keys and broadcasts it to the others, so that keys are
  * loaded once for 16 queries.
  */
-export function broadcastAttentionKernel(operands: AttentionOperands): Dispatch {
-  const parts = beginAttention(operands, "attention broadcast");
+export function broadcastAttentionKernel(operands: AttentionOperands, texels?: AttentionTexels): Dispatch {
+  const parts = beginAttention(operands, "attention broadcast", { texels });
   const { shader, steps, T } = parts;
   const [rows, heads, queries] = operands.query.shape;
   const lines = multiplyDimensions(rows, heads);
@@ -62,7 +63,7 @@ export function broadcastAttentionKernel(operands: AttentionOperands): Dispatch 
 }
 
 /** Statements that read a lane's queries, and declare `last`: the workgroup's queries see only keys before it. */
-function readQueries({ T, ofLine, ofQuery, counts, type, buffers }: AttentionShader, causal: boolean): string {
+function readQueries({ T, ofLine, ofQuery, counts, type, load }: AttentionShader, causal: boolean): string {
   const seen = causal ? "select(min(used, max(limit_first, limit_last)), used, blind_first)" : "used";
   const limits = `let seen_first = i32(used) - i32(${T}) + i32(tile) + 1;
   let blind_first = seen_first <= 0;
@@ -73,7 +74,7 @@ function readQueries({ T, ofLine, ofQuery, counts, type, buffers }: AttentionSha
   let t${n} = min(wanted${n}, ${T} - 1u);
   ${ofQuery(String(n))}`
   );
-  const read = (n: number, i: number) => `let q${n}_${i} = ${buffers.query}[query_at${n} + ${i}u];`;
+  const read = (n: number, i: number) => `let q${n}_${i} = ${load.query(`query_at${n} + ${i}u`)};`;
   return `${ofLine}
   ${places}
   ${causal ? limits : ""}
@@ -84,12 +85,12 @@ function readQueries({ T, ofLine, ofQuery, counts, type, buffers }: AttentionSha
 }
 
 /** Statements that score 8 keys for both queries: `s0_0` to `s1_7`. */
-function scoreKeys({ wide, counts, buffers, score }: AttentionShader): string {
+function scoreKeys({ wide, counts, load, score }: AttentionShader): string {
   const product = (n: number, i: number) => wide ? `dot(q${n}_${i}, k)` : `q${n}_${i} * k`;
   const add = (i: number, j: number) =>
     `{ let k = ${share(j)}; ${eachQuery((n) => `s${n}_${j} += ${product(n, i)};`, " ")} }`;
   const sums = upTo(counts[0]).map((i) =>
-    `{ let x = ${buffers.key}[key_place + ${i}u]; ${keys.map((j) => add(i, j)).join(" ")} }`
+    `{ let x = ${load.key(`key_place + ${i}u`)}; ${keys.map((j) => add(i, j)).join(" ")} }`
   );
   const masked = (n: number, j: number) => {
     const own = score(`s${n}_${j}`, `min(first + ${j}u, used - 1u)`, String(n));
@@ -112,10 +113,10 @@ function weighKeys(n: number): string {
 }
 
 /** Statements that add the weighted values of 8 keys to both queries' sums. */
-function addValues({ counts, buffers }: AttentionShader): string {
+function addValues({ counts, load }: AttentionShader): string {
   const add = (j: number) => `{ let v = ${share(j)}; ${eachQuery((n) => `r${n} += p${n}_${j} * v;`, " ")} }`;
   return upTo(counts[1]).map((i) =>
-    `{ let x = ${buffers.value}[value_place + ${i}u]; ${eachQuery((n) => `var r${n} = o${n}_${i} * kept${n};`, " ")} ${
+    `{ let x = ${load.value(`value_place + ${i}u`)}; ${eachQuery((n) => `var r${n} = o${n}_${i} * kept${n};`, " ")} ${
       keys.map(add).join(" ")
     } ${eachQuery((n) => `o${n}_${i} = r${n};`, " ")} }`
   ).join("\n    ");

@@ -170,7 +170,9 @@ export function positionAttentionKernel(
   { parts, appended }: { parts?: PositionParts; appended?: AppendedPosition },
   profile: Profile,
 ): Dispatch {
-  const begun = beginAttention(operands, appended ? "attention append" : "attention positions", appended !== undefined);
+  const begun = beginAttention(operands, appended ? "attention append" : "attention positions", {
+    writesKeys: appended !== undefined,
+  });
   const { shader, type, counts, T, ofLine, ofQuery } = begun;
   const items = elementCount(operands.query.shape.slice(0, 3));
   const spread = spreadOver(counts[1]);

@@ -1,7 +1,7 @@
 // What the attention kernels share: where their operands' elements lie, which keys a query sees, and its scores.
 import type { Dimension } from "../../../src/graph/mod.ts";
 import { lowestScore } from "../../../src/operators/mod.ts";
-import { isMultiple, type View } from "../program/view.ts";
+import { isMultiple, type Storage, type View } from "../program/view.ts";
 import { Shader } from "./shader.ts";
 
 /** The operands of an attention; the last axis of query, key, value and target is contiguous. */
@@ -25,6 +25,9 @@ export interface AttentionOperands {
   readonly target: View;
 }
 
+/** Copies of the storages of queries, keys and values as texels: heads are read in vectors of 4. */
+export type AttentionTexels = Readonly<Record<"query" | "key" | "value", Storage>>;
+
 /** A kernel that was begun, with the names and statements that all attention kernels use. */
 export interface AttentionShader {
   readonly shader: Shader;
@@ -33,6 +36,8 @@ export interface AttentionShader {
   readonly counts: readonly [query: number, value: number];
   readonly type: "vec4f" | "f32";
   readonly buffers: Readonly<Record<"query" | "key" | "value" | "target", string>>;
+  /** The vector (or number) at a place of the queries, the keys or the values. */
+  readonly load: Readonly<Record<"query" | "key" | "value", (at: string) => string>>;
   /** The number T of queries, as an expression. */
   readonly T: string;
   /** Statements that declare `row`, `head`, `batch`, `used`, `key_at` and `value_at` from `line`, row · H + head. */
@@ -50,7 +55,11 @@ export interface AttentionShader {
  *
  * @param writesKeys Whether it writes keys and values too.
  */
-export function beginAttention(operands: AttentionOperands, label: string, writesKeys = false): AttentionShader {
+export function beginAttention(
+  operands: AttentionOperands,
+  label: string,
+  { writesKeys = false, texels }: { writesKeys?: boolean; texels?: AttentionTexels } = {},
+): AttentionShader {
   const { query, key, value, target, mask, beams, length, lengths, causal, scale } = operands;
   const shader = new Shader(label);
   const [D, E] = [query.shape[3] as number, value.shape[3] as number];
@@ -58,11 +67,16 @@ export function beginAttention(operands: AttentionOperands, label: string, write
   const type = wide ? "vec4f" : "f32";
   const cache = (view: View) => writesKeys ? shader.write(view.storage, type) : shader.read(view.storage, type);
   const buffers = {
-    query: shader.read(query.storage, type),
-    key: cache(key),
-    value: cache(value),
+    query: texels ? "" : shader.read(query.storage, type),
+    key: texels ? "" : cache(key),
+    value: texels ? "" : cache(value),
     target: shader.write(target.storage, type),
   };
+  const loader = (part: "query" | "key" | "value") => {
+    const fetch = texels && shader.readTexels(texels[part]);
+    return (at: string) => fetch ? fetch(`(${at})`) : `${buffers[part]}[${at}]`;
+  };
+  const load = { query: loader("query"), key: loader("key"), value: loader("value") };
   const [H, T, each, used, factor] = [query.shape[1], query.shape[2], beams, length].map((d) => shader.parameter(d))
     .concat(shader.float(scale));
   const divided = wide ? " / 4u" : "";
@@ -87,6 +101,7 @@ export function beginAttention(operands: AttentionOperands, label: string, write
     wide,
     type,
     buffers,
+    load,
     counts: wide ? [D / 4, E / 4] : [D, E],
     T,
     ofLine: `let head = line % ${H};

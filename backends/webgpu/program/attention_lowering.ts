@@ -4,8 +4,12 @@ import { attentionOperands, type AttributesOf } from "../../../src/operators/mod
 import { gpuAttentionSteps } from "./gpu_attention_steps.ts";
 import { queryAttentionKernel, splitAttentionKernel } from "../kernels/attention.ts";
 import { broadcastAttentionKernel, canBroadcast } from "../kernels/attention_broadcast.ts";
+import { readsHeadsAsVec4 } from "../kernels/attention_shader.ts";
 import type { Planner } from "./planner.ts";
 import { broadcastView, transposeView, type View } from "./view.ts";
+
+/** The queries up to which the lanes of a workgroup share the keys of one. */
+const few = 4;
 
 /** The widest heads that kernels keep in registers. */
 const maxHeadWidth = 512;
@@ -50,13 +54,17 @@ export function lowerAttention(planner: Planner, node: Node, attributes: Attribu
   if (gpu) planner.steps.push(...gpuAttentionSteps(planner, node, operands, gpu));
   else {
     // Few queries would leave lanes idle.
+    const broadcasts = planner.profile.broadcasts && canBroadcast(operands);
+    const texels = planner.profile.texels && broadcasts && readsHeadsAsVec4(operands)
+      ? {
+        query: planner.texels.of(query, (resolve) => resolve(T) > few),
+        key: planner.texels.of(key, (resolve) => resolve(T) > few),
+        value: planner.texels.of(value, (resolve) => resolve(T) > few),
+      }
+      : undefined;
     planner.steps.push([
-      { when: (resolve) => resolve(T) <= 4, dispatch: splitAttentionKernel(operands, planner.profile) },
-      {
-        dispatch: planner.profile.broadcasts && canBroadcast(operands)
-          ? broadcastAttentionKernel(operands)
-          : queryAttentionKernel(operands),
-      },
+      { when: (resolve) => resolve(T) <= few, dispatch: splitAttentionKernel(operands, planner.profile) },
+      { dispatch: broadcasts ? broadcastAttentionKernel(operands, texels) : queryAttentionKernel(operands) },
     ]);
   }
   planner.setView(node.outputs[0], target);
