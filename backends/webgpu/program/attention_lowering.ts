@@ -4,12 +4,18 @@ import { attentionOperands, type AttributesOf } from "../../../src/operators/mod
 import { gpuAttentionSteps } from "./gpu_attention_steps.ts";
 import { queryAttentionKernel, splitAttentionKernel } from "../kernels/attention.ts";
 import { broadcastAttentionKernel, canBroadcast } from "../kernels/attention_broadcast.ts";
-import { readsHeadsAsVec4 } from "../kernels/attention_shader.ts";
+import { type AttentionOperands, readsHeadsAsVec4 } from "../kernels/attention_shader.ts";
+import { elementCount } from "../kernels/shader.ts";
 import type { Planner } from "./planner.ts";
+import type { Step } from "./step.ts";
+import type { Condition } from "./texels/texel_copies.ts";
 import { broadcastView, transposeView, type View } from "./view.ts";
 
 /** The queries up to which the lanes of a workgroup share the keys of one. */
 const few = 4;
+
+/** The numbers of keys from which on a few queries are worth copies of keys and values as texels. */
+const longKeys = 100_000;
 
 /** The widest heads that kernels keep in registers. */
 const maxHeadWidth = 512;
@@ -51,21 +57,30 @@ export function lowerAttention(planner: Planner, node: Node, attributes: Attribu
     target,
   };
   const { gpu } = planner.profile;
-  if (gpu) planner.steps.push(...gpuAttentionSteps(planner, node, operands, gpu));
-  else {
-    // Few queries would leave lanes idle.
-    const broadcasts = planner.profile.broadcasts && canBroadcast(operands);
-    const texels = planner.profile.texels && broadcasts && readsHeadsAsVec4(operands)
-      ? {
-        query: planner.texels.of(query, (resolve) => resolve(T) > few),
-        key: planner.texels.of(key, (resolve) => resolve(T) > few),
-        value: planner.texels.of(value, (resolve) => resolve(T) > few),
-      }
-      : undefined;
-    planner.steps.push([
-      { when: (resolve) => resolve(T) <= few, dispatch: splitAttentionKernel(operands, planner.profile) },
-      { dispatch: broadcasts ? broadcastAttentionKernel(operands, texels) : queryAttentionKernel(operands) },
-    ]);
-  }
+  const steps = gpu ? gpuAttentionSteps(planner, node, operands, gpu) : [softAttentionStep(planner, operands)];
+  planner.steps.push(...steps);
   planner.setView(node.outputs[0], target);
+}
+
+/** The kernels of an attention on a software adapter: of few queries, which would leave lanes idle, and of many. */
+function softAttentionStep(planner: Planner, operands: AttentionOperands): Step {
+  const { query, key, value } = operands;
+  const { profile } = planner;
+  const isFew: Condition = (resolve) => resolve(query.shape[2]) <= few;
+  const broadcasts = profile.broadcasts && canBroadcast(operands);
+  if (!profile.texels || !readsHeadsAsVec4(operands) || !broadcasts) {
+    return [
+      { when: isFew, dispatch: splitAttentionKernel(operands, profile) },
+      { dispatch: broadcasts ? broadcastAttentionKernel(operands) : queryAttentionKernel(operands) },
+    ];
+  }
+  const isLong: Condition = (resolve) => resolve(elementCount(key.shape)) >= longKeys;
+  const copied: Condition = (resolve) => !isFew(resolve) || isLong(resolve);
+  const [queries, keys, values] = [query, key, value].map((view) => planner.texels.of(view, copied));
+  const texels = { query: queries, key: keys, value: values };
+  return [
+    { when: (resolve) => !isFew(resolve), dispatch: broadcastAttentionKernel(operands, texels) },
+    { when: isLong, dispatch: splitAttentionKernel(operands, profile, texels) },
+    { dispatch: splitAttentionKernel(operands, profile) },
+  ];
 }

@@ -98,7 +98,11 @@ function turnedProducts(): KernelCase[] {
 /** Attention, lines that are normalised or searched, and products of two values. */
 function operatorCases(): KernelCase[] {
   // The fifth has so many positions that a GPU's workgroups share them.
-  const attentions = [[1, 1, 1], [1, 197, 64], [3, 9, 5], [33, 33, 64], [2, 700, 8], [17, 40, 12], [70, 3, 130]]
+  const attentions = [[1, 1, 1], [1, 197, 64], [2, 280, 64], [3, 9, 5], [33, 33, 64], [2, 700, 8], [17, 40, 12], [
+    70,
+    3,
+    130,
+  ]]
     .flatMap(
       ([T, S, D]) => {
         const shapes = { q: [2, 3, T, D], k: [2, 3, S, D], v: [2, 3, S, D] };
