@@ -115,27 +115,34 @@ export function elementwiseKernel(label: string, expression: Expression, target:
   // Bound first, as an operand may be what the result takes the place of.
   const out = shader.write(target.storage, elementType(target.dataType));
   const views: Record<string, View> = { out: target };
-  const loads: string[] = [];
+  const loads = viewsOf(expression).map((view, i) => {
+    views[`at${i}`] = broadcastView(view, expression.shape);
+    return `let x${i} = ${shader.read(view.storage, elementType(view.dataType))}[at${i}];`;
+  });
+  const { lines, result } = emitExpression(shader, expression, (i) => `x${i}`);
+  const body = [shader.places(expression.shape, "index", views), ...loads, ...lines, `${out}[out] = ${result};`];
+  return shader.elements(body.join("\n  "), elementCount(expression.shape), profile.lanes);
+}
+
+/** Statements that compute an expression, and its result. @param load The value of a view, by its place in `viewsOf`. */
+export function emitExpression(
+  shader: Shader,
+  expression: Expression,
+  load: (view: number) => string,
+  suffix = "",
+): { lines: string[]; result: string } {
   const lines: string[] = [];
+  let read = 0;
   const emit = (operand: Operand): string => {
     if (operand.kind === "scalar") {
       if (elementType(operand.dataType) === "f32") return shader.float(operand.value);
       return elementType(operand.dataType) === "i32" ? shader.integer(operand.value) : shader.parameter(operand.value);
     }
-    if (operand.kind === "view") {
-      const name = `at${Object.keys(views).length}`;
-      views[name] = broadcastView(operand.view, expression.shape);
-      const value = `x${loads.length}`;
-      const buffer = shader.read(operand.view.storage, elementType(operand.view.dataType));
-      loads.push(`let ${value} = ${buffer}[${name}];`);
-      return value;
-    }
+    if (operand.kind === "view") return load(read++);
     const value = operand.code(operand.operands.map(emit), shader);
-    const name = `y${lines.length}`;
+    const name = `y${lines.length}${suffix}`;
     lines.push(`let ${name} = ${value};`);
     return name;
   };
-  const result = emit(expression);
-  const body = [shader.places(expression.shape, "index", views), ...loads, ...lines, `${out}[out] = ${result};`];
-  return shader.elements(body.join("\n  "), elementCount(expression.shape), profile.lanes);
+  return { result: emit(expression), lines };
 }

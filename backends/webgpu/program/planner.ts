@@ -25,6 +25,7 @@ import {
   withViews,
 } from "../kernels/elementwise.ts";
 import type { DeferredAppend } from "../kernels/attention_positions.ts";
+import { elementwiseFoursKernel } from "../kernels/texels/elementwise_fours.ts";
 import { copyKernel, fillKernel } from "../kernels/movement.ts";
 import { type Dispatch, elementCount } from "../kernels/shader.ts";
 import type { BlockEncoding } from "../../../src/weights/mod.ts";
@@ -252,11 +253,16 @@ export class Planner {
   }
 
   #compute(value: Value, expression: Expression): void {
+    const { name } = value.node.operator;
     const operands = viewsOf(expression).map((view) => broadcastView(view, expression.shape));
-    for (const [target, ...parts] of this.windows.cut([this.target(value), ...operands])) {
-      const own = withViews(expression, parts, target.shape);
-      this.addDispatch(elementwiseKernel(value.node.operator.name, own, target, this.profile));
+    const target = this.target(value);
+    for (const [part, ...parts] of this.windows.cut([target, ...operands])) {
+      const own = withViews(expression, parts, part.shape);
+      const texelsOf = (view: View) => this.texels.ofLarge(view, part.shape);
+      const fours = this.profile.texels ? elementwiseFoursKernel(name, own, part, texelsOf, this.profile) : undefined;
+      this.addDispatch(fours ?? elementwiseKernel(name, own, part, this.profile));
     }
+    this.texels.forget(target.storage);
   }
 
   #leaf(node: Node): void {

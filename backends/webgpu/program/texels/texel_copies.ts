@@ -1,13 +1,26 @@
 // Copies of values as texels, for the devices that read those faster. Think of it as a shelf beside a plan: the first product that
 // wants a storage's texels adds a step that copies them, the next ones find the copy, and it is thrown away where the
 // storage is written again. A copy is made only where one of the products that asked is the variant that runs.
-import { texelAxis, type TexelOperand } from "../../kernels/texel_matmul.ts";
+import type { Shape } from "../../../../src/graph/mod.ts";
+import { sizeOf } from "../../../../src/tensor/mod.ts";
+import { texelAxis, type TexelOperand } from "../../kernels/texels/texel_matmul.ts";
 import { copyKernel } from "../../kernels/movement.ts";
 import type { Dispatch } from "../../kernels/shader.ts";
 import type { Profile } from "../../device/profile.ts";
 import type { Step } from "../step.ts";
 import type { Windows } from "../windows.ts";
-import { type Resolve, type Resolved, rowMajor, type Storage, transposeView, type View } from "../view.ts";
+import {
+  type Resolve,
+  type Resolved,
+  rowMajor,
+  type Storage,
+  transposeView,
+  type View,
+  wholeStorage,
+} from "../view.ts";
+
+/** The elements from which on a kernel that reads each once is worth copies of its operands. */
+const manyElements = 1 << 15;
 
 /** Whether a step is done for the sizes that a program is bound for. */
 export type Condition = (resolve: Resolve) => boolean;
@@ -57,8 +70,20 @@ export class TexelCopies {
 
   /** Forget the copies of a storage that is about to be written. */
   forget(storage: Storage): void {
-    this.#copies.delete(storage);
-    this.#padded.delete(storage);
+    for (const copies of [this.#copies, this.#padded]) {
+      for (const key of copies.keys()) if (wholeStorage(key) === wholeStorage(storage)) copies.delete(key);
+    }
+  }
+
+  /** Texels of the storage of a view that has about as many elements as a kernel computes, if those are known to be many. */
+  ofLarge(view: View, shape: Shape): Storage | undefined {
+    if (![...shape, ...view.strides, view.offset].every((d) => typeof d === "number")) return undefined;
+    const resolve = Number as Resolve;
+    const elements = sizeOf(shape as number[]);
+    const end = endOf(view)(resolve);
+    const own = end - resolve(view.offset);
+    if (elements < manyElements || 2 * own < elements || end > 2 * own) return undefined;
+    return this.of(view, () => true);
   }
 
   /** Texels of the storage of a view, copied where a condition holds. */

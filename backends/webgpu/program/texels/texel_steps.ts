@@ -2,7 +2,7 @@
 import type { Dimension } from "../../../../src/graph/mod.ts";
 import type { Epilogue } from "../../kernels/epilogue.ts";
 import type { PanelProduct } from "../../kernels/panel_matmul.ts";
-import { texelMatmulKernel, texelPanelKernel, texelRows } from "../../kernels/texel_matmul.ts";
+import { texelMatmulKernel, texelPanelKernel, texelRows } from "../../kernels/texels/texel_matmul.ts";
 import type { Planner } from "../planner.ts";
 import type { Step, Variant } from "../step.ts";
 import type { Condition } from "./texel_copies.ts";

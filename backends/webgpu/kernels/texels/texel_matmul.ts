@@ -1,11 +1,11 @@
 // Matrix products that read texels: with weights that are packed in panels, and of any two views. Rows of x are texels too,
 // copied from a buffer, or for a few rows numbers of the buffer itself.
-import type { Dimension } from "../../../src/graph/mod.ts";
-import { broadcastView, isMultiple, type Resolve, type Storage, type View } from "../program/view.ts";
-import { paddedDepth, panelWidth } from "../weights/layout.ts";
-import type { Epilogue } from "./epilogue.ts";
-import type { PanelProduct } from "./panel_matmul.ts";
-import { type Dispatch, elementCount, Shader } from "./shader.ts";
+import type { Dimension } from "../../../../src/graph/mod.ts";
+import { broadcastView, isMultiple, type Resolve, type Storage, type View } from "../../program/view.ts";
+import { paddedDepth, panelWidth } from "../../weights/layout.ts";
+import type { Epilogue } from "../epilogue.ts";
+import type { PanelProduct } from "../panel_matmul.ts";
+import { type Dispatch, elementCount, Shader } from "../shader.ts";
 import {
   leftAcross,
   leftAlong,

@@ -1,9 +1,9 @@
 // A tile of a matrix product whose operands are texels: some rows and 64 columns by 8 lanes that can broadcast. Think of a
 // step as a few numbers of K: all its texels are fetched first, since a fetch is a call that spills registers; then each row
 // adds its products. A lane has eight columns, as two vectors of four that lie 32 columns apart.
-import { type Epilogue, epilogueCode, readsOperandsAsVec4 } from "./epilogue.ts";
-import { isMultiple, type View } from "../program/view.ts";
-import { type Shader, upTo } from "./shader.ts";
+import { type Epilogue, epilogueCode, readsOperandsAsVec4 } from "../epilogue.ts";
+import { isMultiple, type View } from "../../program/view.ts";
+import { type Shader, upTo } from "../shader.ts";
 
 /** The columns of a tile. */
 export const tileColumns = 64;
