@@ -65,6 +65,12 @@ function asMatrix(x: Value): Value {
   return reshape(x, { shape: [multiplyDimensions(1, ...x.shape.slice(0, -1)), x.shape.at(-1)!] });
 }
 
+/** aᵀ · g, the gradient of a matrix b; turned where b is, so that what b was turned from gets its gradient as it lies. */
+function matrixGradient(a: Value, g: Value, { node }: Value): Value {
+  if (node.operator.name === "transpose") return transposeLast(matmul(transposeLast(g), a));
+  return matmul(transposeLast(a), g);
+}
+
 /** A reduction's result with the reduced axes put back, broadcast to x. */
 function spread(value: Value, x: Value, { axes }: ReductionAttributes): Value {
   const reduced = new Set(axes.map((axis) => normalizeAxis(axis, x.rank)));
@@ -133,7 +139,7 @@ export const gradientRules:
     pad: (g, { inputs: [x], attributes: { beginning } }) => [slice(g, { starts: beginning, sizes: x.shape })],
     matmul: (g, { inputs: [a, b] }) => [
       sumTo(matmul(g, transposeLast(b)), a.shape),
-      b.rank === 2 ? matmul(transposeLast(asMatrix(a)), asMatrix(g)) : sumTo(matmul(transposeLast(a), g), b.shape),
+      b.rank === 2 ? matrixGradient(asMatrix(a), asMatrix(g), b) : sumTo(matmul(transposeLast(a), g), b.shape),
     ],
     reduceSum: (g, { inputs: [x], attributes }) => [spread(g, x, attributes)],
     // Equal maxima share the gradient, as in torch.amax.

@@ -33,7 +33,7 @@ function lowerParts(
   target: View,
   { combination, scale }: Options,
 ): void {
-  const axis = x.shape.findIndex((length) => length !== 1);
+  const axis = x.shape.findIndex((length, i) => length !== parts[0].shape[i]);
   const kept = (view: View) => view.shape.filter((_, i) => !gone.has(i));
   const stays = !gone.has(axis);
   const all = stays ? target : planner.temporary(target.dataType, [parts.length, ...kept(x)]);

@@ -1,5 +1,5 @@
 // Tensors that are larger than a binding. Think of a window as a part of a storage that is bound by itself: a kernel on views
-// of large storages becomes several, each on a part of the views along their first axes that lies in a window of each.
+// of large storages becomes several, each on a part of the views, along the axis that lies furthest apart in memory, in a window of each.
 import type { Dimension, Shape } from "../../../src/graph/mod.ts";
 import { sliceView, type Storage, type View } from "./view.ts";
 
@@ -30,14 +30,14 @@ export class Windows {
   /** Cut views of the same shape into parts that can be bound; those of other storages than large ones are cut alike. */
   cut(views: readonly View[]): View[][] {
     if (!views.some((view) => this.isLarge(view))) return [[...views]];
+    const unfit = views.find((view) => !this.#fits(view));
+    const axis = unfit ? outermost(unfit) : -1;
     const { shape } = views[0];
-    const axis = shape.findIndex((length) => length !== 1);
     const length = shape[axis];
-    if (!isKnown(length) || views.every((view) => this.#fits(view))) return [views.map((view) => this.#narrow(view))];
-    const most = Math.max(1, Math.min(...views.map((view) => this.#most(view, axis))));
+    const most = unfit && isKnown(length) ? this.#most(unfit, axis) : Infinity;
+    if (!isKnown(length) || most >= length) return [views.map((view) => this.#narrow(view))];
     // Whole vectors of fours of what lies along the axis.
     const step = most > alignment ? most - most % alignment : most;
-    if (step >= length) return [views.map((view) => this.#narrow(view))];
     const parts: View[][] = [];
     for (let from = 0; from < length; from += step) {
       const sizes = shape.map((d, i) => i === axis ? Math.min(step, length - from) : d);
@@ -52,12 +52,12 @@ export class Windows {
     return !this.isLarge(view) || span !== undefined && 4 * (span + alignment) <= this.maxBinding;
   }
 
-  /** How many indices of an axis of a view lie in one window. */
+  /** How many indices of an axis of a view lie in one window: one at least. */
   #most(view: View, axis: number): number {
-    const rest = spanOf(sliceView(view, view.shape.map(() => 0), view.shape.map((d, i) => i === axis ? 1 : d)));
+    const rest = spanOf({ ...view, shape: view.shape.map((d, i) => i === axis ? 1 : d) });
     const stride = view.strides[axis];
-    if (!this.isLarge(view) || stride === 0 || rest === undefined || !isKnown(stride)) return Infinity;
-    return Math.floor((this.maxBinding / 4 - alignment - rest) / stride) + 1;
+    if (stride === 0 || rest === undefined || !isKnown(stride)) return Infinity;
+    return Math.max(1, Math.floor((this.maxBinding / 4 - alignment - rest) / stride) + 1);
   }
 
   /** The view in a window of its storage, where that is large. */
@@ -73,6 +73,13 @@ export class Windows {
     this.#windows.set(storage, known.set(key, window));
     return { ...view, storage: window, offset: offset - from };
   }
+}
+
+/** The axis whose indices lie furthest apart; −1 where no axis has several, or that is not known. */
+function outermost({ shape, strides }: View): number {
+  const steps = strides.map((stride, axis) => shape[axis] === 1 || !isKnown(stride) ? 0 : stride);
+  const largest = Math.max(0, ...steps);
+  return largest === 0 ? -1 : steps.indexOf(largest);
 }
 
 /** The elements from a view's first to its last; undefined where they are not known. */

@@ -32,6 +32,10 @@ const computations: Readonly<Record<string, (table: Value, x: Value, ids: Value)
   product: (table, x) => matmul(x, transpose(table, { permutation: [1, 0] })),
   gradient: (table, x) =>
     matmul(transpose(matmul(x, transpose(table, { permutation: [1, 0] })), { permutation: [1, 0] }), x),
+  turned: (table, x) => {
+    const turn = (value: Value) => transpose(value, { permutation: [1, 0] });
+    return mul(table, turn(matmul(turn(x), matmul(x, turn(table)))));
+  },
   elementwise: (table, x) => add(mul(table, table), mul(reduceSum(x, { axes: [0] }), table)),
   columns: (table) => mul(reduceMean(table, { axes: [1], keepDimensions: true }), table),
   sum: (table) => reduceSum(mul(table, table), { axes: [0, 1] }),
