@@ -65,18 +65,7 @@ export function beginAttention(
   const [D, E] = [query.shape[3] as number, value.shape[3] as number];
   const wide = readsHeadsAsVec4(operands);
   const type = wide ? "vec4f" : "f32";
-  const cache = (view: View) => writesKeys ? shader.write(view.storage, type) : shader.read(view.storage, type);
-  const buffers = {
-    query: texels ? "" : shader.read(query.storage, type),
-    key: texels ? "" : cache(key),
-    value: texels ? "" : cache(value),
-    target: shader.write(target.storage, type),
-  };
-  const loader = (part: "query" | "key" | "value") => {
-    const fetch = texels && shader.readTexels(texels[part]);
-    return (at: string) => fetch ? fetch(`(${at})`) : `${buffers[part]}[${at}]`;
-  };
-  const load = { query: loader("query"), key: loader("key"), value: loader("value") };
+  const { buffers, load } = bindOperands(shader, operands, type, { writesKeys, texels });
   const [H, T, each, used, factor] = [query.shape[1], query.shape[2], beams, length].map((d) => shader.parameter(d))
     .concat(shader.float(scale));
   const divided = wide ? " / 4u" : "";
@@ -124,6 +113,28 @@ export function beginAttention(
       return causal ? `select(${masked}, ${lowestScore}, blind${n})` : masked;
     },
   };
+}
+
+/** Bind queries, keys, values and results: as texels, or in buffers, of which those of keys and values may be written. */
+function bindOperands(
+  shader: Shader,
+  { query, key, value, target }: AttentionOperands,
+  type: string,
+  { writesKeys, texels }: { writesKeys: boolean; texels?: AttentionTexels },
+): Pick<AttentionShader, "buffers" | "load"> {
+  const cache = (view: View) => writesKeys ? shader.write(view.storage, type) : shader.read(view.storage, type);
+  const buffers = {
+    query: texels ? "" : shader.read(query.storage, type),
+    key: texels ? "" : cache(key),
+    value: texels ? "" : cache(value),
+    target: shader.write(target.storage, type),
+  };
+  const loader = (part: "query" | "key" | "value") => {
+    const fetch = texels && shader.readTexels(texels[part]);
+    return (at: string) => fetch ? fetch(`(${at})`) : `${buffers[part]}[${at}]`;
+  };
+  const load = { query: loader("query"), key: loader("key"), value: loader("value") };
+  return { buffers, load };
 }
 
 /** Statements that declare which keys query `t` sees: those before `limit`; a query before all keys is `blind`, and weighs all keys equally. */
