@@ -103,24 +103,23 @@ function memoryOf(seen: readonly number[]): string {
 
 const [seconds, clients] = [Number(Deno.args[0] ?? 60), Number(Deno.args[1] ?? 32)];
 const backend = (Deno.args[2] ?? "ffi") as BackendName;
-const apart = backend !== "ffi";
-await using captioner = await Captioner.load(undefined, { backend: apart ? "reference" : backend });
-const texts = apart ? await readAlone() : await captioner.caption(pictures);
-await using handler = apart
-  ? await createWorkerHandler(undefined, { apiKey: null, load: { backend } })
-  : createHandler(captioner, { apiKey: null });
+await using captioner = backend === "ffi" ? await Captioner.load(undefined, { backend }) : undefined;
+const texts = captioner ? await captioner.caption(pictures) : await readAlone();
+await using handler = captioner
+  ? createHandler(captioner, { apiKey: null })
+  : await createWorkerHandler(undefined, { apiKey: null, load: { backend } });
 await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, handler.fetch);
 const base = `http://127.0.0.1:${server.addr.port}`;
 await clientsOf(base, Math.min(3, seconds), clients, texts);
-if (!apart) await inLists(captioner, 16, 1);
+if (captioner) await inLists(captioner, 16, 1);
 const handles = await metric(base, "limner_handles");
 const rates: Record<string, number[]> = { served: [], lists: [], single: [] };
 const times: number[] = [];
 const memories: string[] = [];
 let wrong = 0;
-const turns = apart ? 1 : 3;
+const turns = captioner ? 3 : 1;
 for (let turn = 0; turn < turns; turn++) {
-  if (!apart) {
+  if (captioner) {
     rates.lists.push(await inLists(captioner, 16, seconds / turns / 2));
     rates.single.push(await inLists(captioner, 1, seconds / turns / 4));
   }
@@ -133,7 +132,7 @@ for (let turn = 0; turn < turns; turn++) {
 }
 console.log(`${clients} clients, ${seconds} s in ${turns} turns, the embedded model on ${backend}`);
 console.log(`served: ${median(rates.served).toFixed(1)} pictures a second, ${wrong} wrong texts of ${times.length}`);
-if (!apart) {
+if (captioner) {
   console.log(`captions in lists of 16: ${median(rates.lists).toFixed(1)} (served / lists ${ratio("lists")})`);
   console.log(`captions one at a time: ${median(rates.single).toFixed(1)} (served / single ${ratio("single")})`);
 }
