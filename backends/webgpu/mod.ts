@@ -21,6 +21,8 @@ import { BackendError } from "../../src/errors/mod.ts";
 import { detailsOf, findAdapter, isSoftware, nameOf, openDevice } from "./device/adapter.ts";
 import type { Device } from "./device/device.ts";
 import { whyNone } from "./device/missing_driver.ts";
+import { tuned } from "./tuning/tune.ts";
+import { TuningFile } from "./tuning/tuning_file.ts";
 import { WebGpuBackend } from "./backend.ts";
 import { type ProfileName, profiles } from "./device/profile.ts";
 
@@ -45,7 +47,7 @@ export function load(options: BackendOptions = {}): Promise<Backend> {
  */
 export async function loadWithProfile(
   name?: ProfileName,
-  options: Pick<BackendOptions, "debugFolder"> & { readonly maxBinding?: number } = {},
+  options: Pick<BackendOptions, "debugFolder" | "autotune"> & { readonly maxBinding?: number } = {},
 ): Promise<Backend> {
   const adapter = await findAdapter();
   if (!adapter) throw new BackendError(`Cannot load the backend "webgpu": ${await whyNone()}`, "webgpu");
@@ -53,11 +55,20 @@ export async function loadWithProfile(
     device.maxBinding = Math.min(device.maxBinding, options.maxBinding ?? Infinity);
     return device;
   };
-  const { device, profile } = await openDevice(adapter, name && profiles[name]);
+  const { device, profile: plain } = await openDevice(adapter, name && profiles[name]);
+  // Another device's shapes are asked for as they are.
+  const profile = options.autotune ?? name === undefined
+    ? await tuned(limited(device), plain, { key: keyOf(adapter), file: await TuningFile.ofUser() })
+    : plain;
   return new WebGpuBackend(limited(device), profile, nameOf(adapter), {
     debugFolder: options.debugFolder,
     reopen: async () => limited((await openDevice(await findAdapter() ?? adapter, profile)).device),
   });
+}
+
+/** What is known of an adapter. */
+function keyOf({ info: { vendor, architecture, device, description } }: GPUAdapter): string {
+  return [vendor, architecture, device, description].join("; ");
 }
 
 /**

@@ -206,6 +206,11 @@ export interface BackendOptions {
    */
   readonly spinning?: boolean;
   /**
+   * Whether the shapes of kernels are tried on a GPU (webgpu) when it is first used, for half a second, and remembered in the
+   * user's cache where that may be used. @default true
+   */
+  readonly autotune?: boolean;
+  /**
    * A folder (webgpu) that the kernels' WGSL and the list of dispatches with the device's times are written to when the
    * backend is released; each dispatch is then timed by itself, which makes all of them slower. @default none
    */

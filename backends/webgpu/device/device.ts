@@ -57,6 +57,11 @@ export class Device implements BufferDevice {
     return this.queue.trace ??= new Trace(this.gpu);
   }
 
+  /** Note dispatches no more. */
+  stopTrace(): void {
+    this.queue.trace = undefined;
+  }
+
   /** Keep an error that belongs to no stream for the next read of any stream; the first error is the cause of the others. */
   fail(message: string): void {
     this.#failure ??= message;

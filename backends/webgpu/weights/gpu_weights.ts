@@ -26,7 +26,8 @@ import {
 import type { Profile } from "../device/profile.ts";
 import { Texels } from "../device/texels.ts";
 import { Recorder } from "../device/submission_queue.ts";
-import { Repacking, repackingDispatches } from "./repacking.ts";
+import { DispatchList } from "../program/dispatch_list.ts";
+import { repackingDispatches } from "./repacking.ts";
 import { Uploader } from "./uploader.ts";
 import { type BufferRange, type HeldLayout, isRounded } from "./held_layout.ts";
 
@@ -282,7 +283,7 @@ export class GpuWeights implements Weights {
     const heldName = members.length === 1 ? name : jointName(members);
     const member = members.find((member) => member.name === name)!;
     const copies = repackingDispatches(heldName, layout, member, sizeOf(this.source.get(name)!.shape), this.profile);
-    held.repackings.set(name, await Repacking.compile(this.device, copies));
+    held.repackings.set(name, await DispatchList.compile(this.device, copies));
   }
 
   #create({ layout, bytes }: HeldLayout): GPUBuffer | Texels {

@@ -1,7 +1,7 @@
 // Parameters as the device holds them: in a layout, in a buffer or in texels.
 import type { Texels } from "../device/texels.ts";
 import type { JointMember, Layout } from "./layout.ts";
-import type { Repacking } from "./repacking.ts";
+import type { DispatchList } from "../program/dispatch_list.ts";
 
 /** A range of a buffer, in bytes: a layout of rows is a part of its buffer. */
 export interface BufferRange {
@@ -19,7 +19,7 @@ export interface HeldLayout {
   /** Undefined while a stale copy holds no memory. */
   buffer: GPUBuffer | Texels | undefined;
   /** How the members that are trained are packed again, and the members whose copy is stale. */
-  readonly repackings: Map<string, Repacking>;
+  readonly repackings: Map<string, DispatchList>;
   readonly stale: Set<string>;
 }
 

@@ -1,9 +1,6 @@
 // Packing a trained parameter again, on the device. Think of the parameter as it is stored as the original, which training
 // writes, and of its other layouts as copies that become stale: repacking copies the original into a layout by dispatches,
 // which are compiled once and recorded whenever the copy is needed again.
-import { checkBinding, GraphBuilder } from "../../../src/graph/mod.ts";
-import type { Device } from "../device/device.ts";
-import { BindGroupCache } from "../program/bind_group_cache.ts";
 import type { Dispatch } from "../kernels/shader.ts";
 import { copyKernel } from "../kernels/movement.ts";
 import {
@@ -16,10 +13,7 @@ import {
   rawLayout,
   wordsOfOutput,
 } from "./layout.ts";
-import type { Pipeline } from "../device/pipelines.ts";
 import type { Profile } from "../device/profile.ts";
-import type { Recorder } from "../device/submission_queue.ts";
-import { type Schedule, schedule } from "../program/schedule.ts";
 import { type Storage, type View, wholeView } from "../program/view.ts";
 
 /** A block of elements: where it is stored, and where it lies in a layout. */
@@ -95,39 +89,4 @@ export function repackingDispatches(
     ? [matrixBlock(member.name, target, member.layout, offset)]
     : [{ from: wholeView(source, "float32", [size]), to: { ...wholeView(target, "float32", [size]), offset } }];
   return blocks.map(({ from, to }) => copyKernel(from, to, profile));
-}
-
-/** Copies that are compiled once, and recorded whenever a layout is packed again. */
-export class Repacking {
-  readonly #schedule: Schedule;
-
-  private constructor(
-    readonly device: Device,
-    readonly groups: BindGroupCache,
-    dispatches: readonly Dispatch[],
-    readonly pipelines: readonly Pipeline[],
-  ) {
-    const binding = checkBinding(new GraphBuilder("repacking").build(), {}, {});
-    this.#schedule = schedule(dispatches.map((dispatch) => [{ dispatch }]), binding, device.queue.alignment);
-  }
-
-  /** Compile the copies of {@linkcode repackingDispatches}. */
-  static async compile(device: Device, dispatches: readonly Dispatch[]): Promise<Repacking> {
-    const pipelines = await Promise.all(dispatches.map((dispatch) => device.compile(dispatch)));
-    return new Repacking(device, new BindGroupCache(device), dispatches, pipelines);
-  }
-
-  /** @param resource The buffer of a storage. */
-  record(recorder: Recorder, resource: (storage: Storage) => GPUBufferBinding): void {
-    const { entries, block } = this.#schedule;
-    const base = this.device.queue.reserve(block);
-    for (const { dispatch, index, at, workgroups } of entries) {
-      const { pipeline, layout } = this.pipelines[index];
-      const pass = recorder.passOf(dispatch, () => ({ workgroups, bytes: 0, operations: undefined }));
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, this.groups.find(dispatch, layout, dispatch.storages.map(resource)), [base + 4 * at]);
-      pass.dispatchWorkgroups(...workgroups);
-      this.device.counters.dispatches++;
-    }
-  }
 }
