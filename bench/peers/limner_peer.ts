@@ -1,12 +1,15 @@
 // One process of Limner's, measured by mod.ts: `deno run -A limner_peer.ts FOLDER OPTIONS`, options being those of loading, with
-// `only` for the load or the first text alone, and `pictures` for the ids of so many pictures. A line of JSON at the first text, one at the end.
+// `only` for the load, the first text or texts of one picture alone, and `pictures` for the ids of so many pictures. A line of JSON at the first text, one at the end.
 import { type LoadOptions, Tensor, type Timings, VisionEncoderDecoderModel } from "../../mod.ts";
 
 const newTokens = 16;
 const repeats = 3;
 
 const [folder, given = "{}"] = Deno.args;
-const { only, pictures, ...options } = JSON.parse(given) as LoadOptions & { only?: "load" | "text"; pictures?: number };
+const { only, pictures, ...options } = JSON.parse(given) as LoadOptions & {
+  only?: "load" | "text" | "one";
+  pictures?: number;
+};
 
 const began = performance.now();
 await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend: "ffi", ...options });
@@ -38,7 +41,7 @@ else if (pictures) {
   await model.generate(one, length);
   console.log(JSON.stringify({ load }));
 }
-if (only === undefined && !pictures) {
+if ((only === undefined || only === "one") && !pictures) {
   const least = { encode: Infinity, token: Infinity, caption: Infinity, beams: Infinity, batch: Infinity };
   const enter = (key: keyof typeof least, value: number) => least[key] = Math.min(least[key], value);
   const timed = async (work: () => Promise<unknown>) => {
@@ -54,6 +57,7 @@ if (only === undefined && !pictures) {
       enter("token", decode / newTokens);
     };
     await model.generate(one, { ...length, onTimings });
+    if (only === "one") continue;
     const onBeams = ({ decode }: Timings) => enter("beams", decode / newTokens);
     await model.generate(one, { ...length, numBeams: 4, onTimings: onBeams });
     if (round < 2) enter("batch", await timed(() => model.generate(eight, length)));

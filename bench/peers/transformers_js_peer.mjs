@@ -1,5 +1,5 @@
 // One process of transformers.js's in Node, measured by mod.ts, which copies it to a folder with its package: `node
-// transformers_js_peer.mjs FOLDER OPTIONS`, options being dtype and pictures. A line of JSON at the first text, one at the end.
+// transformers_js_peer.mjs FOLDER OPTIONS`, options being dtype, pictures, and only: "one" for one picture alone. A line of JSON at the first text, one at the end.
 // Computed, since Deno, which checks this file, has no such package.
 const name = ["@huggingface", "transformers"].join("/");
 const { AutoModelForVision2Seq, env, Tensor } = await import(name);
@@ -7,7 +7,7 @@ const { AutoModelForVision2Seq, env, Tensor } = await import(name);
 const newTokens = 16;
 const repeats = 3;
 const [folder, given = "{}"] = process.argv.slice(2);
-const { dtype = "fp32", pictures } = JSON.parse(given);
+const { dtype = "fp32", pictures, only } = JSON.parse(given);
 env.allowRemoteModels = false;
 env.localModelPath = "/";
 
@@ -51,7 +51,7 @@ if (pictures) {
     await enter("caption", () => write(one));
     await enter("first", () => write(one, 1));
     await enter("encode", () => model.sessions.model.run({ pixel_values: one.ort_tensor }));
-    if (round < 1) await enter("batch", () => write(eight));
+    if (round < 1 && only !== "one") await enter("batch", () => write(eight));
   }
   const token = (least.caption - least.first) / (newTokens - 1);
   console.log(JSON.stringify({ ...least, token }));
