@@ -58,6 +58,7 @@ for (const backend of testedBackends.includes("webgpu") ? ["webgpu", "wasm"] as 
     );
     let busy = true;
     const running = load(server, effort(8, 32), effort(2, 20)).finally(() => busy = false);
+    running.catch(() => {}); // It is awaited below.
     let health = 0;
     while (busy) {
       assertEquals((await (await fetch(`${server.base}/healthz`)).json()).status, "ok");
@@ -86,13 +87,16 @@ Deno.test("a worker: streams, refusals, beams, near ties in the log, and clients
   assertEquals([wrong.status, (await wrong.json()).error.code], [400, "invalid_option"]);
   const broken = await server.post("/caption", new TextEncoder().encode("no picture"));
   assertEquals([broken.status, (await broken.json()).error.code], [400, "invalid_image"]);
-  const leaving = new AbortController();
-  const left = server.post("/caption?minNewTokens=63&maxNewTokens=63", picture, { signal: leaving.signal });
-  await until(async () => await server.metric("limner_slots_in_use") === 1);
-  leaving.abort();
-  await assertRejects(() => left, DOMException);
-  await until(async () => await server.metric("limner_slots_in_use") === 0);
-  assertEquals(await server.metric("limner_aborted_total"), 1);
+  // A client that leaves once the first tokens are there; the whole text may be there before the server hears of it.
+  for (let i = 0; i < 50 && await server.metric("limner_aborted_total") === 0; i++) {
+    const leaving = new AbortController();
+    const asked = { headers: { accept: "text/event-stream" }, signal: leaving.signal };
+    const left = await server.post("/caption?minNewTokens=63&maxNewTokens=63", picture, asked);
+    leaving.abort();
+    await left.text().catch(() => {});
+    await until(async () => await server.metric("limner_slots_in_use") === 0);
+  }
+  assert(await server.metric("limner_aborted_total") > 0);
   assertEquals((await (await server.post("/caption", picture)).json()).text, text);
   const [streamed, searched] = logs.filter(({ path, status }) => path === "/caption" && status === 200);
   assertEquals([streamed.nearTie, searched.nearTie], [false, undefined]);
