@@ -40,7 +40,10 @@ export class WasmBackend implements Backend {
 
   open(source: StoredWeights, options: OpenOptions = {}): Promise<Weights> {
     if (options.storage !== undefined && options.storage !== "float32") {
-      throw new BackendError(`Cannot hold weights as ${options.storage}: the wasm backend holds float32`, "wasm");
+      throw new BackendError(
+        `Cannot hold weights as ${options.storage}: the wasm backend holds float32; load the model with dtype "float32"`,
+        "wasm",
+      );
     }
     return Promise.resolve(new WasmWeights(this.runtime, source, options));
   }

@@ -1,6 +1,14 @@
 // Beams ranked in a program, several steps between two looks, are those that the host ranks at each step.
 import { assert, assertEquals } from "@std/assert";
-import { type Backend, type GenerateOptions, loadBackend, Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
+import {
+  type Backend,
+  type GenerateOptions,
+  type GenerateOutput,
+  loadBackend,
+  Tensor,
+  VisionEncoderDecoderModel,
+} from "../../mod.ts";
+import { assertClose } from "../conformance/closeness.ts";
 import { readTensors } from "../conformance/read_golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 
@@ -51,6 +59,16 @@ const searches: readonly GenerateOptions[] = [
   { numBeams: 5, eosTokenId: 2, suppressTokens: Array.from({ length: 400 }, (_, id) => id).filter((id) => id > 3) },
 ];
 
+/** The same texts, as sure: a kernel may round otherwise where rows were left out at another step. */
+function assertAlike(actual: GenerateOutput, expected: GenerateOutput, what: string): void {
+  const { confidences, sequencesScores, ...rest } = actual;
+  const { confidences: otherConfidences, sequencesScores: otherScores, ...others } = expected;
+  assertEquals(rest, others, what);
+  const [found, wanted] = [[confidences, sequencesScores], [otherConfidences, otherScores]]
+    .map((given) => Float32Array.from(given.flat(2) as number[]));
+  assertClose(new Tensor("float32", [found.length], found), new Tensor("float32", [wanted.length], wanted), 1e-5, what);
+}
+
 for (const backendName of testedBackends) {
   Deno.test(`beams ranked in a program on ${backendName} are those that the host ranks`, async () => {
     await using backend = await loadBackend(backendName);
@@ -64,7 +82,7 @@ for (const backendName of testedBackends) {
       const expected = await host.generate(pixels, options);
       const waits = backend.counters.waits;
       const actual = await program.generate(pixels, options);
-      assertEquals(actual, expected, JSON.stringify(search));
+      assertAlike(actual, expected, JSON.stringify(search));
       assert(backend.counters.waits - waits <= 4, `${backend.counters.waits - waits} waits`);
     }
     assert(byProgram.rows.length >= searches.length + 4, `hardly compacted: ${byProgram.rows}`);
