@@ -71,7 +71,7 @@ def check(root: pathlib.Path, model: pathlib.Path, folder: pathlib.Path, flags: 
     """Export a model, and return the largest distance of its logits from PyTorch's, of their largest."""
     command = ["deno", "run", "-A", "--quiet", "--no-check", "examples/export_onnx.ts", str(model), str(folder), *flags]
     subprocess.run(command, check=True, cwd=root, stdout=subprocess.DEVNULL)
-    peer = VisionEncoderDecoderModel.from_pretrained(model).eval()
+    peer = VisionEncoderDecoderModel.from_pretrained(model, dtype=torch.float32).eval()
     size = peer.config.encoder.image_size
     height, width = size if isinstance(size, (list, tuple)) else (size, size)
     random = np.random.default_rng(1)
