@@ -3,6 +3,7 @@
 // of the suites below, so that more can be added.
 import { inspect, loadWithProfile } from "../../backends/webgpu/mod.ts";
 import { operatorBenches, timeOperator } from "../../bench/operators.ts";
+import { writeFileAtomically } from "../../src/hub/mod.ts";
 import { countTests } from "../count_tests.ts";
 
 /** The suites, by path from the project's root. */
@@ -40,10 +41,8 @@ for (const bench of operatorBenches) {
 }
 
 const results = { adapter, deno: Deno.version.deno, date: new Date().toISOString(), tests, speeds };
-const path = `${folder}/gpu-results.json`;
-await Deno.writeTextFile(`${path}.part`, JSON.stringify(results, null, 2));
-await Deno.rename(`${path}.part`, path);
-console.log(`written to ${path}`);
+await writeFileAtomically(folder, "gpu-results.json", JSON.stringify(results, null, 2));
+console.log(`written to ${folder}/gpu-results.json`);
 const failed = Object.values(tests).some((counts) => counts === "did not start" || counts.failed > 0);
 Deno.exit(failed ? 1 : 0);
 

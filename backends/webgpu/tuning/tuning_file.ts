@@ -44,14 +44,15 @@ export class TuningFile {
 
   /** Keep what was found; it is written beside the file and renamed. Where that fails it is found again next time. */
   async write(key: string, found: Found): Promise<void> {
+    const part = `${this.path}.${crypto.randomUUID()}.part`;
     try {
       const all = { ...await this.#all(), [this.#keyOf(key)]: found };
       await Deno.mkdir(this.path.slice(0, this.path.lastIndexOf("/")), { recursive: true });
-      const part = `${this.path}.${crypto.randomUUID()}.part`;
       await Deno.writeTextFile(part, JSON.stringify(all));
       await Deno.rename(part, this.path);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
+      await Deno.remove(part).catch(() => {}); // it may not be there, nor be allowed to go
     }
   }
 

@@ -89,3 +89,15 @@ Deno.test("webgpu multiplies by every candidate's kernel", async () => {
     assertWithin(y, evaluate(graph, { ...tensors, ...parameters }).y, 2e-4, `${M} rows, ${JSON.stringify(shapes)}`);
   }
 });
+
+Deno.test("what cannot be remembered leaves nothing behind", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    // A folder that is not empty cannot be replaced by a file.
+    await Deno.mkdir(`${folder}/tuning.json/in`, { recursive: true });
+    await new TuningFile(`${folder}/tuning.json`).write("a device", { matvec: [], matmul: [] });
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["tuning.json"]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
