@@ -23,8 +23,13 @@ interface Case {
   readonly unexpected?: string[];
 }
 
+const readJson = async (file: URL) => JSON.parse(await Deno.readTextFile(file));
+
+/** The picture of every case that has none of its own. */
+const picture = await readJson(new URL("pixels.json", field));
+
 async function caseOf(folder: URL): Promise<Case> {
-  return JSON.parse(await Deno.readTextFile(new URL("case.json", folder)));
+  return { ...picture, ...await readJson(new URL("case.json", folder)) };
 }
 
 const pixelsOf = ({ shape, pixels }: Case) => new Tensor("float32", shape, Float32Array.from(pixels));

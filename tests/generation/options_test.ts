@@ -170,8 +170,9 @@ Deno.test("prompts begin with the start token, but where the model is Donut or a
 });
 
 Deno.test("badWordsIds of end tokens only is passed over, as Transformers does", async () => {
-  const folder = new URL("../fixtures/field/foreign_names/plain/", import.meta.url);
-  const { shape, pixels } = JSON.parse(await Deno.readTextFile(new URL("case.json", folder)));
+  const field = new URL("../fixtures/field/", import.meta.url);
+  const folder = new URL("foreign_names/plain/", field);
+  const { shape, pixels } = JSON.parse(await Deno.readTextFile(new URL("pixels.json", field)));
   const pixelValues = new Tensor("float32", shape, Float32Array.from(pixels));
   await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend: "reference" });
   const end = { eosTokenId: 22, maxNewTokens: 6 };
