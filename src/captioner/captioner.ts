@@ -27,7 +27,7 @@ import { promptOfTask } from "./task_prompt.ts";
 import { TextStreamer } from "./text_streamer.ts";
 import { AutoTokenizer, type Tokenizer } from "../tokenizer/mod.ts";
 import { VisionEncoderDecoderModel } from "../model/vision_encoder_decoder_model.ts";
-import { captionOf, type Written, writtenOf } from "./written_text.ts";
+import { captionOf, type CaptionText, captionTextOf } from "./caption_text.ts";
 
 /** The model that comes with Limner: it reads one line of printed text. */
 export const embeddedModel: URL = new URL("../../assets/model/", import.meta.url);
@@ -171,13 +171,13 @@ export class Captioner implements AsyncDisposable {
   async #write(
     images: readonly ImageInput[],
     options: CaptionOptions & Pick<GenerateOptions, "outputConfidences">,
-  ): Promise<Written[][]> {
+  ): Promise<CaptionText[][]> {
     const prompted = promptedOptions(this, options);
     const prompts = promptsOf(images.length, prompted);
     if (options.streamer && images.length > batchSize) {
       throw new OptionError(`Cannot stream ${images.length} pictures: a streamer takes ${batchSize} at most`);
     }
-    const all: Written[][] = [];
+    const all: CaptionText[][] = [];
     const reader = this.#reader(images, options);
     for (let at = 0; at < images.length; at += batchSize) {
       all.push(...await this.#writeBatch(await reader.take(batchSize), { ...prompted, ...prompts(at) }));
@@ -261,7 +261,7 @@ export class Captioner implements AsyncDisposable {
     });
   }
 
-  #captionOf(written: Written, { skipSpecialTokens }: CaptionOptions): Caption {
+  #captionOf(written: CaptionText, { skipSpecialTokens }: CaptionOptions): Caption {
     return captionOf(written, { tokenizer: this.tokenizer, skipSpecialTokens });
   }
 
@@ -269,16 +269,16 @@ export class Captioner implements AsyncDisposable {
   async #writeBatch(
     images: readonly RawImage[],
     { skipSpecialTokens, worded, ...options }: PromptedOptions,
-  ): Promise<Written[][]> {
+  ): Promise<CaptionText[][]> {
     const { model, processor, tokenizer } = this;
     const { pixelValues } = processor(images);
     const output = await model.generate(pixelValues, options);
     const { sequences, crossAttentions } = output;
     const ends = endsOf(this, options);
     const each = sequences.length / images.length;
-    const written = sequences.map((_, row): Written => {
+    const written = sequences.map((_, row): CaptionText => {
       const picture = Math.floor(row / each);
-      const text = writtenOf(output, row, { tokenizer, worded, ends, skipSpecialTokens });
+      const text = captionTextOf(output, row, { tokenizer, worded, ends, skipSpecialTokens });
       if (!crossAttentions) return text;
       const { ids, from } = text;
       const attention = attentionOf(crossAttentions, {

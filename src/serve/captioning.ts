@@ -2,7 +2,7 @@
 import type { Caption, CaptionerParts } from "../captioner/caption_options.ts";
 import { endsOf, promptedOptions } from "../captioner/prompted_options.ts";
 import { TextStreamer } from "../captioner/text_streamer.ts";
-import { captionOf, writtenOf } from "../captioner/written_text.ts";
+import { captionOf, captionTextOf } from "../captioner/caption_text.ts";
 import { ImageWorkers } from "../image/image_workers.ts";
 import { readImageFile } from "../image/image_file.ts";
 import type { Tensor } from "../tensor/mod.ts";
@@ -79,7 +79,7 @@ export class Captioning implements Disposable {
     });
     stream?.end();
     const reading = { tokenizer: captioner.tokenizer, worded, ends, skipSpecialTokens };
-    const caption = captionOf(writtenOf(output, 0, reading), reading);
+    const caption = captionOf(captionTextOf(output, 0, reading), reading);
     for (const [part, milliseconds] of Object.entries({ read, ...times })) {
       this.options.metrics.observe("limner_part_seconds", { part }, milliseconds);
     }

@@ -15,7 +15,7 @@ import { jsonOf, readBody } from "./requests/read_body.ts";
 import type { JobScheduler } from "./scheduler/job.ts";
 import { Scheduler, type SchedulerOptions } from "./scheduler/scheduler.ts";
 import { type HandlerOptions, type ServeSettings, serveSettings } from "./serve_options.ts";
-import { Visit } from "./visit.ts";
+import { ServedRequest } from "./served_request.ts";
 
 /** What is known of a connection, as `Deno.serve` tells it. */
 export interface ConnectionInfo {
@@ -57,7 +57,7 @@ export class CaptionHandler implements Handler {
   readonly #scheduler: JobScheduler;
   readonly #captioning: Captioning;
   readonly #created = Math.floor(Date.now() / 1000);
-  readonly #visits = new Set<Visit>();
+  readonly #requests = new Set<ServedRequest>();
   #closing: Promise<void> | undefined;
 
   /** @param parts What there is once the scheduler is made, which takes the options that are its own. */
@@ -72,51 +72,51 @@ export class CaptionHandler implements Handler {
     const { slots, maxWaiting, encodeParts, debug: margins } = settings;
     this.#scheduler = schedulerOf({ slots, maxWaiting, encodeParts, margins, metrics });
     this.#captioning = new Captioning(partsOf(), this.#scheduler, { maxPixels: settings.maxPixels, metrics });
-    metrics.watch("limner_requests_in_flight", () => this.#visits.size);
+    metrics.watch("limner_requests_in_flight", () => this.#requests.size);
     this.#scheduler.prepare();
   }
 
   readonly fetch = async (request: Request, info: ConnectionInfo = {}): Promise<Response> => {
-    const visit = new Visit(request, this.#settings.requestTimeout);
+    const served = new ServedRequest(request, this.#settings.requestTimeout);
     let answer: Response;
     try {
-      answer = await this.#answer(visit, info);
+      answer = await this.#answer(served, info);
     } catch (error) {
-      const failure = httpErrorOf(visit.signal.aborted ? visit.signal.reason : error);
-      visit.fail(failure, error);
+      const failure = httpErrorOf(served.signal.aborted ? served.signal.reason : error);
+      served.fail(failure, error);
       answer = errorAnswer(failure);
     }
-    for (const [name, value] of Object.entries({ ...corsHeaders(request, this.#settings), ...visit.headers })) {
+    for (const [name, value] of Object.entries({ ...corsHeaders(request, this.#settings), ...served.headers })) {
       answer.headers.set(name, value);
     }
-    visit.answered(answer.status);
-    if (visit.ended) visit.ended.finally(() => this.#leave(visit));
-    else this.#leave(visit);
+    served.answered(answer.status);
+    if (served.ended) served.ended.finally(() => this.#leave(served));
+    else this.#leave(served);
     return answer;
   };
 
   /** Note that a request is answered to its end. */
-  #leave(visit: Visit): void {
-    visit[Symbol.dispose]();
-    this.#visits.delete(visit);
-    const { route, status, milliseconds } = visit;
+  #leave(served: ServedRequest): void {
+    served[Symbol.dispose]();
+    this.#requests.delete(served);
+    const { route, status, milliseconds } = served;
     this.#metrics.add("limner_requests_total", { route, status: String(status) });
     this.#metrics.observe("limner_request_seconds", { route }, milliseconds);
-    this.#settings.onAnswered?.(visit.log());
+    this.#settings.onAnswered?.(served.log());
   }
 
-  async #answer(visit: Visit, info: ConnectionInfo): Promise<Response> {
-    const { request, path } = visit;
+  async #answer(served: ServedRequest, info: ConnectionInfo): Promise<Response> {
+    const { request, path } = served;
     const isModel = path.startsWith("/v1/models/");
     const method = isModel ? "GET" : Object.hasOwn(routes, path) ? routes[path] : undefined;
     if (!method) throw new HttpError(404, "not_found", "There is no such path");
-    visit.route = isModel ? "/v1/models" : path;
+    served.route = isModel ? "/v1/models" : path;
     if (request.method === "OPTIONS" && this.#settings.cors) return new Response(null, { status: 204 });
     if (request.method !== method && !(method === "GET" && request.method === "HEAD")) {
       throw new HttpError(405, "method_not_allowed", `Expected ${method}`, { allow: method });
     }
     const caller = open.includes(path) ? "" : this.#keys.callerOf(request.headers, info.remoteAddr?.hostname);
-    return method === "GET" ? this.#tell(path) : await this.#write(visit, caller);
+    return method === "GET" ? this.#tell(path) : await this.#write(served, caller);
   }
 
   /** What is answered without the model. */
@@ -140,57 +140,57 @@ export class CaptionHandler implements Handler {
     throw new HttpError(404, "model_not_found", `There is no such model, only ${JSON.stringify(model.id)}`);
   }
 
-  async #write(visit: Visit, caller: string): Promise<Response> {
+  async #write(served: ServedRequest, caller: string): Promise<Response> {
     if (this.#closing) throw new HttpError(503, "closing", "The server takes no more requests", { "retry-after": "5" });
     const { maxRequests, modelName } = this.#settings;
-    if (this.#visits.size >= maxRequests) {
+    if (this.#requests.size >= maxRequests) {
       throw new HttpError(429, "too_many_requests", "Too many requests are under way", { "retry-after": "1" });
     }
-    this.#visits.add(visit);
-    const { request, signal, began, id } = visit;
+    this.#requests.add(served);
+    const { request, signal, began, id } = served;
     const access = { ...this.#settings, signal };
     const body = await readBody(request, access);
-    if (visit.path === "/caption") {
+    if (served.path === "/caption") {
       const asked = await captionRequestOf(request, body, access);
-      const caption = this.#caption(visit, asked, caller);
+      const caption = this.#caption(served, asked, caller);
       if (/\btext\/event-stream\b/i.test(request.headers.get("accept") ?? "")) {
-        return await this.#stream(visit, (stop) => captionStream(caption, { began, stop }));
+        return await this.#stream(served, (stop) => captionStream(caption, { began, stop }));
       }
       return jsonAnswer(captionObject(await caption(), performance.now() - began));
     }
     const asked = await chatRequestOf(jsonOf(body), modelName, access);
-    const caption = this.#caption(visit, asked, caller);
+    const caption = this.#caption(served, asked, caller);
     const subject = { id, model: modelName, created: Math.floor(Date.now() / 1000) };
     if (!asked.stream) return jsonAnswer(chatCompletion(await caption(), subject));
     const { includesUsage } = asked;
-    return await this.#stream(visit, (stop) => chatStream(caption, { ...subject, includesUsage, stop }));
+    return await this.#stream(served, (stop) => chatStream(caption, { ...subject, includesUsage, stop }));
   }
 
-  #caption(visit: Visit, { picture, options }: PictureRequest, caller: string) {
+  #caption(served: ServedRequest, { picture, options }: PictureRequest, caller: string) {
     return async (onText?: (piece: string) => void): Promise<ServedCaption> => {
-      const { signal } = visit;
+      const { signal } = served;
       try {
-        const served = await this.#captioning.caption({ picture, options, caller, signal, onText });
-        visit.tokens = served.caption.ids.length - served.promptTokens;
-        if (this.#settings.debug) visit.details = served;
-        return served;
+        const text = await this.#captioning.caption({ picture, options, caller, signal, onText });
+        served.tokens = text.caption.ids.length - text.promptTokens;
+        if (this.#settings.debug) served.details = text;
+        return text;
       } catch (error) {
-        visit.fail(httpErrorOf(error), error);
+        served.fail(httpErrorOf(error), error);
         throw error;
       }
     };
   }
 
   /** Answer with a stream, at whose end the request is answered. */
-  async #stream(visit: Visit, begin: (stop: () => void) => Promise<EventAnswer>): Promise<Response> {
-    const { answer, ended } = await begin(visit.abandon);
-    visit.ended = ended;
+  async #stream(served: ServedRequest, begin: (stop: () => void) => Promise<EventAnswer>): Promise<Response> {
+    const { answer, ended } = await begin(served.abandon);
+    served.ended = ended;
     return answer;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#closing ??= (async () => {
-      while (this.#visits.size > 0) await Promise.all([...this.#visits].map(({ left }) => left));
+      while (this.#requests.size > 0) await Promise.all([...this.#requests].map(({ left }) => left));
       await this.#scheduler[Symbol.asyncDispose]();
       this.#captioning[Symbol.dispose]();
     })();

@@ -4,7 +4,7 @@ import type { ServedCaption } from "./captioning.ts";
 import type { RequestLog } from "./serve_options.ts";
 
 /** A request under way. */
-export class Visit implements Disposable {
+export class ServedRequest implements Disposable {
   readonly id: string = crypto.randomUUID();
   readonly began: number = performance.now();
   readonly path: string;

@@ -6,7 +6,7 @@ import { type Confidence, confidenceOf } from "./confidence.ts";
 import { isRepeating } from "./repetition.ts";
 
 /** A caption of which it is not said yet how sure the model was. */
-export interface Written extends Omit<Caption, keyof Confidence> {
+export interface CaptionText extends Omit<Caption, keyof Confidence> {
   /** Where in `ids` the new tokens begin, after the prompt. */
   readonly from: number;
   /** Which of `ids` are decoded. */
@@ -16,7 +16,7 @@ export interface Written extends Omit<Caption, keyof Confidence> {
 }
 
 /** How rows are read. */
-export interface Reading {
+export interface DecodingSettings {
   readonly tokenizer: Pick<Tokenizer, "decode">;
   /** Whether the prompt was given as a text, which is not repeated. */
   readonly worded: boolean;
@@ -26,11 +26,11 @@ export interface Reading {
 }
 
 /** What a row of tokens says. */
-export function writtenOf(
+export function captionTextOf(
   { sequences, promptLengths, lengths, truncated, sequencesScores, confidences }: GenerateOutput,
   row: number,
-  { tokenizer, worded, ends, skipSpecialTokens }: Reading,
-): Written {
+  { tokenizer, worded, ends, skipSpecialTokens }: DecodingSettings,
+): CaptionText {
   const ids = sequences[row].slice(0, lengths[row]);
   const from = promptLengths[row];
   const last = ids.length > from && ends.includes(ids[ids.length - 1]) ? ids.length - 1 : ids.length;
@@ -50,7 +50,7 @@ export function writtenOf(
 
 /** The caption of a text that was written with confidences. */
 export function captionOf(
-  { from, decoded: [begin, end], confidences = [], ...caption }: Written,
+  { from, decoded: [begin, end], confidences = [], ...caption }: CaptionText,
   { tokenizer, skipSpecialTokens = true }: { tokenizer: Pick<Tokenizer, "decode">; skipSpecialTokens?: boolean },
 ): Caption {
   const before = caption.ids.slice(begin, from);
