@@ -216,7 +216,7 @@ function descend(start: TwoLayers, { x, target }: Record<"x" | "target", Tensor>
   return { losses, parameters: { w1: tensor(w1, start.w1), b1: tensor(b1, start.b1), w2: tensor(w2, start.w2) } };
 }
 
-/** Check what a backend promises of training, as seam.ts. */
+/** Check what a backend promises of training, as backend_contract.ts does. */
 export function trainingProofs(name: string, load: Load, ceiling: number): void {
   trainsParameters(name, load, ceiling);
   trainsOpenWeights(name, load, ceiling);
