@@ -6,10 +6,8 @@ import type { Move, Session } from "../programs/session.ts";
 import { stepsHeld } from "../programs/steps_held.ts";
 import type { Generation } from "../request/generation.ts";
 import { forbidden, scoreOf } from "../scores/forbidden.ts";
-import { Noise } from "../scores/gumbel_noise.ts";
-import { largest } from "../scores/largest_entries.ts";
-import { processorsOf } from "../scores/processor_list.ts";
-import { type BeamSearchState, type Continuation, continuationsKept } from "./beam_search_state.ts";
+import { type Candidate, placeBeams, rankCandidates, RowCandidates } from "./beam_ranking.ts";
+import type { BeamSearchState, Continuation } from "./beam_search_state.ts";
 import { type Decider, DeviceSteps, ScoreReader, stackScores } from "./decider.ts";
 
 /** Decides the best continuations of pictures' beams, best first. */
@@ -62,31 +60,8 @@ export class DeviceBeams implements BeamDecider {
   follow(): void {}
 }
 
-/** A token that a beam may go on with. */
-interface Candidate {
-  readonly id: number;
-  /** Its log-probability. */
-  readonly score: number;
-  /** What it is ranked by: the score, with noise where beams are sampled. */
-  readonly rank: number;
-}
-
 /** Gives the candidates of all running beams of a step, by picture and beam, the best first. */
 type Offer = (pictures: readonly BeamSearchState[], length: number) => Promise<readonly (readonly Candidate[])[][]>;
-
-/** Where a picture's beams go: in the rows of their parents where they can, so that only beams that fork are copied. */
-function place(parents: readonly number[]): { rows: number[]; moves: Move[] } {
-  const taken = new Set(parents);
-  const free = [...parents.keys()].filter((row) => !taken.has(row));
-  const moves: Move[] = [];
-  const rows = parents.map((parent) => {
-    if (taken.delete(parent)) return parent;
-    const row = free.shift()!;
-    moves.push([parent, row]);
-    return row;
-  });
-  return { rows, moves };
-}
 
 /** The host ranks, and says where rows go. */
 export class HostBeams implements BeamDecider {
@@ -102,7 +77,7 @@ export class HostBeams implements BeamDecider {
 
   async next(pictures: readonly BeamSearchState[], length: number): Promise<Continuation[][][]> {
     const offered = await this.#offer(pictures, length);
-    return [pictures.map((picture, p) => this.#rank(picture, offered[p]))];
+    return [pictures.map((picture, p) => rankCandidates(picture.running, offered[p], this.generation))];
   }
 
   follow(pictures: readonly BeamSearchState[], length: number): void {
@@ -112,7 +87,7 @@ export class HostBeams implements BeamDecider {
     pictures.forEach((picture, p) => {
       if (picture.done) return;
       const before = this.#rowsOf(picture);
-      const placed = place(picture.running.map(({ parent }) => before[parent]));
+      const placed = placeBeams(picture.running.map(({ parent }) => before[parent]));
       moves.push(...placed.moves.map(([from, to]): Move => [p * numBeams + from, p * numBeams + to]));
       picture.running.forEach((beam, i) => tokens[p * numBeams + placed.rows[i]] = [beam.tokens[length - 1]]);
       this.#rows.set(picture, placed.rows);
@@ -124,22 +99,6 @@ export class HostBeams implements BeamDecider {
 
   #rowsOf(picture: BeamSearchState): readonly number[] {
     return this.#rows.get(picture) ?? [...picture.running.keys()];
-  }
-
-  #rank({ running }: BeamSearchState, offered: readonly (readonly Candidate[])[]): Continuation[] {
-    const float = Math.fround;
-    return offered.flatMap((candidates, parent) => {
-      const sum = running[parent].score;
-      return candidates.map(({ id, score, rank }) => ({
-        parent,
-        id,
-        logProbability: score,
-        score: float(score + sum),
-        rank: float(rank + sum),
-      }));
-    })
-      .sort((a, b) => b.rank > a.rank ? 1 : b.rank < a.rank ? -1 : 0)
-      .slice(0, continuationsKept(this.generation));
   }
 
   /** Candidates that the device found: only they are read. */
@@ -164,9 +123,8 @@ export class HostBeams implements BeamDecider {
   /** Candidates found on the host, in whole rows, because processors or draws need them. */
   #fromRows(): Offer {
     const { session, generation } = this;
-    const { numBeams, doSample, outputScores } = generation;
-    const processors = processorsOf(generation, generation);
-    const noise = doSample ? new Noise(generation.seed) : undefined;
+    const { numBeams, outputScores } = generation;
+    const candidates = new RowCandidates(generation);
     const reader = new ScoreReader(session, "logProbabilities", generation);
     return async (pictures, length) => {
       const read = await reader.next(length);
@@ -174,21 +132,12 @@ export class HostBeams implements BeamDecider {
       const offered = pictures.map((picture, p) =>
         rows[p].map((row, i): Candidate[] => {
           if (picture.done && !outputScores) return [];
-          for (const process of processors) process(picture.running[i].tokens, row);
-          if (picture.done) return [];
-          const own = noise && ((id: number) => noise.at(picture.index * numBeams + i, length, id));
-          return candidatesOf(row, continuationsKept(generation), own);
+          candidates.process(picture.running[i].tokens, row);
+          return picture.done ? [] : candidates.best(row, { beam: picture.index * numBeams + i, length });
         })
       );
       if (outputScores) this.scores.push(stackScores(rows.flat()));
       return offered;
     };
   }
-}
-
-/** The best candidates of a row of log-probabilities. */
-function candidatesOf(scores: Float32Array, count: number, noise?: (id: number) => number): Candidate[] {
-  const order = noise ? scores.map((score, id) => score === -Infinity ? score : score + noise(id)) : scores;
-  const { values, indices } = largest(order, Math.min(count, order.length));
-  return Array.from(indices, (id, k) => ({ id, score: scores[id], rank: values[k] }));
 }
