@@ -1,4 +1,5 @@
-// A server under load beside `captions` in the same run: `deno run -A bench/serve_bench.ts [SECONDS [CLIENTS [BACKEND]]]`.
+// A server under load beside `captions` in the same run: `deno run -A bench/serve_bench.ts [SECONDS [CLIENTS [BACKEND
+// [BEAMS]]]]`.
 // Clients are another process. Each waits a random time (20 ms in the mean) between two pictures; all texts are checked. In
 // turns with it `captions` reads the same pictures in lists of 16, and one at a time. On webgpu and wasm the model is in a
 // worker, as `caption.ts serve` has it, and serves in one turn. Figures to reach: no wrong text, 0.8 of the pictures of the
@@ -21,6 +22,8 @@ interface Load {
   readonly seconds: number;
 }
 
+const numBeams = Number(Deno.args[0] === "--clients" ? Deno.args[5] : Deno.args[3] ?? 1);
+
 /** Be the clients. */
 async function ask(base: string, seconds: number, clients: number, texts: readonly string[]): Promise<Load> {
   const times: number[] = [];
@@ -30,7 +33,10 @@ async function ask(base: string, seconds: number, clients: number, texts: readon
     for (let i = client; performance.now() - began < 1000 * seconds; i++) {
       await new Promise((resume) => setTimeout(resume, -20 * Math.log(1 - Math.random())));
       const at = performance.now();
-      const answer = await fetch(`${base}/caption`, { method: "POST", body: pictures[i % pictures.length] });
+      const answer = await fetch(`${base}/caption?numBeams=${numBeams}`, {
+        method: "POST",
+        body: pictures[i % pictures.length],
+      });
       const { text } = await answer.json();
       times.push(performance.now() - at);
       if (text !== texts[i % texts.length]) wrong++;
@@ -57,6 +63,7 @@ async function clientsOf(base: string, seconds: number, clients: number, texts: 
     `${seconds}`,
     `${clients}`,
     JSON.stringify(texts),
+    `${numBeams}`,
   ];
   const { stdout, success } = await new Deno.Command(Deno.execPath(), { args, stderr: "inherit" }).output();
   if (!success) throw new Error("the clients failed");
@@ -88,7 +95,7 @@ async function inLists(captioner: Captioner, length: number, seconds: number): P
   const began = performance.now();
   let count = 0;
   while (performance.now() - began < 1000 * seconds) {
-    await captioner.captions(Array.from({ length }, (_, i) => pictures[i % pictures.length]));
+    await captioner.captions(Array.from({ length }, (_, i) => pictures[i % pictures.length]), { numBeams });
     count += length;
   }
   return 1000 * count / (performance.now() - began);
@@ -104,7 +111,7 @@ function memoryOf(seen: readonly number[]): string {
 const [seconds, clients] = [Number(Deno.args[0] ?? 60), Number(Deno.args[1] ?? 32)];
 const backend = (Deno.args[2] ?? "ffi") as BackendName;
 await using captioner = backend === "ffi" ? await Captioner.load(undefined, { backend }) : undefined;
-const texts = captioner ? await captioner.caption(pictures) : await readAlone();
+const texts = captioner ? await captioner.caption(pictures, { numBeams }) : await readAlone();
 await using handler = captioner
   ? createHandler(captioner, { apiKey: null })
   : await createWorkerHandler(undefined, { apiKey: null, load: { backend } });
@@ -130,7 +137,7 @@ for (let turn = 0; turn < turns; turn++) {
   times.push(...load.times);
   wrong += load.wrong;
 }
-console.log(`${clients} clients, ${seconds} s in ${turns} turns, the embedded model on ${backend}`);
+console.log(`${clients} clients, ${seconds} s in ${turns} turns, ${numBeams} beams, the embedded model on ${backend}`);
 console.log(`served: ${median(rates.served).toFixed(1)} pictures a second, ${wrong} wrong texts of ${times.length}`);
 if (captioner) {
   console.log(`captions in lists of 16: ${median(rates.lists).toFixed(1)} (served / lists ${ratio("lists")})`);

@@ -12,5 +12,6 @@ export { generationBytes } from "./programs/generation_bytes.ts";
 export type { PictureEncoding } from "./slots/picture_encoding.ts";
 export { SlotSession, type SlotStep } from "./slots/slot_session.ts";
 export type { SlotSessionOptions } from "./slots/slot_settings.ts";
-export type { SlotRow } from "./slots/slot_row.ts";
+export { SlotRow } from "./slots/slot_row.ts";
+export type { SlotText } from "./slots/slot_text.ts";
 export { Session, type SessionShape } from "./programs/session.ts";

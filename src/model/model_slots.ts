@@ -1,13 +1,13 @@
-// A model's session with slots: rows that come and go, each with options of its own, as `generate` has them. Whoever serves
+// A model's session with slots: texts that come and go, each with options of its own, as `generate` has them. Whoever serves
 // several callers holds one and asks it for steps.
 import {
   type GenerateOptions,
   type PictureEncoding,
   resolveGeneration,
-  type SlotRow,
   SlotSession,
   type SlotSessionOptions,
   type SlotStep,
+  type SlotText,
 } from "../generation/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { subjectOf } from "./generation_subject.ts";
@@ -20,9 +20,9 @@ import { partsOf, type VisionEncoderDecoderModel } from "./vision_encoder_decode
  * @example
  * ```ts ignore
  * using slots = await ModelSlots.open(model, { slots: 8, maxLength: 64, encodeParts: 4 });
- * const row = slots.admit(slots.encode(pixelValues), { doSample: true, seed: 1 });
- * while (!row.released) await slots.step();
- * console.log(row.text.tokens);
+ * const text = slots.admit(slots.encode(pixelValues), { doSample: true, seed: 1 });
+ * while (!text.released) await slots.step();
+ * console.log(text.output.sequences);
  * ```
  */
 export class ModelSlots implements Disposable {
@@ -48,23 +48,23 @@ export class ModelSlots implements Disposable {
     return this.session.free;
   }
 
-  /** The rows under way. */
-  get rows(): readonly SlotRow[] {
-    return this.session.rows;
+  /** The texts under way. */
+  get texts(): readonly SlotText[] {
+    return this.session.texts;
   }
 
-  /** Take a free slot for a picture, [1, channels, height, width]; see `SlotSession.encode`. */
-  encode(pixelValues: Tensor): PictureEncoding {
-    return this.session.encode(pixelValues);
+  /** Take free slots for a picture, [1, channels, height, width], one for each of its beams; see `SlotSession.encode`. */
+  encode(pixelValues: Tensor, numBeams = 1): PictureEncoding {
+    return this.session.encode(pixelValues, numBeams);
   }
 
   /**
-   * Let a picture's row join the next step. Its text is that of `generate` with the same options, but where the two best scores
-   * of a token are within rounding of each other.
+   * Let a picture's text join the next step. It is that of `generate` with the same options, but where two scores that decide it
+   * are within rounding of each other.
    *
-   * @throws {OptionError} As `generate`, and for what a slot does not have: beams, several texts, scores, a streamer.
+   * @throws {OptionError} As `generate`, and for what slots do not have: several texts without beams, scores, a streamer.
    */
-  admit(encoding: PictureEncoding, options: GenerateOptions = {}): SlotRow {
+  admit(encoding: PictureEncoding, options: GenerateOptions = {}): SlotText {
     const { config, generationConfig } = this.model;
     const { architecture, size } = this.session;
     const generation = resolveGeneration(
@@ -75,13 +75,13 @@ export class ModelSlots implements Disposable {
     return this.session.admit(encoding, generation);
   }
 
-  /** Let all rows go on; see `SlotSession.step`. */
+  /** Let all texts go on; see `SlotSession.step`. */
   step(options: { readonly steps?: number } = {}): Promise<SlotStep[]> {
     return this.session.step(options);
   }
 
-  /** Free the slot of a row or a picture. */
-  release(entry: SlotRow | PictureEncoding): void {
+  /** Free the slots of a text or a picture. */
+  release(entry: SlotText | PictureEncoding): void {
     this.session.release(entry);
   }
 

@@ -1,7 +1,7 @@
 // Rows that began apart, with options of their own, share a run: each is as it is alone, and touches no other slot.
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type BackendName, type GenerateOptions, loadBackend, Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
-import type { SlotRow } from "../../src/generation/mod.ts";
+import type { SlotText } from "../../src/generation/mod.ts";
 import { LimnerError, OptionError, ShapeError } from "../../src/errors/mod.ts";
 import { ModelSlots } from "../../src/model/model_slots.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
@@ -33,39 +33,62 @@ const mixed: readonly GenerateOptions[] = [
   { ...asked, badWordsIds: [[77], [399, 95]], maxNewTokens: 13 },
 ];
 
-/** A row with what its session said of its tokens. */
-type Ridden = SlotRow & { readonly margins: number[] };
+/** Beams that programs find candidates for, and such that need rows of scores, beside rows of their own. */
+const withBeams: readonly GenerateOptions[] = [
+  { ...asked, numBeams: 2, outputConfidences: true },
+  { ...asked, maxNewTokens: 30 },
+  { ...asked, numBeams: 2, decoderInputIds: [[0, 4, 5, 6]], repetitionPenalty: 1.5, eosTokenId: 95, maxNewTokens: 12 },
+  { ...asked, numBeams: 4, doSample: true, seed: 4, topK: 9, temperature: 1.2 },
+  { ...asked, doSample: true, seed: 3, noRepeatNgramSize: 0, topK: 7 },
+  {
+    ...asked,
+    numBeams: 4,
+    eosTokenId: 77,
+    noRepeatNgramSize: 2,
+    minNewTokens: 3,
+    lengthPenalty: 2,
+    earlyStopping: true,
+  },
+  { ...asked, numBeams: 2, badWordsIds: [[77], [399, 95]], stoppingCriteria: [(tokens) => tokens.length > 9] },
+  { ...asked, numBeams: 3, numReturnSequences: 2, forcedEosTokenId: 2, maxNewTokens: 11, suppressTokens: [3, 77] },
+];
 
-/** Let rows of all options pass through slots; a picture gets on as soon as a slot is free, every other step. */
+/** A text with what its session said of its steps. */
+type Ridden = SlotText & { readonly margins: number[] };
+
+/** Let texts of all options pass through slots; a picture gets on as soon as its slots are free, every other step. */
 async function ride(slots: ModelSlots, pictures: readonly Tensor[], options: readonly GenerateOptions[]) {
-  const rows: Ridden[] = [];
-  for (let step = 0; rows.length < options.length || slots.rows.length > 0; step++) {
-    if (rows.length < options.length && slots.free > 0 && step % 2 === 0) {
-      const n = rows.length;
-      rows.push(Object.assign(slots.admit(slots.encode(pictures[n]), options[n]), { margins: [] }));
+  const texts: Ridden[] = [];
+  for (let step = 0; texts.length < options.length || slots.texts.length > 0; step++) {
+    const n = texts.length;
+    if (n < options.length && slots.free >= (options[n].numBeams ?? 1) && step % 2 === 0) {
+      const encoding = slots.encode(pictures[n], options[n].numBeams ?? 1);
+      texts.push(Object.assign(slots.admit(encoding, options[n]), { margins: [] }));
     }
-    for (const { row, margins } of await slots.step({ steps: step % 3 ? undefined : 1 })) {
-      (row as Ridden).margins.push(...margins!);
+    for (const { text, margins } of await slots.step({ steps: step % 3 ? undefined : 1 })) {
+      (text as Ridden).margins.push(...margins!);
     }
   }
-  return rows;
+  return texts;
 }
 
 /** Check a text against the one alone. Where the session said that two scores are within 1e-4 it may differ, and is said to. */
-async function assertAlone(model: VisionEncoderDecoderModel, x: Tensor, options: GenerateOptions, row: Ridden) {
-  const { sequences: [alone], confidences, promptLengths: [prompt] } = await model.generate(x, options);
-  const { tokens, confidences: found } = row.text;
-  assertEquals(row.margins.length, tokens.length - prompt);
-  const at = alone.findIndex((token, i) => token !== tokens[i]);
-  if (at < 0 && tokens.length === alone.length) {
-    const off = confidences?.[0].map((confidence, i) => Math.abs(confidence - found[i])) ?? [0];
+async function assertAlone(model: VisionEncoderDecoderModel, x: Tensor, options: GenerateOptions, text: Ridden) {
+  const alone = await model.generate(x, options);
+  const { sequences, promptLengths: [prompt], confidences } = text.output;
+  if (JSON.stringify(sequences) === JSON.stringify(alone.sequences)) {
+    const off = confidences?.flat().map((value, i) => Math.abs(value - alone.confidences!.flat()[i])) ?? [0];
     assert(Math.max(...off) < 1e-4, `confidences are off by ${off}`);
+    const { sequencesScores: [...scores] = [] } = alone;
+    text.output.sequencesScores?.forEach((score, i) => assert(Math.abs(score - scores[i]) < 1e-4, `scores ${scores}`));
     return;
   }
-  const margin = row.margins[at - prompt];
-  const flag = `token ${at} is ${tokens[at]}, alone ${alone[at]}: its two best scores are ${margin} apart`;
+  const [found, expected] = [sequences[0], alone.sequences[0]];
+  const at = expected.findIndex((token, i) => token !== found[i]);
+  const margin = options.numBeams ? Math.min(...text.margins) : text.margins[at - prompt];
+  const flag = `token ${at} is ${found[at]}, alone ${expected[at]}: two scores that decide it are ${margin} apart`;
   assert(margin < 1e-4, flag);
-  console.log(`a row differs, as it may: ${flag}`);
+  console.log(`a text differs, as it may: ${flag}`);
 }
 
 for (const backend of testedBackends) {
@@ -75,8 +98,31 @@ for (const backend of testedBackends) {
     using slots = await ModelSlots.open(model, { slots: 4, maxLength: 30, encodeParts: 2, margins: true });
     const rows = await ride(slots, pictures, mixed);
     assertEquals(slots.free, 4);
-    assert(new Set(rows.map(({ slot }) => slot)).size > 1);
-    for (const [i, row] of rows.entries()) await assertAlone(model, pictures[i], mixed[i], row);
+    assert(new Set(rows.map(({ slots: [slot] }) => slot)).size > 1);
+    for (const [i, row] of rows.entries()) {
+      assertEquals(row.margins.length, row.output.lengths[0] - row.output.promptLengths[0]);
+      await assertAlone(model, pictures[i], mixed[i], row);
+    }
+  });
+
+  Deno.test(`beams in slots on ${backend} are each picture's as alone, beside rows`, async () => {
+    await using model = await load("vit_gpt2_captioning", backend);
+    const pictures = withBeams.map((_, i) => picture(model, i));
+    using slots = await ModelSlots.open(model, { slots: 6, maxLength: 40, encodeParts: 2, margins: true });
+    const texts = await ride(slots, pictures, withBeams);
+    assertEquals(slots.free, 6);
+    assertEquals(texts.map(({ slots }) => slots.length), withBeams.map(({ numBeams = 1 }) => numBeams));
+    for (const [i, text] of texts.entries()) await assertAlone(model, pictures[i], withBeams[i], text);
+    // All slots of a picture are free at once, and what a step under way decides for its beams counts for nothing.
+    const stop = new AbortController();
+    slots.admit(slots.encode(pictures[0], 3), { ...asked, numBeams: 3, signal: stop.signal });
+    const stays = slots.admit(slots.encode(pictures[1], 2), { ...asked, numBeams: 2 });
+    assertThrows(() => slots.encode(pictures[0], 3), LimnerError, "all but 1 of 6 slots are in use, and it takes 3");
+    await slots.step();
+    const step = slots.step();
+    stop.abort();
+    assertEquals((await step).map(({ text }) => text), [stays]);
+    assertEquals(slots.free, 4);
   });
 
   Deno.test(`a picture that comes into a slot on ${backend} touches no other`, async () => {
@@ -87,7 +133,7 @@ for (const backend of testedBackends) {
     const [first, second] = [admit(1), admit(2, { decoderInputIds: [[0, 5, 6, 7]] })];
     await slots.step();
     const before = await Promise.all([0, 1, 2].map((slot) => slots.session.readSlot(slot)));
-    assertEquals([first.slot, second.slot], [0, 1]);
+    assertEquals([first.slots, second.slots], [[0], [1]]);
     const third = slots.encode(picture(model, 3));
     while (third.advance());
     slots.admit(third, { ...asked, decoderInputIds: [[0, 9, 8, 7, 6]] });
@@ -112,7 +158,7 @@ for (const backend of testedBackends) {
     const stop = new AbortController();
     const alone = slots.admit(slots.encode(picture(model, 1)), { ...asked, maxNewTokens: 1 });
     const { bytesRead } = model.backend.counters;
-    assertEquals((await slots.step({ steps: 1 })).map(({ row, done }) => [row, done]), [[alone, true]]);
+    assertEquals((await slots.step({ steps: 1 })).map(({ text, done }) => [text, done]), [[alone, true]]);
     // What a step costs depends on the slots in use: a row of 64 tokens was read, not two.
     assertEquals(model.backend.counters.bytesRead - bytesRead, 64 * (backend === "webgpu" ? 4 : 8));
     const stays = slots.admit(slots.encode(picture(model, 1)), asked);
@@ -120,16 +166,16 @@ for (const backend of testedBackends) {
     assertThrows(() => slots.encode(picture(model, 3)), LimnerError, "all 2 slots are in use");
     const step = slots.step({ steps: 1 });
     stop.abort();
-    assertEquals((await step).map(({ row }) => row), [stays]);
+    assertEquals((await step).map(({ text }) => text), [stays]);
     assertEquals([stopped.released, slots.free], [true, 1]);
     // The row that takes its place is as alone, though the step was under way when it came.
     const under = slots.step({ steps: 1 });
     const next = slots.admit(slots.encode(picture(model, 4)), mixed[2]);
     slots.release(stays);
     await under;
-    while (slots.rows.length > 0) await slots.step();
+    while (slots.texts.length > 0) await slots.step();
     const { sequences } = await model.generate(picture(model, 4), mixed[2]);
-    assertEquals(next.text.tokens, sequences[0]);
+    assertEquals(next.output.sequences, sequences);
     assertEquals(slots.free, 2);
     assertEquals(await slots.step(), []);
   });
@@ -174,8 +220,9 @@ for (const backend of testedBackends.filter((name) => name !== "webgpu")) {
   for (const name of families) {
     Deno.test(`rows of ${name} in slots on ${backend} are each as alone`, async () => {
       await using model = await load(name, backend);
-      using slots = await ModelSlots.open(model, { slots: 2, maxLength: 14, encodeParts: 3, margins: true });
-      const options: GenerateOptions[] = [{}, { decoderInputIds: [[2, 6, 5]] }, { repetitionPenalty: 1.7 }].map((
+      using slots = await ModelSlots.open(model, { slots: 3, maxLength: 14, encodeParts: 3, margins: true });
+      const prompt = { decoderInputIds: [[2, 6, 5]] };
+      const options: GenerateOptions[] = [{}, prompt, { numBeams: 2, ...prompt }, { repetitionPenalty: 1.7 }].map((
         own,
       ) => (
         { maxNewTokens: 8, eosTokenId: null, forcedEosTokenId: null, decoderStartTokenId: 2, padTokenId: 1, ...own }
@@ -241,7 +288,7 @@ Deno.test("slots refuse what they do not have, and say why", async () => {
     assertThrows(() => slots.encode(picture(model, 2)), LimnerError, "the one before is not encoded to its end");
     for (
       const [options, message] of [
-        [{ numBeams: 2 }, "numBeams is 2, but a slot holds one row"],
+        [{ numBeams: 2 }, "numBeams is 2, but its picture has 1, and each holds one row"],
         [{ maxNewTokens: 20 }, "it may have 21 tokens, but slots have room for 8"],
         [{ outputScores: true }, "outputScores is set"],
         [{ streamer: { put() {}, end() {} } }, "streamer is set"],
@@ -252,7 +299,7 @@ Deno.test("slots refuse what they do not have, and say why", async () => {
     assertThrows(() => slots.admit(encoding, asked), LimnerError, "it is in no slot of the session");
     while (!row.released) await slots.step();
     const { sequences } = await model.generate(picture(model, 1), { ...asked, maxNewTokens: 4 });
-    assertEquals(row.text.tokens, sequences[0]);
+    assertEquals(row.output.sequences, sequences);
   }
   // What slots took is given back, but for the programs that the model keeps; those that generate() uses are its own.
   assert(backend.counters.liveHandles - handles < 60, `${backend.counters.liveHandles - handles}`);

@@ -28,13 +28,17 @@ const queries = [
   "?numBeams=2",
 ];
 
+/** The text of an answer, or its error. */
+async function textOf(answer: Response): Promise<string> {
+  const { text, error } = await answer.json();
+  return text ?? `${answer.status} ${error.message}`;
+}
+
 Deno.test("16 clients with options of their own get the texts that they get alone", async () => {
   await using server = await serving({ slots: 8 });
   const ask = async (i: number): Promise<string> => {
     const { picture } = examples[Math.floor(i / queries.length)];
-    const answer = await server.post(`/caption${queries[i % queries.length]}`, picture);
-    const { text, error } = await answer.json();
-    return text ?? `${answer.status} ${error.message}`;
+    return await textOf(await server.post(`/caption${queries[i % queries.length]}`, picture));
   };
   const cases = Array.from({ length: queries.length * examples.length }, (_, i) => i);
   const alone: string[] = [];
@@ -52,6 +56,23 @@ Deno.test("16 clients with options of their own get the texts that they get alon
   // Texts did share steps.
   const [steps, tokens] = [await server.metric("limner_steps_total"), await server.metric("limner_tokens_total")];
   assert(steps < 0.6 * tokens, `${steps} steps for ${tokens} tokens`);
+});
+
+Deno.test("texts by beams share steps, and wait for as many slots as they have beams", async () => {
+  await using server = await serving({ slots: 6 });
+  const ask = async (i: number, beams: number): Promise<string> =>
+    textOf(await server.post(`/caption?numBeams=${beams}`, examples[i].picture));
+  const cases = examples.flatMap((_, i) => [[i, 2], [i, 4], [i, 1]] as const);
+  const alone: string[] = [];
+  for (const [i, beams] of cases) alone.push(await ask(i, beams));
+  const before = await server.metric("limner_steps_total");
+  assertEquals(await Promise.all(cases.map(([i, beams]) => ask(i, beams))), alone);
+  const steps = await server.metric("limner_steps_total");
+  assert(before > 0 && steps - before < 0.75 * before, `${steps - before} steps, alone ${before}`);
+  // More beams than slots are written beside them.
+  assertEquals(await ask(0, 8), examples[0].text);
+  assertEquals(await server.metric("limner_steps_total"), steps);
+  await server.idle();
 });
 
 Deno.test("clients that leave free their slots, and nothing stays behind", async () => {

@@ -55,12 +55,12 @@ export function report(ids: Value, shares: Value): void {
   cacheAppend(ring, reshape(pair, { shape: [rows, 1, 2] }), { axis: 1, at: "at" });
 }
 
-/** The best candidates of each row: output `candidates` [rows, 2, k], log-probabilities, largest first, and ids. */
-function offer(scores: Value, count: number): void {
+/** The best candidates of each row: an output [rows, 2, k], log-probabilities, largest first, and ids. */
+export function offer(scores: Value, count: number, name = "candidates"): void {
   const [values, ids] = topK(scores, { k: count, axis: -1 });
   // Ids as float32, which are exact below 2^24, so that one read gets both.
   const both = concat([values, cast(ids, { dataType: "float32" })], { axis: 1 });
-  scores.builder.output("candidates", reshape(both, { shape: [rows, 2, count] }));
+  scores.builder.output(name, reshape(both, { shape: [rows, 2, count] }));
 }
 
 /**

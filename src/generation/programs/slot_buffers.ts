@@ -83,6 +83,23 @@ export class SlotBuffers implements Disposable {
     this.stream.enqueue(this.#run(key, this.programs.decode, { rows: 1, from: slot, T, apart }), { length: T, at: 0 });
   }
 
+  /** Queue copies of a slot's keys and values of the encoder, and of the first `positions` of its tokens and caches. */
+  spread(from: number, to: readonly number[], positions: number): void {
+    const moves = to.map((slot) => [from, slot] as const);
+    for (const name of this.programs.cross.graph.outputs.keys()) this.#move(name, moves, "sources", this.#sources);
+    this.moveRows(moves, positions);
+  }
+
+  /** Queue copies of the first `positions` of slots' tokens and caches to other slots, none of which is copied itself. */
+  moveRows(moves: readonly (readonly [from: number, to: number])[], positions: number): void {
+    for (const name of this.programs.decode.graph.states.keys()) this.#move(name, moves, "capacity", positions);
+  }
+
+  #move(name: string, rows: readonly (readonly [number, number])[], along: string, length: number): void {
+    const buffer = this.#buffer(name);
+    this.stream.copyRows(buffer, buffer, { rows, axis: this.#typeOf(name).shape.indexOf(along), length });
+  }
+
   /** Queue a write of tokens of a slot from a position on. */
   writeTokens(slot: number, tokens: readonly number[], position: number): void {
     const { capacity } = this.room;

@@ -1,10 +1,10 @@
 // Beam search and beam sampling: steps are taken until the states (beam_search_state.ts) show that nothing can change any more.
 // Those that were taken beyond, because the host reads only every few steps, count for nothing.
 import { compact } from "./row_compaction.ts";
-import { type Beam, BeamSearchState, type Continuation } from "./beam_search_state.ts";
+import { BeamSearchState, type Continuation } from "./beam_search_state.ts";
 import type { Generation } from "../request/generation.ts";
 import { type BeamDecider, DeviceBeams, HostBeams } from "./beam_deciders.ts";
-import { type GenerateOutput, padded } from "./generate_output.ts";
+import { type GenerateOutput, outputOfBeams } from "./generate_output.ts";
 import type { Session } from "../programs/session.ts";
 import type { Search } from "./search.ts";
 
@@ -28,19 +28,6 @@ function advance(pictures: readonly BeamSearchState[], step: readonly (readonly 
     if (!picture.done && picture.advance(step[p])) open = true;
   });
   return open && pictures.some(({ done }) => !done);
-}
-
-/** The texts found, padded to the longest. */
-function outputOf(best: readonly Beam[], generation: Generation): GenerateOutput {
-  const { maxLength, padTokenId, eosTokenIds, outputConfidences } = generation;
-  // Transformers takes a pad token of 0 for none here.
-  const fill = eosTokenIds.length ? padTokenId || eosTokenIds[0] : padTokenId;
-  return {
-    ...padded(best, generation, fill),
-    truncated: best.map(({ tokens }) => tokens.length >= maxLength && !eosTokenIds.includes(tokens[tokens.length - 1])),
-    sequencesScores: best.map(({ score }) => score),
-    ...(outputConfidences && { confidences: best.map(({ logProbabilities }) => logProbabilities.map(Math.exp)) }),
-  };
 }
 
 /** Pictures under way, each with its beams. */
@@ -82,6 +69,6 @@ export class BeamSearch implements Search {
     const { numReturnSequences, outputScores } = this.generation;
     const best = this.#pictures.flatMap((picture) => picture.best.slice(0, numReturnSequences));
     const scores = outputScores && { scores: [...this.#decider.scores] };
-    return Promise.resolve({ ...outputOf(best, this.generation), ...scores });
+    return Promise.resolve({ ...outputOfBeams(best, this.generation), ...scores });
   }
 }

@@ -1,6 +1,8 @@
 // What a search ends with, which is what `generate` returns.
 import type { Tensor } from "../../tensor/mod.ts";
 import type { Generation } from "../request/generation.ts";
+import type { Beam } from "./beam_search_state.ts";
+import type { TextState } from "./text_state.ts";
 
 /** What `generate` returns. */
 export interface GenerateOutput {
@@ -27,12 +29,34 @@ export interface GenerateOutput {
   readonly crossAttentions?: Tensor[];
 }
 
+/** Texts that went on each for itself, with their prompts, padded to the longest; whether each was cut by the length. */
+export function outputOfRows(rows: readonly TextState[], generation: Generation): GenerateOutput {
+  return {
+    ...padded(rows, generation, generation.padTokenId),
+    truncated: rows.map(({ ended }) => !ended),
+    ...(generation.outputConfidences && { confidences: rows.map(({ confidences }) => confidences) }),
+  };
+}
+
+/** The beams that were found, padded to the longest. */
+export function outputOfBeams(best: readonly Beam[], generation: Generation): GenerateOutput {
+  const { maxLength, padTokenId, eosTokenIds, outputConfidences } = generation;
+  // Transformers takes a pad token of 0 for none here.
+  const fill = eosTokenIds.length ? padTokenId || eosTokenIds[0] : padTokenId;
+  return {
+    ...padded(best, generation, fill),
+    truncated: best.map(({ tokens }) => tokens.length >= maxLength && !eosTokenIds.includes(tokens[tokens.length - 1])),
+    sequencesScores: best.map(({ score }) => score),
+    ...(outputConfidences && { confidences: best.map(({ logProbabilities }) => logProbabilities.map(Math.exp)) }),
+  };
+}
+
 /**
  * Rows as a search returns them.
  *
  * @param padTokenId Fills rows after their end.
  */
-export function padded(
+function padded(
   rows: readonly { readonly tokens: readonly number[] }[],
   { promptLength }: Generation,
   padTokenId: number,

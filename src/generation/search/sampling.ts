@@ -1,6 +1,6 @@
 // Decoding without beams, greedily or by sampling: each row goes on by itself until it ends or is full.
 import type { Decider } from "./decider.ts";
-import { type GenerateOutput, padded } from "./generate_output.ts";
+import { type GenerateOutput, outputOfRows } from "./generate_output.ts";
 import { DeviceTokens, HostTokens, type Slot } from "./token_deciders.ts";
 import { compact, compaction } from "./row_compaction.ts";
 import type { Generation } from "../request/generation.ts";
@@ -78,13 +78,10 @@ export class RowSearch implements Search {
 
   /** The rows with their prompts, padded to the longest; whether each was cut by the length. */
   async finish(): Promise<GenerateOutput> {
-    const { streamer, padTokenId, outputConfidences, outputScores } = this.generation;
+    const { streamer, outputScores } = this.generation;
     await streamer?.end();
-    const rows = this.#rows;
     return {
-      ...padded(rows, this.generation, padTokenId),
-      truncated: rows.map(({ ended }) => !ended),
-      ...(outputConfidences && { confidences: rows.map(({ confidences }) => confidences) }),
+      ...outputOfRows(this.#rows, this.generation),
       ...(outputScores && { scores: [...this.#decider.scores] }),
     };
   }

@@ -5,14 +5,12 @@ import type { SlotSelection } from "../programs/slot_selection.ts";
 import { stepsHeld } from "../programs/steps_held.ts";
 import { numbersOf } from "../scores/token_draw.ts";
 import { own } from "../scores/token_mask.ts";
-import type { SlotRow } from "./slot_row.ts";
-
-/** The rows of a step by their slots; undefined where a slot is idle. */
-export type SlotRows = readonly (SlotRow | undefined)[];
+import { SlotRow } from "./slot_row.ts";
+import type { SlotRows, StepRow } from "./slot_text.ts";
 
 /** The tokens that a row has at a step of a read: it goes no further than it may. */
-export function lengthAt({ text, generation }: SlotRow, at: number): number {
-  return Math.min(text.tokens.length + at, generation.maxLength - 1);
+export function lengthAt({ length, generation }: StepRow, at: number): number {
+  return Math.min(length + at, generation.maxLength - 1);
 }
 
 /** Keeps the inputs of programs as rows need them. */
@@ -29,13 +27,14 @@ export class SlotInputs {
   }
 
   /** Queue writes of the rows' options, and of the random numbers of `count` steps. */
-  writeOptions(rows: SlotRows, { processors, samples, topK }: SlotSelection, count: number): void {
-    const floats = (name: string, of: (row: SlotRow) => number) =>
+  writeOptions(rows: SlotRows, { processors, samples, topK, candidates }: SlotSelection, count: number): void {
+    const floats = (name: string, of: (row: StepRow) => number) =>
       this.buffers.write(name, Float32Array.from(rows, (row) => row ? of(row) : 1));
-    const whole = (name: string, of: (row: SlotRow) => number) =>
+    const whole = (name: string, of: (row: StepRow) => number) =>
       this.buffers.write(name, BigInt64Array.from(rows, (row) => BigInt(row ? of(row) : 0)));
     if (processors.repetitionPenalty) floats("penalty", ({ generation }) => generation.repetitionPenalty);
     if (processors.noRepeatNgramSize > 0) whole("ngram", ({ generation }) => generation.noRepeatNgramSize);
+    if (candidates > 0) this.buffers.write("beam", Uint8Array.from(rows, (row) => row?.isBeam ? 1 : 0));
     if (!samples) return;
     floats("temperature", ({ generation }) => generation.doSample ? generation.temperature : 1);
     this.buffers.write("sampled", Uint8Array.from(rows, (row) => row?.noise ? 1 : 0));
@@ -61,7 +60,9 @@ export class SlotInputs {
     for (let at = 0; at < count; at++) {
       rows.forEach((row, slot) => {
         const from = (at * rows.length + slot) * numbers;
-        row?.noise?.fill(all.subarray(from, from + numbers), row.text.index, lengthAt(row, at));
+        if (row instanceof SlotRow) {
+          row.noise?.fill(all.subarray(from, from + numbers), row.text.index, lengthAt(row, at));
+        }
       });
     }
     this.buffers.write("noise", all);

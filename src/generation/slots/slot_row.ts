@@ -1,20 +1,20 @@
-// A row of a session with slots: its text, and how its tokens are taken.
+// A text of one row in a slot, and how its tokens are taken.
 import type { Generation } from "../request/generation.ts";
 import { Noise } from "../scores/gumbel_noise.ts";
 import { isDecidedOnHost, programProcessorsOf } from "../scores/processor_list.ts";
 import { lengthProcessors, TokenMask } from "../scores/token_mask.ts";
+import { type GenerateOutput, outputOfRows } from "../search/generate_output.ts";
 import { HostChoice } from "../search/host_choice.ts";
 import { TextState } from "../search/text_state.ts";
-import type { SlotSelection } from "../programs/slot_selection.ts";
+import type { SlotText, StepRow } from "./slot_text.ts";
 
 /** A row under way in a slot. */
-export class SlotRow {
+export class SlotRow implements SlotText, StepRow {
+  readonly isBeam = false;
   readonly text: TextState;
   /** Takes its tokens where programs cannot. */
   readonly host: HostChoice | undefined;
-  /** What its draws take, where a program draws them. */
   readonly noise: Noise | undefined;
-  /** The mask of its tokens, where a program applies one. */
   readonly mask: TokenMask | undefined;
   #released = false;
 
@@ -35,50 +35,42 @@ export class SlotRow {
     if (processors.length > 0) this.mask = new TokenMask(processors, vocabulary);
   }
 
-  /** Whether it has left its slot: its text stays. */
+  get slots(): readonly number[] {
+    return [this.slot];
+  }
+
+  get owner(): this {
+    return this;
+  }
+
+  get length(): number {
+    return this.text.tokens.length;
+  }
+
+  get readsScores(): boolean {
+    return this.host !== undefined;
+  }
+
   get released(): boolean {
     return this.#released;
   }
 
-  /** Leave its slot. */
   release(): void {
     this.#released = true;
   }
 
-  /** From how many of the likeliest tokens its own is drawn; 0 from all. */
   get topK(): number {
     const { doSample, topK } = this.generation;
     return doSample && topK < this.vocabulary ? topK : 0;
   }
 
-  /** What it asks of a program. */
-  get selection(): Omit<SlotSelection, "margins"> {
+  get selection(): StepRow["selection"] {
     const { doSample, outputConfidences } = this.generation;
     const processors = programProcessorsOf(this.generation, this.generation);
-    return { processors, samples: doSample, topK: this.topK, confident: outputConfidences };
+    return { processors, samples: doSample, topK: this.topK, candidates: 0, confident: outputConfidences };
   }
-}
 
-/** The next power of two, so that few programs serve all sizes; 0 stays. */
-const roundedUp = (size: number): number => size === 0 ? 0 : 2 ** Math.ceil(Math.log2(size));
-
-/** What rows ask for together. */
-export function selectionOf(
-  rows: readonly SlotRow[],
-  { vocabulary, margins }: { readonly vocabulary: number; readonly margins: boolean },
-): SlotSelection {
-  const asked = rows.map(({ selection }) => selection);
-  const any = (of: (selection: SlotRow["selection"]) => boolean) => asked.some(of);
-  const most = (of: (selection: SlotRow["selection"]) => number) => roundedUp(Math.max(...asked.map(of)));
-  return {
-    processors: {
-      repetitionPenalty: any(({ processors }) => processors.repetitionPenalty),
-      noRepeatNgramSize: most(({ processors }) => processors.noRepeatNgramSize),
-      tokenMask: any(({ processors }) => processors.tokenMask),
-    },
-    samples: any(({ samples }) => samples),
-    topK: Math.min(most(({ topK }) => topK), vocabulary),
-    confident: any(({ confident }) => confident),
-    margins,
-  };
+  get output(): GenerateOutput {
+    return outputOfRows([this.text], this.generation);
+  }
 }

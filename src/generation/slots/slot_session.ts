@@ -1,6 +1,6 @@
-// Rows that come and go. Think of a bus: it has a fixed number of seats (slots), a picture that is encoded takes one, its
-// row rides from step to step beside rows that got on earlier, each with options of its own, and gets off when its text has
-// ended. Who asks for the steps, and in which order pictures get on, is a scheduler's affair.
+// Rows that come and go. Think of a bus: it has a fixed number of seats (slots), a picture that is encoded takes one, or one for
+// each of its beams, its text rides from step to step beside texts that got on earlier, each with options of its own, and gets
+// off when it has ended. Who asks for the steps, and in which order pictures get on, is a scheduler's affair.
 import { LimnerError, ShapeError } from "../../errors/mod.ts";
 import type { Stream } from "../../graph/mod.ts";
 import type { Tensor } from "../../tensor/mod.ts";
@@ -9,21 +9,24 @@ import { stepsHeld } from "../programs/steps_held.ts";
 import type { Architecture } from "../../models/mod.ts";
 import type { ModelRunner } from "../programs/model_runner.ts";
 import type { Generation } from "../request/generation.ts";
+import type { Candidate } from "../search/beam_ranking.ts";
 import type { Choice } from "../search/text_state.ts";
 import { Encoding, type PictureEncoding } from "./picture_encoding.ts";
-import { readChoices } from "./read_choices.ts";
-import { lengthAt, SlotInputs, type SlotRows } from "./slot_inputs.ts";
-import { selectionOf, SlotRow } from "./slot_row.ts";
+import { type Decisions, readDecisions, textsOf } from "./read_decisions.ts";
+import { SlotBeams } from "./slot_beams.ts";
+import { lengthAt, SlotInputs } from "./slot_inputs.ts";
+import { SlotRow } from "./slot_row.ts";
 import { checkRoom, checkSettings, type SlotSessionOptions } from "./slot_settings.ts";
+import { selectionOf, type SlotRows, type SlotText, type StepRow } from "./slot_text.ts";
 
-/** What a step decided for a row. */
+/** What a step decided for a text. */
 export interface SlotStep {
-  readonly row: SlotRow;
-  /** Its new tokens. */
+  readonly text: SlotText;
+  /** Its new tokens; those of beams are decided at the end, all at once. */
   readonly tokens: readonly number[];
-  /** How far what each was taken by is from what another would have been, if that is asked for. */
+  /** How far what each step was decided by is from what another would have been, if that is asked for. */
   readonly margins?: readonly number[];
-  /** Whether its text is complete: its slot is free again. */
+  /** Whether it is complete: its slots are free again. */
   readonly done: boolean;
 }
 
@@ -32,7 +35,7 @@ export class SlotSession implements Disposable {
   readonly #buffers: SlotBuffers;
   readonly #inputs: SlotInputs;
   /** What is in each slot. */
-  readonly #slots: (SlotRow | Encoding | undefined)[];
+  readonly #slots: (StepRow | Encoding | undefined)[];
   #encoding: Encoding | undefined;
   #stepping = false;
   #failure: unknown;
@@ -99,18 +102,19 @@ export class SlotSession implements Disposable {
     return this.#slots.filter((entry) => entry === undefined).length;
   }
 
-  /** The rows under way. */
-  get rows(): readonly SlotRow[] {
-    return this.#slots.filter((entry) => entry instanceof SlotRow);
+  /** The texts under way. */
+  get texts(): readonly SlotText[] {
+    return textsOf(this.#stepRows());
   }
 
   /**
-   * Take a free slot for a picture. It is encoded part by part, one picture at a time.
+   * Take free slots for a picture. It is encoded part by part, one picture at a time.
    *
    * @param pixelValues Shape [1, channels, height, width], float32.
-   * @throws {LimnerError} If no slot is free, or another picture is not encoded to its end.
+   * @param numBeams How many slots: one for each of its beams. @default 1
+   * @throws {LimnerError} If not as many are free, or another picture is not encoded to its end.
    */
-  encode(pixelValues: Tensor): PictureEncoding {
+  encode(pixelValues: Tensor, numBeams = 1): PictureEncoding {
     this.#check();
     const shape = [1, this.architecture.encoder.channels, ...this.size];
     if (pixelValues.dataType !== "float32" || pixelValues.shape.join() !== shape.join()) {
@@ -121,45 +125,60 @@ export class SlotSession implements Disposable {
     if (this.#encoding && this.#encoding.partsLeft > 0) {
       throw new LimnerError("Cannot encode a picture into a slot: the one before is not encoded to its end");
     }
-    const slot = this.#slots.indexOf(undefined);
-    if (slot < 0) throw new LimnerError(`Cannot encode a picture: all ${this.#slots.length} slots are in use`);
-    return this.#slots[slot] = this.#encoding = new Encoding(this.#buffers, pixelValues, slot);
+    const slots = [...this.#slots.keys()].filter((slot) => this.#slots[slot] === undefined).slice(0, numBeams);
+    if (slots.length < numBeams) {
+      const use = slots.length === 0 ? "all" : `all but ${slots.length} of`;
+      const asked = numBeams > 1 ? `, and it takes ${numBeams}` : "";
+      throw new LimnerError(`Cannot encode a picture: ${use} ${this.#slots.length} slots are in use${asked}`);
+    }
+    this.#encoding = new Encoding(this.#buffers, pixelValues, slots);
+    for (const slot of slots) this.#slots[slot] = this.#encoding;
+    return this.#encoding;
   }
 
   /**
-   * Let a picture's row join the next step. What is left of its encoding is queued.
+   * Let a picture's text join the next step. What is left of its encoding is queued.
    *
    * @param generation The settings of one picture: `resolveGeneration` makes them of options.
-   * @param place The row's place in its generation, which is that of its noise. @default 0
-   * @throws {OptionError} If its settings ask for what a slot does not have.
+   * @param place The text's place in its generation, which is that of its noise. @default 0
+   * @throws {OptionError} If its settings ask for what slots do not have, or for another number of beams than it has slots.
    */
-  admit(encoding: PictureEncoding, generation: Generation, place = 0): SlotRow {
+  admit(encoding: PictureEncoding, generation: Generation, place = 0): SlotText {
     this.#check();
-    const { slot } = encoding;
-    if (this.#slots[slot] !== encoding) {
+    const { slots } = encoding;
+    if (this.#slots[slots[0]] !== encoding) {
       throw new LimnerError("Cannot admit a picture: it is in no slot of the session");
     }
-    checkSettings(generation, this.options, this.architecture.decoder);
+    checkSettings(generation, this.options, this.architecture.decoder, slots.length);
     while (encoding.advance());
-    const row = new SlotRow(slot, generation, place, this.vocabularySize);
-    this.#buffers.prompt(slot, row.text.tokens);
-    this.#slots[slot] = row;
-    return row;
+    const [first, ...others] = slots;
+    const prompt = generation.prompts[0];
+    this.#buffers.prompt(first, prompt);
+    if (others.length === 0) {
+      return this.#slots[first] = new SlotRow(first, generation, place, this.vocabularySize);
+    }
+    this.#buffers.spread(first, others, prompt.length);
+    const beams = new SlotBeams(slots, generation, place, this.vocabularySize);
+    for (const row of beams.rows) this.#slots[row.slot] = row;
+    return beams;
   }
 
-  /** Free the slot of a row or a picture. What a step under way decides for it counts for nothing. */
-  release(entry: SlotRow | PictureEncoding): void {
-    const own = this.#slots[entry.slot];
-    if (own === undefined || own !== entry) return;
-    this.#slots[entry.slot] = undefined;
-    own.release();
+  /** Free the slots of a text or a picture. What a step under way decides for it counts for nothing. */
+  release(entry: SlotText | PictureEncoding): void {
+    for (const slot of entry.slots) {
+      const held = this.#slots[slot];
+      const owner = held instanceof Encoding ? held : held?.owner;
+      if (owner === undefined || owner !== entry) continue;
+      this.#slots[slot] = undefined;
+      owner.release();
+    }
   }
 
   /**
-   * Let all rows go on by a token, or by as many as `steps` says where programs take them.
+   * Let all texts go on by a token, or by as many as `steps` says where programs take them.
    *
-   * @param options.steps The most tokens of a row. @default as many as the device takes between two reads
-   * @returns What was decided for each row that is still under way; empty where there is none.
+   * @param options.steps The most tokens of a text. @default as many as the device takes between two reads
+   * @returns What was decided for each text that is still under way; empty where there is none.
    * @throws {LimnerError} If a step is under way, or the device failed: then the session is of no use any more.
    */
   async step({ steps = this.runner.backend.stepsPerRead }: { readonly steps?: number } = {}): Promise<SlotStep[]> {
@@ -182,8 +201,8 @@ export class SlotSession implements Disposable {
     const rows = this.#stepRows();
     const active = rows.filter((row) => row !== undefined);
     if (active.length === 0) return [];
-    const left = Math.max(...active.map(({ text, generation }) => generation.maxLength - text.tokens.length));
-    const isRead = active.some(({ host }) => host);
+    const left = Math.max(...active.map(({ length, generation }) => generation.maxLength - length));
+    const isRead = active.some(({ readsScores, isBeam }) => readsScores || isBeam);
     const count = isRead ? 1 : Math.max(1, Math.min(most, stepsHeld, left));
     const buffers = this.#buffers;
     this.#inputs.writePositions(rows);
@@ -197,40 +216,58 @@ export class SlotSession implements Disposable {
       if (selection?.asked.processors.tokenMask) this.#inputs.writeMasks(rows, at);
       if (selection) buffers.select(selection.program, rows.length, length, at);
     }
-    const decided = await readChoices(buffers, rows, { count, asked: selection?.asked });
+    const decided = await readDecisions(buffers, rows, { count, asked: selection?.asked });
     this.#releaseAborted();
-    return active.filter(({ released }) => !released).map((row) => this.#take(row, decided.get(row)!));
+    return textsOf(rows).filter(({ released }) => !released).map((text) => this.#take(text, decided));
   }
 
-  /** Free the slots of rows whose own signal is aborted. */
+  /** Free the slots of texts whose own signal is aborted. */
   #releaseAborted(): void {
-    for (const row of this.rows) if (row.generation.signal?.aborted) this.release(row);
+    for (const text of this.texts) if (text.generation.signal?.aborted) this.release(text);
   }
 
-  #take(row: SlotRow, choices: readonly Choice[]): SlotStep {
-    if (row.host) this.#buffers.writeTokens(row.slot, [choices[0].token], row.text.tokens.length);
+  #take(text: SlotText, decided: Decisions): SlotStep {
+    const { tokens, margins } = text instanceof SlotBeams
+      ? this.#advance(text, decided.candidates.get(text)!)
+      : this.#append(text as SlotRow, decided.choices.get(text)!);
+    return { text, tokens, done: text.released, ...(this.options.margins && { margins }) };
+  }
+
+  #append(row: SlotRow, choices: readonly Choice[]) {
+    if (row.host) this.#buffers.writeTokens(row.slot, [choices[0].token], row.length);
     const tokens = row.text.take(choices);
     const margins = choices.slice(0, tokens.length).flatMap(({ margin }) => margin ?? []);
     if (!row.text.goesOn) this.release(row);
-    return { row, tokens, done: row.released, ...(this.options.margins && { margins }) };
+    return { tokens, margins };
+  }
+
+  #advance(beams: SlotBeams, candidates: readonly (readonly Candidate[])[]) {
+    const { length } = beams;
+    const { follows, margin } = beams.advance(candidates);
+    if (follows) {
+      if (follows.moves.length > 0) this.#buffers.moveRows(follows.moves, length);
+      for (const { slot, token } of follows.tokens) this.#buffers.writeTokens(slot, [token], length);
+    } else this.release(beams);
+    const { sequences: [best], promptLengths: [begin] } = beams.output;
+    return { tokens: follows ? [] : best.slice(begin), margins: [margin] };
   }
 
   /** The program that takes the tokens of the rows there are, if any row leaves them to one. */
   async #selection() {
     for (;;) {
-      const rows = this.rows;
-      const own = rows.filter(({ host }) => !host);
+      const rows = this.#stepRows().filter((row) => row !== undefined);
+      const own = rows.filter(({ readsScores }) => !readsScores);
       if (own.length === 0) return undefined;
       const asked = selectionOf(own, { vocabulary: this.vocabularySize, margins: this.options.margins ?? false });
       const program = await this.runner.slotSelectionProgram(asked);
       // Rows may have come while it was compiled.
-      if (this.rows.every((row) => rows.includes(row))) return { asked, program };
+      if (this.#stepRows().every((row) => !row || rows.includes(row))) return { asked, program };
     }
   }
 
   /** The rows up to the last slot in use. */
   #stepRows(): SlotRows {
-    const rows = this.#slots.map((entry) => entry instanceof SlotRow ? entry : undefined);
+    const rows = this.#slots.map((entry) => entry instanceof Encoding ? undefined : entry);
     return rows.slice(0, 1 + rows.findLastIndex((row) => row !== undefined));
   }
 

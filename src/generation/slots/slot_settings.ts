@@ -51,20 +51,24 @@ export function checkRoom(options: SlotSessionOptions, architecture: Architectur
 }
 
 /**
- * Check that a slot can hold a row of a generation.
+ * Check that slots can hold a text of a generation.
  *
+ * @param slots How many it has.
  * @throws {OptionError} If its settings ask for what a slot does not have.
  */
 export function checkSettings(
   { numBeams, numReturnSequences, outputScores, outputAttentions, prompts, ...own }: Generation,
   { maxLength, interpolate = false }: SlotSessionOptions,
   { uncountedToken }: TextDecoder,
+  slots: number,
 ): void {
   const refuse = (what: string): never => {
     throw new OptionError(`Cannot admit a row to a slot: ${what}`);
   };
-  if (numBeams > 1) refuse(`numBeams is ${numBeams}, but a slot holds one row`);
-  if (numReturnSequences > 1) refuse(`numReturnSequences is ${numReturnSequences}, but a slot holds one row`);
+  if (numBeams !== slots) refuse(`numBeams is ${numBeams}, but its picture has ${slots}, and each holds one row`);
+  if (numBeams === 1 && numReturnSequences > 1) {
+    refuse(`numReturnSequences is ${numReturnSequences}, but a slot holds one row`);
+  }
   if (outputScores) refuse("outputScores is set, but rows of scores are not kept");
   if (outputAttentions) refuse("outputAttentions is set, but the encoder's states are not kept");
   if (own.streamer) refuse("streamer is set, but steps say what they decided");

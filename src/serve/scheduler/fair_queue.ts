@@ -18,6 +18,12 @@ export class FairQueue<Entry extends { readonly caller: string }> {
     this.#length++;
   }
 
+  /** The entry whose turn it is. */
+  get next(): Entry | undefined {
+    const [line] = this.#lines.values();
+    return line?.[0];
+  }
+
   /** Take the next entry; the turn of its caller comes again after those of all others. */
   shift(): Entry | undefined {
     const [next] = this.#lines;

@@ -31,7 +31,7 @@ export interface JobResult {
   /** Its one row. */
   readonly output: GenerateOutput;
   readonly times: JobTimes;
-  /** How much better the score of its least clear token was than the next token's, where that is read. */
+  /** How much better what its least clear step took was than the next: a token's score, or that of beams, where that is read. */
   readonly margin?: number;
 }
 
@@ -60,7 +60,8 @@ export class JobEntry {
   #settled = false;
   #margin: number | undefined;
 
-  constructor(readonly job: Job) {
+  /** @param slots How many it takes; 0 if slots lack what it asks for. */
+  constructor(readonly job: Job, readonly slots: number) {
     this.#result.promise.catch(() => {}); // Whoever asked for it awaits it.
   }
 

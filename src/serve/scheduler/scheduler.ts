@@ -1,8 +1,9 @@
-// Continuous batching. Think of a bus that never stops for long: a picture that arrives is encoded into a free seat (slot)
-// while those that ride go on, its row joins the next step, and its seat is free as soon as its text has ended. What a slot
-// does not have, such as beams, runs through `generate`, one call at a time beside the bus.
+// Continuous batching. Think of a bus that never stops for long: a picture that arrives is encoded into a free seat (slot), or
+// into one for each of its beams, while those that ride go on, its text joins the next step, and its seats are free as soon as
+// it has ended. What slots do not have, such as pictures of another size, runs through `generate`, one call at a time beside the
+// bus.
 import { setImmediate } from "node:timers/promises";
-import { type PictureEncoding, resolveGeneration, type SlotRow, type SlotStep } from "../../generation/mod.ts";
+import { type PictureEncoding, resolveGeneration, type SlotStep, type SlotText } from "../../generation/mod.ts";
 import { subjectOf } from "../../model/generation_subject.ts";
 import { ModelSlots } from "../../model/model_slots.ts";
 import { partsOf, type VisionEncoderDecoderModel } from "../../model/vision_encoder_decoder_model.ts";
@@ -34,7 +35,7 @@ export class Scheduler implements JobScheduler {
   readonly #waiting = new FairQueue<JobEntry>();
   /** Jobs for `generate`. */
   readonly #apart = new FairQueue<JobEntry>();
-  readonly #riders = new Map<SlotRow, JobEntry>();
+  readonly #riders = new Map<SlotText, JobEntry>();
   /** The picture that is being encoded. */
   #boarding: { readonly entry: JobEntry; readonly encoding: PictureEncoding } | undefined;
   #slots: ModelSlots | undefined;
@@ -63,12 +64,13 @@ export class Scheduler implements JobScheduler {
   async run(job: Job): Promise<JobResult> {
     if (this.#closed) throw new HttpError(503, "closing", "The server takes no more requests");
     job.signal.throwIfAborted();
-    const line = this.#takesSlot(job) ? this.#waiting : this.#apart;
+    const slots = this.#slotsFor(job);
+    const line = slots > 0 ? this.#waiting : this.#apart;
     if (this.#waiting.length + this.#apart.length >= this.options.maxWaiting) {
       this.options.metrics.add("limner_rejected_total");
       throw new HttpError(429, "queue_full", "Too many pictures wait: try again later", { "retry-after": "1" });
     }
-    const entry = new JobEntry(job);
+    const entry = new JobEntry(job, slots);
     const abort = () => this.#abort(entry);
     job.signal.addEventListener("abort", abort);
     try {
@@ -93,15 +95,18 @@ export class Scheduler implements JobScheduler {
     return partsOf(this.model).architecture;
   }
 
-  /** Whether a slot has what a job asks for. @throws {LimnerError} If its options are none that `generate` takes. */
-  #takesSlot({ pixelValues, options }: Job): boolean {
+  /** The slots that a job takes; 0 if they lack what it asks for. @throws {LimnerError} If its options are none that `generate` takes. */
+  #slotsFor({ pixelValues, options }: Job): number {
     const architecture = this.#architecture;
     const [, , height, width] = pixelValues.shape;
     const subject = subjectOf(this.model.config, architecture, { batch: 1, size: [height, width] });
     const generation = resolveGeneration(this.model.generationConfig, options, subject);
     const [ownHeight, ownWidth] = architecture.encoder.imageSize;
-    return generation.numBeams === 1 && generation.numReturnSequences === 1 && !generation.interpolatePosEncoding &&
-      height === ownHeight && width === ownWidth && generation.maxLength <= this.#room;
+    const { numBeams } = generation;
+    const fits = numBeams <= this.options.slots && generation.numReturnSequences === 1 &&
+      !generation.interpolatePosEncoding && height === ownHeight && width === ownWidth &&
+      generation.maxLength <= this.#room;
+    return fits ? numBeams : 0;
   }
 
   #abort(entry: JobEntry): void {
@@ -112,10 +117,10 @@ export class Scheduler implements JobScheduler {
       this.#slots?.release(this.#boarding.encoding);
       this.#boarding = undefined;
     }
-    for (const [row, rider] of this.#riders) {
+    for (const [text, rider] of this.#riders) {
       if (rider !== entry) continue;
-      this.#slots?.release(row);
-      this.#riders.delete(row);
+      this.#slots?.release(text);
+      this.#riders.delete(text);
     }
     entry.reject(entry.job.signal.reason);
   }
@@ -153,7 +158,7 @@ export class Scheduler implements JobScheduler {
 
   /** Encode a part of a picture if texts are under way, so that none of them waits for longer; else a whole picture. */
   #board(slots: ModelSlots): void {
-    const alone = slots.rows.length === 0;
+    const alone = slots.texts.length === 0;
     do {
       this.#boarding ??= this.#begin(slots);
       if (!this.#boarding) return;
@@ -167,24 +172,24 @@ export class Scheduler implements JobScheduler {
         slots.release(encoding);
         entry.reject(error);
       }
-    } while (alone && slots.rows.length === 0);
+    } while (alone && slots.texts.length === 0);
   }
 
   #begin(slots: ModelSlots): { entry: JobEntry; encoding: PictureEncoding } | undefined {
-    while (slots.free > 0) {
-      const entry = this.#waiting.shift();
-      if (!entry) return undefined;
+    // Who is next waits until there is room for all of its beams: nobody who asks for less goes before it.
+    while (slots.free >= (this.#waiting.next?.slots ?? Infinity)) {
+      const entry = this.#waiting.shift()!;
       entry.begin();
       try {
-        return { entry, encoding: slots.encode(entry.job.pixelValues) };
+        return { entry, encoding: slots.encode(entry.job.pixelValues, entry.slots) };
       } catch (error) {
         entry.reject(error);
       }
     }
   }
 
-  #deliver({ row, tokens, done, margins }: SlotStep): void {
-    const entry = this.#riders.get(row);
+  #deliver({ text, tokens, done, margins }: SlotStep): void {
+    const entry = this.#riders.get(text);
     if (!entry) return;
     if (margins) entry.takeMargins(margins);
     this.options.metrics.add("limner_tokens_total", {}, tokens.length);
@@ -192,17 +197,13 @@ export class Scheduler implements JobScheduler {
       entry.job.onTokens?.(tokens);
     } catch (error) {
       // Whoever listens fails alone.
-      this.#slots?.release(row);
-      this.#riders.delete(row);
+      this.#slots?.release(text);
+      this.#riders.delete(text);
       return entry.reject(error);
     }
     if (!done) return;
-    this.#riders.delete(row);
-    const { text: { tokens: all, confidences, ended }, generation: { promptLength } } = row;
-    entry.resolve({
-      ...{ sequences: [all], promptLengths: [promptLength], lengths: [all.length] },
-      ...{ truncated: [!ended], confidences: [confidences] },
-    });
+    this.#riders.delete(text);
+    entry.resolve(text.output);
   }
 
   /** Jobs that slots cannot take, one after another. */

@@ -1,0 +1,106 @@
+// What a step decided for its rows: read from the device where a program took the tokens or found candidates, taken here where
+// rows of scores are needed.
+import type { SlotBuffers } from "../programs/slot_buffers.ts";
+import { candidatesName, type SlotSelection } from "../programs/slot_selection.ts";
+import { stepsHeld } from "../programs/steps_held.ts";
+import { scoreOf } from "../scores/forbidden.ts";
+import { logSoftmax } from "../scores/normalization.ts";
+import { type Candidate } from "../search/beam_ranking.ts";
+import { continuationsKept } from "../search/beam_search_state.ts";
+import type { Choice } from "../search/text_state.ts";
+import { SlotBeams } from "./slot_beams.ts";
+import { SlotRow } from "./slot_row.ts";
+import type { SlotRows, SlotText } from "./slot_text.ts";
+
+/** What was decided. */
+export interface Decisions {
+  /** The tokens of rows. */
+  readonly choices: ReadonlyMap<SlotText, readonly Choice[]>;
+  /** The candidates of running beams. */
+  readonly candidates: ReadonlyMap<SlotText, readonly (readonly Candidate[])[]>;
+}
+
+/** The texts of a step. */
+export const textsOf = (rows: SlotRows): SlotText[] => [...new Set(rows.flatMap((row) => row?.owner ?? []))];
+
+/** Wait for `count` steps, and find what was decided. */
+export async function readDecisions(
+  buffers: SlotBuffers,
+  rows: SlotRows,
+  { count, asked }: { readonly count: number; readonly asked: SlotSelection | undefined },
+): Promise<Decisions> {
+  const choices = new Map<SlotText, Choice[]>();
+  const candidates = new Map<SlotText, Candidate[][]>();
+  const texts = textsOf(rows);
+  if (rows.some((row) => row?.readsScores)) {
+    const scoresOf = await readScores(buffers, rows);
+    for (const text of texts.filter(({ released }) => !released)) {
+      if (text instanceof SlotRow && text.host) choices.set(text, [takeOnHost(text, scoresOf(text.slot))]);
+      if (!(text instanceof SlotBeams) || !text.candidates) continue;
+      const logProbabilities = (slot: number) => {
+        const scores = scoresOf(slot);
+        logSoftmax(scores);
+        return scores;
+      };
+      candidates.set(text, text.candidatesIn(logProbabilities));
+    }
+  }
+  if (asked && asked.candidates > 0) {
+    const candidatesAt = await readCandidates(buffers, rows, candidatesName(asked));
+    for (const text of texts) {
+      if (!(text instanceof SlotBeams) || text.candidates) continue;
+      candidates.set(text, text.order.map((slot) => candidatesAt(slot, continuationsKept(text.generation))));
+    }
+  }
+  const own = texts.filter((text) => text instanceof SlotRow && !text.host) as SlotRow[];
+  if (own.length === 0) return { choices, candidates };
+  const choiceAt = asked?.confident ? await readReported(buffers, rows) : await readTokens(buffers, rows);
+  const margins = asked?.margins ? (await buffers.read("margins", rows.length)).data as Float32Array : undefined;
+  const marginAt = (slot: number, at: number) => margins && { margin: margins[slot * stepsHeld + at] };
+  for (const row of own) {
+    const { slot } = row;
+    choices.set(row, Array.from({ length: count }, (_, at) => ({ ...choiceAt(slot, row, at), ...marginAt(slot, at) })));
+  }
+  return { choices, candidates };
+}
+
+/** Rows of logits [V], by their slots. */
+async function readScores(buffers: SlotBuffers, rows: SlotRows): Promise<(slot: number) => Float32Array> {
+  const { data, shape } = await buffers.read("logits", rows.length);
+  const width = shape[2];
+  return (slot) => (data as Float32Array).subarray(slot * width, (slot + 1) * width);
+}
+
+function takeOnHost({ host, text: { tokens, index } }: SlotRow, scores: Float32Array): Choice {
+  host!.process(tokens, scores);
+  return host!.take(scores, { row: index, length: tokens.length });
+}
+
+async function readCandidates(
+  buffers: SlotBuffers,
+  rows: SlotRows,
+  name: string,
+): Promise<(slot: number, most: number) => Candidate[]> {
+  const { data, shape: [, , count] } = await buffers.read(name, rows.length);
+  return (slot, most) =>
+    Array.from({ length: Math.min(most, count) }, (_, k) => {
+      const at = slot * 2 * count + k;
+      const score = scoreOf(Number(data[at]));
+      return { id: Number(data[at + count]), score, rank: score };
+    });
+}
+
+type ChoiceAt = (slot: number, row: SlotRow, at: number) => Choice;
+
+async function readTokens(buffers: SlotBuffers, rows: SlotRows): Promise<ChoiceAt> {
+  const { data, shape } = await buffers.read("tokens", rows.length);
+  return (slot, { text }, at) => ({ token: Number(data[slot * shape[1] + text.tokens.length + at]) });
+}
+
+async function readReported(buffers: SlotBuffers, rows: SlotRows): Promise<ChoiceAt> {
+  const data = (await buffers.read("ring", rows.length)).data as Float32Array;
+  return (slot, { generation }, at) => {
+    const place = 2 * (slot * stepsHeld + at);
+    return { token: data[place], ...(generation.outputConfidences && { confidence: data[place + 1] }) };
+  };
+}
