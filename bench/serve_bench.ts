@@ -154,7 +154,7 @@ console.log(`RssAnon while serving, by turn: ${memories.join("; ")}`);
 /** The texts that the backend reads alone. */
 async function readAlone(): Promise<string[]> {
   await using alone = await Captioner.load(undefined, { backend });
-  return await alone.caption(pictures);
+  return await alone.caption(pictures, { numBeams });
 }
 
 function ratio(other: "lists" | "single"): string {

@@ -5,7 +5,7 @@ import { candidatesName, type SlotSelection } from "../programs/slot_selection.t
 import { stepsHeld } from "../programs/steps_held.ts";
 import { scoreOf } from "../scores/forbidden.ts";
 import { logSoftmax } from "../scores/normalization.ts";
-import { type Candidate } from "../search/beam_ranking.ts";
+import type { Candidate } from "../search/beam_ranking.ts";
 import { continuationsKept } from "../search/beam_search_state.ts";
 import type { Choice } from "../search/text_state.ts";
 import { SlotBeams } from "./slot_beams.ts";
