@@ -21,7 +21,7 @@ export interface RequestLog {
   readonly parts?: Readonly<Record<string, number>>;
   /**
    * With `debug`: whether the two best scores of one of its tokens were within 1e-4 of each other. Only then may the text
-   * depend on what shared its steps. Of texts with beams it is not known.
+   * depend on what shared its steps. Of a text by beams, whether two of its beams' sums were.
    */
   readonly nearTie?: boolean;
   /** Why it failed, if it did. */
@@ -113,7 +113,7 @@ export function serveSettings(options: HandlerOptions): ServeSettings {
   };
 }
 
-function positive(name: string, value: number): number {
+export function positive(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;
   throw new OptionError(`Cannot serve with ${name} = ${value}: expected a whole number from 1`);
 }

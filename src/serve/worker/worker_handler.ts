@@ -7,13 +7,18 @@ import { defaultLimits, resolveLimits } from "../../limits/mod.ts";
 import { openRepository } from "../../hub/mod.ts";
 import { AutoTokenizer } from "../../tokenizer/mod.ts";
 import { CaptionHandler, type Handler } from "../handler.ts";
-import { type HandlerOptions, serveSettings } from "../serve_options.ts";
+import { type HandlerOptions, positive, serveSettings } from "../serve_options.ts";
 import { WorkerScheduler } from "./worker_scheduler.ts";
 
 /** How a handler with a worker is made: how the model is loaded there, and how requests are answered. */
 export interface WorkerHandlerOptions extends HandlerOptions {
   /** How the captioner is loaded; its backend by name. @default as `Captioner.load` does */
   readonly load?: Omit<CaptionerLoadOptions, "signal">;
+  /**
+   * Milliseconds after which a worker that says nothing while it has work is ended, as its device hangs: what it had fails, and
+   * another worker loads the model again. @default 120000
+   */
+  readonly hangTimeout?: number;
 }
 
 /** A handler, and where its model runs. */
@@ -44,7 +49,7 @@ export interface WorkerHandler extends Handler {
  */
 export async function createWorkerHandler(
   source: string | URL = embeddedModel,
-  { load = {}, ...options }: WorkerHandlerOptions = {},
+  { load = {}, hangTimeout = 120_000, ...options }: WorkerHandlerOptions = {},
 ): Promise<WorkerHandler> {
   const settings = serveSettings(options);
   const { tokenizer: words, processor: shape, maxPixels, allowPrivateAddresses: _, backend, ...rest } = load;
@@ -67,7 +72,11 @@ export async function createWorkerHandler(
   const model = { generationConfig: {} };
   const handler = new CaptionHandler(
     settings,
-    (own) => scheduler = new WorkerScheduler(source, { ...rest, backend }, own),
+    (own) =>
+      scheduler = new WorkerScheduler(source, { ...rest, backend }, {
+        ...own,
+        hangTimeout: positive("hangTimeout", hangTimeout),
+      }),
     () => ({ ...parts, model }),
   );
   try {

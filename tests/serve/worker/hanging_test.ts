@@ -1,0 +1,61 @@
+// A worker whose device hangs: it is ended after a limit, what it had fails with the reason, and another takes its place.
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Tensor } from "../../../mod.ts";
+import { BackendError } from "../../../src/errors/mod.ts";
+import { Metrics } from "../../../src/serve/metrics.ts";
+import { createWorkerHandler } from "../../../src/serve/mod.ts";
+import { WorkerScheduler } from "../../../src/serve/worker/worker_scheduler.ts";
+import { OptionError } from "../../../mod.ts";
+
+const modelWorker = new URL("../../../src/serve/worker/model_worker.ts", import.meta.url);
+const hangingWorker = new URL("./hanging_worker.ts", import.meta.url);
+const model = new URL("../../fixtures/models/vit_gpt2_captioning/", import.meta.url).href;
+
+/** A scheduler whose workers are these, in turn. */
+function schedulerOf(hangTimeout: number, ...workers: URL[]): WorkerScheduler {
+  const options = { slots: 2, maxWaiting: 8, metrics: new Metrics(), hangTimeout };
+  return new WorkerScheduler(
+    model,
+    { backend: "wasm" },
+    options,
+    () => new Worker(workers.shift()!, { type: "module" }),
+  );
+}
+
+const job = (signal = new AbortController().signal) => ({
+  pixelValues: new Tensor("float32", [1, 3, 32, 32], new Float32Array(3 * 32 * 32)),
+  options: { maxNewTokens: 4 },
+  caller: "test",
+  signal,
+});
+
+Deno.test("a worker that hangs is ended after a limit, and another takes its place", async () => {
+  await using scheduler = schedulerOf(1500, hangingWorker, modelWorker);
+  assertEquals((await scheduler.opened).device, "none");
+  // A job that is given up is not answered either: it counts as work.
+  const stop = new AbortController();
+  const given = scheduler.run(job(stop.signal));
+  stop.abort();
+  await assertRejects(() => given);
+  const message =
+    "the model's worker has said nothing for 1.5 s while it had work, as where a GPU hangs: it was ended, and another";
+  const began = performance.now();
+  await assertRejects(() => scheduler.run(job()), BackendError, message);
+  assert(performance.now() - began < 3500, "the other thread was waited for");
+  assertEquals(scheduler.ready, false);
+  const { output } = await scheduler.run(job());
+  assertEquals(output.lengths.length, 1);
+  while (!scheduler.ready) await new Promise((resume) => setTimeout(resume, 10));
+});
+
+Deno.test("a worker that hangs while it loads the model is given up, and says so", async () => {
+  const silent = new URL(`data:text/javascript,${encodeURIComponent("self.onmessage = () => {};")}`);
+  const scheduler = schedulerOf(200, silent);
+  await assertRejects(() => scheduler.opened, BackendError, "has said nothing for 0.2 s");
+  await assertRejects(() => scheduler.run(job()), BackendError, "it was ended");
+  await scheduler[Symbol.asyncDispose]();
+});
+
+Deno.test("createWorkerHandler() refuses a hangTimeout that is no number of milliseconds", async () => {
+  await assertRejects(() => createWorkerHandler(undefined, { hangTimeout: 0 }), OptionError, "hangTimeout = 0");
+});
