@@ -8,6 +8,7 @@ import type {
   BackendOptions,
   BackendReport,
 } from "../src/graph/mod.ts";
+import { mayHaveGpu } from "./measured/graphics_devices.ts";
 
 const modules: Readonly<Partial<Record<BackendName, () => Promise<BackendModule>>>> = {
   ffi: () => import("./ffi/mod.ts"),
@@ -19,8 +20,8 @@ const modules: Readonly<Partial<Record<BackendName, () => Promise<BackendModule>
 /** The names of the backends there are. */
 export const backendNames: readonly BackendName[] = Object.keys(modules) as BackendName[];
 
-/** The backends that "auto" tries, in this order, but for a GPU in software, which comes last. A GPU comes second: it takes
- * several times as long for a token as a CPU of many cores. */
+/** The backends that "auto" tries, in this order, but for a GPU in software, which comes last. Where the first runs, a real GPU
+ * is taken for it if the model is known and is estimated to be faster there (choose_faster.ts). */
 export const automatic: readonly BackendName[] = ["ffi", "webgpu", "wasm"];
 
 function moduleOf(name: BackendName): Promise<BackendModule> {
@@ -32,12 +33,15 @@ function moduleOf(name: BackendName): Promise<BackendModule> {
 }
 
 /**
- * Whether each backend can run on this machine.
+ * Whether each backend can run on this machine, and how fast, as far as "auto" has measured it.
  *
+ * @param options.work What the estimated times are of. @default a small model and a large one
  * @returns A report for each backend, for a person to read.
  */
 export async function availableBackends(options: BackendOptions = {}): Promise<BackendReport[]> {
-  return await Promise.all(backendNames.map(async (name) => (await moduleOf(name)).report(options)));
+  const { describeSpeeds } = await import("./measured/speeds.ts");
+  const reports = await Promise.all(backendNames.map(async (name) => (await moduleOf(name)).report(options)));
+  return await describeSpeeds(reports, await options.work?.());
 }
 
 /**
@@ -53,7 +57,8 @@ export async function inspectBackend(name: BackendName, options: BackendOptions 
  * Load a backend.
  *
  * @param name A backend, which runs or fails with the reason, never another; or "auto": ffi, else a real GPU,
- * else wasm, else a GPU in software. Where a device is named, "auto" is ffi. @default "auto"
+ * else wasm, else a GPU in software; a real GPU instead of ffi where the model's `work` is given, as loading a model gives it, and
+ * is estimated to take less time there. Where a device is named, "auto" is ffi. @default "auto"
  * @param options Threads and the path of the library (ffi).
  * @throws {BackendError} If it cannot run here; for "auto", if none can.
  */
@@ -69,7 +74,18 @@ export async function loadBackend(name: BackendName | "auto" = "auto", options: 
     name = "ffi";
   }
   if (name !== "auto") return await (await moduleOf(name)).load(options);
-  return await loadFirst(automatic, options, moduleOf);
+  const { work, autotune = true, onChoice } = options;
+  const first = await loadFirst(automatic, options, moduleOf);
+  if (first.name !== "ffi" || !work || !autotune) {
+    onChoice?.(`${first.name}, the first that runs here`);
+    return first;
+  }
+  if (!await mayHaveGpu()) {
+    onChoice?.("ffi, as there is no GPU");
+    return first;
+  }
+  const { chooseFaster } = await import("./choose_faster.ts");
+  return await chooseFaster(first, { ...options, work }, { module: () => moduleOf("webgpu") });
 }
 
 /**

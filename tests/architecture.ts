@@ -35,11 +35,15 @@ export const rooms: Readonly<Record<string, Room>> = {
   "backends/onnx": { holds: "graphs as ONNX models", imports: ["…src/passes"] },
   "backends/ffi": { holds: "libonnxruntime through FFI", imports: ["…backends/onnx"] },
   "backends/wasm": { holds: "ONNX Runtime in WebAssembly", imports: ["…backends/onnx", "src/packages"] },
-  "backends/webgpu": { holds: "WGSL kernels", imports: ["…src/passes"] },
+  "backends/measured": { holds: "speeds of devices, remembered", imports: ["…src/operators"] },
+  "backends/webgpu": { holds: "WGSL kernels", imports: ["…src/passes", "backends/measured"] },
   "backends/reference": { holds: "plain TypeScript, the oracle", imports: ["…src/passes"] },
   "backends": {
     holds: "a backend by its name",
-    imports: ["…src/graph", "backends/ffi", "backends/wasm", "backends/webgpu", "backends/reference"],
+    imports: [
+      ...["…src/graph", "backends/measured"],
+      ...["backends/ffi", "backends/wasm", "backends/webgpu", "backends/reference"],
+    ],
   },
   "src/models": {
     holds: "families as programs, their parameters",
@@ -68,6 +72,8 @@ export const rooms: Readonly<Record<string, Room>> = {
 
 /** The part that may import a backend, and only by `import()` or as types. */
 const seesBackends = "backends";
+/** What is beside the backends and is none. */
+const measures = "backends/measured";
 
 /** The part that names packages: one in a file, and wholly, since no import map is there where others import Limner. */
 const namesPackages = "src/packages";
@@ -163,7 +169,7 @@ function edgeProblem(from: string, to: string, kind: Import["kind"]): string | u
   if (from === to) return undefined;
   if (to.startsWith("backends/") && !from.startsWith("backends/")) {
     if (from !== seesBackends) return `only ${seesBackends} sees backends`;
-    return kind === "value" ? "backends are imported lazily" : undefined;
+    return kind === "value" && to !== measures ? "backends are imported lazily" : undefined;
   }
   if (from in rooms && !closure(from).has(to)) return `${from} may not import ${to}`;
 }

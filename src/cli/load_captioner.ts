@@ -27,14 +27,16 @@ export async function loadCaptioner(
   { console, progress, spinning }: Loading,
 ): Promise<Captioner> {
   const began = performance.now();
+  let choice: string | undefined;
   const captioner = await whileLoading(options, { console, progress, spinning }, (load) => {
-    return Captioner.load(options.model, load);
+    return Captioner.load(options.model, { ...load, onChoice: (reason) => choice = reason });
   });
   if (options.verbose) {
     const { backend } = captioner.model;
     const taken = Math.round(10 * (performance.now() - began)) / 10;
     progress.above(() => {
       console.say(`device: ${backend.name}, ${backend.device}`);
+      if (choice !== undefined) console.say(`auto: ${choice}`);
       console.say(`load: ${taken} ms`);
       for (const line of describeLoading(captioner.model)) console.say(line);
     });

@@ -3,6 +3,7 @@ import type { DataType, Tensor, TypedArray } from "../tensor/mod.ts";
 import type { StoredWeights } from "../weights/mod.ts";
 import type { Sizes } from "./dimension.ts";
 import type { Graph } from "./graph.ts";
+import type { ModelWork } from "./model_work.ts";
 import type { Node } from "./value.ts";
 
 /** A backend's name. `reference` is the oracle: plain TypeScript, never chosen by "auto". */
@@ -207,9 +208,16 @@ export interface BackendOptions {
   readonly spinning?: boolean;
   /**
    * Whether the shapes of kernels are tried on a GPU (webgpu) when it is first used, for half a second, and remembered in the
-   * user's cache where that may be used. @default true
+   * user's cache where that may be used; and whether "auto" measures how fast a GPU and the processor are. @default true
    */
   readonly autotune?: boolean;
+  /**
+   * The work of the model that "auto" is to choose for; it is only called where there may be a GPU to choose. Loading a model
+   * says it. @default unknown
+   */
+  readonly work?: () => Promise<ModelWork>;
+  /** Is told why "auto" took a backend, for a person to read, with the times that it estimated. */
+  readonly onChoice?: (reason: string) => void;
   /**
    * A folder (webgpu) that the kernels' WGSL and the list of dispatches with the device's times are written to when the
    * backend is released; each dispatch is then timed by itself, which makes all of them slower. @default none
@@ -241,6 +249,8 @@ export interface BackendReport {
   readonly devices?: readonly string[];
   /** Whether the device is a GPU computed by the CPU, which "auto" takes last. @default false */
   readonly software?: boolean;
+  /** How fast the device is, for a person to read, as far as "auto" has measured it. @default unknown */
+  readonly speed?: string;
 }
 
 /** What the `mod.ts` of each backend exports. */

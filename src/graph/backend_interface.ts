@@ -38,5 +38,6 @@ export type {
 } from "./backend.ts";
 export type { Dimension, Shape, Sizes } from "./dimension.ts";
 export type { Graph } from "./graph.ts";
+export type { ModelWork } from "./model_work.ts";
 export type { Builder, Node, Operator, TensorType, Value } from "./value.ts";
 export type { BlockEncoding, Blocks, FileRegion, StoredBlocks, StoredWeight, StoredWeights } from "../weights/mod.ts";

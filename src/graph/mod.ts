@@ -5,5 +5,6 @@ export * from "./binding.ts";
 export * from "./dimension.ts";
 export * from "./graph.ts";
 export * from "./leaf.ts";
+export * from "./model_work.ts";
 export * from "./value.ts";
 export * from "./program_cache.ts";

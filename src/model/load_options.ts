@@ -49,7 +49,18 @@ export interface LoadOptions extends BackendOptions, HubOptions {
 }
 
 const known: readonly string[] = [
-  ...["backend", "dtype", "lowMemory", "threads", "spinning", "libraryPath", "device", "onProgress"],
+  ...[
+    "backend",
+    "dtype",
+    "lowMemory",
+    "threads",
+    "spinning",
+    "libraryPath",
+    "device",
+    "autotune",
+    "onChoice",
+    "onProgress",
+  ],
   ...["signal", "revision", "token", "endpoint", "cacheDir", "localFilesOnly", "timeouts", "limits", "convertWeights"],
 ];
 

@@ -29,6 +29,16 @@ export interface ModelDefinition {
   readonly folders: readonly string[];
 }
 
+/** What a model will run on. */
+export interface BackendForModel {
+  readonly loading: Promise<Backend>;
+  /** Say what the model is, which a backend may be chosen by: before it is waited for. */
+  choose(architecture: Architecture): void;
+}
+
+/** Reads a model's files, while what it will run on is being loaded. */
+export type ReadsDefinition = (backend: BackendForModel) => Promise<ModelDefinition>;
+
 /**
  * Read a published model's files; weights are read when a program needs them.
  *
@@ -36,15 +46,16 @@ export interface ModelDefinition {
  */
 export async function readDefinition(
   source: string | URL | Repository,
-  backend: Promise<Backend>,
+  backend: BackendForModel,
   options: LoadOptions,
 ): Promise<ModelDefinition> {
   const repository = await openRepository(source, options);
   const config = new VisionEncoderDecoderConfig(await readConfig(repository, "the model"));
   const limits = resolveLimits(options.limits);
-  architectureOf(config, limits); // A fault of the configuration is reported before the weights are looked for.
+  // A fault of the configuration is reported before the weights are looked for.
+  backend.choose(architectureOf(config, limits));
   const settings = await readJson(repository, "generation_config.json") ?? generationConfigOf(config);
-  const { checkpoint: opened, convert } = await openWeights(repository, backend, options);
+  const { checkpoint: opened, convert } = await openWeights(repository, backend.loading, options);
   const checkpoint = withBlocks(opened, config);
   const read = (checkpoint: Checkpoint) => {
     const rules = { fresh: "unused", limits, tensors: checkpoint.names().length } as const;

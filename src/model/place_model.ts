@@ -3,11 +3,11 @@ import { loadBackend } from "../../backends/load_backend.ts";
 import { OptionError } from "../errors/mod.ts";
 import { ModelRunner } from "../generation/mod.ts";
 import type { Backend, BackendName } from "../graph/mod.ts";
-import { type Architecture, type ModelParameters, quantizedParameters } from "../models/mod.ts";
+import { type Architecture, type ModelParameters, quantizedParameters, workOf } from "../models/mod.ts";
 import { decodedWeight, Quantizer, type StoredWeight } from "../weights/mod.ts";
 import type { LoadOptions } from "./load_options.ts";
 import { watchReading } from "./load_progress.ts";
-import type { ModelDefinition } from "./model_definition.ts";
+import type { ModelDefinition, ReadsDefinition } from "./model_definition.ts";
 
 /** A model on a backend. */
 export interface PlacedModel extends ModelDefinition {
@@ -20,16 +20,22 @@ export interface PlacedModel extends ModelDefinition {
  * @param read Reads the model's files, while the backend is being loaded.
  */
 export async function placeModel(
-  read: (backend: Promise<Backend>) => Promise<ModelDefinition>,
+  read: ReadsDefinition,
   options: LoadOptions,
 ): Promise<PlacedModel> {
   options.signal?.throwIfAborted();
   const given = typeof options.backend === "object" ? options.backend : undefined;
-  const loading = given ? Promise.resolve(given) : loadBackend(options.backend as BackendName | "auto", options);
+  const known = Promise.withResolvers<Architecture>();
+  known.promise.catch(() => {});
+  const work = async () => workOf(await known.promise, options.dtype);
+  const loading = given
+    ? Promise.resolve(given)
+    : loadBackend(options.backend as BackendName | "auto", { ...options, work });
   loading.catch(() => {});
   let backend: Backend | undefined;
   try {
-    const definition = await read(loading);
+    const definition = await read({ loading, choose: known.resolve });
+    known.resolve(definition.architecture);
     backend = await loading;
     options.signal?.throwIfAborted();
     const { architecture, parameters } = definition;
@@ -40,6 +46,7 @@ export async function placeModel(
     finish();
     return { ...definition, runner };
   } catch (error) {
+    known.reject(error);
     if (!given) await (backend ?? await loading.catch(() => undefined))?.[Symbol.asyncDispose]();
     throw error;
   }

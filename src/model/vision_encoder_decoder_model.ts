@@ -18,7 +18,7 @@ import type { ForwardOutput } from "./forward.ts";
 import { checkPictures, describePictures, type ForwardInputs } from "./forward_inputs.ts";
 import { crossAttentionsOf } from "./cross_attentions.ts";
 import { checkLoadOptions, fetchingOptions, type LoadOptions } from "./load_options.ts";
-import { joinedDefinition, type ModelDefinition, newDefinition, readDefinition } from "./model_definition.ts";
+import { joinedDefinition, newDefinition, readDefinition, type ReadsDefinition } from "./model_definition.ts";
 import { ModelCore, type ModelParts } from "./model_core.ts";
 import { placeModel } from "./place_model.ts";
 import { subjectOf } from "./generation_subject.ts";
@@ -136,7 +136,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
     task: string,
     options: LoadOptions,
     own: readonly string[],
-    read: (backend: Promise<Backend>) => Promise<ModelDefinition>,
+    read: ReadsDefinition,
   ): Promise<VisionEncoderDecoderModel> {
     return explained(() => `Cannot ${task}`, async () => {
       checkLoadOptions(options, own);

@@ -29,4 +29,5 @@ export {
   buildEncode,
   positionsOfStep,
 } from "./vision_encoder_decoder.ts";
+export { workOf } from "./model_work.ts";
 export { VisionEncoderDecoderConfig } from "./config/vision_encoder_decoder_config.ts";

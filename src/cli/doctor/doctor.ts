@@ -71,7 +71,7 @@ async function examine(): Promise<Diagnosis> {
   };
 }
 
-/** What "auto" takes: the first in its order that can run, a GPU in software last. */
+/** What "auto" takes: the first in its order that can run, a GPU in software last; a real GPU where a model is faster there. */
 function choose(backends: Diagnosis["backends"]): Diagnosis["auto"] {
   const ordered = automatic.map((name) => backends.find((backend) => backend.name === name)!)
     .sort((a, b) => Number(a.software ?? false) - Number(b.software ?? false));
@@ -79,8 +79,12 @@ function choose(backends: Diagnosis["backends"]): Diagnosis["auto"] {
   const passed = ordered.slice(0, first < 0 ? ordered.length : first).map(({ name, reason }) => `${name}: ${reason}`);
   if (first < 0) return { backend: "", reason: `none: ${passed.join("; ")}` };
   const order = `the order is ${ordered.map(({ name }) => name).join(", ")}`;
-  const reason = passed.length === 0 ? `${order}, and the first can run` : `${order}; ${passed.join("; ")}`;
-  return { backend: ordered[first].name, reason };
+  const { name } = ordered[first];
+  const rival = name === "ffi" &&
+    ordered.some(({ name, available, software }) => name === "webgpu" && available && !software);
+  const reason = (passed.length === 0 ? `${order}, and the first can run` : `${order}; ${passed.join("; ")}`) +
+    (rival ? "; webgpu for a model that is estimated to be faster there" : "");
+  return { backend: name, reason };
 }
 
 function linesOf({ limner, deno, target, cores, memory, backends, auto, hub, advice }: Diagnosis): string[] {
@@ -92,8 +96,9 @@ function linesOf({ limner, deno, target, cores, memory, backends, auto, hub, adv
     row("deno", `${deno}, ${target}`),
     row("cores", String(cores)),
     row("memory", `${formatBytes(memory.total)}, ${formatBytes(memory.available)} available`),
-    ...backends.flatMap(({ name, available, device, reason, details }) => [
+    ...backends.flatMap(({ name, available, device, reason, speed, details }) => [
       row(name, available ? device : `not available: ${reason}`),
+      ...speed === undefined ? [] : [row("", `speed: ${speed}`)],
       ...Object.entries(details).map(([key, value]) => row("", `${key}: ${[value].flat().join(", ")}`)),
     ]),
     row("auto", auto.backend ? `${auto.backend}: ${auto.reason}` : auto.reason),
