@@ -8,7 +8,7 @@ import type { Generation } from "../request/generation.ts";
 import { forbidden, scoreOf } from "../scores/forbidden.ts";
 import { type Candidate, placeBeams, rankCandidates, RowCandidates } from "./beam_ranking.ts";
 import type { BeamSearchState, Continuation } from "./beam_search_state.ts";
-import { type Decider, DeviceSteps, ScoreReader, stackScores } from "./decider.ts";
+import { type Decider, DeviceSteps, ScoreReader, stackScores, StepQueue } from "./decider.ts";
 
 /** Decides the best continuations of pictures' beams, best first. */
 export interface BeamDecider extends Decider<BeamSearchState, readonly Continuation[]> {
@@ -20,6 +20,7 @@ export interface BeamDecider extends Decider<BeamSearchState, readonly Continuat
 export class DeviceBeams implements BeamDecider {
   readonly scores: readonly Tensor[] = [];
   readonly #steps: DeviceSteps;
+  readonly #queue: StepQueue<Float32Array>;
   /** The pictures whose beams' scores the device has. */
   #known: readonly BeamSearchState[] = [];
 
@@ -30,19 +31,29 @@ export class DeviceBeams implements BeamDecider {
     readonly shape: Beams & { readonly each: number },
   ) {
     this.#steps = new DeviceSteps(session, generation, session.backend.stepsPerRead);
+    this.#queue = new StepQueue(session, generation, (from) => {
+      const count = this.#steps.count(from);
+      this.#steps.queue(from, count);
+      return { count, decided: session.read("ring").then(({ data }) => data as Float32Array) };
+    });
   }
 
-  async next(pictures: readonly BeamSearchState[], length: number): Promise<Continuation[][][]> {
+  get isAhead(): boolean {
+    return this.#queue.isAhead;
+  }
+
+  async next(pictures: readonly BeamSearchState[], length: number, ahead = false): Promise<Continuation[][][]> {
     const { session } = this;
     if (pictures !== this.#known) {
       const scores = pictures.flatMap(({ running }) => running.map(({ score }) => Math.max(score, forbidden)));
       session.write("running", Float32Array.from(scores));
       this.#known = pictures;
     }
-    const count = this.#steps.count(length);
-    this.#steps.queue(length, count);
-    const data = (await session.read("ring")).data as Float32Array;
-    return Array.from({ length: count }, (_, at) => pictures.map((_, p) => this.#reported(data, p * stepsHeld + at)));
+    const { count, decided } = await this.#queue.next(length, ahead);
+    return Array.from(
+      { length: count },
+      (_, at) => pictures.map((_, p) => this.#reported(decided, p * stepsHeld + at)),
+    );
   }
 
   /** The continuations at a place of the ring. */

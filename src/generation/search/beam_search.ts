@@ -1,6 +1,6 @@
 // Beam search and beam sampling: steps are taken until the states (beam_search_state.ts) show that nothing can change any more.
 // Those that were taken beyond, because the host reads only every few steps, count for nothing.
-import { compact } from "./row_compaction.ts";
+import { compact, compaction } from "./row_compaction.ts";
 import { BeamSearchState, type Continuation } from "./beam_search_state.ts";
 import type { Generation } from "../request/generation.ts";
 import { type BeamDecider, DeviceBeams, HostBeams } from "./beam_deciders.ts";
@@ -8,10 +8,14 @@ import { type GenerateOutput, outputOfBeams } from "./generate_output.ts";
 import type { Session } from "../programs/session.ts";
 import type { Search } from "./search.ts";
 
+/** Which rows go on, by their pictures. */
+function openRows({ sizes: { beams } }: Session, pictures: readonly BeamSearchState[]): boolean[] {
+  return pictures.flatMap(({ done }) => Array<boolean>(beams).fill(!done));
+}
+
 /** The pictures that go on, in the session's order. */
 function going(session: Session, pictures: readonly BeamSearchState[], length: number): readonly BeamSearchState[] {
-  const { beams } = session.sizes;
-  const plan = compact(session, pictures.flatMap(({ done }) => Array<boolean>(beams).fill(!done)), length);
+  const plan = compact(session, openRows(session, pictures), length);
   return plan ? plan.moves.pictures.map(([from]) => pictures[from]) : pictures;
 }
 
@@ -55,14 +59,15 @@ export class BeamSearch implements Search {
 
   async step(): Promise<void> {
     const { session, generation: { signal, outputScores } } = this;
-    const steps = await this.#decider.next(this.#active, this.#length);
+    const couldShrink = compaction(openRows(session, this.#active), session.sizes.beams) !== undefined;
+    const steps = await this.#decider.next(this.#active, this.#length, outputScores || !couldShrink);
     signal?.throwIfAborted();
     this.#ended = !steps.every((step) => advance(this.#active, step));
     if (this.#ended) return;
     this.#length += steps.length;
     this.#decider.follow(this.#active, this.#length);
     // Scores are those of all rows.
-    if (!outputScores) this.#active = going(session, this.#active, this.#length);
+    if (!outputScores && !this.#decider.isAhead) this.#active = going(session, this.#active, this.#length);
   }
 
   finish(): Promise<GenerateOutput> {

@@ -54,6 +54,46 @@ export class DeviceSteps {
   }
 }
 
+/** Steps that were queued, and what the read of them gives. */
+export interface QueuedSteps<T> {
+  readonly count: number;
+  readonly decided: Promise<T>;
+}
+
+/** Queues steps, and their reads, before those of the steps before are waited for, so that the device has work meanwhile. */
+export class StepQueue<T> {
+  /** What was queued and not returned, the first first. */
+  readonly #queued: QueuedSteps<T>[] = [];
+
+  /** @param queue Queues steps from a length on, and their read. */
+  constructor(
+    readonly session: Session,
+    readonly generation: Generation,
+    readonly queue: (length: number) => QueuedSteps<T>,
+  ) {}
+
+  /** Whether steps are under way that were not returned. */
+  get isAhead(): boolean {
+    return this.#queued.length > 0;
+  }
+
+  /** Wait for the next steps from `length` on. @param ahead Whether those after them may be queued too. */
+  async next(length: number, ahead: boolean): Promise<{ readonly count: number; readonly decided: T }> {
+    const { session: { backend: { readsInFlight = 1 } }, generation: { maxLength } } = this;
+    const most = ahead ? readsInFlight : 1;
+    let end = this.#queued.reduce((sum, { count }) => sum + count, length);
+    while (this.#queued.length < most && end < maxLength) {
+      const steps = this.queue(end);
+      // Steps that are thrown away are not waited for; a failure surfaces at the stream's next read.
+      steps.decided.catch(() => {});
+      this.#queued.push(steps);
+      end += steps.count;
+    }
+    const { count, decided } = this.#queued.shift()!;
+    return { count, decided: await decided };
+  }
+}
+
 /** Reads each step's scores, one row of the vocabulary a row of the session. */
 export class ScoreReader {
   #memory: TypedArray | undefined;

@@ -5,31 +5,30 @@ import { stepsHeld } from "../programs/steps_held.ts";
 import type { Generation } from "../request/generation.ts";
 import { Noise } from "../scores/gumbel_noise.ts";
 import { numbersOf } from "../scores/token_draw.ts";
-import { type Decider, DeviceSteps, ScoreReader, stackScores } from "./decider.ts";
+import { type Decider, DeviceSteps, type QueuedSteps, ScoreReader, stackScores, StepQueue } from "./decider.ts";
 import { HostChoice } from "./host_choice.ts";
 import type { Choice, TextState } from "./text_state.ts";
 
 /** A place of the session: the text in it, or none. */
 export type Slot = TextState | undefined;
 
-/** Steps that were queued, and the read of what they decide. */
-interface QueuedSteps {
-  readonly count: number;
-  readonly choices: Promise<(slot: number, at: number) => Choice>;
-}
+/** The choice of a slot at a step. */
+type ChoiceAt = (slot: number, at: number) => Choice;
 
 /** The device decides, in a program of the session. */
 export class DeviceTokens implements Decider<Slot, Choice> {
   readonly scores: readonly Tensor[] = [];
   readonly #steps: DeviceSteps;
   readonly #noise: Noise | undefined;
-  /** What was queued and not returned, the first first. */
-  readonly #queued: QueuedSteps[] = [];
+  readonly #queue: StepQueue<ChoiceAt>;
+  /** Those of the last call, which stay where they are while steps are under way. */
+  #slots: readonly Slot[] = [];
   readonly #pace: StreamPace | undefined;
 
   constructor(readonly session: Session, readonly generation: Generation) {
     const { stepsPerRead } = session.backend;
     this.#steps = new DeviceSteps(session, generation, stepsPerRead);
+    this.#queue = new StepQueue(session, generation, (length) => this.#queueSteps(length));
     if (generation.streamer) this.#pace = new StreamPace(stepsPerRead);
     if (!generation.doSample) return;
     this.#noise = new Noise(generation.seed);
@@ -37,40 +36,32 @@ export class DeviceTokens implements Decider<Slot, Choice> {
   }
 
   get isAhead(): boolean {
-    return this.#queued.length > 0;
+    return this.#queue.isAhead;
   }
 
   async next(slots: readonly Slot[], length: number, ahead = false): Promise<Choice[][]> {
-    const { session: { backend: { readsInFlight = 1 } } } = this;
-    const most = ahead ? readsInFlight : 1;
-    let end = this.#queued.reduce((sum, { count }) => sum + count, length);
-    while (this.#queued.length < most && end < this.generation.maxLength) end += this.#queue(slots, end);
-    const { count, choices } = this.#queued.shift()!;
-    const read = await choices;
+    this.#slots = slots;
+    const { count, decided } = await this.#queue.next(length, ahead);
     this.#pace?.note(count);
-    return Array.from({ length: count }, (_, at) => slots.map((_, slot) => read(slot, at)));
+    return Array.from({ length: count }, (_, at) => slots.map((_, slot) => decided(slot, at)));
   }
 
-  /** Queue steps from `length` on, and their read. @returns How many. */
-  #queue(slots: readonly Slot[], length: number): number {
+  /** Queue steps from `length` on, and their read. */
+  #queueSteps(length: number): QueuedSteps<ChoiceAt> {
     const { session, generation } = this;
     const count = Math.min(this.#steps.count(length), this.#pace?.steps ?? Infinity);
-    if (this.#noise) session.write("noise", this.#noiseOf(slots, length, count, this.#noise));
+    if (this.#noise) session.write("noise", this.#noiseOf(this.#slots, length, count, this.#noise));
     this.#steps.queue(length, count);
-    const choices = generation.outputConfidences ? this.#readReported() : this.#readTokens(length);
-    // Steps that are thrown away are not waited for; a failure surfaces at the stream's next read.
-    choices.catch(() => {});
-    this.#queued.push({ count, choices });
-    return count;
+    return { count, decided: generation.outputConfidences ? this.#readReported() : this.#readTokens(length) };
   }
 
-  async #readTokens(length: number): Promise<(slot: number, at: number) => Choice> {
+  async #readTokens(length: number): Promise<ChoiceAt> {
     const { capacity } = this.session.sizes;
     const data = (await this.session.readTokens()).data as BigInt64Array;
     return (slot, at) => ({ token: Number(data[slot * capacity + length + at]) });
   }
 
-  async #readReported(): Promise<(slot: number, at: number) => Choice> {
+  async #readReported(): Promise<ChoiceAt> {
     const data = (await this.session.read("ring")).data as Float32Array;
     return (slot, at) => {
       const place = 2 * (slot * stepsHeld + at);

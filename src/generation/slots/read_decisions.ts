@@ -9,6 +9,7 @@ import type { Candidate } from "../search/beam_ranking.ts";
 import { continuationsKept } from "../search/beam_search_state.ts";
 import type { Choice } from "../search/text_state.ts";
 import { SlotBeams } from "./slot_beams.ts";
+import { lengthAt } from "./slot_inputs.ts";
 import { SlotRow } from "./slot_row.ts";
 import type { SlotRows, SlotText } from "./slot_text.ts";
 
@@ -23,43 +24,54 @@ export interface Decisions {
 /** The texts of a step. */
 export const textsOf = (rows: SlotRows): SlotText[] => [...new Set(rows.flatMap((row) => row?.owner ?? []))];
 
-/** Wait for `count` steps, and find what was decided. */
+/** Steps that were queued: how many, and what was asked of their program. */
+interface StepsToRead {
+  readonly count: number;
+  readonly asked: SlotSelection | undefined;
+}
+
+/** Queue the reads of steps that were just queued, wait for them, and find what was decided. */
 export async function readDecisions(
   buffers: SlotBuffers,
   rows: SlotRows,
-  { count, asked }: { readonly count: number; readonly asked: SlotSelection | undefined },
+  { count, asked }: StepsToRead,
 ): Promise<Decisions> {
-  const choices = new Map<SlotText, Choice[]>();
-  const candidates = new Map<SlotText, Candidate[][]>();
   const texts = textsOf(rows);
-  if (rows.some((row) => row?.readsScores)) {
-    const scoresOf = await readScores(buffers, rows);
-    for (const text of texts.filter(({ released }) => !released)) {
-      if (text instanceof SlotRow && text.host) choices.set(text, [takeOnHost(text, scoresOf(text.slot))]);
-      if (!(text instanceof SlotBeams) || !text.candidates) continue;
-      const logProbabilities = (slot: number) => {
-        const scores = scoresOf(slot);
-        logSoftmax(scores);
-        return scores;
-      };
-      candidates.set(text, text.candidatesIn(logProbabilities));
-    }
-  }
-  if (asked && asked.candidates > 0) {
-    const candidatesAt = await readCandidates(buffers, rows, candidatesName(asked));
-    for (const text of texts) {
-      if (!(text instanceof SlotBeams) || text.candidates) continue;
-      candidates.set(text, text.order.map((slot) => candidatesAt(slot, continuationsKept(text.generation))));
-    }
-  }
   const own = texts.filter((text) => text instanceof SlotRow && !text.host) as SlotRow[];
-  if (own.length === 0) return { choices, candidates };
-  const choiceAt = asked?.confident ? await readReported(buffers, rows) : await readTokens(buffers, rows);
-  const margins = asked?.margins ? (await buffers.read("margins", rows.length)).data as Float32Array : undefined;
-  const marginAt = (slot: number, at: number) => margins && { margin: margins[slot * stepsHeld + at] };
+  // All are called before any is waited for: steps that are queued meanwhile give their own numbers.
+  const [scoresOf, candidatesAt, choiceAt, margins] = await Promise.all([
+    rows.some((row) => row?.readsScores) ? readScores(buffers, rows) : undefined,
+    asked && asked.candidates > 0 ? readCandidates(buffers, rows, candidatesName(asked)) : undefined,
+    own.length === 0 ? undefined : asked?.confident ? readReported(buffers, rows) : readTokens(buffers, rows),
+    own.length > 0 && asked?.margins ? buffers.read("margins", rows.length) : undefined,
+  ]);
+  const found = scoresOf ? decideOnHost(texts, scoresOf) : { choices: new Map(), candidates: new Map() };
+  for (const text of candidatesAt ? texts : []) {
+    if (!(text instanceof SlotBeams) || text.candidates) continue;
+    found.candidates.set(text, text.order.map((slot) => candidatesAt!(slot, continuationsKept(text.generation))));
+  }
+  const marginAt = (slot: number, at: number) => margins && { margin: Number(margins.data[slot * stepsHeld + at]) };
   for (const row of own) {
     const { slot } = row;
-    choices.set(row, Array.from({ length: count }, (_, at) => ({ ...choiceAt(slot, row, at), ...marginAt(slot, at) })));
+    const choices = Array.from({ length: count }, (_, at) => ({ ...choiceAt!(slot, row, at), ...marginAt(slot, at) }));
+    found.choices.set(row, choices);
+  }
+  return found;
+}
+
+/** Take the tokens of rows, and the candidates of beams, that need whole rows of scores. */
+function decideOnHost(texts: readonly SlotText[], scoresOf: (slot: number) => Float32Array) {
+  const choices = new Map<SlotText, Choice[]>();
+  const candidates = new Map<SlotText, Candidate[][]>();
+  for (const text of texts.filter(({ released }) => !released)) {
+    if (text instanceof SlotRow && text.host) choices.set(text, [takeOnHost(text, scoresOf(text.slot))]);
+    if (!(text instanceof SlotBeams) || !text.candidates) continue;
+    const logProbabilities = (slot: number) => {
+      const scores = scoresOf(slot);
+      logSoftmax(scores);
+      return scores;
+    };
+    candidates.set(text, text.candidatesIn(logProbabilities));
   }
   return { choices, candidates };
 }
@@ -93,8 +105,9 @@ async function readCandidates(
 type ChoiceAt = (slot: number, row: SlotRow, at: number) => Choice;
 
 async function readTokens(buffers: SlotBuffers, rows: SlotRows): Promise<ChoiceAt> {
+  const starts = rows.map((row) => row ? lengthAt(row, 0) : 0);
   const { data, shape } = await buffers.read("tokens", rows.length);
-  return (slot, { text }, at) => ({ token: Number(data[slot * shape[1] + text.tokens.length + at]) });
+  return (slot, _, at) => ({ token: Number(data[slot * shape[1] + starts[slot] + at]) });
 }
 
 async function readReported(buffers: SlotBuffers, rows: SlotRows): Promise<ChoiceAt> {

@@ -18,6 +18,7 @@ export interface BeamMoves {
 /** A slot that holds a beam. */
 class BeamRow implements StepRow {
   readonly isBeam = true;
+  stepsUnderWay = 0;
   readonly topK = 0;
   readonly noise = undefined;
   readonly mask: TokenMask | undefined;

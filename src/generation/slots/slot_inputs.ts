@@ -8,9 +8,9 @@ import { own } from "../scores/token_mask.ts";
 import { SlotRow } from "./slot_row.ts";
 import type { SlotRows, StepRow } from "./slot_text.ts";
 
-/** The tokens that a row has at a step of a read: it goes no further than it may. */
-export function lengthAt({ length, generation }: StepRow, at: number): number {
-  return Math.min(length + at, generation.maxLength - 1);
+/** The tokens that a row has at a step of the next read, after those under way: it goes no further than it may. */
+export function lengthAt({ length, stepsUnderWay, generation }: StepRow, at: number): number {
+  return Math.min(length + stepsUnderWay + at, generation.maxLength - 1);
 }
 
 /** Keeps the inputs of programs as rows need them. */

@@ -11,6 +11,7 @@ import type { SlotText, StepRow } from "./slot_text.ts";
 /** A row under way in a slot. */
 export class SlotRow implements SlotText, StepRow {
   readonly isBeam = false;
+  stepsUnderWay = 0;
   readonly text: TextState;
   /** Takes its tokens where programs cannot. */
   readonly host: HostChoice | undefined;

@@ -30,6 +30,15 @@ export interface SlotStep {
   readonly done: boolean;
 }
 
+/** Steps that were queued for rows. */
+interface QueuedSteps {
+  readonly rows: readonly StepRow[];
+  readonly count: number;
+  /** Whether nothing can be queued after them before they are taken. */
+  readonly isLast: boolean;
+  readonly decided: Promise<Decisions>;
+}
+
 /** A session with slots. */
 export class SlotSession implements Disposable {
   readonly #buffers: SlotBuffers;
@@ -37,6 +46,8 @@ export class SlotSession implements Disposable {
   /** What is in each slot. */
   readonly #slots: (StepRow | Encoding | undefined)[];
   #encoding: Encoding | undefined;
+  /** Steps whose decisions were not waited for, the first first: a GPU works on the later ones meanwhile. */
+  #queued: QueuedSteps[] = [];
   #stepping = false;
   #failure: unknown;
   #disposed = false;
@@ -175,10 +186,11 @@ export class SlotSession implements Disposable {
   }
 
   /**
-   * Let all texts go on by a token, or by as many as `steps` says where programs take them.
+   * Let all texts go on by a token, or by as many as `steps` says where programs take them. Where several reads may be under way,
+   * the steps after those are queued too, so that a text that comes meanwhile joins the steps after them.
    *
    * @param options.steps The most tokens of a text. @default as many as the device takes between two reads
-   * @returns What was decided for each text that is still under way; empty where there is none.
+   * @returns What was decided for each text of the steps that is still under way; empty where there is none.
    * @throws {LimnerError} If a step is under way, or the device failed: then the session is of no use any more.
    */
   async step({ steps = this.runner.backend.stepsPerRead }: { readonly steps?: number } = {}): Promise<SlotStep[]> {
@@ -197,13 +209,33 @@ export class SlotSession implements Disposable {
 
   async #step(most: number): Promise<SlotStep[]> {
     this.#releaseAborted();
+    const { readsInFlight = 1 } = this.runner.backend;
+    // What is left of texts that have ended is not waited for.
+    this.#queued = this.#queued.filter(({ rows }) => rows.some(({ owner }) => !owner.released));
+    while (this.#queued.length < readsInFlight && !this.#queued.at(-1)?.isLast) {
+      const steps = await this.#queue(most);
+      if (!steps) break;
+      this.#queued.push(steps);
+    }
+    const next = this.#queued.shift();
+    if (!next) return [];
+    const decided = await next.decided;
+    this.#releaseAborted();
+    for (const row of next.rows) row.stepsUnderWay -= next.count;
+    return textsOf(next.rows).filter(({ released }) => !released).map((text) => this.#take(text, decided));
+  }
+
+  /** Queue steps of all rows, and the reads of what they decide; none where all rows are as long as they may be. */
+  async #queue(most: number): Promise<QueuedSteps | undefined> {
     const selection = await this.#selection();
     const rows = this.#stepRows();
     const active = rows.filter((row) => row !== undefined);
-    if (active.length === 0) return [];
-    const left = Math.max(...active.map(({ length, generation }) => generation.maxLength - length));
-    const isRead = active.some(({ readsScores, isBeam }) => readsScores || isBeam);
-    const count = isRead ? 1 : Math.max(1, Math.min(most, stepsHeld, left));
+    const left = active.map(({ length, stepsUnderWay, generation }) => generation.maxLength - length - stepsUnderWay);
+    const longest = Math.max(0, ...left);
+    if (longest === 0) return undefined;
+    // How such rows go on the host says.
+    const isLast = active.some(({ readsScores, isBeam }) => readsScores || isBeam);
+    const count = isLast ? 1 : Math.min(Math.max(1, most), stepsHeld, longest);
     const buffers = this.#buffers;
     this.#inputs.writePositions(rows);
     if (selection) {
@@ -216,9 +248,10 @@ export class SlotSession implements Disposable {
       if (selection?.asked.processors.tokenMask) this.#inputs.writeMasks(rows, at);
       if (selection) buffers.select(selection.program, rows.length, length, at);
     }
-    const decided = await readDecisions(buffers, rows, { count, asked: selection?.asked });
-    this.#releaseAborted();
-    return textsOf(rows).filter(({ released }) => !released).map((text) => this.#take(text, decided));
+    const decided = readDecisions(buffers, rows, { count, asked: selection?.asked });
+    decided.catch(() => {}); // steps that are thrown away are not waited for
+    for (const row of active) row.stepsUnderWay += count;
+    return { rows: active, count, isLast, decided };
   }
 
   /** Free the slots of texts whose own signal is aborted. */

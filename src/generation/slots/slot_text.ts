@@ -26,6 +26,8 @@ export interface StepRow {
   readonly generation: Generation;
   /** Its tokens so far. */
   readonly length: number;
+  /** Steps that are queued, and that its tokens do not have yet. */
+  stepsUnderWay: number;
   /** Whether it is one of its owner's beams, whose candidates the host ranks. */
   readonly isBeam: boolean;
   /** Whether the host reads its scores, as programs cannot say how it goes on. */
