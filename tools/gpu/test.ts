@@ -1,15 +1,18 @@
 // The tests of what runs on a GPU, and a table of speeds, on the GPU of whoever asks: `deno task test:gpu [FOLDER]`. The result
-// file, gpu-results.json in the folder, names the adapter, which suites passed, and how fast the kernels are. It runs what is there
-// of the suites below, so that more can be added.
+// file, gpu-results.json in the folder, names the adapter, which suites passed, and how fast the kernels and the device are. It
+// runs what is there of the suites below, so that more can be added.
+import { describeSpeed } from "../../backends/measured/faster_backend.ts";
+import { measureRates } from "../../backends/measured/measure_rates.ts";
 import { inspect, loadWithProfile } from "../../backends/webgpu/mod.ts";
 import { operatorBenches, timeOperator } from "../../bench/operators.ts";
 import { writeFileAtomically } from "../../src/hub/mod.ts";
-import { countTests } from "../count_tests.ts";
+import { type Counts, countTests } from "../count_tests.ts";
 
 /** The suites, by path from the project's root. */
 const suites = [
   "tests/backends/webgpu",
   "tests/backends/ffi/gpu_suite.ts",
+  "tests/backends/choose_faster_test.ts",
   "tests/generation/reads_in_flight_test.ts",
 ];
 
@@ -18,18 +21,20 @@ const folder = Deno.args[0] ?? ".";
 const adapter = await inspect();
 console.log(`on ${adapter.description ?? adapter.device ?? adapter.vendor}`);
 
-const tests: Record<string, { passed: number; failed: number; ignored: number } | "did not start"> = {};
+const tests: Record<string, Counts & { readonly seconds: number } | "did not start"> = {};
 for (const suite of suites) {
   if (!await isThere(new URL(suite, root))) continue;
   console.log(`== ${suite}`);
+  const began = performance.now();
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", "--quiet", "--no-check", suite],
     cwd: root,
     stdin: "null",
     stdout: "piped",
   }).spawn();
-  tests[suite] = await countTests(child.stdout) ?? "did not start";
+  const counts = await countTests(child.stdout);
   await child.status;
+  tests[suite] = counts ? { ...counts, seconds: Math.round((performance.now() - began) / 1000) } : "did not start";
 }
 
 console.log("== speeds");
@@ -40,7 +45,10 @@ for (const bench of operatorBenches) {
   console.log(`${bench.name.padEnd(40)} ${speeds[bench.name]}`);
 }
 
-const results = { adapter, deno: Deno.version.deno, date: new Date().toISOString(), tests, speeds };
+// What "auto" would choose by.
+const rates = await measureRates(backend);
+console.log(describeSpeed(rates));
+const results = { adapter, deno: Deno.version.deno, date: new Date().toISOString(), tests, speeds, rates };
 await writeFileAtomically(folder, "gpu-results.json", JSON.stringify(results, null, 2));
 console.log(`written to ${folder}/gpu-results.json`);
 const failed = Object.values(tests).some((counts) => counts === "did not start" || counts.failed > 0);
