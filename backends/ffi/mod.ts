@@ -44,9 +44,11 @@ export async function load(options: BackendOptions = {}): Promise<Backend> {
     fail(`threads is ${options.threads}, expected a whole number above 0`);
   }
   // The permission is asked for before the library is looked for, which may be a large download.
-  if ((await Deno.permissions.request({ name: "ffi" })).state !== "granted") fail(noPermission);
+  const ffi = { name: "ffi" } as const;
+  const { state } = Deno.permissions.querySync(ffi);
+  if (state !== "granted" && (await Deno.permissions.request(ffi)).state !== "granted") fail(noPermission);
   const device = deviceOf(options.device);
-  const runtime = Runtime.open(await findLibrary(options), options);
+  const runtime = await Runtime.open(await findLibrary(options), options);
   try {
     return await startBackend(runtime, device, options);
   } catch (error) {

@@ -87,10 +87,10 @@ export class Runtime extends RuntimeLife {
   readonly pinned = new Set<Uint8Array>();
   /** What is released before the environment. */
   readonly beforeEnd: (() => void)[] = [];
-  readonly environment: Deno.PointerObject;
   readonly allocator: Deno.PointerObject;
   readonly memoryInfo: Deno.PointerObject;
   readonly #library: Deno.DynamicLibrary<typeof symbols>;
+  #environment: Deno.PointerValue = null;
 
   private constructor(
     library: Deno.DynamicLibrary<typeof symbols>,
@@ -98,24 +98,33 @@ export class Runtime extends RuntimeLife {
     readonly libraryPath: string,
     /** Its version, such as "1.30.0". */
     readonly version: string,
-    options: BackendOptions,
   ) {
     super();
     this.#library = library;
+    this.allocator = this.create("GetAllocator", (out) => api.getAllocatorWithDefaultOptions(out));
+    this.memoryInfo = this.create("CreateCpuMemoryInfo", (out) => api.createCpuMemoryInfo(0, 0, out));
+  }
+
+  get environment(): Deno.PointerObject {
+    return this.#environment!;
+  }
+
+  /** Make the environment, on another thread: it registers thousands of operators. */
+  async #start(options: BackendOptions): Promise<void> {
+    const { api } = this;
     const threading = this.create("CreateThreadingOptions", (out) => api.createThreadingOptions(out));
     if (options.threads !== undefined) {
       this.check(api.setGlobalIntraOpNumThreads(threading, options.threads), "SetGlobalIntraOpNumThreads");
     }
     this.check(api.setGlobalSpinControl(threading, options.spinning === false ? 0 : 1), "SetGlobalSpinControl");
+    const [name, out] = [cString("limner"), new OutPointer()];
     // Level 4, fatal: errors come back as statuses and are not written to the terminal as well.
-    const name = cString("limner");
-    this.environment = this.create(
-      "CreateEnvWithGlobalThreadPools",
-      (out) => api.createEnvWithGlobalThreadPools(4, name, threading, out),
-    );
+    const buffer = out.buffer as BigUint64Array<ArrayBuffer>;
+    const status = await api.createEnvWithGlobalThreadPools(4, name, threading, buffer);
+    this.check(status, "CreateEnvWithGlobalThreadPools");
+    this.#environment = out.value;
     api.releaseThreadingOptions(threading);
-    this.allocator = this.create("GetAllocator", (out) => api.getAllocatorWithDefaultOptions(out));
-    this.memoryInfo = this.create("CreateCpuMemoryInfo", (out) => api.createCpuMemoryInfo(0, 0, out));
+    this.check(api.disableTelemetryEvents(this.environment), "DisableTelemetryEvents");
     this.#registerArena();
   }
 
@@ -137,7 +146,7 @@ export class Runtime extends RuntimeLife {
    *
    * @throws {BackendError} If it cannot be opened, or is too old.
    */
-  static open(path: string, options: BackendOptions): Runtime {
+  static async open(path: string, options: BackendOptions): Promise<Runtime> {
     let library: Deno.DynamicLibrary<typeof symbols>;
     try {
       library = Deno.dlopen(path, symbols);
@@ -147,8 +156,13 @@ export class Runtime extends RuntimeLife {
       throw new BackendError(`Cannot load the ffi backend: ${reason}`, "ffi", { cause: error });
     }
     try {
+      // As published for Linux and macOS, the library reports what it runs on, and which models, to its makers, from a thread and
+      // a database of its own. Nothing that a person reads with Limner is theirs to know.
+      library.symbols.setenv?.(cString("ORT_DISABLE_TELEMETRY"), cString("1"), 1);
       const base = library.symbols.OrtGetApiBase()!;
-      return new Runtime(library, readTable(base, path), realPath(path), versionOf(base), options);
+      const runtime = new Runtime(library, readTable(base, path), realPath(path), versionOf(base));
+      await runtime.#start(options);
+      return runtime;
     } catch (error) {
       library.close();
       throw error;
@@ -180,7 +194,7 @@ export class Runtime extends RuntimeLife {
   protected finish(): void {
     for (const release of this.beforeEnd) release();
     this.api.releaseMemoryInfo(this.memoryInfo);
-    this.api.releaseEnv(this.environment);
+    this.api.releaseEnv(this.#environment);
     this.#library.close();
   }
 }
