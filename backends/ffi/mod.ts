@@ -48,7 +48,7 @@ export async function load(options: BackendOptions = {}): Promise<Backend> {
   const { state } = Deno.permissions.querySync(ffi);
   if (state !== "granted" && (await Deno.permissions.request(ffi)).state !== "granted") fail(noPermission);
   const device = deviceOf(options.device);
-  const runtime = await Runtime.open(await findLibrary(options), options);
+  const runtime = Runtime.open(await findLibrary(options), options);
   try {
     return await startBackend(runtime, device, options);
   } catch (error) {
@@ -58,6 +58,7 @@ export async function load(options: BackendOptions = {}): Promise<Backend> {
 }
 
 async function startBackend(runtime: Runtime, device: Device, options: BackendOptions): Promise<Backend> {
+  if (device.memory) await runtime.ready;
   const memory = device.memory && openDevice(runtime, device);
   const label = memory ? `${device.name} of ONNX Runtime ${runtime.version}` : cpuLabel(options);
   // The package's library on a CPU is known; a person's may be older, or built without some operators.

@@ -90,7 +90,9 @@ export class Runtime extends RuntimeLife {
   readonly allocator: Deno.PointerObject;
   readonly memoryInfo: Deno.PointerObject;
   readonly #library: Deno.DynamicLibrary<typeof symbols>;
-  #environment: Deno.PointerValue = null;
+  /** Ends when there is an environment, which is being made when a library has been opened; fails if there cannot be one. */
+  readonly ready: Promise<void>;
+  #environment: Deno.PointerObject | undefined;
 
   private constructor(
     library: Deno.DynamicLibrary<typeof symbols>,
@@ -98,13 +100,17 @@ export class Runtime extends RuntimeLife {
     readonly libraryPath: string,
     /** Its version, such as "1.30.0". */
     readonly version: string,
+    options: BackendOptions,
   ) {
     super();
     this.#library = library;
     this.allocator = this.create("GetAllocator", (out) => api.getAllocatorWithDefaultOptions(out));
     this.memoryInfo = this.create("CreateCpuMemoryInfo", (out) => api.createCpuMemoryInfo(0, 0, out));
+    this.ready = this.#start(options);
+    this.ready.catch(() => {}); // whoever needs it finds out
   }
 
+  /** What sessions are made in: there is one when the runtime is ready. */
   get environment(): Deno.PointerObject {
     return this.#environment!;
   }
@@ -121,9 +127,9 @@ export class Runtime extends RuntimeLife {
     // Level 4, fatal: errors come back as statuses and are not written to the terminal as well.
     const buffer = out.buffer as BigUint64Array<ArrayBuffer>;
     const status = await api.createEnvWithGlobalThreadPools(4, name, threading, buffer);
+    api.releaseThreadingOptions(threading);
     this.check(status, "CreateEnvWithGlobalThreadPools");
     this.#environment = out.value;
-    api.releaseThreadingOptions(threading);
     this.check(api.disableTelemetryEvents(this.environment), "DisableTelemetryEvents");
     this.#registerArena();
   }
@@ -146,7 +152,7 @@ export class Runtime extends RuntimeLife {
    *
    * @throws {BackendError} If it cannot be opened, or is too old.
    */
-  static async open(path: string, options: BackendOptions): Promise<Runtime> {
+  static open(path: string, options: BackendOptions): Runtime {
     let library: Deno.DynamicLibrary<typeof symbols>;
     try {
       library = Deno.dlopen(path, symbols);
@@ -160,9 +166,7 @@ export class Runtime extends RuntimeLife {
       // a database of its own. Nothing that a person reads with Limner is theirs to know.
       library.symbols.setenv?.(cString("ORT_DISABLE_TELEMETRY"), cString("1"), 1);
       const base = library.symbols.OrtGetApiBase()!;
-      const runtime = new Runtime(library, readTable(base, path), realPath(path), versionOf(base));
-      await runtime.#start(options);
-      return runtime;
+      return new Runtime(library, readTable(base, path), realPath(path), versionOf(base), options);
     } catch (error) {
       library.close();
       throw error;
@@ -191,10 +195,14 @@ export class Runtime extends RuntimeLife {
     return providersOf(this.api);
   }
 
+  protected override get started(): Promise<void> {
+    return this.ready.catch(() => {});
+  }
+
   protected finish(): void {
     for (const release of this.beforeEnd) release();
     this.api.releaseMemoryInfo(this.memoryInfo);
-    this.api.releaseEnv(this.#environment);
+    if (this.#environment) this.api.releaseEnv(this.#environment);
     this.#library.close();
   }
 }

@@ -55,7 +55,7 @@ async function run(
 
 /** The ffi backend whose products of many rows are in float32, or in 8 bits. */
 async function ffi(int8Products: boolean): Promise<FfiBackend> {
-  return new FfiBackend(await Runtime.open(await findLibrary({}), {}), "CPU", undefined, int8Products);
+  return new FfiBackend(Runtime.open(await findLibrary({}), {}), "CPU", undefined, int8Products);
 }
 
 /** activation(x · weight + bias), after a state if the program is to run by steps. */

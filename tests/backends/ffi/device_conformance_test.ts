@@ -20,7 +20,8 @@ const families = ["donut_swin_mbart", "vit_gpt2_captioning"];
 
 /** The ffi backend with its tensors on a device. */
 async function loadOn(device: Device): Promise<FfiBackend> {
-  const runtime = await Runtime.open(await findLibrary({}), {});
+  const runtime = Runtime.open(await findLibrary({}), {});
+  await runtime.ready;
   return new FfiBackend(runtime, device.name, undefined, undefined, new DeviceMemory(runtime, device));
 }
 

@@ -18,7 +18,7 @@ import { mentionedOperators } from "../onnx/mentioned_operators.ts";
 
 /** A backend that knows only some of the operators of its library. */
 async function loadWith(operators: OperatorSupport): Promise<Backend> {
-  return new FfiBackend(await Runtime.open(await findLibrary({}), {}), "CPU", operators);
+  return new FfiBackend(Runtime.open(await findLibrary({}), {}), "CPU", operators);
 }
 
 const loadPlain = () => loadWith(new Set());
