@@ -48,6 +48,15 @@ Deno.test("an import of the package loads no backend, and nothing names ONNX Run
   assert([...webgpu].some((name) => name.endsWith("/backends/webgpu/backend.ts")));
 });
 
+Deno.test("neither the package nor the command on a picture loads Node's modules, which take 20 ms", async () => {
+  const nodes = async (file: string) => [...loadedBy(await graphOf(file))].filter((name) => name.startsWith("node:"));
+  for (const file of ["mod.ts", "caption.ts", "src/cli/read_pictures.ts", "backends/ffi/mod.ts"]) {
+    assertEquals(await nodes(file), [], file);
+  }
+  // What would find them does find them.
+  assertEquals((await nodes("src/hub/cache/content_hash.ts")).length, 1);
+});
+
 Deno.test("each entry point is documented: its module with an example, and all that it exports", async () => {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${root}deno.json`));
   for (const [name, file] of Object.entries(entries)) {

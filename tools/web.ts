@@ -11,7 +11,6 @@ function nodeModules(): Record<string, string> {
   const absent = new URL("absent.ts", platform).href;
   const names = ["crypto", "dns", "http", "https", "net", "tls", "zlib", "module"];
   return {
-    "node:vm": new URL("node_vm.ts", platform).href,
     ...Object.fromEntries(names.map((name) => [`node:${name}`, absent])),
   };
 }

@@ -115,7 +115,8 @@ export class FfiBackend implements Backend {
     }
     const lowMemory = options.lowMemory ?? (!memory && isMemoryShort(source));
     if (lowMemory) giveBackFreedMemory();
-    return Promise.resolve(new FfiWeights(this.#sessions, source, { ...options, lowMemory }));
+    // Programs are compiled next, which keeps this thread busy: it would not hear that there is an environment.
+    return this.runtime.ready.then(() => new FfiWeights(this.#sessions, source, { ...options, lowMemory }));
   }
 
   async compile(graph: Graph, weights: Weights, { signal }: { signal?: AbortSignal } = {}): Promise<Program> {

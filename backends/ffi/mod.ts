@@ -44,7 +44,9 @@ export async function load(options: BackendOptions = {}): Promise<Backend> {
     fail(`threads is ${options.threads}, expected a whole number above 0`);
   }
   // The permission is asked for before the library is looked for, which may be a large download.
-  if ((await Deno.permissions.request({ name: "ffi" })).state !== "granted") fail(noPermission);
+  const ffi = { name: "ffi" } as const;
+  const { state } = Deno.permissions.querySync(ffi);
+  if (state !== "granted" && (await Deno.permissions.request(ffi)).state !== "granted") fail(noPermission);
   const device = deviceOf(options.device);
   const runtime = Runtime.open(await findLibrary(options), options);
   try {
@@ -56,6 +58,7 @@ export async function load(options: BackendOptions = {}): Promise<Backend> {
 }
 
 async function startBackend(runtime: Runtime, device: Device, options: BackendOptions): Promise<Backend> {
+  if (device.memory) await runtime.ready;
   const memory = device.memory && openDevice(runtime, device);
   const label = memory ? `${device.name} of ONNX Runtime ${runtime.version}` : cpuLabel(options);
   // The package's library on a CPU is known; a person's may be older, or built without some operators.

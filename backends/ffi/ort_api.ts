@@ -10,6 +10,8 @@ export const functions = {
   getErrorCode: { index: 1, parameters: ["pointer"], result: "i32" },
   // const char* GetErrorMessage(const OrtStatus* status)
   getErrorMessage: { index: 2, parameters: ["pointer"], result: "pointer" },
+  // OrtStatus* DisableTelemetryEvents(const OrtEnv* env)
+  disableTelemetryEvents: { index: 6, parameters: ["pointer"], result: "pointer" },
   // OrtStatus* CreateSessionFromArray(const OrtEnv*, const void* model_data, size_t model_data_length,
   //   const OrtSessionOptions*, OrtSession** out)
   createSessionFromArray: {
@@ -72,6 +74,7 @@ export const functions = {
     index: 119,
     parameters: ["i32", "buffer", "pointer", "buffer"],
     result: "pointer",
+    nonblocking: true,
   },
   // OrtStatus* DisablePerSessionThreads(OrtSessionOptions* options)
   disablePerSessionThreads: { index: 120, parameters: ["pointer"], result: "pointer" },
@@ -149,8 +152,10 @@ export const baseFunctions = {
   getVersionString: { offset: 8, parameters: [], result: "pointer" },
 } as const;
 
-/** What the library exports. */
+/** What the library exports, and what is found through it in the C library that it depends on. */
 export const symbols = {
   // const OrtApiBase* OrtGetApiBase(void)
   OrtGetApiBase: { parameters: [], result: "pointer" },
+  // int setenv(const char *name, const char *value, int overwrite)
+  setenv: { parameters: ["buffer", "buffer", "i32"], result: "i32", optional: true },
 } as const satisfies Deno.ForeignLibraryInterface;

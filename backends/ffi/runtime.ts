@@ -87,10 +87,12 @@ export class Runtime extends RuntimeLife {
   readonly pinned = new Set<Uint8Array>();
   /** What is released before the environment. */
   readonly beforeEnd: (() => void)[] = [];
-  readonly environment: Deno.PointerObject;
   readonly allocator: Deno.PointerObject;
   readonly memoryInfo: Deno.PointerObject;
   readonly #library: Deno.DynamicLibrary<typeof symbols>;
+  /** Ends when there is an environment, which is being made when a library has been opened; fails if there cannot be one. */
+  readonly ready: Promise<void>;
+  #environment: Deno.PointerObject | undefined;
 
   private constructor(
     library: Deno.DynamicLibrary<typeof symbols>,
@@ -102,20 +104,33 @@ export class Runtime extends RuntimeLife {
   ) {
     super();
     this.#library = library;
+    this.allocator = this.create("GetAllocator", (out) => api.getAllocatorWithDefaultOptions(out));
+    this.memoryInfo = this.create("CreateCpuMemoryInfo", (out) => api.createCpuMemoryInfo(0, 0, out));
+    this.ready = this.#start(options);
+    this.ready.catch(() => {}); // whoever needs it finds out
+  }
+
+  /** What sessions are made in: there is one when the runtime is ready. */
+  get environment(): Deno.PointerObject {
+    return this.#environment!;
+  }
+
+  /** Make the environment, on another thread: it registers thousands of operators. */
+  async #start(options: BackendOptions): Promise<void> {
+    const { api } = this;
     const threading = this.create("CreateThreadingOptions", (out) => api.createThreadingOptions(out));
     if (options.threads !== undefined) {
       this.check(api.setGlobalIntraOpNumThreads(threading, options.threads), "SetGlobalIntraOpNumThreads");
     }
     this.check(api.setGlobalSpinControl(threading, options.spinning === false ? 0 : 1), "SetGlobalSpinControl");
+    const [name, out] = [cString("limner"), new OutPointer()];
     // Level 4, fatal: errors come back as statuses and are not written to the terminal as well.
-    const name = cString("limner");
-    this.environment = this.create(
-      "CreateEnvWithGlobalThreadPools",
-      (out) => api.createEnvWithGlobalThreadPools(4, name, threading, out),
-    );
+    const buffer = out.buffer as BigUint64Array<ArrayBuffer>;
+    const status = await api.createEnvWithGlobalThreadPools(4, name, threading, buffer);
     api.releaseThreadingOptions(threading);
-    this.allocator = this.create("GetAllocator", (out) => api.getAllocatorWithDefaultOptions(out));
-    this.memoryInfo = this.create("CreateCpuMemoryInfo", (out) => api.createCpuMemoryInfo(0, 0, out));
+    this.check(status, "CreateEnvWithGlobalThreadPools");
+    this.#environment = out.value;
+    this.check(api.disableTelemetryEvents(this.environment), "DisableTelemetryEvents");
     this.#registerArena();
   }
 
@@ -147,6 +162,9 @@ export class Runtime extends RuntimeLife {
       throw new BackendError(`Cannot load the ffi backend: ${reason}`, "ffi", { cause: error });
     }
     try {
+      // As published for Linux and macOS, the library reports what it runs on, and which models, to its makers, from a thread and
+      // a database of its own. Nothing that a person reads with Limner is theirs to know.
+      library.symbols.setenv?.(cString("ORT_DISABLE_TELEMETRY"), cString("1"), 1);
       const base = library.symbols.OrtGetApiBase()!;
       return new Runtime(library, readTable(base, path), realPath(path), versionOf(base), options);
     } catch (error) {
@@ -177,10 +195,14 @@ export class Runtime extends RuntimeLife {
     return providersOf(this.api);
   }
 
+  protected override get started(): Promise<void> {
+    return this.ready.catch(() => {});
+  }
+
   protected finish(): void {
     for (const release of this.beforeEnd) release();
     this.api.releaseMemoryInfo(this.memoryInfo);
-    this.api.releaseEnv(this.environment);
+    if (this.#environment) this.api.releaseEnv(this.#environment);
     this.#library.close();
   }
 }

@@ -78,6 +78,7 @@ export class FfiRuntime implements OnnxRuntime {
   async createSession(bytes: Uint8Array<ArrayBuffer>, options: SessionOptions): Promise<RuntimeSession> {
     const { library } = this;
     const { api } = library;
+    await library.ready;
     const session = library.create("make session options", (out) => api.createSessionOptions(out));
     try {
       configure(library, session, options);

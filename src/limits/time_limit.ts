@@ -2,21 +2,36 @@
 // way to match, so that some take years for forty characters. What ends them is node:vm, which stops whatever runs
 // within one of its scripts, a match too, for about 20 µs a call. The alternatives are worse: an engine without backtracking
 // has no look-around, which GPT-2's pattern needs; a worker cannot answer encode(), which is synchronous, without copying
-// each text twice; and a bound of the pattern's and the text's lengths would have to be far below what is published.
-import { createContext, Script } from "node:vm";
+// each text twice; and a bound of the pattern's and the text's lengths would have to be far below what is published. It is looked
+// up when it is first needed, since it takes 20 ms to load, and a browser has none: there whoever leaves the page ends the work.
 import { LimitError, LimnerError } from "../errors/mod.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
+
+/** What is used of node:vm. */
+interface VirtualMachine {
+  createContext(scope: object): object;
+  readonly Script: new (code: string) => { runInContext(context: object, options: { timeout: number }): unknown };
+}
+
+interface Runtime {
+  readonly process?: { getBuiltinModule?(name: "node:vm"): VirtualMachine | undefined };
+}
 
 /** What the script calls: the work that is limited. */
 const scope: { work?: () => void } = {};
 let callWork: ((milliseconds: number) => void) | undefined;
 
+/** Makes what calls the work for so many milliseconds at most. */
+function makeCall(): (milliseconds: number) => void {
+  const machine = (globalThis as Runtime).process?.getBuiltinModule?.("node:vm");
+  if (!machine) return () => scope.work!();
+  const script = new machine.Script("work()");
+  const context = machine.createContext(scope);
+  return (timeout) => script.runInContext(context, { timeout });
+}
+
 function call(work: () => void, timeout: number): void {
-  if (!callWork) {
-    const script = new Script("work()");
-    const context = createContext(scope);
-    callWork = (timeout) => script.runInContext(context, { timeout });
-  }
+  callWork ??= makeCall();
   scope.work = work;
   try {
     callWork(timeout);

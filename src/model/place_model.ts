@@ -9,6 +9,9 @@ import type { LoadOptions } from "./load_options.ts";
 import { watchReading } from "./load_progress.ts";
 import type { ModelDefinition, ReadsDefinition } from "./model_definition.ts";
 
+/** How long reading waits for the backend, in ms. */
+const patience = 100;
+
 /** A model on a backend. */
 export interface PlacedModel extends ModelDefinition {
   readonly runner: ModelRunner;
@@ -34,6 +37,7 @@ export async function placeModel(
   loading.catch(() => {});
   let backend: Backend | undefined;
   try {
+    await begun(loading);
     const definition = await read({ loading, choose: known.resolve });
     known.resolve(definition.architecture);
     backend = await loading;
@@ -50,6 +54,18 @@ export async function placeModel(
     if (!given) await (backend ?? await loading.catch(() => undefined))?.[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/**
+ * Wait for a backend, but not long: one that is here is opened in milliseconds, and goes on in threads of its own while the
+ * files are read, which keeps this one busy; a library may have to be fetched, and "auto" may ask for the model's size first.
+ */
+async function begun(loading: Promise<Backend>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, patience);
+  loading.then(() => resolve(), () => resolve());
+  await promise;
+  clearTimeout(timer);
 }
 
 /**

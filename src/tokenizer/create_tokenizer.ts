@@ -57,9 +57,11 @@ export function createTokenizer(definition: TokenizerDefinition, createdWith: Cr
     const model = makeModel(definition.model, fail);
     const normalize = normalizer ? makeNormalizer(normalizer, fail) : (text: string) => text;
     const added = new AddedTokens(model.vocabulary, normalize);
-    addTokens(added, definition.added_tokens, createdWith);
+    const add = (tokens: readonly AddedToken[], ofSettings: boolean) =>
+      addTokens(added, tokens, createdWith, { ofSettings, limited: hasPattern(normalizer) });
+    add(definition.added_tokens, false);
     const present = new Set(added.entries.map(({ content }) => content));
-    addTokens(added, tokensToAdd(createdWith.settings, (token) => present.has(token)), createdWith, true);
+    add(tokensToAdd(createdWith.settings, (token) => present.has(token)), true);
     if (definition.post_processor) checkNumbers(definition.post_processor, fail);
     const post_processor = postProcessor(definition, createdWith, (token) => added.id(token));
     const whole = { ...definition, added_tokens: added.entries, post_processor };
@@ -80,18 +82,29 @@ export function createTokenizer(definition: TokenizerDefinition, createdWith: Cr
   }
 }
 
-/** Add tokens within the time that normalising them may take; a class in Python takes those of its settings as they are. */
+/** Whether a component, or a part of it, searches for a pattern that its file gives. */
+function hasPattern(component: Component | null): boolean {
+  return component !== null && JSON.stringify(component).includes('"pattern"');
+}
+
+/**
+ * Add tokens.
+ *
+ * @param how.ofSettings Whether they are its settings', which a class in Python takes as they are.
+ * @param how.limited Whether the time is limited that normalising them may take.
+ */
 function addTokens(
   added: AddedTokens,
   tokens: readonly AddedToken[],
   { name, limits, inPython }: CreateTokenizerOptions,
-  ofSettings = false,
+  { ofSettings, limited }: { readonly ofSettings: boolean; readonly limited: boolean },
 ): void {
   const asTheyAre = inPython === true && ofSettings;
   const list = asTheyAre ? tokens.map((token) => ({ ...token, normalized: false })) : tokens;
   const task = `Cannot load tokenizer ${name}`;
   const because = `it adds ${list.length} tokens`;
   demand(limits ?? defaultLimits, "maxTokens", list.length, { task, because, key: "added_tokens" });
+  if (!limited) return added.add(list, asTheyAre);
   const characters = list.reduce((sum, { content }) => sum + content.length, 0);
   withinTime(() => added.add(list, asTheyAre), { task, characters, parts: "normalizer on added_tokens" }, limits);
 }
@@ -133,6 +146,7 @@ class PartsTokenizer implements Tokenizer {
   readonly #definition: TokenizerDefinition;
   readonly #createdWith: CreateTokenizerOptions;
   readonly #settings: TokenizerSettings;
+  readonly #decodesByPattern: boolean;
   readonly allSpecialIds: readonly number[];
   readonly padTokenId: number | undefined;
   readonly bosTokenId: number | undefined;
@@ -147,6 +161,7 @@ class PartsTokenizer implements Tokenizer {
     this.#definition = definition;
     this.#createdWith = createdWith;
     this.#settings = createdWith.settings;
+    this.#decodesByPattern = hasPattern(definition.decoder);
     const { special, extra, listed } = createdWith.settings;
     const ids = [...special.values(), ...extra, ...listed].flatMap((token) => this.tokenToId(contentOf(token)) ?? []);
     this.allSpecialIds = [...new Set(ids)].sort((a, b) => a - b);
@@ -263,6 +278,7 @@ class PartsTokenizer implements Tokenizer {
 
   #join(tokens: readonly string[], decode: Decode): string {
     const { name, limits } = this.#createdWith;
+    if (!this.#decodesByPattern) return decode(tokens).join("");
     const characters = tokens.reduce((sum, token) => sum + token.length, 0);
     const task = `Cannot decode ${tokens.length} tokens with ${name}`;
     return withinTime(() => decode(tokens).join(""), { task, characters, parts: "decoder" }, limits);

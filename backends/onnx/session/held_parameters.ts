@@ -33,7 +33,7 @@ export class HeldParameters implements Disposable {
     const { dataType, shape } = tensor;
     let held = this.#held.get(name);
     if (!held) {
-      held = new RuntimeTensor(this.runtime, isFloat(dataType) ? "float32" : dataType, shape);
+      held = new RuntimeTensor(this.runtime, isFloat(dataType) ? "float32" : dataType, shape, true);
       this.#held.set(name, held);
       this.runtime.counters.weightBytes += held.value.byteLength;
     }

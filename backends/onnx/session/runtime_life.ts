@@ -10,10 +10,17 @@ export abstract class RuntimeLife {
   /** The work of all streams. */
   readonly work = new WorkQueue();
   #closed = false;
+  /** Whether it is closed, and what was under way then has ended. */
+  #ends = false;
   #finished = false;
 
   /** The backend that it is the runtime of. */
   abstract readonly name: BackendName;
+
+  /** Ends when the runtime has started, or has failed to. */
+  protected get started(): Promise<void> {
+    return Promise.resolve();
+  }
 
   /** Give back what remains, after everything that was made with the runtime was released. */
   protected abstract finish(): void;
@@ -29,7 +36,7 @@ export abstract class RuntimeLife {
     this.work.afterwards(() => {
       free();
       this.counters.liveHandles--;
-      if (this.#closed) this.#end();
+      this.#end();
     });
   }
 
@@ -37,7 +44,9 @@ export abstract class RuntimeLife {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.started;
     await this.work.settled(() => {});
+    this.#ends = true;
     this.#end();
   }
 
@@ -47,7 +56,7 @@ export abstract class RuntimeLife {
   }
 
   #end(): void {
-    if (this.#finished || !this.work.isIdle || this.counters.liveHandles > 0) return;
+    if (!this.#ends || this.#finished || !this.work.isIdle || this.counters.liveHandles > 0) return;
     this.#finished = true;
     this.finish();
   }

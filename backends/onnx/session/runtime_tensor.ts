@@ -9,9 +9,15 @@ export class RuntimeTensor implements DeviceTensor {
   #value: RuntimeValue;
   #released = false;
 
-  constructor(readonly runtime: OnnxRuntime, readonly dataType: DataType, readonly capacity: readonly number[]) {
+  /** @param isOverwritten Whether all of it is written before it is read; else it is zero at first. */
+  constructor(
+    readonly runtime: OnnxRuntime,
+    readonly dataType: DataType,
+    readonly capacity: readonly number[],
+    isOverwritten = false,
+  ) {
     this.#value = runtime.allocate(dataType, capacity);
-    this.#value.clear();
+    if (!isOverwritten) this.#value.clear();
   }
 
   /** The value that is in the buffer now; work that is queued may replace it. */

@@ -21,6 +21,7 @@ const families = ["donut_swin_mbart", "vit_gpt2_captioning"];
 /** The ffi backend with its tensors on a device. */
 async function loadOn(device: Device): Promise<FfiBackend> {
   const runtime = Runtime.open(await findLibrary({}), {});
+  await runtime.ready;
   return new FfiBackend(runtime, device.name, undefined, undefined, new DeviceMemory(runtime, device));
 }
 

@@ -90,6 +90,7 @@ Deno.test("reports list the devices of a library that is given, and those known 
 
 Deno.test("weights of a device are float32, and everything on it is given back", async () => {
   const runtime = Runtime.open(await findLibrary({}), {});
+  await runtime.ready;
   await using backend = new FfiBackend(runtime, "bound", undefined, undefined, new DeviceMemory(runtime, boundCpu));
   for (const storage of ["q8", "float16"] as const) {
     assertThrows(
