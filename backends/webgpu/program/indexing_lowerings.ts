@@ -30,7 +30,7 @@ function tableParts(planner: Planner, value: Value, axis: number): TablePart[] {
     const storage: Storage = { kind: "weights", name, layout };
     const table = wholeView(storage, value.dataType, [to - from, block]);
     const part = { table, outer, entries: to - from, block, from: parts.length > 1 ? from : undefined };
-    const texels = planner.profile.texels && isForTexels(layout);
+    const texels = planner.profile.texels !== undefined && isForTexels(layout);
     if (kind === "panels") return { ...part, depth: paddedDepth(layout.inputs), texels };
     return kind === "rows" ? part : { ...part, matrix: matrixWeights(name, layout) };
   });
