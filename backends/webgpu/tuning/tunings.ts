@@ -102,7 +102,13 @@ function gpuTuning(profile: Profile, gpu: GpuShapes, { matvec, matmul }: Classes
 
 function texelTuning(profile: Profile, texels: TexelShapes, { matvec, matmul }: Classes): Tuning {
   const product = (of: ProductClass, memories: Memories) => (
-    { ...operandsOf(of, memories), weights: wholeView(memories.weights, "float32", [of.outputs, of.inputs]) }
+    {
+      ...operandsOf(of, memories),
+      weights: {
+        words: wholeView(memories.weights, "float32", [of.outputs, of.inputs]),
+        storage: "float32" as const,
+      },
+    }
   );
   const matvecs = texelMatvecCandidates.map(({ vectors }): CandidateKernel => (of, memories) =>
     texelPanelKernel(product(of, memories), { rows: of.rows, vectors, depth: 8 })

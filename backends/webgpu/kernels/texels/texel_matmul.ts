@@ -3,7 +3,6 @@
 import type { Dimension } from "../../../../src/graph/mod.ts";
 import type { TexelShape } from "../../device/profile.ts";
 import { broadcastView, isMultiple, type Resolve, type Storage, type View } from "../../program/view.ts";
-import { paddedDepth, panelWidth } from "../../weights/layout.ts";
 import type { Epilogue } from "../epilogue.ts";
 import type { PanelProduct } from "../panel_matmul.ts";
 import { type Dispatch, elementCount, Shader, upTo } from "../shader.ts";
@@ -21,6 +20,7 @@ import {
   tileLanes,
   writeTile,
 } from "./texel_tile.ts";
+import { inputsOfTexel, readWeights } from "./texel_weights.ts";
 
 /** Iterations of a loop that writes single numbers. */
 const writing = 8;
@@ -32,31 +32,23 @@ const writing = 8;
  */
 export function texelPanelKernel(product: PanelProduct, shape: TexelShape, texels?: Storage): Dispatch {
   const { rows, inputs, outputs, weights, from, to, epilogue, target } = product;
-  const tile = shape.rows;
-  const columns = columnsOf(shape);
+  // All inputs of a texel of weights are read at once.
+  const own = { ...shape, depth: Math.max(shape.depth, inputsOfTexel(weights)) as TexelShape["depth"] };
+  const [tile, columns] = [own.rows, columnsOf(own)];
   const shader = new Shader(`linear texels ${tile}x${columns}`);
   const count = shader.parameter(rows);
-  const [first, end, depth] = [from, inputs, paddedDepth(inputs)].map((d) => shader.parameter(d));
-  const { left, places } = readRows(shader, shape, product, { count, end, texels });
-  const fetchWeight = shader.readTexels(weights.storage);
-  const fours = panelWidth / 4;
-  // A tile has columns of one panel, or whole panels.
-  const panels = upTo(Math.ceil(columns / panelWidth));
-  const right = rightAcross(
-    shape,
-    (s, c) => fetchWeight(`panel${Math.floor(c / panelWidth)}`, s * fours + c % panelWidth / 4),
-  );
-  const advance = panels.map((p) => `panel${p} += ${left.depth * fours}u;`).join(" ");
+  const [first, end] = [from, inputs].map((d) => shader.parameter(d));
+  const { left, places } = readRows(shader, own, product, { count, end, texels });
+  const { right, places: weightPlaces, advance } = readWeights(shader, own, weights, inputs);
   const body = `let row_tiles = (${count} + ${tile - 1}u) / ${tile}u;
   let first_row = (group % row_tiles) * ${tile}u;
   let begin = group / row_tiles * ${columns}u;
   let first_column = ${first} + begin + lane * 4u;
-  var panel0 = (begin / ${panelWidth}u * ${depth} * ${panelWidth}u + begin % ${panelWidth}u) / 4u + lane;
-  ${panels.slice(1).map((p) => `var panel${p} = panel0 + ${p * fours}u * ${depth};`).join(" ")}
+  ${weightPlaces}
   ${places}
-  ${sumTile(shape, left, right, { begin: "0u", end, advance })}
+  ${sumTile(own, left, right, { begin: "0u", end, advance: advance(left.depth) })}
   ${
-    writeTile(shader, shape, {
+    writeTile(shader, own, {
       target,
       epilogue,
       inFours: outputs % 4 === 0,

@@ -76,10 +76,10 @@ export function rightAcross(shape: TexelShape, fetch: (step: number, columns: nu
       .join("\n    ");
 }
 
-/** The columns that a lane has, counted from its first. */
-export function ownColumns(shape: TexelShape): number[] {
-  return vectorsOf(shape).flatMap((v) => upTo(4).map((e) => v * apart + e));
-}
+/** The first columns of a lane's vectors, and all columns of a lane, counted from its first. */
+export const ownVectors = (shape: TexelShape): number[] => vectorsOf(shape).map((v) => v * apart);
+export const ownColumns = (shape: TexelShape): number[] =>
+  ownVectors(shape).flatMap((column) => upTo(4).map((e) => column + e));
 
 /** Texels of four places of K, of each column. */
 export function rightAlong(

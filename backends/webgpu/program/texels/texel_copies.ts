@@ -152,7 +152,7 @@ function copyDispatch(from: Storage, texels: Storage): Dispatch {
     code: "",
     storages: [from, texels],
     writes: [false, true],
-    texels: [false, true],
+    texels: [undefined, "rgba32float"],
     copies: true,
     parameters: [],
     workgroups: () => [1, 1, 1],
