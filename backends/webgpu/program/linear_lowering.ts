@@ -1,6 +1,5 @@
 // The lowering of the fully connected layer: a product with packed weights where the weight is a parameter that the program
 // does not write, else the general matrix product.
-import { ShapeError } from "../../../src/errors/mod.ts";
 import type { Dimension, NamedLeaf, Node, Value } from "../../../src/graph/mod.ts";
 import type { AttributesOf } from "../../../src/operators/mod.ts";
 import { sizeOf } from "../../../src/tensor/mod.ts";
@@ -19,6 +18,7 @@ import {
   type PanelLayout,
   type PlainLayout,
 } from "../weights/layout.ts";
+import { addLargeProduct } from "./windows/large_products.ts";
 import { matrixSteps, shapesOfViews } from "./matrix_steps.ts";
 import type { Planner } from "./planner.ts";
 import type { Step, Variant } from "./step.ts";
@@ -74,23 +74,20 @@ function variants(product: PanelProduct, profile: Profile): Step {
 
 /** Add the product of two views, completed by the epilogue; target is contiguous. */
 export function addProduct(planner: Planner, a: View, b: View, target: View, epilogue: Epilogue): void {
-  if (!planner.windows.isLarge(target)) return addSmallProduct(planner, a, b, target, epilogue);
-  // Rows of a matrix at a time, since it is larger than a binding.
-  const { residual } = epilogue;
-  const whole = (planner.profile.texels && planner.texels.readable(a, () => true)) || a;
-  let from = 0;
-  for (const [part, own] of planner.windows.cut(residual ? [target, residual] : [target])) {
-    const [rows, columns] = part.shape;
-    if (target.shape.length !== 2 || columns !== target.shape[1]) {
-      throw new ShapeError(`Cannot multiply to [${target.shape}]: it is larger than the device binds at once`);
-    }
-    const left = sliceView(whole, [from, 0], [rows, a.shape[1]]);
-    addSmallProduct(planner, left, b, part, { ...epilogue, residual: own });
-    from += Number(rows);
+  // What is read as texels is bound as such, and they may be large.
+  const operands = planner.profile.texels === undefined;
+  const isLarge = (view: View) => planner.windows.isLarge(view);
+  if (!isLarge(target) && !(operands && (isLarge(a) || isLarge(b)))) {
+    return addSmallProduct(planner, a, b, target, epilogue);
   }
+  const whole = operands ? a : planner.texels.readable(a, () => true) ?? a;
+  addLargeProduct(planner, { a: whole, b, target }, epilogue, {
+    operands,
+    add: (part, own) => addSmallProduct(planner, part.a, part.b, part.target, own),
+  });
 }
 
-/** The same where target can be bound. */
+/** The same where all views that are bound can be. */
 function addSmallProduct(planner: Planner, a: View, b: View, target: View, epilogue: Epilogue): void {
   const { profile } = planner;
   const general = matmulKernel(a, b, target, epilogue, profile);

@@ -188,9 +188,10 @@ export function paddedDepth(inputs: number): number {
   return Math.ceil(inputs / panelDepth) * panelDepth;
 }
 
-/** The ranges of outputs whose panels fit into a binding. */
+/** The ranges of outputs whose panels fit into a binding; where not even one does, it is one range of all. */
 export function panelRanges(outputs: number, inputs: number, maxBinding: number, bits = 32): IndexRange[] {
-  return splitRange(0, outputs, Math.floor(maxBinding / panelBytes(panelWidth, inputs, bits)) * panelWidth);
+  const most = Math.floor(maxBinding / panelBytes(panelWidth, inputs, bits)) * panelWidth;
+  return splitRange(0, outputs, most || outputs);
 }
 
 /** Split the range from `start` to `end` into ranges of `step`; the last may be shorter. */

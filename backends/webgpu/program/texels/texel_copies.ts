@@ -8,7 +8,7 @@ import { copyKernel } from "../../kernels/movement.ts";
 import type { Dispatch } from "../../kernels/shader.ts";
 import type { Profile } from "../../device/profile.ts";
 import type { Step } from "../step.ts";
-import type { Windows } from "../windows.ts";
+import type { Windows } from "../windows/windows.ts";
 import {
   type Resolve,
   type Resolved,
