@@ -1,9 +1,9 @@
 // Operators at the shapes that cost the time: a matrix product of an encoder, a matrix times a vector of a decode step, and
 // attention in both. Each is timed through the seam, on any backend.
-import { type Backend, type Graph, GraphBuilder } from "../src/graph/mod.ts";
+import { type Backend, type Graph, GraphBuilder, type WeightStorage } from "../src/graph/mod.ts";
 import { attention, linear } from "../src/operators/mod.ts";
 import { Tensor } from "../src/tensor/mod.ts";
-import { type StoredWeights, weightFromTensor } from "../src/weights/mod.ts";
+import { encodeBlocks, type StoredWeights, weightFromTensor, weightOfBlocks } from "../src/weights/mod.ts";
 
 /** One thing to time. */
 export interface OperatorBench {
@@ -65,11 +65,16 @@ export const operatorBenches: readonly OperatorBench[] = [
 /**
  * Time one operator, warmed up, the device waited for once at the end.
  *
+ * @param storage How its weights are held; rates are of their float32.
  * @returns Its rate, in the case's unit.
  */
-export async function timeOperator(backend: Backend, bench: OperatorBench): Promise<number> {
+export async function timeOperator(
+  backend: Backend,
+  bench: OperatorBench,
+  storage: WeightStorage = "float32",
+): Promise<number> {
   const graph = bench.build();
-  using weights = await backend.open(randomParameters(graph));
+  using weights = await backend.open(randomParameters(graph, storage), { storage });
   using program = await backend.compile(graph, weights);
   using stack = new DisposableStack();
   const stream = stack.use(backend.stream());
@@ -100,9 +105,15 @@ export async function timeOperator(backend: Backend, bench: OperatorBench): Prom
   return bench.work * runs / elapsed / 1e6;
 }
 
-function randomParameters(graph: Graph): StoredWeights {
+function randomParameters(graph: Graph, storage: WeightStorage): StoredWeights {
   return new Map(
-    [...graph.parameters].map(([name, value]) => [name, weightFromTensor(random(value.shape.map(Number)))]),
+    [...graph.parameters].map(([name, value]) => {
+      const tensor = random(value.shape.map(Number));
+      if (storage !== "q8" && storage !== "q4") return [name, weightFromTensor(tensor)];
+      const encoding = { bits: storage === "q8" ? 8 : 4, block: 32, axis: 1 } as const;
+      const blocks = encodeBlocks(tensor.data as Float32Array, tensor.shape, encoding);
+      return [name, weightOfBlocks(tensor.shape, { ...encoding, load: () => Promise.resolve(blocks) })];
+    }),
   );
 }
 

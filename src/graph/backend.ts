@@ -207,8 +207,9 @@ export interface BackendOptions {
    */
   readonly spinning?: boolean;
   /**
-   * Whether the shapes of kernels are tried on a GPU (webgpu) when it is first used, for half a second, and remembered in the
-   * user's cache where that may be used; and whether "auto" measures how fast a GPU and the processor are. @default true
+   * Whether the shapes of kernels are tried (webgpu) when a GPU is first used, for half a second, and remembered in the user's
+   * cache where that may be used; on a software adapter a few at each load, until all were tried; and whether "auto" measures
+   * how fast a GPU and the processor are. @default true
    */
   readonly autotune?: boolean;
   /**

@@ -3,7 +3,7 @@
 // same sizes, so that the bind groups that refer to them can be reused too (bind_group_cache.ts).
 import { WebGpuError } from "../../../src/errors/mod.ts";
 import type { SubmissionQueue } from "./submission_queue.ts";
-import { mostTexelBytes, Texels, texelSizeFor } from "./texels.ts";
+import { mostTexelBytes, type TexelFormat, Texels, texelSizeFor } from "./texels.ts";
 
 /** The most bytes of idle buffers that the pool keeps. */
 const mostIdleBytes = 128 << 20;
@@ -61,11 +61,11 @@ export class BufferPool {
   }
 
   /** Texels, counted as bytes. */
-  createTexels(bytes: number): Texels {
+  createTexels(bytes: number, format?: TexelFormat): Texels {
     const { gpu, counters } = this.device;
     const most = mostTexelBytes(gpu.limits);
     if (bytes > most) throw new WebGpuError(`Cannot allocate texels of ${bytes} bytes: a texture has at most ${most}`);
-    const texels = this.device.making(() => new Texels(gpu, bytes));
+    const texels = this.device.making(() => new Texels(gpu, bytes, format));
     counters.deviceBytes += texels.size;
     return texels;
   }

@@ -6,7 +6,7 @@ import { type BufferDevice, BufferPool } from "./buffer_pool.ts";
 import type { Dispatch } from "../kernels/shader.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
 import { type Recorder, SubmissionQueue } from "./submission_queue.ts";
-import type { Texels } from "./texels.ts";
+import type { TexelFormat, Texels } from "./texels.ts";
 import { Trace } from "./trace.ts";
 import { ReadbackBuffers } from "./readback_buffers.ts";
 
@@ -99,8 +99,8 @@ export class Device implements BufferDevice {
   }
 
   /** Zeroed texels, counted until they are released. */
-  createTexels(bytes: number): Texels {
-    const texels = this.buffers.createTexels(bytes);
+  createTexels(bytes: number, format?: TexelFormat): Texels {
+    const texels = this.buffers.createTexels(bytes, format);
     this.counters.liveHandles++;
     return texels;
   }

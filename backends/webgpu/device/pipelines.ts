@@ -52,7 +52,7 @@ export class Pipelines {
           binding: i + 1,
           visibility: GPUShaderStage.COMPUTE,
           ...(texels[i]
-            ? { storageTexture: { access: "read-only", format: "rgba32float" } as GPUStorageTextureBindingLayout }
+            ? { storageTexture: { access: "read-only", format: texels[i] } as GPUStorageTextureBindingLayout }
             : { buffer: { type: writable ? "storage" : "read-only-storage" } as GPUBufferBindingLayout }),
         })),
       ],

@@ -1,6 +1,7 @@
 // How kernels are shaped for a kind of device, as data. On a software adapter each load costs like 14 multiply-adds and shared
 // memory hardly less, so registers and subgroup broadcasts win; on a GPU lanes that read a row together and tiles in workgroup
-// memory do. The shapes of `gpu` were the best of those that were measured on an NVIDIA H200.
+// memory do. The shapes of `gpu` were the best of those that were measured on an NVIDIA H200, those of `soft` on a processor
+// with AVX2.
 
 /** A kind of device. `soft`: a CPU that has subgroups of 8; `soft-nosg`: without; `gpu`, `gpu-sg`: without and with subgroups. */
 export type ProfileName = "soft" | "soft-nosg" | "gpu" | "gpu-sg";
@@ -28,6 +29,28 @@ export interface MatmulShape {
   readonly depth: number;
 }
 
+/** How a product of texels is computed: 8 lanes that broadcast have a tile in registers. */
+export interface TexelShape {
+  /** The rows of the tile: of a product of more than a few rows a multiple of four. */
+  readonly rows: number;
+  /** The vectors of four columns of a lane: 1, or 2 for each panel of weights. */
+  readonly vectors: number;
+  /** The inputs that are multiplied in one turn of the loop: 4 or 8. Where they are numbers of a buffer it is 8. */
+  readonly depth: 4 | 8;
+}
+
+/** The shape of products of few rows, whose tile has as many. */
+export interface TexelMatvecShape extends Pick<MatvecShape, "leastOutputs" | "leastInputs"> {
+  readonly vectors: number;
+}
+
+/** The shapes of products of texels. */
+export interface TexelShapes {
+  /** The first that fits is used; the last fits all. */
+  readonly matvec: readonly TexelMatvecShape[];
+  readonly matmul: TexelShape;
+}
+
 /** The shapes of a GPU's kernels. */
 export interface GpuShapes {
   /** The workgroups that keep the device busy. Where a product has fewer, its inputs are split between workgroups. */
@@ -50,8 +73,8 @@ export interface Profile {
   readonly longRowLanes: number;
   /** Whether a workgroup of 8 is a subgroup, whose lanes lie in order. */
   readonly broadcasts: boolean;
-  /** Whether products read weights, and other operands that are large, as texels. */
-  readonly texels: boolean;
+  /** The shapes of products that read weights, and other operands that are large, as texels; undefined where none do. */
+  readonly texels?: TexelShapes;
   /** Whether the lanes of larger workgroups lie in order in subgroups, which reduce values. */
   readonly subgroups: boolean;
   /** The shapes of a GPU's kernels; undefined where registers are better than workgroup memory. */
@@ -95,7 +118,6 @@ const gpu: Profile = {
   rowLanes: 64,
   longRowLanes: 256,
   broadcasts: false,
-  texels: false,
   subgroups: false,
   gpu: { ...nvidia, matvec: matvecByTree },
 };
@@ -106,14 +128,14 @@ const soft: Profile = {
   rowLanes: 8,
   longRowLanes: 64,
   broadcasts: true,
-  texels: true,
+  texels: { matvec: [{ vectors: 4 }], matmul: { rows: 8, vectors: 2, depth: 4 } },
   subgroups: false,
 };
 
 /** The profiles by name. */
 export const profiles: Readonly<Record<ProfileName, Profile>> = {
   "soft": soft,
-  "soft-nosg": { ...soft, name: "soft-nosg", broadcasts: false, texels: false },
+  "soft-nosg": { ...soft, name: "soft-nosg", broadcasts: false, texels: undefined },
   "gpu": gpu,
   "gpu-sg": { ...gpu, name: "gpu-sg", subgroups: true, gpu: nvidia },
 };

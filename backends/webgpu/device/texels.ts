@@ -5,6 +5,9 @@
 /** The texels of a row. */
 export const texelRow = 1024;
 
+/** What the words are: numbers, or bits that no number is made of. */
+export type TexelFormat = "rgba32float" | "rgba32uint";
+
 const texelBytes = 16;
 const rowBytes = texelRow * texelBytes;
 
@@ -25,12 +28,12 @@ export class Texels {
   /** The bytes, in whole rows. */
   readonly size: number;
 
-  constructor(gpu: GPUDevice, bytes: number) {
+  constructor(gpu: GPUDevice, bytes: number, format: TexelFormat = "rgba32float") {
     this.size = texelSizeFor(bytes);
     const { STORAGE_BINDING, COPY_DST } = GPUTextureUsage;
     this.texture = gpu.createTexture({
       size: [texelRow, this.size / rowBytes],
-      format: "rgba32float",
+      format,
       usage: STORAGE_BINDING | COPY_DST,
     });
     this.view = this.texture.createView();

@@ -18,6 +18,11 @@ export function isNotZero(x: string): string {
   return `(bitcast<u32>(${x}) & 0x7fffffffu) != 0u`;
 }
 
+/** The condition that a number is NaN. */
+export function isNotANumber(x: string): string {
+  return `(bitcast<u32>(${x}) & 0x7fffffffu) > ${infinity}u`;
+}
+
 /** Declare a whole number for each number, in their order (0 and -0 have one; NaN is beyond infinity), and return its name. */
 export function declareOrder(shader: Shader): string {
   shader.declare(`fn order(x: f32) -> i32 {

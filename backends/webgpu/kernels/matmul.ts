@@ -16,7 +16,9 @@ const broadcastColumns = 4;
 /** A product under construction, with the names of what its kernel reads. */
 export interface MatmulShader {
   readonly shader: Shader;
-  readonly buffers: readonly [left: string, right: string, out: string];
+  readonly buffers: readonly [left: string, right: string];
+  /** The expression of the result number `at`. */
+  readonly result: string;
   readonly lengths: readonly [rows: string, columns: string, depth: string];
   readonly strides: readonly [am: string, ak: string, bk: string, bn: string];
   /** The first of the numbers of K that the dispatch multiplies. */
@@ -42,7 +44,8 @@ export function beginMatmul(a: View, b: View, target: View, epilogue: Epilogue):
   const out = shader.write(target.storage, "f32");
   return {
     shader,
-    buffers: [left, right, out],
+    buffers: [left, right],
+    result: `${out}[at${target.offset === 0 ? "" : ` + ${shader.parameter(target.offset)}`}]`,
     lengths: [rows, columns, depth],
     strides: [am, ak, bk, bn],
     begin: shader.repeat(K, depthStep),
@@ -53,7 +56,7 @@ export function beginMatmul(a: View, b: View, target: View, epilogue: Epilogue):
 
 /** Statements that write `results[i]`, which is of row `m` and column `n`; parts of K add up in the target. */
 function writeResults(
-  { buffers: [, , out], lengths: [rows, columns, depth], begin }: MatmulShader,
+  { result, lengths: [rows, columns, depth], begin }: MatmulShader,
   count: number,
   at: string,
 ) {
@@ -62,9 +65,9 @@ function writeResults(
     if (m < ${rows} && n < ${columns}) {
       let at = (matrix * ${rows} + m) * ${columns} + n;
       var value = results[i];
-      if (${begin} > 0u) { value += ${out}[at]; }
+      if (${begin} > 0u) { value += ${result}; }
       if (end == ${depth}) { value = finish(value, at, n); }
-      ${out}[at] = value;
+      ${result} = value;
     }
   }`;
 }

@@ -4,8 +4,9 @@ import type { AttributesOf } from "../../../src/operators/mod.ts";
 import type { Profile } from "../device/profile.ts";
 import { rowMajor, type View } from "../program/view.ts";
 import { declareWeight, type MatrixWeights } from "./matrix_weights.ts";
-import { placeInPanels } from "./panel_matmul.ts";
+import { type PanelWeights, placeInPanels } from "./panel_matmul.ts";
 import { type Dispatch, elementCount, elementType, Shader } from "./shader.ts";
+import { declareNumber } from "./texels/texel_weights.ts";
 
 /** Copy elements from one view to another of the same shape. */
 export function copyKernel(from: View, to: View, profile: Profile): Dispatch {
@@ -76,9 +77,9 @@ export interface TablePart {
   readonly block: Dimension;
   /** The part's first entry, where a table is bound in parts: others are left as they are. */
   readonly from?: number;
-  /** Whether the table is held as texels. */
-  readonly texels?: boolean;
-  /** The panels' padded inputs, where entries are outputs packed in panels; else the table is contiguous. */
+  /** How the entries are read where they are outputs in panels that are texels. */
+  readonly panels?: PanelWeights;
+  /** The panels' padded inputs, where entries are outputs in panels of a buffer; else the table is contiguous. */
   readonly depth?: number;
   /** How the entries are read where they are outputs of a matrix, rounded or padded. */
   readonly matrix?: MatrixWeights;
@@ -86,10 +87,13 @@ export interface TablePart {
 
 /** out[o, j, b] = table[o, indices[j], b]. An index out of range takes the nearest entry. */
 export function gatherKernel(part: TablePart, indices: View, to: View, profile: Profile): Dispatch {
-  const { table, outer, entries, block, from, depth, matrix } = part;
+  const { table, outer, entries, block, from, depth, matrix, panels } = part;
   const shader = new Shader("gather");
-  const fetch = part.texels ? shader.readTexels(table.storage) : undefined;
-  const read = fetch ? "" : matrix ? declareWeight(shader, matrix) : shader.read(table.storage, "u32");
+  const read = panels
+    ? declareNumber(shader, panels, Number(block))
+    : matrix
+    ? declareWeight(shader, matrix)
+    : shader.read(table.storage, "u32");
   const ids = shader.read(indices.storage, "i32");
   const target = shader.write(to.storage, "u32");
   const [width, count, length] = [block, elementCount(indices.shape), entries].map((d) => shader.parameter(d));
@@ -105,10 +109,10 @@ export function gatherKernel(part: TablePart, indices: View, to: View, profile: 
   let item = place_rest % ${count};
   ${shader.places(indices.shape, "item", { at: indices })}
   let id = ${ids}[at];${first || `\n  let entry = u32(clamp(id, 0, i32(${length}) - 1));`}
-  let source_at = ${matrix ? "0u" : `${place} + ${shader.parameter(table.offset)}`};
+  let source_at = ${matrix || panels ? "0u" : `${place} + ${shader.parameter(table.offset)}`};
   ${target}[index] = ${
-    fetch
-      ? `bitcast<u32>(${fetch("(source_at / 4u)")}[source_at % 4u])`
+    panels
+      ? `bitcast<u32>(${read}(entry, inner))`
       : matrix
       ? `bitcast<u32>(${read}(entry, inner / 4u)[inner % 4u])`
       : `${read}[source_at]`

@@ -2,11 +2,22 @@
 // [ceil(N / 64)][K][64], padded with zeros. A workgroup takes a panel and some rows of x and walks along K; at each input its
 // lanes read neighbouring weights, which is what memory is fast at. One generator serves one row (a decoding step) to many.
 import type { Dimension } from "../../../src/graph/mod.ts";
+import type { BlockEncoding } from "../../../src/weights/mod.ts";
 import type { Profile } from "../device/profile.ts";
 import { isMultiple, type View } from "../program/view.ts";
-import { paddedDepth, panelDepth, panelWidth } from "../weights/layout.ts";
+import { type NumberStorage, paddedDepth, panelDepth, panelWidth } from "../weights/layout.ts";
 import { declareEpilogue, type Epilogue, readsOperandsAsVec4 } from "./epilogue.ts";
 import { type Dispatch, Shader, upTo } from "./shader.ts";
+
+/** Outputs of a matrix in panels. */
+export interface PanelWeights {
+  /** The words of the numbers, or of the codes. */
+  readonly words: View;
+  /** What is not float32 is texels. */
+  readonly storage: NumberStorage | BlockEncoding;
+  /** One for each block of an output, with codes. */
+  readonly scales?: View;
+}
 
 /** Operands of a product with packed weights. */
 export interface PanelProduct {
@@ -18,7 +29,7 @@ export interface PanelProduct {
   /** All outputs: the width of the result's rows. */
   readonly outputs: number;
   /** A part of the weights: outputs `from` to `to`. */
-  readonly weights: View;
+  readonly weights: PanelWeights;
   readonly from: number;
   readonly to: number;
   readonly epilogue: Epilogue;
@@ -106,7 +117,7 @@ export function panelKernel(product: PanelProduct, tile: TileRows, profile: Prof
   const shader = new Shader(`linear ${tile}x${panelWidth}`);
   const names = {
     source: shader.read(x.storage, "f32"),
-    weights: shader.read(weights.storage, "vec4f"),
+    weights: shader.read(weights.words.storage, "vec4f"),
     rows: shader.parameter(rows),
     inputs: shader.parameter(inputs),
     depth: shader.parameter(paddedDepth(inputs)),

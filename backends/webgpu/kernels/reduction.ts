@@ -81,24 +81,29 @@ function firstOf(shader: Shader, source: string, { shape, strides }: Reduced["re
   return `${source}[base + ${terms.join(" + ") || "0u"}]`;
 }
 
-/** Reduce what `reduceKernel` left of each result's chunks: partial [kept, chunks of `length`] to target, both contiguous. */
+/** Reduce what is left of each result's chunks of `chunk` elements: partial [kept, chunks of `length`] to target, both contiguous. */
 export function reduceChunksKernel(
   partial: View,
   target: View,
-  { length, combination, scale }: { length: Dimension; combination: Combination; scale?: Dimension },
+  { length, chunk, combination, scale }: {
+    length: Dimension;
+    chunk: number;
+    combination: Combination;
+    scale?: Dimension;
+  },
   profile: Profile,
 ): Dispatch {
   const shader = new Shader("reduce parts");
   const source = shader.read(partial.storage, "f32");
   const out = shader.write(target.storage, "f32");
   const { start, step } = combine(shader, combination);
-  const body = `let parts = (${shader.parameter(length)} + ${reductionChunk - 1}u) / ${reductionChunk}u;
+  const body = `let parts = (${shader.parameter(length)} + ${chunk - 1}u) / ${chunk}u;
   let base = index * parts;
   var total = ${start(() => `${source}[base]`)};
   for (var j = 0u; j < parts; j++) { ${step(`${source}[base + j]`)} }
   ${out}[index] = total${scale === undefined ? "" : ` / f32(${shader.parameter(scale)})`};`;
   return shader.elements(body, elementCount(target.shape), profile.lanes, {
-    iterations: (resolve) => Math.ceil(resolve(length) / reductionChunk),
+    iterations: (resolve) => Math.ceil(resolve(length) / chunk),
   });
 }
 

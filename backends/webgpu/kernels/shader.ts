@@ -3,7 +3,7 @@
 // of an invocation, after which the software adapter stops without an error.
 import { type Dimension, multiplyDimensions, type Shape } from "../../../src/graph/mod.ts";
 import type { DataType } from "../../../src/tensor/mod.ts";
-import { texelRow } from "../device/texels.ts";
+import { type TexelFormat, texelRow } from "../device/texels.ts";
 import { mergeAxes, type Resolve, type Resolved, type Storage, type View } from "../program/view.ts";
 
 /** The iterations after which an invocation of the software adapter stops. */
@@ -28,8 +28,8 @@ export interface Dispatch {
   readonly storages: readonly Storage[];
   /** Whether the kernel writes it, for each storage. */
   readonly writes: readonly boolean[];
-  /** Whether the kernel reads it as texels, for each storage. */
-  readonly texels: readonly boolean[];
+  /** What texels the kernel reads it as, if it does, for each storage. */
+  readonly texels: readonly (TexelFormat | undefined)[];
   /** Instead of a kernel: the first storage is copied to the second, which are texels. */
   readonly copies?: boolean;
   /** The parameters, in the order of the block. */
@@ -55,7 +55,7 @@ export class Shader {
   readonly #parameters: Dimension[] = [];
   readonly #storages: Storage[] = [];
   readonly #writes: boolean[] = [];
-  readonly #texels: boolean[] = [];
+  readonly #texels: (TexelFormat | undefined)[] = [];
   readonly #declarations: string[] = [];
   /** The names of the storages that are bound for writing. */
   readonly #written = new Map<Storage, string>();
@@ -111,10 +111,10 @@ export class Shader {
    * @returns Gives the vector of four numbers at an index, an expression, and so many further on, which must be in the same
    * row of texels: a block of a power of two, up to a row, that begins at a multiple of itself.
    */
-  readTexels(storage: Storage): (index: string, further?: number) => string {
-    const name = this.#declare(storage, "texture_storage_2d<rgba32float, read>", "var", {
+  readTexels(storage: Storage, format: TexelFormat = "rgba32float"): (index: string, further?: number) => string {
+    const name = this.#declare(storage, `texture_storage_2d<${format}, read>`, "var", {
       writes: false,
-      texels: true,
+      texels: format,
     });
     const rest = `& ${texelRow - 1}u`;
     return (index, further = 0) =>
@@ -198,10 +198,10 @@ export class Shader {
 
   #bind(storage: Storage, type: string, writes: boolean): string {
     const variable = `var<storage, ${writes ? "read_write" : "read"}>`;
-    return this.#declare(storage, `array<${type}>`, variable, { writes, texels: false });
+    return this.#declare(storage, `array<${type}>`, variable, { writes });
   }
 
-  #declare(storage: Storage, type: string, variable: string, use: { writes: boolean; texels: boolean }): string {
+  #declare(storage: Storage, type: string, variable: string, use: { writes: boolean; texels?: TexelFormat }): string {
     const at = this.#storages.push(storage);
     this.#writes.push(use.writes);
     this.#texels.push(use.texels);

@@ -147,8 +147,7 @@ function operand(
  */
 export function tiledViewsKernel(a: View, b: View, target: View, epilogue: Epilogue, shape: MatmulShape): Dispatch {
   const parts = beginMatmul(a, b, target, epilogue);
-  const { shader, buffers: [left, right, out], lengths: [rows, columns, depth], strides: [am, ak, bk, bn], begin } =
-    parts;
+  const { shader, buffers: [left, right], lengths: [rows, columns, depth], strides: [am, ak, bk, bn], begin } = parts;
   const [M, N] = target.shape.slice(-2);
   const tile = buildTile(
     shader,
@@ -184,9 +183,9 @@ export function tiledViewsKernel(a: View, b: View, target: View, epilogue: Epilo
     if (m < ${rows} && n < ${columns}) {
       let at = (matrix * ${rows} + m) * ${columns} + n;
       var value = ${sum}[e];
-      if (${begin} > 0u) { value += ${out}[at]; }
+      if (${begin} > 0u) { value += ${parts.result}; }
       if (4u * end >= ${depth}) { value = finish(value, at, n); }
-      ${out}[at] = value;
+      ${parts.result} = value;
     }
   }`
     )

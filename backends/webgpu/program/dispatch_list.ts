@@ -4,7 +4,7 @@ import type { Device } from "../device/device.ts";
 import type { Pipeline } from "../device/pipelines.ts";
 import type { Recorder } from "../device/submission_queue.ts";
 import type { Dispatch } from "../kernels/shader.ts";
-import { BindGroupCache } from "./bind_group_cache.ts";
+import { BindGroupCache, type Resource } from "./bind_group_cache.ts";
 import { type Schedule, schedule } from "./schedule.ts";
 import type { Storage } from "./view.ts";
 
@@ -28,8 +28,8 @@ export class DispatchList {
     return new DispatchList(device, new BindGroupCache(device), dispatches, pipelines);
   }
 
-  /** @param resource The buffer of a storage. */
-  record(recorder: Recorder, resource: (storage: Storage) => GPUBufferBinding): void {
+  /** @param resource What a storage is bound to. */
+  record(recorder: Recorder, resource: (storage: Storage) => Resource): void {
     const { entries, block } = this.#schedule;
     const base = this.device.queue.reserve(block);
     for (const { dispatch, index, at, workgroups } of entries) {

@@ -5,9 +5,9 @@ import { multiplyDimensions, type NamedLeaf, type Node, type Value } from "../..
 import { normalizeAxis, sameShape } from "../../../src/operators/mod.ts";
 import { gatherKernel, scatterAddKernel, scatterKernel, type TablePart } from "../kernels/movement.ts";
 import { elementCount } from "../kernels/shader.ts";
-import { isForTexels, paddedDepth } from "../weights/layout.ts";
+import { paddedDepth } from "../weights/layout.ts";
 import type { Planner } from "./planner.ts";
-import { matrixWeights, tablePartsOf } from "./weight_parts.ts";
+import { isInPanels, matrixWeights, panelWeights, tablePartsOf } from "./weight_parts.ts";
 import { type Storage, wholeView } from "./view.ts";
 
 /** A table's entries along an axis: one kernel for each binding that they lie in. */
@@ -30,8 +30,11 @@ function tableParts(planner: Planner, value: Value, axis: number): TablePart[] {
     const storage: Storage = { kind: "weights", name, layout };
     const table = wholeView(storage, value.dataType, [to - from, block]);
     const part = { table, outer, entries: to - from, block, from: parts.length > 1 ? from : undefined };
-    const texels = planner.profile.texels && isForTexels(layout);
-    if (kind === "panels") return { ...part, depth: paddedDepth(layout.inputs), texels };
+    if (isInPanels(layout)) {
+      return planner.profile.texels
+        ? { ...part, panels: panelWeights(name, layout) }
+        : { ...part, depth: paddedDepth(block as number) };
+    }
     return kind === "rows" ? part : { ...part, matrix: matrixWeights(name, layout) };
   });
 }

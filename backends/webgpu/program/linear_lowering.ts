@@ -1,30 +1,38 @@
 // The lowering of the fully connected layer: a product with packed weights where the weight is a parameter that the program
 // does not write, else the general matrix product.
-import { ShapeError } from "../../../src/errors/mod.ts";
 import type { Dimension, NamedLeaf, Node, Value } from "../../../src/graph/mod.ts";
 import type { AttributesOf } from "../../../src/operators/mod.ts";
 import { sizeOf } from "../../../src/tensor/mod.ts";
 import type { Profile } from "../device/profile.ts";
 import type { Epilogue } from "../kernels/epilogue.ts";
 import { broadcastMatmulKernel, matmulKernel } from "../kernels/matmul.ts";
-import type { MatrixWeights } from "../kernels/matrix_weights.ts";
-import { panelKernel, type PanelProduct, type TileRows } from "../kernels/panel_matmul.ts";
+import { panelKernel, type PanelProduct, type PanelWeights, type TileRows } from "../kernels/panel_matmul.ts";
 import { elementCount } from "../kernels/shader.ts";
 import { tiledViewsKernel } from "../kernels/tiled_matmul.ts";
 import {
-  type BlockLayout,
   bytesIn,
   type JointMember,
   jointName,
   matrixDepth,
   type MatrixLayout,
+  type PanelLayout,
   type PlainLayout,
 } from "../weights/layout.ts";
+import { addLargeProduct } from "./windows/large_products.ts";
 import { matrixSteps, shapesOfViews } from "./matrix_steps.ts";
 import type { Planner } from "./planner.ts";
 import type { Step, Variant } from "./step.ts";
 import { texelPanelStep, texelVariant } from "./texels/texel_steps.ts";
-import { encodingOf, matrixOf, matrixWeights, type StoredMatrix, weightPartsOf } from "./weight_parts.ts";
+import {
+  encodingOf,
+  isInPanels,
+  matrixOf,
+  matrixWeights,
+  panelWeights,
+  readsPanels,
+  type StoredMatrix,
+  weightPartsOf,
+} from "./weight_parts.ts";
 import {
   mergeAxes,
   reshapeView,
@@ -66,23 +74,20 @@ function variants(product: PanelProduct, profile: Profile): Step {
 
 /** Add the product of two views, completed by the epilogue; target is contiguous. */
 export function addProduct(planner: Planner, a: View, b: View, target: View, epilogue: Epilogue): void {
-  if (!planner.windows.isLarge(target)) return addSmallProduct(planner, a, b, target, epilogue);
-  // Rows of a matrix at a time, since it is larger than a binding.
-  const { residual } = epilogue;
-  const whole = (planner.profile.texels && planner.texels.readable(a, () => true)) || a;
-  let from = 0;
-  for (const [part, own] of planner.windows.cut(residual ? [target, residual] : [target])) {
-    const [rows, columns] = part.shape;
-    if (target.shape.length !== 2 || columns !== target.shape[1]) {
-      throw new ShapeError(`Cannot multiply to [${target.shape}]: it is larger than the device binds at once`);
-    }
-    const left = sliceView(whole, [from, 0], [rows, a.shape[1]]);
-    addSmallProduct(planner, left, b, part, { ...epilogue, residual: own });
-    from += Number(rows);
+  // What is read as texels is bound as such, and they may be large.
+  const operands = planner.profile.texels === undefined;
+  const isLarge = (view: View) => planner.windows.isLarge(view);
+  if (!isLarge(target) && !(operands && (isLarge(a) || isLarge(b)))) {
+    return addSmallProduct(planner, a, b, target, epilogue);
   }
+  const whole = operands ? a : planner.texels.readable(a, () => true) ?? a;
+  addLargeProduct(planner, { a: whole, b, target }, epilogue, {
+    operands,
+    add: (part, own) => addSmallProduct(planner, part.a, part.b, part.target, own),
+  });
 }
 
-/** The same where target can be bound. */
+/** The same where all views that are bound can be. */
 function addSmallProduct(planner: Planner, a: View, b: View, target: View, epilogue: Epilogue): void {
   const { profile } = planner;
   const general = matmulKernel(a, b, target, epilogue, profile);
@@ -119,29 +124,32 @@ function jointStorage(parameters: readonly Value[], layoutOf: (index: number) =>
   return { kind: "weights", name: jointName(members), layout: { kind: "joint", bytes, members } };
 }
 
-/** The layouts of matrices in one buffer of words and one of scales, if they have any; undefined where they lie in panels. */
-function jointParts(
+/** The layouts of matrices whose outputs follow each other: of their words, and of their scales, if they have any. */
+function jointLayouts(
   planner: Planner,
   matrices: readonly StoredMatrix[],
-): readonly (readonly PlainLayout[])[] | undefined {
-  const layouts = matrices.map((matrix): BlockLayout | MatrixLayout => {
-    const { outputs, inputs, byOutput, name } = matrix;
-    const encoding = encodingOf(planner, matrix);
-    const range = { from: 0, to: outputs };
-    return encoding
-      ? { kind: "codes", ...range, shape: byOutput ? [outputs, inputs] : [inputs, outputs], encoding }
-      : { kind: "matrix", ...range, outputs, inputs, byOutput, storage: planner.options.numbers(name) };
-  });
-  const [first] = layouts;
-  if (first.kind !== "matrix") {
-    return [layouts, layouts.map((layout) => ({ ...layout as BlockLayout, kind: "scales" }))];
-  }
-  return planner.profile.gpu || first.storage !== "float32" ? [layouts] : undefined;
+): readonly [words: readonly PlainLayout[], scales?: readonly PlainLayout[]] {
+  const [first] = matrices;
+  const encoding = encodingOf(planner, first);
+  const inPanels = readsPanels(planner, encoding ?? planner.options.numbers(first.name));
+  const layoutsOf = (part: "codes" | "scales") =>
+    matrices.map((matrix): PlainLayout => {
+      const { outputs, inputs, byOutput, name } = matrix;
+      const range = { from: 0, to: outputs };
+      const own = encodingOf(planner, matrix);
+      if (own) {
+        const shape = byOutput ? [outputs, inputs] : [inputs, outputs];
+        return { kind: inPanels ? `panel ${part}` : part, ...range, shape, encoding: own };
+      }
+      const storage = planner.options.numbers(name);
+      return { kind: inPanels ? "panels" : "matrix", ...range, outputs, inputs, byOutput, storage };
+    });
+  return encoding ? [layoutsOf("codes"), layoutsOf("scales")] : [layoutsOf("codes")];
 }
 
-/** How a layout holds numbers. */
-function storageOf(layout: PlainLayout): MatrixWeights["storage"] {
-  return layout.kind === "matrix" ? layout.storage : (layout as BlockLayout).encoding;
+/** How a layout of a matrix holds its numbers. */
+function storageOf(layout: PlainLayout): PanelWeights["storage"] {
+  return "encoding" in layout ? layout.encoding : (layout as MatrixLayout | PanelLayout).storage;
 }
 
 /** Add products of one value as one product: the weights and biases follow each other, the results are parts of wider rows. */
@@ -165,19 +173,18 @@ function lowerFusedProducts(planner: Planner, nodes: readonly Node[]): void {
     epilogue: { activation, bias },
     target,
   };
-  const parts = jointParts(planner, matrices);
-  if (parts) {
-    const [words, scales] = parts.map((layouts) => jointStorage(operands(1), (i) => layouts[i]));
-    const weights = {
-      words: wholeView(words, "float32", [outputs, inputs]),
-      scales: scales && wholeView(scales, "float32", [outputs]),
-      storage: storageOf(parts[0][0]),
-      inputs: Math.ceil(inputs / matrixDepth) * matrixDepth,
-    };
-    planner.steps.push(...matrixSteps({ ...product, weights }, planner.profile, planner.normalized.get(value)));
+  const layouts = jointLayouts(planner, matrices);
+  const [words, scales] = layouts.map((own) =>
+    wholeView(jointStorage(operands(1), (i) => own![i]), "float32", [outputs, inputs])
+  );
+  const weights = { words, scales, storage: storageOf(layouts[0][0]) };
+  if (readsPanels(planner, weights.storage)) {
+    planner.steps.push(panelStep(planner, { ...product, weights }));
   } else {
-    const weights = jointStorage(operands(1), (i) => ({ kind: "panels", from: 0, to: widths[i], ...matrices[i] }));
-    planner.steps.push(panelStep(planner, { ...product, weights: wholeView(weights, "float32", [outputs, inputs]) }));
+    const own = { ...weights, inputs: Math.ceil(inputs / matrixDepth) * matrixDepth };
+    planner.steps.push(
+      ...matrixSteps({ ...product, weights: own }, planner.profile, planner.normalized.get(value)),
+    );
   }
   let start = 0;
   for (const [i, { outputs: [result] }] of nodes.entries()) {
@@ -214,9 +221,8 @@ export function lowerLinear(planner: Planner, node: Node, sum?: { residual: Valu
   for (const layout of parts) {
     const { from, to } = layout;
     const product = { ...flat, inputs, outputs, from, to, epilogue, target };
-    if (layout.kind === "panels") {
-      const weights = wholeView({ kind: "weights", name, layout }, "float32", [to - from, inputs]);
-      planner.steps.push(panelStep(planner, { ...product, weights }));
+    if (isInPanels(layout)) {
+      planner.steps.push(panelStep(planner, { ...product, weights: panelWeights(name, layout) }));
     } else {
       const normalized = planner.normalized.get(node.inputs[0]);
       const weights = matrixWeights(name, layout);

@@ -35,7 +35,7 @@ import type { NormalizedRows } from "../kernels/matvec.ts";
 import type { Profile } from "../device/profile.ts";
 import type { Step } from "./step.ts";
 import { TexelCopies } from "./texels/texel_copies.ts";
-import { Windows } from "./windows.ts";
+import { Windows } from "./windows/windows.ts";
 import { ValueUses } from "./value_uses.ts";
 import { broadcastView, isContiguous, type Storage, type View, wholeView } from "./view.ts";
 

@@ -1,6 +1,7 @@
 // The lowering of sums and maxima over axes: one kernel where there is little to reduce, else one for chunks and one for their
 // results; and parts of what is larger than a binding, whose results are reduced once more.
 import type { Dimension } from "../../../src/graph/mod.ts";
+import { lineLanes, reduceLinesKernel } from "../kernels/line_reduction.ts";
 import { type Combination, reduceChunksKernel, reduceKernel, reductionChunk } from "../kernels/reduction.ts";
 import { elementCount } from "../kernels/shader.ts";
 import type { Planner } from "./planner.ts";
@@ -11,6 +12,9 @@ interface Reduction {
   readonly x: View;
   readonly gone: ReadonlySet<number>;
 }
+
+/** The most elements of a line that a workgroup reduces. */
+const lineChunk = 16_384;
 
 interface Options {
   readonly combination: Combination;
@@ -61,19 +65,29 @@ function lowerWhole(planner: Planner, { x, gone }: Reduction, target: View, { co
   const reduced = { shape: merged.shape, strides: merged.strides[0] };
   const length = elementCount(reduced.shape);
   const own = { x, kept, reduced };
+  const lanes = lineLanes(own, planner.profile);
+  if (lanes !== undefined && typeof length === "number" && length <= lineChunk) {
+    planner.addDispatch(reduceLinesKernel(own, target, { combination, scale, lanes }, planner.profile));
+    return;
+  }
   if (typeof length === "number" && length <= reductionChunk) {
     planner.addDispatch(reduceKernel(own, target, { combination, chunks: false, scale }, planner.profile));
     return;
   }
+  const chunk = lanes === undefined ? reductionChunk : lineChunk;
   // The chunks' results, then one more reduction of those. Their count is no polynomial of sizes.
   const partial: View = {
     ...target,
     offset: 0,
     storage: {
       kind: "temporary",
-      elements: (resolve) => resolve(elementCount(kept.shape)) * Math.ceil(resolve(length) / reductionChunk),
+      elements: (resolve) => resolve(elementCount(kept.shape)) * Math.ceil(resolve(length) / chunk),
     },
   };
-  planner.addDispatch(reduceKernel(own, partial, { combination, chunks: true }, planner.profile));
-  planner.addDispatch(reduceChunksKernel(partial, target, { length, combination, scale }, planner.profile));
+  planner.addDispatch(
+    lanes === undefined
+      ? reduceKernel(own, partial, { combination, chunks: true }, planner.profile)
+      : reduceLinesKernel(own, partial, { combination, chunk, lanes }, planner.profile),
+  );
+  planner.addDispatch(reduceChunksKernel(partial, target, { length, chunk, combination, scale }, planner.profile));
 }

@@ -4,12 +4,17 @@ import { type NamedLeaf, type Node, parameterOperator, type Value } from "../../
 import type { AttributesOf } from "../../../src/operators/mod.ts";
 import type { BlockEncoding } from "../../../src/weights/mod.ts";
 import type { MatrixWeights } from "../kernels/matrix_weights.ts";
+import type { PanelWeights } from "../kernels/panel_matmul.ts";
 import {
+  bitsOf,
   type BlockLayout,
   bytesOfOutput,
   matrixDepth,
   type MatrixLayout,
+  type NumberStorage,
   outputRanges,
+  type PanelBlockLayout,
+  panelDepth,
   type PanelLayout,
   panelRanges,
   type RowsLayout,
@@ -31,7 +36,10 @@ export interface StoredMatrix {
 }
 
 /** Outputs of a matrix in a layout, each a binding. */
-export type WeightPart = PanelLayout | RowsLayout | MatrixLayout | BlockLayout;
+export type WeightPart = PanelPart | RowsLayout | MatrixLayout | BlockLayout;
+
+/** Outputs of a matrix in panels, each a binding. */
+export type PanelPart = PanelLayout | PanelBlockLayout;
 
 /** The parts in which a product reads its weight; none where it reads it as it is stored. */
 export function weightPartsOf(planner: Planner, node: Node): readonly WeightPart[] {
@@ -80,13 +88,18 @@ function partsOf(planner: Planner, matrix: StoredMatrix): readonly WeightPart[] 
   const { maxBinding } = planner.options;
   const encoding = encodingOf(planner, matrix);
   if (encoding) {
-    const layout = { kind: "codes", shape: byOutput ? [outputs, inputs] : [inputs, outputs], encoding } as const;
+    const shape = byOutput ? [outputs, inputs] : [inputs, outputs];
+    if (readsPanels(planner, encoding)) {
+      return panelRanges(outputs, inputs, maxBinding, encoding.bits)
+        .map((part) => ({ kind: "panel codes", ...part, shape, encoding }));
+    }
+    const layout = { kind: "codes", shape, encoding } as const;
     return outputRanges(outputs, bytesOfOutput(layout), maxBinding).map((part) => ({ ...layout, ...part }));
   }
   const storage = planner.options.numbers(name);
-  if (!planner.profile.gpu && storage === "float32") {
-    return panelRanges(outputs, inputs, maxBinding)
-      .map((part) => ({ kind: "panels", ...part, outputs, inputs, byOutput }));
+  if (readsPanels(planner, storage)) {
+    return panelRanges(outputs, inputs, maxBinding, bitsOf(storage))
+      .map((part) => ({ kind: "panels", ...part, outputs, inputs, byOutput, storage }));
   }
   // As it is stored: no copy is held.
   if (byOutput && inputs % matrixDepth === 0 && storage === "float32") return rowParts(planner, matrix);
@@ -99,8 +112,34 @@ function rowParts(planner: Planner, { outputs, inputs }: StoredMatrix): RowsLayo
     .map((part) => ({ kind: "rows", ...part, width: inputs }));
 }
 
+/** Whether products read weights in panels: as texels whatever they are, where a turn of the loop is of one block; else float32. */
+export function readsPanels({ profile }: Planner, storage: NumberStorage | BlockEncoding): boolean {
+  if (!profile.texels) return !profile.gpu && storage === "float32";
+  return typeof storage === "string" || storage.block % panelDepth === 0;
+}
+
+/** Whether a part is in panels. */
+export function isInPanels(part: WeightPart): part is PanelPart {
+  return part.kind === "panels" || part.kind === "panel codes" || part.kind === "panel scales";
+}
+
+/** A part in panels as kernels read it. */
+export function panelWeights(name: string, part: PanelPart): PanelWeights {
+  const { from, to } = part;
+  const view = (layout: PanelPart, width: number) =>
+    wholeView({ kind: "weights", name, layout }, "float32", [to - from, width]);
+  if (part.kind === "panels") return { words: view(part, part.inputs), storage: part.storage };
+  const { encoding, shape } = part;
+  const inputs = shape[encoding.axis];
+  return {
+    words: view({ ...part, kind: "panel codes" }, inputs),
+    scales: view({ ...part, kind: "panel scales" }, inputs / encoding.block),
+    storage: encoding,
+  };
+}
+
 /** A part as kernels for GPUs read it; not of panels. */
-export function matrixWeights(name: string, part: Exclude<WeightPart, PanelLayout>): MatrixWeights {
+export function matrixWeights(name: string, part: Exclude<WeightPart, PanelPart>): MatrixWeights {
   const { from, to } = part;
   const view = (layout: WeightPart, width: number) =>
     wholeView({ kind: "weights", name, layout } as Storage, "float32", [to - from, width]);

@@ -1,100 +1,130 @@
-// The shapes of products that are best on a device: they are timed when the backend is first loaded there, within half a second,
-// and remembered. What is remembered is timed again, since no driver says its version: where it has become slower, all are.
+// The shapes of products that are best on a device: they are timed when the backend is loaded there, for less than half a second,
+// and remembered; what there was no time for is tried at the next load. What is remembered of a GPU is timed again, since no
+// driver says its version: where it has become slower, all are.
 import type { Device } from "../device/device.ts";
-import type { GpuShapes, MatmulShape, MatvecShape, Profile } from "../device/profile.ts";
-import { matmulCandidates, matmulClasses, matvecCandidates, matvecClasses, type ProductClass } from "./candidates.ts";
+import type { Profile } from "../device/profile.ts";
+import type { Classes } from "./candidates.ts";
 import { measure, type Trial } from "./measure.ts";
+import { familyNames, type Tuning, tuningOf } from "./tunings.ts";
 import type { Best, Found, TuningFile } from "./tuning_file.ts";
 
-/** What kernels may take to compile, in milliseconds: a tuning takes half a second. */
+/** What compiling kernels may take on a GPU, in milliseconds: a tuning takes half a second. */
 const budget = 350;
+
+/** On a processor, where the kernel that is begun last may itself take a third of a second. */
+const softwareBudget = 180;
 
 /** How much slower than remembered the remembered shapes may be. */
 const tolerance = 1.5;
 
-/** What is tried. */
-export interface Classes {
-  readonly matvec: readonly ProductClass[];
-  readonly matmul: readonly ProductClass[];
-}
+/** How much less time than those before it a candidate must take. */
+const gain = 0.9;
 
 /**
- * A profile with the shapes that are best on a device; as it is where the device has no timestamps, or is none for these.
+ * A profile with the shapes that are best on a device; as it is where the device has no timestamps, or there is nothing to choose.
  *
  * @param options.key What is known of the device.
- * @param options.file Where what is found is remembered, if anywhere.
+ * @param options.file Where what is found is remembered, if anywhere; without it a processor tries nothing.
  */
 export async function tuned(
   device: Device,
   profile: Profile,
-  { key, file, classes = { matvec: matvecClasses, matmul: matmulClasses }, milliseconds = budget }: {
+  { key, file, classes, milliseconds }: {
     readonly key: string;
     readonly file?: TuningFile;
     readonly classes?: Classes;
     readonly milliseconds?: number;
   },
 ): Promise<Profile> {
-  const { gpu } = profile;
-  if (!gpu) return profile;
+  const tuning = tuningOf(profile, classes);
+  if (!tuning || tuning.isSoftware && !file) return profile;
   const name = `${key}; ${profile.name}`;
   const remembered = await file?.read(name);
-  if (remembered && await stillHolds(device, profile, remembered, classes)) {
-    return withShapes(profile, gpu, remembered, classes);
-  }
-  const found = await search(device, profile, classes, milliseconds);
+  const known = remembered && await stillHolds(device, tuning, remembered) ? remembered : undefined;
+  if (known && familyNames.every((family) => isTried(tuning, known, family))) return chosen(tuning, known);
+  const found = await search(device, tuning, known, milliseconds ?? (tuning.isSoftware ? softwareBudget : budget));
   if (!found) return profile;
   await file?.write(name, found);
-  return withShapes(profile, gpu, found, classes);
+  return chosen(tuning, found);
 }
 
-/** Try all candidates at all classes; undefined where a class has no time. */
+type FamilyName = typeof familyNames[number];
+
+/** How many of a family's candidates were tried. */
+const triedOf = (found: Found | undefined, name: FamilyName): number => found?.[name][0]?.tried ?? 0;
+
+const isTried = ({ families }: Tuning, found: Found, name: FamilyName): boolean =>
+  triedOf(found, name) >= families[name].candidates.length;
+
+/** A candidate that is timed at all classes of a family. */
+interface Attempt {
+  readonly name: FamilyName;
+  readonly candidate: number;
+  readonly trials: readonly Trial[];
+}
+
+/**
+ * What is tried of a family, in batches: the best of what was tried, with the first of what was not, which it would otherwise
+ * never come to where there is little time.
+ */
+function attempts({ families }: Tuning, known: Found | undefined, name: FamilyName): Attempt[][] {
+  const { candidates, classes } = families[name];
+  const attempt = (candidate: number): Attempt => (
+    { name, candidate, trials: classes.map((of) => ({ of, kernel: candidates[candidate] })) }
+  );
+  const [first, ...rest] = candidates.map((_, candidate) => [attempt(candidate)]).slice(triedOf(known, name));
+  if (!first) return [];
+  const best = new Set(known?.[name].map(({ candidate }) => candidate));
+  return [[...[...best].map(attempt), ...first], ...rest];
+}
+
+/** Try candidates; undefined where a class of a GPU's has no time. */
 async function search(
   device: Device,
-  profile: Profile,
-  classes: Classes,
+  tuning: Tuning,
+  known: Found | undefined,
   milliseconds: number,
 ): Promise<Found | undefined> {
   // A candidate's kernel is the same for all classes, so that candidates come one after the other.
-  const all = <S extends MatvecShape | MatmulShape>(candidates: readonly S[], own: readonly ProductClass[]) =>
-    candidates.flatMap((shape) => own.map((of): Trial<S> => ({ of, shape })));
-  const [matvecs, matmuls] = [all(matvecCandidates, classes.matvec), all(matmulCandidates, classes.matmul)];
-  const times = await measure(device, profile, [...matvecs, ...matmuls], milliseconds);
-  const bestOf = (own: readonly ProductClass[], from: number, count: number): Best[] =>
-    own.flatMap((_, i) => {
-      const each = Array.from({ length: count }, (_, candidate) => (
-        { candidate, microseconds: times[from + candidate * own.length + i] ?? Infinity }
-      ));
-      const best = each.reduce((a, b) => b.microseconds < a.microseconds ? b : a);
-      // A clock that shows nothing shows no difference.
-      return Number.isFinite(best.microseconds) && best.microseconds > 0 ? [best] : [];
-    });
-  const found = {
-    matvec: bestOf(classes.matvec, 0, matvecCandidates.length),
-    matmul: bestOf(classes.matmul, matvecs.length, matmulCandidates.length),
+  const batches = familyNames.flatMap((name) => attempts(tuning, known, name));
+  const trials = batches.map((batch) => batch.flatMap((attempt) => attempt.trials));
+  const times = await measure(device, tuning, tuning.isSoftware ? trials : [trials.flat()], milliseconds);
+  const bestOf = (name: FamilyName): Best[] => {
+    const isTimed = ({ trials }: Attempt) => trials.every((trial) => times.has(trial));
+    const timed = batches.flat().filter((attempt) => attempt.name === name && isTimed(attempt));
+    if (timed.length === 0) return [...known?.[name] ?? []];
+    const tried = Math.max(triedOf(known, name), ...timed.map(({ candidate }) => candidate + 1));
+    return tuning.families[name].classes.map((_, i) =>
+      timed.map(({ candidate, trials }) => ({ candidate, microseconds: times.get(trials[i])!, tried }))
+        .reduce((a, b) => b.microseconds < gain * a.microseconds ? b : a)
+    );
   };
-  const isWhole = found.matvec.length === classes.matvec.length && found.matmul.length === classes.matmul.length;
+  const found = { matvec: bestOf("matvec"), matmul: bestOf("matmul") };
+  const isWhole = familyNames.some((name) => found[name].length > 0) &&
+    (tuning.isSoftware || familyNames.every((name) => found[name].length > 0));
   return isWhole ? found : undefined;
 }
 
-/** Whether what is remembered names candidates, and is about as fast as it was. */
-async function stillHolds(device: Device, profile: Profile, found: Found, classes: Classes): Promise<boolean> {
-  const trials = [
-    ...found.matvec.map(({ candidate }, i) => ({ of: classes.matvec[i], shape: matvecCandidates[candidate] })),
-    ...found.matmul.map(({ candidate }, i) => ({ of: classes.matmul[i], shape: matmulCandidates[candidate] })),
-  ];
-  const isWhole = found.matvec.length === classes.matvec.length && found.matmul.length === classes.matmul.length;
-  if (!isWhole || trials.some(({ shape }) => shape === undefined)) return false;
-  const times = await measure(device, profile, trials, Infinity);
-  return [...found.matvec, ...found.matmul].every(({ microseconds }, i) => times[i]! <= tolerance * microseconds);
+/** Whether what is remembered names candidates of all classes, and is about as fast on a GPU as it was. */
+async function stillHolds(device: Device, tuning: Tuning, found: Found): Promise<boolean> {
+  const trials = familyNames.flatMap((name) => {
+    const { candidates, classes } = tuning.families[name];
+    return found[name].map(({ candidate, microseconds }, i) => (
+      { microseconds, trial: { of: classes[i], kernel: candidates[candidate] } }
+    ));
+  });
+  const isWhole = familyNames.every((name) => {
+    const count = found[name].length;
+    return count === tuning.families[name].classes.length || tuning.isSoftware && count === 0;
+  });
+  if (!isWhole || trials.some(({ trial }) => trial.kernel === undefined)) return false;
+  if (tuning.isSoftware) return true;
+  const times = await measure(device, tuning, [trials.map(({ trial }) => trial)], Infinity);
+  return trials.every(({ microseconds, trial }) => times.get(trial)! <= tolerance * microseconds);
 }
 
-function withShapes(profile: Profile, gpu: GpuShapes, { matvec, matmul }: Found, classes: Classes): Profile {
-  return {
-    ...profile,
-    gpu: {
-      ...gpu,
-      matvec: matvec.map(({ candidate }, i) => ({ ...matvecCandidates[candidate], ...classes.matvec[i].least })),
-      matmul: matmul.map(({ candidate }, i) => ({ ...matmulCandidates[candidate], ...classes.matmul[i].least })),
-    },
-  };
+/** The profile with what was found; of a family of which nothing is known yet, the first candidate, which is the usual. */
+function chosen(tuning: Tuning, found: Found): Profile {
+  const choices = (name: FamilyName) => tuning.families[name].classes.map((_, i) => found[name][i]?.candidate ?? 0);
+  return tuning.choose({ matvec: choices("matvec"), matmul: choices("matmul") });
 }

@@ -11,10 +11,12 @@ export interface Found {
 export interface Best {
   readonly candidate: number;
   readonly microseconds: number;
+  /** How many of the family's candidates were tried; the others are at the next load. */
+  readonly tried: number;
 }
 
 /** Another number where kernels or candidates change. */
-const version = 1;
+const version = 2;
 
 /** The file of what was found. */
 export class TuningFile extends MeasurementFile<Found> {
@@ -33,6 +35,8 @@ function isFound(value: unknown): value is Found {
   const lists = [(value as Found | undefined)?.matvec, (value as Found | undefined)?.matmul];
   return lists.every((list) =>
     Array.isArray(list) &&
-    list.every((best) => Number.isInteger(best?.candidate) && best.candidate >= 0 && best.microseconds > 0)
+    list.every((best) =>
+      Number.isInteger(best?.candidate) && best.candidate >= 0 && best.microseconds > 0 && best.tried > 0
+    )
   );
 }

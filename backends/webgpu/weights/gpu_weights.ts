@@ -16,12 +16,12 @@ import { fromDevice } from "../device/gpu_tensor.ts";
 import {
   bytesIn,
   isCopy,
-  isForTexels,
   jointName,
   type Layout,
   layoutKey,
   type NumberStorage,
   rawLayout,
+  texelFormatOf,
 } from "./layout.ts";
 import type { Profile } from "../device/profile.ts";
 import { Texels } from "../device/texels.ts";
@@ -287,8 +287,8 @@ export class GpuWeights implements Weights {
   }
 
   #create({ layout, bytes }: HeldLayout): GPUBuffer | Texels {
-    const asTexels = this.profile.texels && isForTexels(layout);
-    const created = asTexels ? this.device.createTexels(bytes) : this.device.createBuffer(bytes);
+    const format = this.profile.texels && texelFormatOf(layout);
+    const created = format ? this.device.createTexels(bytes, format) : this.device.createBuffer(bytes);
     this.device.counters.weightBytes += bytes;
     return created;
   }

@@ -25,6 +25,5 @@ export interface HeldLayout {
 
 /** Whether a layout does not hold all of a number. */
 export function isRounded({ layout }: JointMember): boolean {
-  return layout.kind === "codes" || layout.kind === "scales" ||
-    layout.kind === "matrix" && layout.storage !== "float32";
+  return "encoding" in layout || "storage" in layout && layout.storage !== "float32";
 }

@@ -1,9 +1,10 @@
 // How weights lie in device memory. Think of a layout as one way to arrange a parameter's elements in a buffer, made once and
 // read by many programs: as they are stored (raw), as stored but bound a part at a time (rows), packed for products in panels
 // (64 outputs, input by input), an output's inputs one after another (matrix), the codes and the scales of weights of few bits,
-// or several parameters one after another (joint).
+// by output or in panels, or several parameters one after another (joint).
 
 import { type BlockEncoding, blockShapes } from "../../../src/weights/mod.ts";
+import type { TexelFormat } from "../device/texels.ts";
 
 /** The outputs of a panel. */
 export const panelWidth = 64;
@@ -29,6 +30,8 @@ export interface PanelLayout extends IndexRange {
   readonly inputs: number;
   /** Whether the stored matrix is [outputs, inputs]. */
   readonly byOutput: boolean;
+  /** With float16 four outputs of two inputs are four words. */
+  readonly storage: NumberStorage;
 }
 
 /** How a number of a matrix is held: as it is computed with, or as float16, two in a word. */
@@ -51,8 +54,25 @@ export interface BlockLayout extends IndexRange {
   readonly encoding: BlockEncoding;
 }
 
+/**
+ * The same in panels of 64 outputs. Of 8 bits, four words hold four outputs of four inputs: a word an input, a byte an output. Of
+ * 4 bits, they hold four outputs of eight inputs: a word two inputs, the first in its lower half. Scales lie as numbers do, with
+ * a block in place of an input.
+ */
+export interface PanelBlockLayout extends IndexRange {
+  readonly kind: "panel codes" | "panel scales";
+  readonly shape: readonly number[];
+  readonly encoding: BlockEncoding;
+}
+
 /** The layout of one parameter. */
-export type PlainLayout = { readonly kind: "raw" } | RowsLayout | PanelLayout | MatrixLayout | BlockLayout;
+export type PlainLayout =
+  | { readonly kind: "raw" }
+  | RowsLayout
+  | PanelLayout
+  | MatrixLayout
+  | BlockLayout
+  | PanelBlockLayout;
 
 /** A parameter in a joint layout: its own layout, and the byte at which it begins. */
 export interface JointMember {
@@ -71,9 +91,22 @@ export interface JointLayout {
 /** A layout of elements. Each part is one binding. */
 export type Layout = PlainLayout | JointLayout;
 
-/** Whether a device that reads texels holds a layout as such: panels, and several parameters' panels. */
-export function isForTexels(layout: Layout): boolean {
-  return layout.kind === "panels" || layout.kind === "joint" && layout.members[0].layout.kind === "panels";
+/**
+ * How a device that reads texels holds a layout, if as such: panels, and several parameters' panels. What is no float32 is whole
+ * numbers, since a device may change the bits of what it takes for NaN.
+ */
+export function texelFormatOf(layout: Layout): TexelFormat | undefined {
+  const plain = layout.kind === "joint" ? layout.members[0].layout : layout;
+  switch (plain.kind) {
+    case "panels":
+      return plain.storage === "float32" ? "rgba32float" : "rgba32uint";
+    case "panel codes":
+      return "rgba32uint";
+    case "panel scales":
+      return "rgba32float";
+    default:
+      return undefined;
+  }
 }
 
 /** The layout of parameters as they are stored, in which they are trained too. */
@@ -98,7 +131,7 @@ export function layoutKey(layout: Layout): string {
     case "rows":
       return "raw";
     case "panels":
-      return `panels ${layout.from} ${layout.to} ${layout.byOutput}`;
+      return `panels ${layout.from} ${layout.to} ${layout.byOutput} ${layout.storage}`;
     case "matrix":
       return `matrix ${layout.from} ${layout.to} ${layout.byOutput} ${layout.storage}`;
     default:
@@ -112,7 +145,10 @@ export function bytesIn(layout: Layout, size: number): number {
     case "joint":
       return layout.bytes;
     case "panels":
-      return panelBytes(layout.to - layout.from, layout.inputs);
+      return panelBytes(layout.to - layout.from, layout.inputs, bitsOf(layout.storage));
+    case "panel codes":
+    case "panel scales":
+      return Math.ceil((layout.to - layout.from) / panelWidth) * panelWidth * bytesOfOutput(layout);
     case "matrix":
       return 4 * (layout.to - layout.from) * wordsOfOutput(layout);
     case "codes":
@@ -132,9 +168,11 @@ export function wordsOfOutput({ inputs, storage }: Pick<MatrixLayout, "inputs" |
 }
 
 /** The bytes of an output's codes or scales. */
-export function bytesOfOutput({ kind, shape, encoding }: Pick<BlockLayout, "kind" | "shape" | "encoding">): number {
+export function bytesOfOutput(
+  { kind, shape, encoding }: Pick<BlockLayout | PanelBlockLayout, "kind" | "shape" | "encoding">,
+): number {
   const { codes, scales } = blockShapes(shape, encoding);
-  return kind === "codes" ? codes[1] : 4 * scales[1];
+  return kind === "codes" || kind === "panel codes" ? codes[1] : 4 * scales[1];
 }
 
 /**
@@ -150,9 +188,10 @@ export function paddedDepth(inputs: number): number {
   return Math.ceil(inputs / panelDepth) * panelDepth;
 }
 
-/** The ranges of outputs whose panels fit into a binding. */
-export function panelRanges(outputs: number, inputs: number, maxBinding: number): IndexRange[] {
-  return splitRange(0, outputs, Math.floor(maxBinding / (4 * paddedDepth(inputs) * panelWidth)) * panelWidth);
+/** The ranges of outputs whose panels fit into a binding; where not even one does, it is one range of all. */
+export function panelRanges(outputs: number, inputs: number, maxBinding: number, bits = 32): IndexRange[] {
+  const most = Math.floor(maxBinding / panelBytes(panelWidth, inputs, bits)) * panelWidth;
+  return splitRange(0, outputs, most || outputs);
 }
 
 /** Split the range from `start` to `end` into ranges of `step`; the last may be shorter. */
@@ -162,7 +201,12 @@ export function splitRange(start: number, end: number, step: number): IndexRange
   return ranges;
 }
 
+/** The bits of a number. */
+export function bitsOf(storage: NumberStorage | BlockEncoding): number {
+  return storage === "float32" ? 32 : storage === "float16" ? 16 : storage.bits;
+}
+
 /** The bytes of a layout of a matrix in panels. */
-export function panelBytes(outputs: number, inputs: number): number {
-  return 4 * Math.ceil(outputs / panelWidth) * panelWidth * paddedDepth(inputs);
+export function panelBytes(outputs: number, inputs: number, bits = 32): number {
+  return bits / 8 * Math.ceil(outputs / panelWidth) * panelWidth * paddedDepth(inputs);
 }

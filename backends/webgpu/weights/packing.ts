@@ -18,7 +18,8 @@ export interface PlacedWords {
 
 /** Split the `size` elements of a parameter into pieces of about `most`, each of which can be placed by itself. */
 export function piecesOf(layout: PlainLayout, size: number, most: number): IndexRange[] {
-  if (layout.kind === "matrix") {
+  const isHalved = layout.kind === "panels" && layout.storage === "float16";
+  if (layout.kind === "matrix" || isHalved && !layout.byOutput) {
     const { from, to, inputs, byOutput } = layout;
     // Inputs that are rows are turned, all at once.
     return byOutput ? splitRange(from * inputs, to * inputs, Math.max(1, Math.floor(most / inputs)) * inputs) : [
@@ -47,6 +48,7 @@ export function placePiece(
 ): PlacedWords[] {
   if (layout.kind === "matrix") return [packMatrix(layout, from, words, memory)];
   if (layout.kind !== "panels") return [{ at: from, words }];
+  if (layout.storage === "float16") return [packHalves(layout, from, words, memory)];
   return layout.byOutput ? [packOutputs(layout, from, words, memory)] : packInputs(layout, from, words, memory);
 }
 
@@ -91,6 +93,35 @@ function packInputs(
     at: panel * depth * panelWidth + top,
     words: packed.subarray(panel * length, (panel + 1) * length),
   }));
+}
+
+/** Pack outputs into whole panels of float16: those of a piece, or all of them. */
+function packHalves(
+  { from, to, inputs, outputs, byOutput }: PanelLayout,
+  first: number,
+  words: Uint32Array,
+  memory: (length: number) => Uint32Array,
+): PlacedWords {
+  const [count, depth] = [byOutput ? words.length / inputs : to - from, paddedDepth(inputs)];
+  const packed = memory(Math.ceil(count / panelWidth) * panelWidth * depth / 2);
+  if (depth !== inputs || count % panelWidth !== 0) packed.fill(0);
+  const source = new Float32Array(words.buffer, words.byteOffset, words.length);
+  const target = new Float16Array(packed.buffer, packed.byteOffset, 2 * packed.length);
+  const [outputStep, inputStep] = byOutput ? [inputs, 1] : [1, outputs];
+  for (let n = 0; n < count; n++) {
+    const at = placeInPanel(n, depth, 8);
+    const begin = (byOutput ? 0 : from) + n * outputStep;
+    for (let k = 0; k < inputs; k++) {
+      target[at + (k >> 1) * 2 * panelWidth + (k & 1) * 4] = source[begin + k * inputStep];
+    }
+  }
+  return { at: byOutput ? (first / inputs - from) * depth / 2 : 0, words: packed };
+}
+
+/** Where an output's first number lies in panels of so many inputs, in numbers of which a texel holds `each`. */
+export function placeInPanel(output: number, inputs: number, each: number): number {
+  const column = output % panelWidth;
+  return (output - column) * inputs + (column >> 2) * each + (column & 3);
 }
 
 /** The inputs and outputs that are turned at a time: what a cache holds. */

@@ -11,7 +11,15 @@ import {
 import type { Device } from "../device/device.ts";
 import type { Texels } from "../device/texels.ts";
 import { toDevice } from "../device/gpu_tensor.ts";
-import { type BlockLayout, bytesOfOutput, type PlainLayout, splitRange } from "./layout.ts";
+import { packBlocks } from "./block_packing.ts";
+import {
+  type BlockLayout,
+  bytesOfOutput,
+  type PanelBlockLayout,
+  panelWidth,
+  type PlainLayout,
+  splitRange,
+} from "./layout.ts";
 import { piecesOf, placePiece } from "./packing.ts";
 
 /** Bytes of parameters that may be under way to the device. */
@@ -35,9 +43,7 @@ export class Uploader {
   /** Write a parameter to a buffer or texels from byte `offset` on; it waits where too many bytes are under way. */
   async write(weight: StoredWeight, layout: PlainLayout, buffer: GPUBuffer | Texels, offset = 0): Promise<void> {
     const { dataType, shape } = weight;
-    if (layout.kind === "codes" || layout.kind === "scales") {
-      return await this.#writeBlocks(weight, layout, buffer, offset);
-    }
+    if ("encoding" in layout) return await this.#writeBlocks(weight, layout, buffer, offset);
     const read = elementReader(weight, (bytes) => this.#take("stored", bytes));
     const memory = (length: number) => new Uint32Array(this.#take("packed", 4 * length), 0, length);
     for (const piece of piecesOf(layout, sizeOf(shape), pieceBytes / 4)) {
@@ -55,12 +61,15 @@ export class Uploader {
   /** Write the codes or the scales of a weight in blocks; one that has none is encoded. */
   async #writeBlocks(
     weight: StoredWeight,
-    layout: BlockLayout,
+    layout: BlockLayout | PanelBlockLayout,
     buffer: GPUBuffer | Texels,
     offset: number,
   ): Promise<void> {
     const { encoding, kind, from, to } = layout;
     const blocks = await (weight.blocks?.load() ?? encoded(weight, encoding));
+    if (kind === "panel codes" || kind === "panel scales") {
+      return await this.#writePanels(blocks, layout as PanelBlockLayout, buffer, offset);
+    }
     const all = kind === "codes"
       ? blocks.codes
       : new Uint8Array(blocks.scales.buffer, blocks.scales.byteOffset, blocks.scales.byteLength);
@@ -69,6 +78,24 @@ export class Uploader {
       const part = all.subarray(piece.from, piece.to);
       await this.#pace(part.length);
       this.device.queue.write(buffer, part, offset + piece.from - from * each, (message) => this.#failure ??= message);
+    }
+  }
+
+  /** The same of blocks in panels, some whole ones at a time. */
+  async #writePanels(
+    blocks: Blocks,
+    layout: PanelBlockLayout,
+    buffer: GPUBuffer | Texels,
+    offset: number,
+  ): Promise<void> {
+    const panel = panelWidth * bytesOfOutput(layout);
+    const memory = (bytes: number) => new Uint8Array(this.#take("packed", bytes), 0, bytes);
+    const step = Math.max(1, Math.floor(pieceBytes / panel)) * panelWidth;
+    for (const piece of splitRange(layout.from, layout.to, step)) {
+      const bytes = packBlocks(layout, blocks, piece, memory);
+      await this.#pace(bytes.length);
+      const at = offset + (piece.from - layout.from) / panelWidth * panel;
+      this.device.queue.write(buffer, bytes, at, (message) => this.#failure ??= message);
     }
   }
 

@@ -10,6 +10,8 @@ import {
   linear,
   matmul,
   reduceMax,
+  reduceMean,
+  reduceSum,
   softmax,
   topK,
   transpose,
@@ -127,10 +129,21 @@ function operatorCases(): KernelCase[] {
     caseOf({ x: [5, width] }, (x) => softmax(x, { axis: 0 })),
     caseOf({ x: [5, width] }, (x) => topK(x, { k: Math.min(width, 40), axis: -1 })[0]),
   ]);
+  // A GPU's lanes share lines that are long enough; the longest are cut, and the last has an odd rest.
+  const reductions = [[3, 31], [3, 33], [2, 1025], [2, 16_384], [1, 16_385], [2, 70_001]].flatMap((shape) =>
+    [reduceSum, reduceMean, reduceMax].map((reduce) => caseOf({ x: shape }, (x) => reduce(x, { axes: [1] })))
+  );
+  const gapped = [[5, 7, 40], [40, 7, 5]].flatMap((shape) =>
+    [reduceSum, reduceMax].flatMap((reduce) => [
+      caseOf({ x: shape }, (x) => reduce(x, { axes: [0, 2], keepDimensions: true })),
+      caseOf({ x: shape }, (x) => reduce(x, { axes: [0] })),
+      caseOf({ x: shape }, (x) => reduce(transpose(x, { permutation: [2, 1, 0] }), { axes: [2, 0] })),
+    ])
+  );
   const products = [[1, 1, 1], [2, 33, 1], [7, 3, 5], [9, 768, 129], [197, 33, 5]].map(([M, K, N]) =>
     caseOf({ a: [2, M, K], b: [K, N] }, (a, b) => matmul(a, b))
   );
-  return [...attentions, ...lines, ...products, ...turnedProducts()];
+  return [...attentions, ...lines, ...reductions, ...gapped, ...products, ...turnedProducts()];
 }
 
 const linears = [1, 3, 33, 768].flatMap((K) => [1, 5, 129].flatMap((N) => linearCases(K, N)));
@@ -232,17 +245,23 @@ for (const profile of profiles) {
   });
 }
 
-Deno.test("webgpu finds NaN to be the maximum where there is one, as the reference does", async () => {
-  const { load } = await import("../../../backends/reference/mod.ts");
-  await using reference = await load();
-  await using backend = await loadWithProfile();
-  const x = new Tensor("float32", [2, 5000], new Float32Array(10_000).fill(Infinity));
-  for (const at of [4998, 7000]) x.data[at] = NaN;
-  const builder = new GraphBuilder("maximum");
-  builder.output("y", reduceMax(builder.input("x", "float32", x.shape), { axes: [1] }));
-  const graph = builder.build();
-  for (const each of [reference, backend]) assertEquals([...(await execute(each, graph, { x })).y.data], [NaN, NaN]);
-});
+for (const profile of profiles) {
+  Deno.test(`webgpu's ${profile} kernels find NaN to be the maximum where there is one, as the reference does`, async () => {
+    const { load } = await import("../../../backends/reference/mod.ts");
+    await using reference = await load();
+    await using backend = await loadWithProfile(profile);
+    const x = new Tensor("float32", [2, 5000], new Float32Array(10_000).fill(Infinity));
+    for (const at of [4998, 7000]) x.data[at] = NaN;
+    const builder = new GraphBuilder("maximum");
+    builder.output("y", reduceMax(builder.input("x", "float32", x.shape), { axes: [1] }));
+    const graph = builder.build();
+    for (const each of [reference, backend]) assertEquals([...(await execute(each, graph, { x })).y.data], [NaN, NaN]);
+    const infinities = new Tensor("float32", [2, 5000], new Float32Array(10_000).fill(-Infinity));
+    infinities.data[7000] = -3;
+    const found = await execute(backend, graph, { x: infinities });
+    assertEquals([...found.y.data], [-Infinity, -3]);
+  });
+}
 
 for (const profile of ["gpu", "gpu-sg"] as const) {
   const load = () => loadWithProfile(profile);

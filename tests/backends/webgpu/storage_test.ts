@@ -12,6 +12,7 @@ import { add, gather, linear } from "../../../src/operators/mod.ts";
 import { Tensor, type TypedArray } from "../../../src/tensor/mod.ts";
 import {
   type BlockEncoding,
+  blockShapes,
   encodeBlocks,
   type StoredWeight,
   weightFromTensor,
@@ -19,10 +20,20 @@ import {
 } from "../../../src/weights/mod.ts";
 import { assertClose } from "../../conformance/closeness.ts";
 import { evaluate } from "../../conformance/oracle.ts";
+import { GuardedRun } from "../../conformance/guarded_run.ts";
 import { int64, numbers } from "../../conformance/repeatable_numbers.ts";
 
 function inBlocks(matrix: Tensor, encoding: BlockEncoding): StoredWeight {
   const blocks = encodeBlocks(matrix.data as Float32Array, matrix.shape, encoding);
+  return weightOfBlocks(matrix.shape, { ...encoding, load: () => Promise.resolve(blocks) });
+}
+
+/** A matrix in blocks of 8 bits of any length, whose scales are powers of two. */
+function blocksOf(matrix: Tensor, block: number, axis: 0 | 1): StoredWeight {
+  const encoding = { bits: 8, block, axis } as const;
+  const { rows, columns, scales } = blockShapes(matrix.shape, encoding);
+  const codes = Uint8Array.from({ length: rows * columns }, (_, i) => i * 37 % 256);
+  const blocks = { codes, scales: Float32Array.from({ length: rows * scales[1] }, (_, i) => 2 ** (i % 5 - 9)) };
   return weightOfBlocks(matrix.shape, { ...encoding, load: () => Promise.resolve(blocks) });
 }
 
@@ -118,12 +129,53 @@ for (const profile of ["soft", "gpu", "gpu-sg"] as const) {
   }
 }
 
-Deno.test("webgpu holds 8 bits in little more than a quarter, and says what it cannot train of them", async () => {
-  await using backend = await loadWithProfile("gpu");
-  const { source, storage } = held(8);
-  using weights = await backend.open(source, { storage });
-  using _program = await backend.compile(graph, weights);
-  const size = Object.values(matrices).reduce((sum, matrix) => sum + 4 * matrix.size, 0);
-  assert(backend.counters.weightBytes < 0.3 * size, `${backend.counters.weightBytes} of ${size} bytes`);
-  await assertRejects(() => weights.train(["query"]), Error, '"query": it is held in few bits');
-});
+for (const profile of ["soft", "gpu"] as const) {
+  Deno.test(`webgpu's ${profile} kernels hold 8 bits in little more than a quarter, which cannot be trained`, async () => {
+    await using backend = await loadWithProfile(profile);
+    const { source, storage } = held(8);
+    using weights = await backend.open(source, { storage });
+    using _program = await backend.compile(graph, weights);
+    // Panels are of 64 outputs.
+    const outputs = ([rows, columns]: readonly number[]) => rows === 96 ? columns : rows;
+    const padded = (n: number) => profile === "soft" ? Math.ceil(n / 64) * 64 : n;
+    const size = Object.values(matrices).reduce((sum, { shape }) => sum + 4 * 96 * padded(outputs(shape)), 0);
+    assert(backend.counters.weightBytes < 0.3 * size, `${backend.counters.weightBytes} of ${size} bytes`);
+    await assertRejects(() => weights.train(["query"]), Error, '"query": it is held in few bits');
+    // What is written is encoded anew.
+    const query = numbers(30, 64, 96);
+    await weights.write("query", query);
+    assertEquals((await weights.read("query")).data, query.data);
+  });
+
+  Deno.test(`webgpu's ${profile} kernels read float16 of any size, and blocks that are cut elsewhere than its loops`, async () => {
+    await using backend = await loadWithProfile(profile);
+    const ids = new Tensor("int64", [9], int64(0, 63, 64, 128, 1, 2, 3, 65, 66));
+    for (const [K, block] of [[37, undefined], [24, 12], [56, 8]] as const) {
+      for (const byOutput of [true, false]) {
+        const builder = new GraphBuilder("linear");
+        const x = builder.input("x", "float32", ["M", K]);
+        const weight = builder.parameter("weight", byOutput ? [129, K] : [K, 129]);
+        builder.output("y", linear(x, weight, { weightLayout: byOutput ? "out_in" : "in_out" }));
+        if (byOutput) builder.output("rows", gather(weight, builder.input("ids", "int64", [9]), { axis: 0 }));
+        const own = builder.build();
+        const matrix = numbers(1, ...weight.shape.map(Number));
+        const stored = block === undefined ? weightFromTensor(matrix) : blocksOf(matrix, block, byOutput ? 1 : 0);
+        const rounded = block === undefined ? inHalves(matrix) : await stored.load();
+        using weights = await backend.open(new Map([["weight", stored]]), { storage: block ? "q8" : "float16" });
+        using program = await backend.compile(own, weights);
+        for (const M of [1, 9]) {
+          const tensors = { x: numbers(2, M, K), ...(byOutput ? { ids } : {}) };
+          using stream = backend.stream();
+          const before = 0;
+          using guarded = new GuardedRun({ backend, stream, graph: own, program, tensors, sizes: { M }, before });
+          stream.enqueue(guarded.run);
+          const expected = evaluate(own, { ...tensors, weight: rounded }, { sizes: { M } });
+          for (const [name, found] of Object.entries(await guarded.read())) {
+            assertClose(found, expected[name].value, 2e-4, `${name} of ${M} rows of ${K}, by output: ${byOutput}`);
+          }
+        }
+      }
+    }
+    assertEquals(backend.counters.liveHandles, 0);
+  });
+}

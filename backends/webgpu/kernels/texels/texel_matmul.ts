@@ -1,29 +1,26 @@
 // Matrix products that read texels: with weights that are packed in panels, and of any two views. Rows of x are texels too,
 // copied from a buffer, or for a few rows numbers of the buffer itself.
 import type { Dimension } from "../../../../src/graph/mod.ts";
+import type { TexelShape } from "../../device/profile.ts";
 import { broadcastView, isMultiple, type Resolve, type Storage, type View } from "../../program/view.ts";
-import { paddedDepth, panelWidth } from "../../weights/layout.ts";
 import type { Epilogue } from "../epilogue.ts";
 import type { PanelProduct } from "../panel_matmul.ts";
-import { type Dispatch, elementCount, Shader } from "../shader.ts";
+import { type Dispatch, elementCount, Shader, upTo } from "../shader.ts";
 import {
+  columnsOf,
   leftAcross,
   leftAlong,
   leftNumbers,
   type LeftReader,
+  ownColumns,
   rightAcross,
   rightAlong,
   type RightReader,
   sumTile,
-  tileColumns,
+  tileLanes,
   writeTile,
 } from "./texel_tile.ts";
-
-/** The rows of a tile whose left operand is texels. */
-export const texelRows = 8;
-
-/** The invocations of a tile, which are a subgroup. */
-const lanes = 8;
+import { inputsOfTexel, readWeights } from "./texel_weights.ts";
 
 /** Iterations of a loop that writes single numbers. */
 const writing = 8;
@@ -31,46 +28,27 @@ const writing = 8;
 /**
  * A product with panels that are held as texels.
  *
- * @param tile The rows of a tile; 8 where x is texels.
- * @param texels A copy of x's storage, whose offset, rows and inputs are multiples of four.
+ * @param texels A copy of x's storage, whose offset, rows and inputs are multiples of four; else x is read as numbers.
  */
-export function texelPanelKernel(product: PanelProduct, tile: number, texels?: Storage): Dispatch {
-  const { x, rows, stride, inputs, outputs, weights, from, to, epilogue, target } = product;
-  const shader = new Shader(`linear texels ${tile}x${panelWidth}`);
+export function texelPanelKernel(product: PanelProduct, shape: TexelShape, texels?: Storage): Dispatch {
+  const { rows, inputs, outputs, weights, from, to, epilogue, target } = product;
+  // All inputs of a texel of weights are read at once.
+  const own = { ...shape, depth: Math.max(shape.depth, inputsOfTexel(weights)) as TexelShape["depth"] };
+  const [tile, columns] = [own.rows, columnsOf(own)];
+  const shader = new Shader(`linear texels ${tile}x${columns}`);
   const count = shader.parameter(rows);
-  const [step, offset, first] = [stride, x.offset, from].map((d) => shader.parameter(d));
-  const [end, depth] = [inputs, paddedDepth(inputs)].map((d) => shader.parameter(d));
-  const fetchWeight = shader.readTexels(weights.storage);
-  const row = (r: string) => `${offset} + min(first_row + ${r}, ${count} - 1u) * ${step}`;
-  let left: LeftReader;
-  let rowPlaces: string;
-  if (texels) {
-    const fetch = shader.readTexels(texels);
-    rowPlaces = `let row_at = (${row("lane")}) / 4u;`;
-    left = leftAlong(tile, () => fetch("(row_at + k / 4u)"), (texel) => texel);
-  } else {
-    const source = shader.read(x.storage, "f32");
-    rowPlaces = Array.from({ length: tile }, (_, r) => `let row${r} = ${row(`${r}u`)};`).join(" ");
-    left = leftNumbers(
-      tile,
-      (r) =>
-        inputs % 8 === 0
-          ? `${source}[row${r} + k + lane]`
-          : `select(0.0, ${source}[row${r} + min(k + lane, ${end} - 1u)], k + lane < ${end})`,
-    );
-  }
-  const fours = panelWidth / 4;
-  const right = rightAcross((s, columns) => fetchWeight("weights_at", s * fours + columns / 4));
-  const advance = `weights_at += ${left.depth * fours}u;`;
+  const [first, end] = [from, inputs].map((d) => shader.parameter(d));
+  const { left, places } = readRows(shader, own, product, { count, end, texels });
+  const { right, places: weightPlaces, advance } = readWeights(shader, own, weights, inputs);
   const body = `let row_tiles = (${count} + ${tile - 1}u) / ${tile}u;
   let first_row = (group % row_tiles) * ${tile}u;
-  let panel = group / row_tiles;
-  let first_column = ${first} + panel * ${panelWidth}u + lane * 4u;
-  var weights_at = panel * ${depth} * ${fours}u + lane;
-  ${rowPlaces}
-  ${sumTile(tile, left, right, { begin: "0u", end, advance })}
+  let begin = group / row_tiles * ${columns}u;
+  let first_column = ${first} + begin + lane * 4u;
+  ${weightPlaces}
+  ${places}
+  ${sumTile(own, left, right, { begin: "0u", end, advance: advance(left.depth) })}
   ${
-    writeTile(shader, tile, {
+    writeTile(shader, own, {
       target,
       epilogue,
       inFours: outputs % 4 === 0,
@@ -79,11 +57,46 @@ export function texelPanelKernel(product: PanelProduct, tile: number, texels?: S
       last: shader.parameter(to),
     })
   }`;
-  const panels = Math.ceil((to - from) / panelWidth);
-  return shader.groups(body, (resolve) => Math.ceil(resolve(rows) / tile) * panels, lanes, {
+  const strips = Math.ceil((to - from) / columns);
+  return shader.groups(body, (resolve) => Math.ceil(resolve(rows) / tile) * strips, tileLanes, {
     operations: (resolve) => 2 * resolve(rows) * inputs * (to - from),
     iterations: () => Math.ceil(inputs / left.depth) + writing,
   });
+}
+
+/** The reader of a product's rows, and statements that find them. @param names Expressions: the rows, and their length. */
+function readRows(
+  shader: Shader,
+  shape: TexelShape,
+  { x, stride, inputs }: PanelProduct,
+  { count, end, texels }: { count: string; end: string; texels?: Storage },
+): { left: LeftReader; places: string } {
+  const [step, offset] = [stride, x.offset].map((d) => shader.parameter(d));
+  const row = (r: string) => `${offset} + min(first_row + ${r}, ${count} - 1u) * ${step}`;
+  if (texels) {
+    const fetch = shader.readTexels(texels);
+    const mask = (texel: string, f: number) =>
+      isMultiple(inputs, shape.depth) ? texel : maskFours(texel, `k + ${4 * f}u`, end);
+    return {
+      left: leftAlong(shape, (g, f) => fetch(`(row_at${g} + k / 4u + ${f}u)`), mask),
+      places: rowTexels(shape.rows, (lane) => `(${row(lane)}) / 4u`),
+    };
+  }
+  const source = shader.read(x.storage, "f32");
+  const load = (r: number) =>
+    inputs % tileLanes === 0
+      ? `${source}[row${r} + k + lane]`
+      : `select(0.0, ${source}[row${r} + min(k + lane, ${end} - 1u)], k + lane < ${end})`;
+  return {
+    left: leftNumbers(shape, load),
+    places: upTo(shape.rows).map((r) => `let row${r} = ${row(`${r}u`)};`).join(" "),
+  };
+}
+
+/** Statements that declare `row_at0`, `row_at1`, …: the first texels of rows `lane`, `lane + 8`, … of a tile. */
+function rowTexels(rows: number, place: (row: string) => string): string {
+  return upTo(Math.ceil(rows / tileLanes))
+    .map((g) => `let row_at${g} = ${place(g === 0 ? "lane" : `lane + ${g * tileLanes}u`)};`).join(" ");
 }
 
 /** A matrix operand of {@linkcode texelMatmulKernel}: a view, and the texels that its storage is copied to. */
@@ -108,7 +121,14 @@ export function texelAxis({ shape, strides, offset }: View): 0 | 1 | undefined {
  *
  * @param target Contiguous.
  */
-export function texelMatmulKernel(a: TexelOperand, b: TexelOperand, target: View, epilogue: Epilogue): Dispatch {
+export function texelMatmulKernel(
+  a: TexelOperand,
+  b: TexelOperand,
+  target: View,
+  epilogue: Epilogue,
+  shape: TexelShape,
+): Dispatch {
+  const [tileRows, tileColumns] = [shape.rows, columnsOf(shape)];
   const shader = new Shader("matmul texels");
   const rank = target.shape.length;
   const [batch, [M, N]] = [target.shape.slice(0, -2), target.shape.slice(-2)];
@@ -118,21 +138,25 @@ export function texelMatmulKernel(a: TexelOperand, b: TexelOperand, target: View
     const wide = broadcastView(view, [...batch, ...view.shape.slice(-2)]);
     return { strides: wide.strides.slice(0, rank - 2), offset: view.offset };
   };
-  const left = readLeft(shader, a, { rows, depth, isWhole: isMultiple(K, texelAxis(a.view) === 1 ? 4 : 8) });
-  const right = readRight(shader, b, { columns, depth, isWhole: isMultiple(K, left.depth) });
+  const left = readLeft(shader, shape, a, {
+    rows,
+    depth,
+    isWhole: isMultiple(K, texelAxis(a.view) === 1 ? shape.depth : tileLanes),
+  });
+  const right = readRight(shader, shape, b, { columns, depth, isWhole: isMultiple(K, left.depth) });
   const matrices = elementCount(batch);
   const body = `let column_tiles = (${columns} + ${tileColumns - 1}u) / ${tileColumns}u;
-  let row_tiles = (${rows} + ${texelRows - 1}u) / ${texelRows}u;
+  let row_tiles = (${rows} + ${tileRows - 1}u) / ${tileRows}u;
   let matrix = group / (column_tiles * row_tiles);
   if (matrix >= ${shader.parameter(matrices)}) { return; }
-  let first_row = (group % row_tiles) * ${texelRows}u;
+  let first_row = (group % row_tiles) * ${tileRows}u;
   let first_column = ((group / row_tiles) % column_tiles) * ${tileColumns}u + lane * 4u;
   ${shader.places(batch, "matrix", { left: outer(a), right: outer(b) })}
   ${left.places}
   ${right.places}
-  ${sumTile(texelRows, left, right.reader, { begin: "0u", end: depth })}
+  ${sumTile(shape, left, right.reader, { begin: "0u", end: depth })}
   ${
-    writeTile(shader, texelRows, {
+    writeTile(shader, shape, {
       target,
       epilogue,
       inFours: isMultiple(N, 4),
@@ -143,8 +167,8 @@ export function texelMatmulKernel(a: TexelOperand, b: TexelOperand, target: View
     })
   }`;
   const groups = (resolve: Resolve) =>
-    resolve(matrices) * Math.ceil(resolve(M) / texelRows) * Math.ceil(resolve(N) / tileColumns);
-  return shader.groups(body, groups, lanes, {
+    resolve(matrices) * Math.ceil(resolve(M) / tileRows) * Math.ceil(resolve(N) / tileColumns);
+  return shader.groups(body, groups, tileLanes, {
     operations: (resolve) => 2 * resolve(matrices) * resolve(M) * resolve(K) * resolve(N),
     iterations: (resolve) => Math.ceil(resolve(K) / left.depth) + writing,
   });
@@ -162,28 +186,30 @@ const maskFours = (texel: string, k: string, depth: string): string =>
 
 function readLeft(
   shader: Shader,
+  shape: TexelShape,
   { view, texels }: TexelOperand,
   { rows, depth, isWhole }: Extent & { rows: string },
 ): LeftReader & { places: string } {
   const fetch = shader.readTexels(texels);
   const [am, ak] = view.strides.slice(-2).map((d: Dimension) => shader.parameter(d));
   if (texelAxis(view) === 1) {
-    const mask = (texel: string) => isWhole ? texel : maskFours(texel, "k", depth);
+    const mask = (texel: string, f: number) => isWhole ? texel : maskFours(texel, `k + ${4 * f}u`, depth);
     return {
-      ...leftAlong(texelRows, () => fetch("(row_at + k / 4u)"), mask),
-      places: `let row_at = (left + min(first_row + lane, ${rows} - 1u) * ${am}) / 4u;`,
+      ...leftAlong(shape, (g, f) => fetch(`(row_at${g} + k / 4u + ${f}u)`), mask),
+      places: rowTexels(shape.rows, (row) => `(left + min(first_row + ${row}, ${rows} - 1u) * ${am}) / 4u`),
     };
   }
   const own = isWhole ? "(k + lane)" : `min(k + lane, ${depth} - 1u)`;
   const mask = (texel: string) => isWhole ? texel : `select(vec4f(), ${texel}, k + lane < ${depth})`;
   return {
-    ...leftAcross(texelRows, (g) => fetch(`((left + ${own} * ${ak} + first_row) / 4u + ${g}u)`), mask),
+    ...leftAcross(shape, (g) => fetch(`((left + ${own} * ${ak} + first_row) / 4u + ${g}u)`), mask),
     places: "",
   };
 }
 
 function readRight(
   shader: Shader,
+  shape: TexelShape,
   { view, texels }: TexelOperand,
   { columns, depth, isWhole }: Extent & { columns: string },
 ): { reader: RightReader; places: string } {
@@ -192,18 +218,21 @@ function readRight(
   if (texelAxis(view) === 1) {
     const place = (s: number) => isWhole ? `(k + ${s}u)` : `min(k + ${s}u, ${depth} - 1u)`;
     return {
-      reader: rightAcross((s, column) => fetch(`((right + ${place(s)} * ${bk} + first_column + ${column}u) / 4u)`)),
+      reader: rightAcross(
+        shape,
+        (s, column) => fetch(`((right + ${place(s)} * ${bk} + first_column + ${column}u) / 4u)`),
+      ),
       places: "",
     };
   }
   const name = (column: number) => `column${column}`;
-  const all = [0, 1, 2, 3, 32, 33, 34, 35];
   return {
     reader: rightAlong(
+      shape,
       (column, f) => fetch(`(${name(column)} + k / 4u + ${f}u)`),
       (texel, f) => isWhole ? texel : maskFours(texel, `k + ${4 * f}u`, depth),
     ),
-    places: all.map((column) =>
+    places: ownColumns(shape).map((column) =>
       `let ${name(column)} = (right + min(first_column + ${column}u, ${columns} - 1u) * ${bn}) / 4u;`
     ).join("\n  "),
   };

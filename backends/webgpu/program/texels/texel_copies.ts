@@ -8,7 +8,7 @@ import { copyKernel } from "../../kernels/movement.ts";
 import type { Dispatch } from "../../kernels/shader.ts";
 import type { Profile } from "../../device/profile.ts";
 import type { Step } from "../step.ts";
-import type { Windows } from "../windows.ts";
+import type { Windows } from "../windows/windows.ts";
 import {
   type Resolve,
   type Resolved,
@@ -152,7 +152,7 @@ function copyDispatch(from: Storage, texels: Storage): Dispatch {
     code: "",
     storages: [from, texels],
     writes: [false, true],
-    texels: [false, true],
+    texels: [undefined, "rgba32float"],
     copies: true,
     parameters: [],
     workgroups: () => [1, 1, 1],

@@ -1,8 +1,9 @@
 // The steps of products on devices that read texels: which kernel, and whether its operands are copied to texels first.
 import type { Dimension } from "../../../../src/graph/mod.ts";
+import type { TexelMatvecShape } from "../../device/profile.ts";
 import type { Epilogue } from "../../kernels/epilogue.ts";
 import type { PanelProduct } from "../../kernels/panel_matmul.ts";
-import { texelMatmulKernel, texelPanelKernel, texelRows } from "../../kernels/texels/texel_matmul.ts";
+import { texelMatmulKernel, texelPanelKernel } from "../../kernels/texels/texel_matmul.ts";
 import type { Planner } from "../planner.ts";
 import type { Step, Variant } from "../step.ts";
 import type { Condition } from "./texel_copies.ts";
@@ -19,15 +20,22 @@ const mostDepth = 200_000;
 
 /** The kernels of a product with panels that are held as texels, one of which is chosen by the number of rows. */
 export function texelPanelStep(planner: Planner, product: PanelProduct): Step {
-  const { x, rows, stride, inputs } = product;
+  const { x, rows, stride, inputs, from, to } = product;
+  const { matvec, matmul } = planner.profile.texels!;
+  const fits = ({ leastOutputs = 0, leastInputs = 0 }: TexelMatvecShape) =>
+    to - from >= leastOutputs && inputs >= leastInputs;
+  const { vectors } = matvec.find(fits)!;
   const known = typeof rows === "number" ? rows : undefined;
   const few = [1, 2, fewRows].filter((tile, i, all) => known === undefined || known <= tile && !(known <= all[i - 1]))
-    .map((tile): Variant => ({ when: (resolve) => resolve(rows) <= tile, dispatch: texelPanelKernel(product, tile) }));
+    .map((tile): Variant => ({
+      when: (resolve) => resolve(rows) <= tile,
+      dispatch: texelPanelKernel(product, { rows: tile, vectors, depth: 8 }),
+    }));
   if (known !== undefined && known <= fewRows) return few;
   const isMany: Condition = (resolve) => resolve(rows) > fewRows;
   const reads = [x.offset, stride, inputs].every((step) => isMultiple(step, 4));
   const texels = reads ? planner.texels.of({ ...x, shape: [rows, inputs], strides: [stride, 1] }, isMany) : undefined;
-  return [...few, { dispatch: texelPanelKernel(product, texelRows, texels) }];
+  return [...few, { dispatch: texelPanelKernel(product, matmul, texels) }];
 }
 
 /**
@@ -47,7 +55,8 @@ export function texelVariant(
   const when = isNeeded ? () => true : largeProduct([...target.shape.slice(-2), a.shape.at(-1)!]);
   const left = planner.texels.operand(a, when);
   const right = left && planner.texels.operand(b, when);
-  return right && { when, dispatch: texelMatmulKernel(left, right, target, epilogue) };
+  const { matmul } = planner.profile.texels!;
+  return right && { when, dispatch: texelMatmulKernel(left, right, target, epilogue, matmul) };
 }
 
 /** Whether a product of matrices is worth copies of its operands. */

@@ -1,12 +1,30 @@
 // Tensors that are larger than a binding. Think of a window as a part of a storage that is bound by itself: a kernel on views
 // of large storages becomes several, each on a part of the views, along the axis that lies furthest apart in memory, in a window of each.
-import type { Dimension, Shape } from "../../../src/graph/mod.ts";
-import { sliceView, type Storage, type View } from "./view.ts";
+import type { Dimension, Shape } from "../../../../src/graph/mod.ts";
+import { sliceView, type Storage, type View } from "../view.ts";
 
 /** A window begins at a multiple of so many elements: 256 bytes, the most that a device asks of a binding's offset. */
 const alignment = 64;
 
 const isKnown = (d: Dimension): d is number => typeof d === "number";
+
+/** An axis of a view, and the most indices of it that a part has. */
+export interface Section {
+  readonly axis: number;
+  readonly length: number;
+  readonly step: number;
+}
+
+/** The parts of a section: where each begins, and its length. */
+export function rangesOf({ length, step }: Section): [from: number, length: number][] {
+  return Array.from({ length: Math.ceil(length / step) }, (_, i) => [i * step, Math.min(step, length - i * step)]);
+}
+
+/** Some indices of an axis. */
+export function sliceAxis(view: View, axis: number, from: number, length: number): View {
+  const starts = view.shape.map((_, i) => i === axis ? from : 0);
+  return sliceView(view, starts, view.shape.map((d, i) => i === axis ? length : d));
+}
 
 /** The windows of a plan's large storages. */
 export class Windows {
@@ -31,20 +49,22 @@ export class Windows {
   cut(views: readonly View[]): View[][] {
     if (!views.some((view) => this.isLarge(view))) return [[...views]];
     const unfit = views.find((view) => !this.#fits(view));
-    const axis = unfit ? outermost(unfit) : -1;
-    const { shape } = views[0];
-    const length = shape[axis];
-    const most = unfit && isKnown(length) ? this.#most(unfit, axis) : Infinity;
-    if (!isKnown(length) || most >= length) return [views.map((view) => this.#narrow(view))];
+    const section = unfit && this.sectionOf(unfit);
+    if (!section) return [views.map((view) => this.narrow(view))];
+    return rangesOf(section).flatMap(([from, length]) =>
+      this.cut(views.map((view) => sliceAxis(view, section.axis, from, length)))
+    );
+  }
+
+  /** How a view is cut so that its parts come nearer to fitting in windows; undefined where it fits, or cannot be cut. */
+  sectionOf(view: View): Section | undefined {
+    if (this.#fits(view)) return undefined;
+    const axis = outermost(view);
+    const length = view.shape[axis];
+    const most = isKnown(length) ? this.#most(view, axis) : Infinity;
+    if (!isKnown(length) || most >= length) return undefined;
     // Whole vectors of fours of what lies along the axis.
-    const step = most > alignment ? most - most % alignment : most;
-    const parts: View[][] = [];
-    for (let from = 0; from < length; from += step) {
-      const sizes = shape.map((d, i) => i === axis ? Math.min(step, length - from) : d);
-      const starts = shape.map((_, i) => i === axis ? from : 0);
-      parts.push(...this.cut(views.map((view) => sliceView(view, starts, sizes))));
-    }
-    return parts;
+    return { axis, length, step: most > alignment ? most - most % alignment : most };
   }
 
   #fits(view: View): boolean {
@@ -61,7 +81,7 @@ export class Windows {
   }
 
   /** The view in a window of its storage, where that is large. */
-  #narrow(view: View): View {
+  narrow(view: View): View {
     const span = spanOf(view);
     const { storage, offset } = view;
     if (!this.isLarge(view) || span === undefined || !isKnown(offset)) return view;
@@ -87,7 +107,7 @@ function spanOf({ shape, strides }: View): number | undefined {
   let span = 1;
   for (const [axis, length] of shape.entries()) {
     const stride = strides[axis];
-    if (length === 1) continue;
+    if (length === 1 || stride === 0) continue;
     if (!isKnown(length) || !isKnown(stride)) return undefined;
     span += Math.max(0, length - 1) * stride;
   }
