@@ -14,7 +14,7 @@ function enter(name: string, column: string, text: string): void {
   rows.set(name, row.set(column, text));
 }
 
-const bandwidth = readBandwidth();
+const bandwidth = await readBandwidth();
 const torch = await torchRates(operatorBenches);
 const peers = operatorBenches.map(({ unit }, i) => torch[i] ?? (unit === "GB/s" ? bandwidth : undefined));
 operatorBenches.forEach(({ name, unit }, i) => {
