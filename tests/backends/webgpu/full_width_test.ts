@@ -2,7 +2,7 @@
 // pictures of 197 states. ffi, whose logits are held to PyTorch's, says what is right; `bench/peers/mod.ts devices` holds the whole
 // models to PyTorch.
 import { assert } from "@std/assert";
-import { defaultConfig, Tensor, VisionEncoderDecoderConfig, VisionEncoderDecoderModel } from "../../../mod.ts";
+import { defaultConfig, type Tensor, VisionEncoderDecoderConfig, VisionEncoderDecoderModel } from "../../../mod.ts";
 import { loadWithProfile } from "../../../backends/webgpu/mod.ts";
 import type { LoadOptions } from "../../../src/model/load_options.ts";
 import { relativeError } from "../../conformance/closeness.ts";
