@@ -23,9 +23,13 @@ export async function isThere(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, () => false);
 }
 
-/** Write a model in every form to folders NAME_FORM, where it is not there yet. */
-export async function writeModels(name: string, folder: string): Promise<void> {
-  for (const form of forms) {
+/** Write a model in every form, or in some, to folders NAME_FORM, where it is not there yet. */
+export async function writeModels(
+  name: string,
+  folder: string,
+  some: readonly (typeof forms)[number][] = forms,
+): Promise<void> {
+  for (const form of some) {
     const path = `${folder}/${name}_${form}`;
     if (await isThere(`${path}/config.json`)) continue;
     await using model = form === "float32"

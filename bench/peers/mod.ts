@@ -1,10 +1,10 @@
 // Limner beside its peers in one table: `deno run -A bench/peers/mod.ts [PART...] [--folder FOLDER] [--python PYTHON] [--exporter
-// PYTHON] [--rounds 3] [--pictures 100] [--loads 500]`, on Linux. Parts are vit_gpt2, trocr, command, lines, logits, wasm,
-// lives and files;
-// without any, all run. The models are written to the folder (12 GB), and kept there if it is given. PYTHON has PyTorch and
+// PYTHON] [--rounds 3] [--pictures 100] [--loads 500]`, on Linux. Parts are vit_gpt2, trocr, command, lines, logits, devices,
+// wasm, lives and files; without any, all run. The models are written to the folder (12 GB), and kept there if it is given. PYTHON has PyTorch and
 // Transformers 5.23; the exporter optimum-onnx 0.1.0 with Transformers 4.57.6; node, npm and tesseract are found by their names.
 // What was measured is kept as ratios in bench/results, and drawn as docs/peers.svg.
 import type { Programs } from "./engines.ts";
+import { deviceLogitsRows } from "./device_logits.ts";
 import { trocrRows, vitGpt2Rows } from "./generation.ts";
 import { logitsRows } from "./logits.ts";
 import { commandRows, fileRows, lineRows, livesRows, wasmRows } from "./others.ts";
@@ -40,6 +40,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   command: () => commandRows(rounds),
   lines: lineRows,
   logits: () => logitsRows(folder),
+  devices: () => deviceLogitsRows(folder, programs.python),
   wasm: () => wasmRows(rounds),
   lives: () => livesRows(loads),
   files: fileRows,
