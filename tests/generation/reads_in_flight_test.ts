@@ -133,7 +133,7 @@ async function ride(backend: Backend, pictures: readonly Tensor[]) {
   for (let step = 0; rows.length < riding.length || slots.texts.length > 0; step++) {
     while (rows.length < riding.length && slots.free >= (riding[rows.length].numBeams ?? 1)) {
       const options = riding[rows.length];
-      rows.push(slots.admit(slots.encode(pictures[rows.length], options.numBeams), options));
+      rows.push(slots.admit(slots.encode(pictures[rows.length], options.numBeams ?? 1), options));
     }
     if (step === 2) stop.abort();
     for (const { text, tokens } of await slots.step({ steps: step % 3 ? undefined : 2 })) {
