@@ -23,7 +23,7 @@ import {
 } from "../../operators/mod.ts";
 import { lowest } from "../search/beam_search_state.ts";
 import { forbidden } from "../scores/forbidden.ts";
-import { stepsHeld } from "./steps_held.ts";
+import { maxStepsPerRead } from "./max_steps_per_read.ts";
 
 /** How beams go on in a program. */
 export interface Beams {
@@ -45,7 +45,7 @@ function pick(table: Value, at: Value, picture: Value): Value {
 /**
  * Let beams go on by a token.
  *
- * States `running` [rows, 1], the beams' scores; `ring` [batch, stepsHeld, 4 · kept], for each step the continuations,
+ * States `running` [rows, 1], the beams' scores; `ring` [batch, maxStepsPerRead, 4 · kept], for each step the continuations,
  * best first: scores, which of the `beams · each` candidates they are, tokens, the log-probabilities of these; `tokens`
  * and the caches.
  *
@@ -85,6 +85,6 @@ export function advanceBeams(
   const own = pick(reshape(values, { shape: ["batch", beams * each] }), places, picture);
   const float = (x: Value) => cast(x, { dataType: "float32" });
   const reported = concat([best, float(places), float(tokens), own], { axis: 1 });
-  const ring = builder.state("ring", "float32", ["batch", stepsHeld, 4 * kept]);
+  const ring = builder.state("ring", "float32", ["batch", maxStepsPerRead, 4 * kept]);
   cacheAppend(ring, reshape(reported, { shape: ["batch", 1, 4 * kept] }), { axis: 1, at: "at" });
 }

@@ -9,7 +9,7 @@ import { divideByTemperature } from "../scores/temperature.ts";
 import { drawTokens } from "../scores/token_draw.ts";
 import { keepTopK } from "../scores/top_k.ts";
 import { advanceBeams, type Beams } from "./beam_step.ts";
-import { stepsHeld } from "./steps_held.ts";
+import { maxStepsPerRead } from "./max_steps_per_read.ts";
 
 /**
  * How the next tokens are found. Where the device takes a row's token, `confident` asks for its confidence too: the host
@@ -45,13 +45,13 @@ function append(ids: Value): void {
 /** Whether an entry is the first of a pair. */
 const isFirst = new Tensor("bool", [2], Uint8Array.of(1, 0));
 
-/** Let the host read tokens and how sure the model is of them, [rows, 1] each: state `ring` [rows, stepsHeld, 2]. */
+/** Let the host read tokens and how sure the model is of them, [rows, 1] each: state `ring` [rows, maxStepsPerRead, 2]. */
 export function report(ids: Value, shares: Value): void {
   const { builder } = ids;
   // One read gets both: ids as float32 are exact below 2^24. Of one shape, so that a device can compute it in one go.
   const twice = (x: Value) => expand(x, { shape: [rows, 2] });
   const pair = where(builder.constant(isFirst), cast(twice(ids), { dataType: "float32" }), twice(shares));
-  const ring = builder.state("ring", "float32", [rows, stepsHeld, 2]);
+  const ring = builder.state("ring", "float32", [rows, maxStepsPerRead, 2]);
   cacheAppend(ring, reshape(pair, { shape: [rows, 1, 2] }), { axis: 1, at: "at" });
 }
 

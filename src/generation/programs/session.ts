@@ -12,7 +12,7 @@ import {
   type Stream,
 } from "../../graph/mod.ts";
 import type { DataType, Tensor, TypedArray } from "../../tensor/mod.ts";
-import { stepsHeld } from "./steps_held.ts";
+import { maxStepsPerRead } from "./max_steps_per_read.ts";
 import type { Selection } from "./selection_program.ts";
 
 /** What a session has room for. */
@@ -235,7 +235,7 @@ export class Session implements Disposable {
       const tensors = Object.fromEntries(names.map((tensor) => [tensor, this.#buffer(tensor)]));
       const { sizes } = this;
       const { capacity } = sizes;
-      return program.bind(tensors, { ...sizes, T, past: capacity - T, length: capacity - 1, at: stepsHeld - 1 });
+      return program.bind(tensors, { ...sizes, T, past: capacity - T, length: capacity - 1, at: maxStepsPerRead - 1 });
     });
   }
 

@@ -13,7 +13,7 @@ import {
   type TensorPart,
 } from "../../graph/mod.ts";
 import { type DataType, sizeOf, type Tensor, type TypedArray } from "../../tensor/mod.ts";
-import { stepsHeld } from "./steps_held.ts";
+import { maxStepsPerRead } from "./max_steps_per_read.ts";
 
 /** The programs that all slots share. */
 export interface SlotPrograms {
@@ -151,7 +151,7 @@ export class SlotBuffers implements Disposable {
 
   #sizes(rows: number, T = 1): Sizes {
     const { capacity } = this.room;
-    return { batch: rows, beams: 1, sources: this.#sources, capacity, steps: stepsHeld, L: 1, T };
+    return { batch: rows, beams: 1, sources: this.#sources, capacity, steps: maxStepsPerRead, L: 1, T };
   }
 
   #typeOf(name: string): { dataType: DataType; shape: Shape } {
@@ -195,7 +195,7 @@ export class SlotBuffers implements Disposable {
         return [name, { tensor: this.#buffer(own), offset: first * sizeOf(resolveShape(shape, sizes)) / rows }];
       },
     );
-    const maxima = { ...sizes, length: this.room.capacity - 1, at: stepsHeld - 1 };
+    const maxima = { ...sizes, length: this.room.capacity - 1, at: maxStepsPerRead - 1 };
     this.#runs.set(key, run = program.bind(Object.fromEntries(parts), maxima));
     return run;
   }

@@ -10,7 +10,7 @@ import { confidences } from "../scores/token_confidence.ts";
 import { drawTokens, marginOf } from "../scores/token_draw.ts";
 import { keepOwnTopK } from "../scores/top_k.ts";
 import { offer, report } from "./selection_program.ts";
-import { stepsHeld } from "./steps_held.ts";
+import { maxStepsPerRead } from "./max_steps_per_read.ts";
 
 /** What any row of a step asks for. */
 export interface SlotSelection {
@@ -67,7 +67,7 @@ export function buildSlotSelection(selection: SlotSelection, vocabulary: number)
   if (selection.candidates > 0) offer(scores, selection.candidates, candidatesName(selection));
   if (selection.margins) {
     const margins = reshape(choose(drawn?.margin, marginOf(scores)), { shape: [rows, 1] });
-    cacheAppend(builder.state("margins", "float32", [rows, stepsHeld]), margins, { axis: 1, at: "at" });
+    cacheAppend(builder.state("margins", "float32", [rows, maxStepsPerRead]), margins, { axis: 1, at: "at" });
   }
   return builder.build();
 }

@@ -21,7 +21,7 @@ import {
   topK,
   where,
 } from "../../operators/mod.ts";
-import { stepsHeld } from "../programs/steps_held.ts";
+import { maxStepsPerRead } from "../programs/max_steps_per_read.ts";
 import { forbidden } from "./forbidden.ts";
 
 /**
@@ -89,7 +89,7 @@ export function draw(scores: Float32Array, noise: Float32Array): Taken {
 /**
  * Draw a token of each row from softmax(scores) in a program.
  *
- * Input `noise` [stepsHeld, rows, blocks + width], float32; a run reads that of step `at`.
+ * Input `noise` [maxStepsPerRead, rows, blocks + width], float32; a run reads that of step `at`.
  *
  * @param scores Shape [rows, V].
  * @param margins Whether it is wanted how near another token was.
@@ -99,7 +99,7 @@ export function drawTokens(scores: Value, margins = false): { readonly ids: Valu
   const { builder, shape: [rows] } = scores;
   const vocabulary = scores.shape[1] as number;
   const { blocks, width } = blocksOf(vocabulary);
-  const noise = builder.input("noise", "float32", [stepsHeld, rows, blocks + width]);
+  const noise = builder.input("noise", "float32", [maxStepsPerRead, rows, blocks + width]);
   const noiseOf = (from: number, size: number) =>
     reshape(slice(noise, { starts: ["at", 0, from], sizes: [1, rows, size] }), { shape: [rows, size] });
   const missing = blocks * width - vocabulary;

@@ -3,7 +3,7 @@
 import type { Tensor } from "../../tensor/mod.ts";
 import type { Beams } from "../programs/beam_step.ts";
 import type { Move, Session } from "../programs/session.ts";
-import { stepsHeld } from "../programs/steps_held.ts";
+import { maxStepsPerRead } from "../programs/max_steps_per_read.ts";
 import type { Generation } from "../request/generation.ts";
 import { forbidden, scoreOf } from "../scores/forbidden.ts";
 import { type Candidate, placeBeams, rankCandidates, RowCandidates } from "./beam_ranking.ts";
@@ -52,7 +52,7 @@ export class DeviceBeams implements BeamDecider {
     const { count, decided } = await this.#queue.next(length, ahead);
     return Array.from(
       { length: count },
-      (_, at) => pictures.map((_, p) => this.#reported(decided, p * stepsHeld + at)),
+      (_, at) => pictures.map((_, p) => this.#reported(decided, p * maxStepsPerRead + at)),
     );
   }
 

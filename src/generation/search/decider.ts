@@ -4,7 +4,7 @@
 // alike, so that a search need not know which it has.
 import { Tensor, type TypedArray } from "../../tensor/mod.ts";
 import type { Session } from "../programs/session.ts";
-import { stepsHeld } from "../programs/steps_held.ts";
+import { maxStepsPerRead } from "../programs/max_steps_per_read.ts";
 import type { Generation } from "../request/generation.ts";
 import { ProcessorInputs } from "../scores/processor_inputs.ts";
 
@@ -42,7 +42,7 @@ export class DeviceSteps {
 
   /** How many steps are taken from `length` on. */
   count(length: number): number {
-    return Math.min(this.most, stepsHeld, this.generation.maxLength - length);
+    return Math.min(this.most, maxStepsPerRead, this.generation.maxLength - length);
   }
 
   /** Queue `count` steps. */

@@ -1,12 +1,12 @@
 // Deciding the next tokens of rows, greedily or by a draw.
 import type { Tensor } from "../../tensor/mod.ts";
 import type { Session } from "../programs/session.ts";
-import { stepsHeld } from "../programs/steps_held.ts";
+import { maxStepsPerRead } from "../programs/max_steps_per_read.ts";
 import type { Generation } from "../request/generation.ts";
 import { Noise } from "../scores/gumbel_noise.ts";
 import { numbersOf } from "../scores/token_draw.ts";
 import { type Decider, DeviceSteps, type QueuedSteps, ScoreReader, stackScores, StepQueue } from "./decider.ts";
-import { HostChoice } from "./host_choice.ts";
+import { HostTokenChoice } from "./host_token_choice.ts";
 import type { Choice, TextState } from "./text_state.ts";
 
 /** A place of the session: the text in it, or none. */
@@ -64,7 +64,7 @@ export class DeviceTokens implements Decider<Slot, Choice> {
   async #readReported(): Promise<ChoiceAt> {
     const data = (await this.session.read("ring")).data as Float32Array;
     return (slot, at) => {
-      const place = 2 * (slot * stepsHeld + at);
+      const place = 2 * (slot * maxStepsPerRead + at);
       return { token: data[place], confidence: data[place + 1] };
     };
   }
@@ -107,11 +107,11 @@ class StreamPace {
 /** The host decides, by processors that see a row's tokens and all its scores. */
 export class HostTokens implements Decider<Slot, Choice> {
   readonly scores: Tensor[] = [];
-  readonly #choice: HostChoice;
+  readonly #choice: HostTokenChoice;
   readonly #reader: ScoreReader;
 
   constructor(readonly session: Session, readonly generation: Generation) {
-    this.#choice = new HostChoice(generation, session.vocabularySize);
+    this.#choice = new HostTokenChoice(generation, session.vocabularySize);
     this.#reader = new ScoreReader(session, "logits", generation);
   }
 

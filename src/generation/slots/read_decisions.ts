@@ -2,7 +2,7 @@
 // rows of scores are needed.
 import type { SlotBuffers } from "../programs/slot_buffers.ts";
 import { candidatesName, type SlotSelection } from "../programs/slot_selection.ts";
-import { stepsHeld } from "../programs/steps_held.ts";
+import { maxStepsPerRead } from "../programs/max_steps_per_read.ts";
 import { scoreOf } from "../scores/forbidden.ts";
 import { logSoftmax } from "../scores/normalization.ts";
 import type { Candidate } from "../search/beam_ranking.ts";
@@ -50,7 +50,8 @@ export async function readDecisions(
     if (!(text instanceof SlotBeams) || text.candidates) continue;
     found.candidates.set(text, text.order.map((slot) => candidatesAt!(slot, continuationsKept(text.generation))));
   }
-  const marginAt = (slot: number, at: number) => margins && { margin: Number(margins.data[slot * stepsHeld + at]) };
+  const marginAt = (slot: number, at: number) =>
+    margins && { margin: Number(margins.data[slot * maxStepsPerRead + at]) };
   for (const row of own) {
     const { slot } = row;
     const choices = Array.from({ length: count }, (_, at) => ({ ...choiceAt!(slot, row, at), ...marginAt(slot, at) }));
@@ -113,7 +114,7 @@ async function readTokens(buffers: SlotBuffers, rows: SlotRows): Promise<ChoiceA
 async function readReported(buffers: SlotBuffers, rows: SlotRows): Promise<ChoiceAt> {
   const data = (await buffers.read("ring", rows.length)).data as Float32Array;
   return (slot, { generation }, at) => {
-    const place = 2 * (slot * stepsHeld + at);
+    const place = 2 * (slot * maxStepsPerRead + at);
     return { token: data[place], ...(generation.outputConfidences && { confidence: data[place + 1] }) };
   };
 }

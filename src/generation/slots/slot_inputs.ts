@@ -2,7 +2,7 @@
 // changes nothing that is read.
 import type { SlotBuffers } from "../programs/slot_buffers.ts";
 import type { SlotSelection } from "../programs/slot_selection.ts";
-import { stepsHeld } from "../programs/steps_held.ts";
+import { maxStepsPerRead } from "../programs/max_steps_per_read.ts";
 import { numbersOf } from "../scores/token_draw.ts";
 import { own } from "../scores/token_mask.ts";
 import { SlotRow } from "./slot_row.ts";
@@ -22,7 +22,10 @@ export class SlotInputs {
 
   /** Queue writes of where rows are, for the steps of a read. */
   writePositions(rows: SlotRows): void {
-    const positions = Array.from({ length: stepsHeld }, (_, at) => rows.map((row) => row ? lengthAt(row, at) - 1 : 0));
+    const positions = Array.from(
+      { length: maxStepsPerRead },
+      (_, at) => rows.map((row) => row ? lengthAt(row, at) - 1 : 0),
+    );
     this.buffers.write("past", BigInt64Array.from(positions.flat(), BigInt));
   }
 

@@ -4,7 +4,7 @@ import { Noise } from "../scores/gumbel_noise.ts";
 import { isDecidedOnHost, programProcessorsOf } from "../scores/processor_list.ts";
 import { lengthProcessors, TokenMask } from "../scores/token_mask.ts";
 import { type GenerateOutput, outputOfRows } from "../search/generate_output.ts";
-import { HostChoice } from "../search/host_choice.ts";
+import { HostTokenChoice } from "../search/host_token_choice.ts";
 import { TextState } from "../search/text_state.ts";
 import type { SlotText, StepRow } from "./slot_text.ts";
 
@@ -14,7 +14,7 @@ export class SlotRow implements SlotText, StepRow {
   stepsUnderWay = 0;
   readonly text: TextState;
   /** Takes its tokens where programs cannot. */
-  readonly host: HostChoice | undefined;
+  readonly host: HostTokenChoice | undefined;
   readonly noise: Noise | undefined;
   readonly mask: TokenMask | undefined;
   #released = false;
@@ -28,7 +28,7 @@ export class SlotRow implements SlotText, StepRow {
   constructor(readonly slot: number, readonly generation: Generation, place: number, readonly vocabulary: number) {
     this.text = new TextState(generation, generation.prompts[0], place);
     if (isDecidedOnHost(generation)) {
-      this.host = new HostChoice(generation, vocabulary);
+      this.host = new HostTokenChoice(generation, vocabulary);
       return;
     }
     if (generation.doSample) this.noise = new Noise(generation.seed);

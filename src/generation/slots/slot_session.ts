@@ -5,7 +5,7 @@ import { LimnerError, ShapeError } from "../../errors/mod.ts";
 import type { Stream } from "../../graph/mod.ts";
 import type { Tensor } from "../../tensor/mod.ts";
 import { SlotBuffers } from "../programs/slot_buffers.ts";
-import { stepsHeld } from "../programs/steps_held.ts";
+import { maxStepsPerRead } from "../programs/max_steps_per_read.ts";
 import type { Architecture } from "../../models/mod.ts";
 import type { ModelRunner } from "../programs/model_runner.ts";
 import type { Generation } from "../request/generation.ts";
@@ -235,7 +235,7 @@ export class SlotSession implements Disposable {
     if (longest === 0) return undefined;
     // How such rows go on the host says.
     const isLast = active.some(({ readsScores, isBeam }) => readsScores || isBeam);
-    const count = isLast ? 1 : Math.min(Math.max(1, most), stepsHeld, longest);
+    const count = isLast ? 1 : Math.min(Math.max(1, most), maxStepsPerRead, longest);
     const buffers = this.#buffers;
     this.#inputs.writePositions(rows);
     if (selection) {

@@ -7,7 +7,7 @@ import { best, draw, numbersOf } from "../scores/token_draw.ts";
 import type { Choice } from "./text_state.ts";
 
 /** Takes tokens as a generation's settings say. */
-export class HostChoice {
+export class HostTokenChoice {
   readonly #processors;
   readonly #noise: Noise | undefined;
   readonly #numbers: Float32Array<ArrayBuffer>;
