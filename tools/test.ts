@@ -8,6 +8,9 @@ const root = new URL("../", import.meta.url);
 /** Processes at a time: a test may use a second core itself, and some measure what they take of the processor. */
 const jobs = Math.min(2, navigator.hardwareConcurrency);
 
+/** Folders whose tests take minutes: they come first, so that at the end no process is alone with one. */
+const longest = ["tests", "tests/backends/webgpu", "tests/training", "tests/generation"];
+
 /** What a run of some files came to. */
 interface Result {
   readonly name: string;
@@ -44,7 +47,9 @@ async function run(name: string, files: readonly string[], { whole = false } = {
 
 /** Run every folder's tests in processes of their own, some at a time. */
 async function runAll(): Promise<Result[]> {
-  const open = [...testFiles()].filter(([folder]) => !(skip && folder.startsWith("tests/backends/webgpu")));
+  const isLong = ([folder]: readonly [string, ...unknown[]]) => longest.includes(folder);
+  const open = [...testFiles()].filter(([folder]) => !(skip && folder.startsWith("tests/backends/webgpu")))
+    .sort((a, b) => Number(isLong(b)) - Number(isLong(a)));
   const results: Result[] = [];
   const work = async () => {
     for (let next = open.shift(); next; next = open.shift()) results.push(await run(...next, { whole: true }));
