@@ -1,4 +1,4 @@
-// Run by memory_test.ts in a process of its own: many generations, every third of them aborted. Prints what
+// Run by memory_test.ts in a process of its own, with --expose-gc: many generations, every third of them aborted. Prints what
 // the process held after 20 of them and after 200, as JSON.
 import { type BackendName, loadBackend, type Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
 import { readTensors } from "../conformance/read_golden.ts";
@@ -24,6 +24,7 @@ for (let count = 1; count <= 200; count++) {
     if (!stop.signal.aborted) throw error;
   });
   if (count !== 20 && count !== 200) continue;
+  (globalThis as unknown as { gc(): void }).gc();
   await new Promise((resolve) => setTimeout(resolve, 50));
   const { liveHandles, weightBytes, deviceBytes } = backend.counters;
   held.push({ resident: Deno.memoryUsage().rss, counted: [liveHandles, weightBytes, deviceBytes] });
