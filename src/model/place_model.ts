@@ -30,14 +30,18 @@ export async function placeModel(
   const given = typeof options.backend === "object" ? options.backend : undefined;
   const known = Promise.withResolvers<Architecture>();
   known.promise.catch(() => {});
-  const work = async () => workOf(await known.promise, options.dtype);
+  const asked = Promise.withResolvers<void>();
+  const work = async () => {
+    asked.resolve();
+    return workOf(await known.promise, options.dtype);
+  };
   const loading = given
     ? Promise.resolve(given)
     : loadBackend(options.backend as BackendName | "auto", { ...options, work });
   loading.catch(() => {});
   let backend: Backend | undefined;
   try {
-    await begun(loading);
+    await begun(Promise.race([loading, asked.promise]));
     const definition = await read({ loading, choose: known.resolve });
     known.resolve(definition.architecture);
     backend = await loading;
@@ -57,10 +61,10 @@ export async function placeModel(
 }
 
 /**
- * Wait for a backend, but not long: one that is here is opened in milliseconds, and goes on in threads of its own while the
- * files are read, which keeps this one busy; a library may have to be fetched, and "auto" may ask for the model's size first.
+ * Wait until a backend is there or asks for the model, but not long: one that is here is opened in milliseconds, and goes on in
+ * threads of its own while the files are read, which keeps this one busy; a library may have to be fetched.
  */
-async function begun(loading: Promise<Backend>): Promise<void> {
+async function begun(loading: Promise<unknown>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, patience);
   loading.then(() => resolve(), () => resolve());

@@ -36,45 +36,38 @@ export async function readDecisions(
   rows: SlotRows,
   { count, asked }: StepsToRead,
 ): Promise<Decisions> {
-  const texts = textsOf(rows);
-  const own = texts.filter((text) => text instanceof SlotRow && !text.host) as SlotRow[];
+  const isTaken = rows.some((row) => row && !row.isBeam && !row.readsScores);
   // All are called before any is waited for: steps that are queued meanwhile give their own numbers.
   const [scoresOf, candidatesAt, choiceAt, margins] = await Promise.all([
     rows.some((row) => row?.readsScores) ? readScores(buffers, rows) : undefined,
     asked && asked.candidates > 0 ? readCandidates(buffers, rows, candidatesName(asked)) : undefined,
-    own.length === 0 ? undefined : asked?.confident ? readReported(buffers, rows) : readTokens(buffers, rows),
-    own.length > 0 && asked?.margins ? buffers.read("margins", rows.length) : undefined,
+    isTaken ? asked?.confident ? readReported(buffers, rows) : readTokens(buffers, rows) : undefined,
+    isTaken && asked?.margins ? buffers.read("margins", rows.length) : undefined,
   ]);
-  const found = scoresOf ? decideOnHost(texts, scoresOf) : { choices: new Map(), candidates: new Map() };
-  for (const text of candidatesAt ? texts : []) {
-    if (!(text instanceof SlotBeams) || text.candidates) continue;
-    found.candidates.set(text, text.order.map((slot) => candidatesAt!(slot, continuationsKept(text.generation))));
-  }
   const marginAt = (slot: number, at: number) =>
     margins && { margin: Number(margins.data[slot * maxStepsPerRead + at]) };
-  for (const row of own) {
-    const { slot } = row;
-    const choices = Array.from({ length: count }, (_, at) => ({ ...choiceAt!(slot, row, at), ...marginAt(slot, at) }));
-    found.choices.set(row, choices);
-  }
-  return found;
-}
-
-/** Take the tokens of rows, and the candidates of beams, that need whole rows of scores. */
-function decideOnHost(texts: readonly SlotText[], scoresOf: (slot: number) => Float32Array) {
   const choices = new Map<SlotText, Choice[]>();
   const candidates = new Map<SlotText, Candidate[][]>();
-  for (const text of texts.filter(({ released }) => !released)) {
-    if (text instanceof SlotRow && text.host) choices.set(text, [takeOnHost(text, scoresOf(text.slot))]);
-    if (!(text instanceof SlotBeams) || !text.candidates) continue;
-    const logProbabilities = (slot: number) => {
-      const scores = scoresOf(slot);
-      logSoftmax(scores);
-      return scores;
-    };
-    candidates.set(text, text.candidatesIn(logProbabilities));
+  for (const text of textsOf(rows).filter(({ released }) => !released)) {
+    if (text instanceof SlotBeams) {
+      const most = continuationsKept(text.generation);
+      const found = text.candidates
+        ? text.candidatesIn((slot) => logProbabilities(scoresOf!(slot)))
+        : text.order.map((slot) => candidatesAt!(slot, most));
+      candidates.set(text, found);
+    } else if (text instanceof SlotRow) {
+      const { slot, host } = text;
+      const taken = (_: unknown, at: number): Choice => ({ ...choiceAt!(slot, text, at), ...marginAt(slot, at) });
+      choices.set(text, host ? [takeOnHost(text, scoresOf!(slot))] : Array.from({ length: count }, taken));
+    }
   }
   return { choices, candidates };
+}
+
+/** Logits, which become log-probabilities. */
+function logProbabilities(scores: Float32Array): Float32Array {
+  logSoftmax(scores);
+  return scores;
 }
 
 /** Rows of logits [V], by their slots. */

@@ -16,7 +16,7 @@ export interface WorkerHandlerOptions extends HandlerOptions {
   readonly load?: Omit<CaptionerLoadOptions, "signal">;
   /**
    * Milliseconds after which a worker that says nothing while it has work is ended, as its device hangs: what it had fails, and
-   * another worker loads the model again. @default 120000
+   * another worker loads the model again. The first loading has no limit. @default 120000
    */
   readonly hangTimeout?: number;
 }

@@ -41,8 +41,11 @@ export class WorkerScheduler implements JobScheduler {
   readonly #running = new Map<number, RunningJob>();
   readonly #request: WorkerRequest;
   #worker: Worker;
-  /** What the worker has not answered yet: its opening, and jobs by their numbers, also those that were given up. */
-  readonly #unanswered = new Set<"open" | number>();
+  /**
+   * What the worker has not answered yet: its opening or its end, and jobs by their numbers, also those that were given up. The
+   * first opening does not count: it may have to fetch a library or a model, which says nothing for as long as it takes.
+   */
+  readonly #unanswered = new Set<"open" | "close" | number>();
   #hanging: ReturnType<typeof setTimeout> | undefined;
   #isOpen = false;
   #next = 0;
@@ -87,9 +90,7 @@ export class WorkerScheduler implements JobScheduler {
       if (worker !== this.#worker) return;
       this.#lose(new LimnerError(`Cannot go on: the model's worker failed: ${event.message}`));
     };
-    this.#unanswered.add("open");
     worker.postMessage(this.#request);
-    this.#watch();
     return worker;
   }
 
@@ -110,6 +111,8 @@ export class WorkerScheduler implements JobScheduler {
     this.#worker.terminate();
     this.#opened = Promise.withResolvers();
     this.#worker = this.#start();
+    this.#unanswered.add("open");
+    this.#watch();
   }
 
   /** Refuse all that the worker had. */
@@ -213,7 +216,11 @@ export class WorkerScheduler implements JobScheduler {
   /** Take no more jobs, wait for those there are, and release the model. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#closing ??= (async () => {
-      if (!this.#lost) this.#send({ kind: "close" });
+      if (!this.#lost) {
+        this.#send({ kind: "close" });
+        this.#unanswered.add("close");
+        this.#watch();
+      }
       await this.#closed.promise;
       clearTimeout(this.#hanging);
       this.#worker.terminate();

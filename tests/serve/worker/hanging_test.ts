@@ -1,11 +1,10 @@
 // A worker whose device hangs: it is ended after a limit, what it had fails with the reason, and another takes its place.
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Tensor } from "../../../mod.ts";
+import { OptionError, Tensor } from "../../../mod.ts";
 import { BackendError } from "../../../src/errors/mod.ts";
 import { Metrics } from "../../../src/serve/metrics.ts";
 import { createWorkerHandler } from "../../../src/serve/mod.ts";
 import { WorkerScheduler } from "../../../src/serve/worker/worker_scheduler.ts";
-import { OptionError } from "../../../mod.ts";
 
 const modelWorker = new URL("../../../src/serve/worker/model_worker.ts", import.meta.url);
 const hangingWorker = new URL("./hanging_worker.ts", import.meta.url);
@@ -48,12 +47,23 @@ Deno.test("a worker that hangs is ended after a limit, and another takes its pla
   while (!scheduler.ready) await new Promise((resume) => setTimeout(resume, 10));
 });
 
-Deno.test("a worker that hangs while it loads the model is given up, and says so", async () => {
-  const silent = new URL(`data:text/javascript,${encodeURIComponent("self.onmessage = () => {};")}`);
-  const scheduler = schedulerOf(200, silent);
-  await assertRejects(() => scheduler.opened, BackendError, "has said nothing for 0.2 s");
+const silent = new URL(`data:text/javascript,${encodeURIComponent("self.onmessage = () => {};")}`);
+
+Deno.test("a worker that takes the place of another and hangs too is the last", async () => {
+  const scheduler = schedulerOf(200, hangingWorker, silent);
+  await scheduler.opened;
+  await assertRejects(() => scheduler.run(job()), BackendError, "and another is started");
+  await assertRejects(() => scheduler.run(job()), BackendError, "it was ended");
   await assertRejects(() => scheduler.run(job()), BackendError, "it was ended");
   await scheduler[Symbol.asyncDispose]();
+});
+
+Deno.test("a first opening is waited for, as it may have much to fetch; an end is not", async () => {
+  const scheduler = schedulerOf(100, silent);
+  const opened = scheduler.opened.then(() => "opened", () => "failed");
+  assertEquals(await Promise.race([opened, new Promise((resume) => setTimeout(resume, 500, "loading"))]), "loading");
+  await scheduler[Symbol.asyncDispose]();
+  assertEquals(await opened, "failed");
 });
 
 Deno.test("createWorkerHandler() refuses a hangTimeout that is no number of milliseconds", async () => {
