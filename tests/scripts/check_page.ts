@@ -9,9 +9,14 @@ const root = new URL("../../", import.meta.url);
 const pictures = { "line.png": "ninth century Zen master", "date.png": "2/8/2021" } as const;
 
 /** Flags with which a Chromium without a GPU computes WebGPU in software. */
-const softwareGpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+const softwareGpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--disable-gpu-watchdog"];
 /** Where Chromium runs as root, and /dev/shm is small. */
 const inContainers = ["--no-sandbox", "--disable-dev-shm-usage"];
+/**
+ * How long to wait for what must come, in ms. Chromium compiles the kernels of WebGPU in software for a quarter of a minute where
+ * nothing else runs, and for many times that on a busy machine.
+ */
+const patience = 900_000;
 const fakeCamera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
 
 async function executable(): Promise<string | undefined> {
@@ -28,7 +33,7 @@ async function open(browser: Browser, address: string): Promise<{ page: Page; fa
     permissions: ["clipboard-read", "clipboard-write"],
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(120_000);
+  page.setDefaultTimeout(patience);
   const faults: string[] = [];
   page.on("console", (message) => /error|warning/.test(message.type()) && faults.push(message.text()));
   page.on("pageerror", (error) => faults.push(error.message));
@@ -38,7 +43,14 @@ async function open(browser: Browser, address: string): Promise<{ page: Page; fa
   );
   page.on("response", (response) => response.status() >= 400 && faults.push(`${response.status()} ${response.url()}`));
   await page.goto(address);
-  await page.waitForSelector("body[data-ready]");
+  try {
+    await page.waitForSelector("body[data-ready]");
+  } catch (error) {
+    const said = await page.textContent("#state");
+    throw new Error(`${address} is not ready: ${[`it says ${JSON.stringify(said)}`, ...faults].join("; ")}`, {
+      cause: error,
+    });
+  }
   return { page, faults };
 }
 
