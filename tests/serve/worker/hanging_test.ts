@@ -1,5 +1,5 @@
 // A worker whose device hangs: it is ended after a limit, what it had fails with the reason, and another takes its place.
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { OptionError, Tensor } from "../../../mod.ts";
 import { BackendError } from "../../../src/errors/mod.ts";
 import { Metrics } from "../../../src/serve/metrics.ts";
@@ -29,7 +29,8 @@ const job = (signal = new AbortController().signal) => ({
 });
 
 Deno.test("a worker that hangs is ended after a limit, and another takes its place", async () => {
-  await using scheduler = schedulerOf(1500, hangingWorker, modelWorker);
+  // The other must have loaded the model within the limit too, on a busy machine as well.
+  await using scheduler = schedulerOf(15_000, hangingWorker, modelWorker);
   assertEquals((await scheduler.opened).device, "none");
   // A job that is given up is not answered either: it counts as work.
   const stop = new AbortController();
@@ -37,11 +38,9 @@ Deno.test("a worker that hangs is ended after a limit, and another takes its pla
   stop.abort();
   await assertRejects(() => given);
   const message =
-    "the model's worker has said nothing for 1.5 s while it had work, as where a GPU hangs: it was ended, and another";
-  const began = performance.now();
+    "the model's worker has said nothing for 15 s while it had work, as where a GPU hangs: it was ended, and another";
   await assertRejects(() => scheduler.run(job()), BackendError, message);
-  assert(performance.now() - began < 3500, "the other thread was waited for");
-  assertEquals(scheduler.ready, false);
+  assertEquals(scheduler.ready, false, "the other worker was waited for");
   const { output } = await scheduler.run(job());
   assertEquals(output.lengths.length, 1);
   while (!scheduler.ready) await new Promise((resume) => setTimeout(resume, 10));
