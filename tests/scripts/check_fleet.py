@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 
+from run_example import run_example
+
 root = pathlib.Path(__file__).resolve().parents[2]
 count = "2000" if os.environ.get("LIMNER_TEST_LONG") == "1" else "100"
 
@@ -23,24 +25,13 @@ def install_java():
 
 
 install_java()
-running = {
-    name: subprocess.Popen(
-        [sys.executable, str(root / "examples/fleet" / name), "--check", count],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=root,
-    )
-    for name in ("spark_captions.py", "ray_captions.py")
-}
 failures = 0
-for name, process in running.items():
-    said, _ = process.communicate(timeout=1200)
-    if process.returncode == 0:
+for name in ("spark_captions.py", "ray_captions.py"):
+    status, said = run_example(root / "examples/fleet" / name, "--check", count, timeout=1200)
+    if status == 0:
         print(said.rstrip().split("\n")[-1])
     else:
         failures += 1
         print(said)
-        print(f"{name} ended with {process.returncode}")
+        print(f"{name} ended with {status}")
 sys.exit(1 if failures else 0)
