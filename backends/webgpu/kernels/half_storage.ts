@@ -11,13 +11,13 @@ export function halvesKernel(from: View, words: Storage, profile: Profile): Disp
   const target = shader.write(words, "u32");
   const count = elementCount(from.shape);
   const [total, offset] = [count, from.offset].map((size) => shader.parameter(size));
-  const half = (at: string) => bitsOfFloat16(shader, toFloat16(shader, `${source}[${offset} + ${at}]`));
+  const half = (at: string) => bitsOfFloat16(shader, toFloat16(shader, source(`${offset} + ${at}`)));
   const body = `let word = group * ${profile.lanes}u + lane;
   let first = 2u * word;
   if (first >= ${total}) { return; }
   var second = 0u;
   if (first + 1u < ${total}) { second = ${half("first + 1u")}; }
-  ${target}[word] = ${half("first")} | (second << 16u);`;
+  ${target.store("word", `${half("first")} | (second << 16u)`)};`;
   return shader.groups(body, (resolve) => Math.ceil(Math.ceil(resolve(count) / 2) / profile.lanes), profile.lanes);
 }
 
@@ -27,7 +27,7 @@ export function fromHalvesKernel(words: Storage, to: View, profile: Profile): Di
   const target = shader.write(to.storage, "f32");
   const source = shader.read(words, "u32");
   const offset = shader.parameter(to.offset);
-  const bits = `(${source}[index >> 1u] >> (16u * (index & 1u))) & 0xffffu`;
-  const body = `${target}[${offset} + index] = ${float16OfBits(shader, bits)};`;
+  const bits = `(${source("index >> 1u")} >> (16u * (index & 1u))) & 0xffffu`;
+  const body = `${target.store(`${offset} + index`, float16OfBits(shader, bits))};`;
   return shader.elements(body, elementCount(to.shape), profile.lanes);
 }
