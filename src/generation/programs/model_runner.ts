@@ -2,6 +2,7 @@
 import {
   attributeKey,
   type Backend,
+  type CacheType,
   type CompiledProgram,
   ProgramCache,
   type Stream,
@@ -74,6 +75,11 @@ export class ModelRunner implements AsyncDisposable {
     return runner;
   }
 
+  /** How caches are held; rows of them are copied in words, which have two numbers of float16. */
+  get #caches(): { cacheType?: CacheType } {
+    return this.architecture.decoder.headWidth % 2 === 0 ? { cacheType: this.weights.cacheType } : {};
+  }
+
   /** What the programs are of. */
   get architecture(): Architecture {
     return this.#architecture;
@@ -115,17 +121,17 @@ export class ModelRunner implements AsyncDisposable {
 
   /** The program of the encoder's keys and values. */
   crossProgram(signal?: AbortSignal): Promise<CompiledProgram> {
-    return this.#programs.get("cross", {}, () => buildCrossKeysValues(this.architecture), signal);
+    return this.#programs.get("cross", {}, () => buildCrossKeysValues(this.architecture, this.#caches), signal);
   }
 
   /** The decode program. */
   decodeProgram(signal?: AbortSignal): Promise<CompiledProgram> {
-    return this.#programs.get("decode", {}, () => buildDecode(this.architecture), signal);
+    return this.#programs.get("decode", {}, () => buildDecode(this.architecture, this.#caches), signal);
   }
 
   /** The decode program whose rows are at positions of their own. */
   slotDecodeProgram(signal?: AbortSignal): Promise<CompiledProgram> {
-    const build = () => buildDecode(this.architecture, { ownPositions: true });
+    const build = () => buildDecode(this.architecture, { ownPositions: true, ...this.#caches });
     return this.#programs.get("decode by slot", {}, build, signal);
   }
 
