@@ -75,9 +75,9 @@ export class ModelRunner implements AsyncDisposable {
     return runner;
   }
 
-  /** How caches are held; rows of them are copied in words, which have two numbers of float16. */
-  get #caches(): { cacheType?: CacheType } {
-    return this.architecture.decoder.headWidth % 2 === 0 ? { cacheType: this.weights.cacheType } : {};
+  /** The type of the caches; rows of them are copied in words, which have two numbers of float16. */
+  get cacheType(): CacheType {
+    return this.architecture.decoder.headWidth % 2 === 0 ? this.weights.cacheType ?? "float32" : "float32";
   }
 
   /** What the programs are of. */
@@ -121,17 +121,27 @@ export class ModelRunner implements AsyncDisposable {
 
   /** The program of the encoder's keys and values. */
   crossProgram(signal?: AbortSignal): Promise<CompiledProgram> {
-    return this.#programs.get("cross", {}, () => buildCrossKeysValues(this.architecture, this.#caches), signal);
+    return this.#programs.get(
+      "cross",
+      {},
+      () => buildCrossKeysValues(this.architecture, { cacheType: this.cacheType }),
+      signal,
+    );
   }
 
   /** The decode program. */
   decodeProgram(signal?: AbortSignal): Promise<CompiledProgram> {
-    return this.#programs.get("decode", {}, () => buildDecode(this.architecture, this.#caches), signal);
+    return this.#programs.get(
+      "decode",
+      {},
+      () => buildDecode(this.architecture, { cacheType: this.cacheType }),
+      signal,
+    );
   }
 
   /** The decode program whose rows are at positions of their own. */
   slotDecodeProgram(signal?: AbortSignal): Promise<CompiledProgram> {
-    const build = () => buildDecode(this.architecture, { ownPositions: true, ...this.#caches });
+    const build = () => buildDecode(this.architecture, { ownPositions: true, cacheType: this.cacheType });
     return this.#programs.get("decode by slot", {}, build, signal);
   }
 
