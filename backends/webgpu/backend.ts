@@ -91,6 +91,7 @@ export class WebGpuBackend implements Backend {
       maxBinding: this.#gpu.maxBinding,
       encoding: (name) => held.encodingOf(name),
       numbers: (name) => held.numbersOf(name),
+      rounds: held.rounds,
     });
     const steps = planner.plan((node) => lower(planner, node));
     const pipelines = this.#compileKernels(steps);
@@ -111,7 +112,7 @@ export class WebGpuBackend implements Backend {
   }
 
   allocate(dataType: DataType, capacity: readonly number[]): DeviceTensor {
-    return new GpuTensor(this.#gpu.buffers, dataType, capacity);
+    return new GpuTensor(this.#gpu.buffers, dataType, capacity, this.profile);
   }
 
   stream(options: StreamOptions = {}): Stream {

@@ -43,11 +43,15 @@ export function load(options: BackendOptions = {}): Promise<Backend> {
  *
  * @param name The profile. @default the one that suits the device
  * @param options.maxBinding The most bytes of one binding, less than the device's. @default the device's
+ * @param options.without Features of WebGPU that are not asked for, as if the device had none of them. @default none
  * @throws {BackendError} If there is no adapter, or it lacks what the profile needs.
  */
 export async function loadWithProfile(
   name?: ProfileName,
-  options: Pick<BackendOptions, "debugFolder" | "autotune"> & { readonly maxBinding?: number } = {},
+  options: Pick<BackendOptions, "debugFolder" | "autotune"> & {
+    readonly maxBinding?: number;
+    readonly without?: readonly string[];
+  } = {},
 ): Promise<Backend> {
   const adapter = await findAdapter();
   if (!adapter) throw new BackendError(`Cannot load the backend "webgpu": ${await whyNone()}`, "webgpu");
@@ -55,14 +59,14 @@ export async function loadWithProfile(
     device.maxBinding = Math.min(device.maxBinding, options.maxBinding ?? Infinity);
     return device;
   };
-  const { device, profile: plain } = await openDevice(adapter, name && profiles[name]);
+  const { device, profile: plain } = await openDevice(adapter, name && profiles[name], options.without);
   // Another device's shapes are asked for as they are.
   const profile = options.autotune ?? name === undefined
     ? await tuned(limited(device), plain, { key: keyOf(adapter), file: await TuningFile.ofUser() })
     : plain;
   return new WebGpuBackend(limited(device), profile, nameOf(adapter), {
     debugFolder: options.debugFolder,
-    reopen: async () => limited((await openDevice(await findAdapter() ?? adapter, profile)).device),
+    reopen: async () => limited((await openDevice(await findAdapter() ?? adapter, profile, options.without)).device),
   });
 }
 

@@ -6,6 +6,7 @@ import { describeLoading } from "./describe_loading.ts";
 import { Downloads } from "./downloads.ts";
 import type { ReadingOptions } from "./options.ts";
 import type { Progress } from "./progress.ts";
+import { partsOf } from "../model/vision_encoder_decoder_model.ts";
 import { quietenDrivers } from "./quiet_drivers.ts";
 import { readTokenFile } from "./token_file.ts";
 
@@ -37,6 +38,12 @@ export async function loadCaptioner(
     progress.above(() => {
       console.say(`device: ${backend.name}, ${backend.device}`);
       if (choice !== undefined) console.say(`auto: ${choice}`);
+      if (options.dtype === "float16") {
+        const beside = partsOf(captioner.model).core.runner.cacheType === "float16"
+          ? "caches and values under way"
+          : "nothing else here";
+        console.say(`float16: weights, ${beside}`);
+      }
       console.say(`load: ${taken} ms`);
       for (const line of describeLoading(captioner.model)) console.say(line);
     });

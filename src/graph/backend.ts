@@ -33,6 +33,9 @@ export interface Counters {
   readonly deviceBytes: number;
 }
 
+/** How keys and values wait on a device for the queries of later tokens. */
+export type CacheType = "float32" | "float16";
+
 /** Counters at zero, for a new backend to increment. */
 export function newCounters(): { -readonly [K in keyof Counters]: number } {
   return { runs: 0, dispatches: 0, waits: 0, bytesRead: 0, liveHandles: 0, weightBytes: 0, deviceBytes: 0 };
@@ -50,6 +53,11 @@ export interface OpenOptions {
 
 /** A model's parameters on a device, each held once for all programs that read it. */
 export interface Weights extends Disposable {
+  /**
+   * The type in which programs that read the weights best pass keys and values to each other: float16 where the weights are
+   * held so and the device has 16 bits for it. @default "float32"
+   */
+  readonly cacheType?: CacheType;
   /** Whether the device that they were on was lost (webgpu), and they with it. @default false */
   readonly isLost?: boolean;
   /**

@@ -22,6 +22,7 @@ export type {
   BackendName,
   BackendOptions,
   BackendReport,
+  CacheType,
   Counters,
   DeviceName,
   DeviceTensor,

@@ -22,8 +22,9 @@ export interface LoadOptions extends BackendOptions, HubOptions {
   readonly backend?: BackendName | "auto" | Backend;
   /**
    * How the backend holds the weights. `q8` and `q4` hold most of them in 8 or 4 bits, which they are rounded to while they
-   * are loaded: a quarter or less of the memory, and of the time of a token (ffi). What a backend cannot hold, or what would
-   * gain nothing, is refused. @default as the model was saved, which is float32 unless it was saved as q8 or q4
+   * are loaded: a quarter or less of the memory, and of the time of a token (ffi). With `float16` a GPU (webgpu) holds caches
+   * and values under way so too, where it can. What a backend cannot hold, or what would gain nothing, is refused. @default as
+   * the model was saved, which is float32 unless it was saved as q8 or q4
    */
   readonly dtype?: WeightStorage;
   /**

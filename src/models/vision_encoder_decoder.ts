@@ -1,7 +1,7 @@
 // A VisionEncoderDecoder model as three programs: encode (once a picture), crossKeysValues (once a picture) and decode.
 import { ConfigError } from "../errors/mod.ts";
-import { type Builder, type Dimension, type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
-import { cacheAppend, lengthsAfter, reshape, slice, takeRowPositions } from "../operators/mod.ts";
+import { type Builder, type CacheType, type Dimension, type Graph, GraphBuilder, type Value } from "../graph/mod.ts";
+import { cacheAppend, cast, lengthsAfter, reshape, slice, takeRowPositions } from "../operators/mod.ts";
 import { attentionsOf } from "./decoders/decoder_attention.ts";
 import type { LoraAdapter } from "./lora/lora_adapter.ts";
 import type { KeysValues, TextDecoder, VisionEncoder } from "./family.ts";
@@ -111,19 +111,27 @@ const crossName = (kind: keyof KeysValues, layer: number) => `cross.${kind}.${la
 /** The name of a layer's cache of keys or values. */
 const cacheName = (kind: keyof KeysValues, layer: number) => `self.${kind}.${layer}`;
 
+/** Keys or values as caches hold them, or as attention computes with them. */
+const as = (dataType: CacheType, x: Value) => x.dataType === dataType ? x : cast(x, { dataType });
+
 /**
  * The program of the encoder's keys and values, once a picture.
  *
  * Input `encoderStates` [batch, sources, C]; outputs `cross.keys.N` and `cross.values.N` [batch, H, sources, D].
+ *
+ * @param options.cacheType The type of the outputs. @default "float32"
  */
-export function buildCrossKeysValues(architecture: Architecture): Graph {
+export function buildCrossKeysValues(
+  architecture: Architecture,
+  { cacheType = "float32" }: { cacheType?: CacheType } = {},
+): Graph {
   const { encoder, decoder } = architecture;
   const builder = new GraphBuilder("crossKeysValues");
   const given = builder.input("encoderStates", "float32", ["batch", "sources", encoder.hiddenSize]);
   const states = projectStates(architecture, given);
   decoder.crossKeysValues(new Scope(builder, "decoder", architecture), states).forEach(({ keys, values }, n) => {
-    builder.output(crossName("keys", n), keys);
-    builder.output(crossName("values", n), values);
+    builder.output(crossName("keys", n), as(cacheType, keys));
+    builder.output(crossName("values", n), as(cacheType, values));
   });
   return builder.build();
 }
@@ -147,12 +155,14 @@ export function positionsOfStep(builder: Builder, rows: Dimension): Value {
  *
  * @param options.ownPositions Whether each row begins at a position of its own, as `positionsOfStep` has it; no row has more
  * than `length` positions, those of this run included. @default false
+ * @param options.cacheType The type of the caches and of `cross.*`. @default "float32"
  */
 export function buildDecode(
   architecture: Architecture,
-  options: { hiddenStates?: boolean; ownPositions?: boolean } = {},
+  options: { hiddenStates?: boolean; ownPositions?: boolean; cacheType?: CacheType } = {},
 ): Graph {
   const { decoder } = architecture;
+  const { cacheType = "float32" } = options;
   const builder = new GraphBuilder("decode");
   const scope = new Scope(builder, "decoder", architecture);
   const rows = "batch*beams";
@@ -161,13 +171,13 @@ export function buildDecode(
   const past = options.ownPositions ? positionsOfStep(builder, rows) : undefined;
   const cross = Array.from({ length: layers }, (_, n): KeysValues => {
     const input = (kind: keyof KeysValues) =>
-      builder.input(crossName(kind, n), "float32", ["batch", heads, "sources", headWidth]);
+      as("float32", builder.input(crossName(kind, n), cacheType, ["batch", heads, "sources", headWidth]));
     return { keys: input("keys"), values: input("values") };
   });
   const append = (n: number, current: KeysValues): KeysValues => {
     const put = (kind: keyof KeysValues): Value => {
-      const cache = builder.state(cacheName(kind, n), "float32", [rows, heads, "capacity", headWidth]);
-      return cacheAppend(cache, current[kind], { axis: 2, at: past ?? "past" });
+      const cache = builder.state(cacheName(kind, n), cacheType, [rows, heads, "capacity", headWidth]);
+      return as("float32", cacheAppend(cache, as(cacheType, current[kind]), { axis: 2, at: past ?? "past" }));
     };
     return { keys: put("keys"), values: put("values") };
   };

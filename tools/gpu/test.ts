@@ -7,6 +7,7 @@ import { inspect, loadWithProfile } from "../../backends/webgpu/mod.ts";
 import { operatorBenches, timeOperator } from "../../bench/operators.ts";
 import { writeFileAtomically } from "../../src/hub/mod.ts";
 import { type Counts, countTests } from "../count_tests.ts";
+import { type ModelSpeed, timeModel } from "./model_speeds.ts";
 
 /** The suites, by path from the project's root. */
 const suites = [
@@ -45,10 +46,20 @@ for (const bench of operatorBenches) {
   console.log(`${bench.name.padEnd(40)} ${speeds[bench.name]}`);
 }
 
+const models: ModelSpeed[] = [];
+for (const dtype of ["float32", "float16"] as const) {
+  const speed = await timeModel(backend, dtype);
+  const [picture, token] = [speed.picture, speed.token].map((time) => `${time.toFixed(2)} ms`);
+  console.log(
+    `${dtype}, caches ${speed.cacheType}: a picture ${picture}, a token ${token}, ${speed.bytes} bytes beside weights`,
+  );
+  models.push(speed);
+}
+
 // What "auto" would choose by.
 const rates = await measureRates(backend);
 console.log(describeSpeed(rates));
-const results = { adapter, deno: Deno.version.deno, date: new Date().toISOString(), tests, speeds, rates };
+const results = { adapter, deno: Deno.version.deno, date: new Date().toISOString(), tests, speeds, models, rates };
 await writeFileAtomically(folder, "gpu-results.json", JSON.stringify(results, null, 2));
 console.log(`written to ${folder}/gpu-results.json`);
 const failed = Object.values(tests).some((counts) => counts === "did not start" || counts.failed > 0);

@@ -54,19 +54,26 @@ function limitsOf({ limits }: GPUAdapter): Record<string, number> {
   return Object.fromEntries(names.map((name) => [name, limits[name]]));
 }
 
-/** Features that are used where they are granted, the best sets first; not all adapters list what they grant, so all are asked for. */
-const wantedFeatures = [["subgroups", "timestamp-query"], ["subgroups"], ["timestamp-query"], []] as const;
+/** Features that are used where they are granted, the most useful first; not all adapters list what they grant, so all are asked for. */
+const wantedFeatures = ["subgroups", "shader-f16", "timestamp-query"];
+
+/** Lists of features without those that are refused, the best list first. */
+function selections([first, ...rest]: readonly string[]): string[][] {
+  if (first === undefined) return [[]];
+  const others = selections(rest);
+  return [...others.map((list) => [first, ...list]), ...others];
+}
 
 /**
  * A device with as many of the wanted features as are granted. An adapter may give one device only, so another is found for
  * each request.
  */
-async function request(adapter: GPUAdapter): Promise<GPUDevice> {
+async function request(adapter: GPUAdapter, without: readonly string[]): Promise<GPUDevice> {
   let refusal: unknown;
-  for (const features of wantedFeatures) {
+  for (const features of selections(wantedFeatures.filter((feature) => !without.includes(feature)))) {
     try {
       const from = refusal ? await findAdapter() ?? adapter : adapter;
-      const requiredFeatures = [...features] as GPUFeatureName[];
+      const requiredFeatures = features as GPUFeatureName[];
       return await from.requestDevice({ requiredFeatures, requiredLimits: limitsOf(from) });
     } catch (error) {
       refusal = error;
@@ -79,20 +86,24 @@ async function request(adapter: GPUAdapter): Promise<GPUDevice> {
  * Open a device.
  *
  * @param wanted A profile instead of the one that suits the adapter; its subgroups must be there.
+ * @param without Features that are not asked for.
  * @throws {BackendError} If the adapter gives no device.
  */
 export async function openDevice(
   adapter: GPUAdapter,
   wanted?: Profile,
+  without: readonly string[] = [],
 ): Promise<{ device: Device; profile: Profile }> {
   let gpu: GPUDevice;
   try {
-    gpu = await request(adapter);
+    gpu = await request(adapter, without);
   } catch (error) {
     throw new BackendError(`Cannot open ${nameOf(adapter)}: ${(error as Error).message}`, "webgpu", { cause: error });
   }
   const { profile, enabling } = await choose(gpu, isSoftware(adapter), wanted);
-  return { device: new Device(gpu, enabling), profile: wanted ?? forVendor(profile, adapter.info.vendor) };
+  const suited = wanted ?? forVendor(profile, adapter.info.vendor);
+  const float16 = suited.float16 && gpu.features.has("shader-f16");
+  return { device: new Device(gpu, enabling), profile: { ...suited, float16 } };
 }
 
 /** The profile that suits a device, and what its kernels with subgroups begin with. */

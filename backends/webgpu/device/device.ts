@@ -130,7 +130,7 @@ export class Device implements BufferDevice {
   ): Promise<T> {
     signal?.throwIfAborted();
     this.check();
-    const size = Math.max(4, bytes);
+    const size = Math.max(4, Math.ceil(bytes / 4) * 4);
     const staging = this.#staging.take(size);
     recorder.copy(buffer, 0, staging, 0, size);
     recorder.flush();

@@ -1,5 +1,5 @@
 // A tensor on the GPU, and the conversion between host arrays and device words: 64 bits become 32, narrow types become words,
-// half precision becomes single.
+// half precision becomes single, but where the device computes with it.
 import { ShapeError } from "../../../src/errors/mod.ts";
 import type { DeviceTensor } from "../../../src/graph/mod.ts";
 import {
@@ -15,13 +15,22 @@ import { toBfloat16 } from "../../../src/tensor/mod.ts";
 import type { BufferPool, Lease } from "./buffer_pool.ts";
 import { elementType } from "../kernels/shader.ts";
 
-/** A tensor on the GPU: one word an element. */
+/** A tensor on the GPU: one word an element, or half of one. */
 export class GpuTensor implements DeviceTensor {
   readonly #lease: Lease;
+  /** The bytes of an element. */
+  readonly elementBytes: 2 | 4;
   #live = true;
 
-  constructor(buffers: BufferPool, readonly dataType: DataType, readonly capacity: readonly number[]) {
-    this.#lease = buffers.take(4 * sizeOf(capacity));
+  /** @param float16 Whether float16 has 16 bits on the device. */
+  constructor(
+    buffers: BufferPool,
+    readonly dataType: DataType,
+    readonly capacity: readonly number[],
+    { float16 }: { readonly float16: boolean },
+  ) {
+    this.elementBytes = float16 && dataType === "float16" ? 2 : 4;
+    this.#lease = buffers.take(this.elementBytes * sizeOf(capacity));
   }
 
   /** @throws {ShapeError} If the tensor was disposed: the buffer may be another's by now. */
@@ -44,6 +53,24 @@ export class GpuTensor implements DeviceTensor {
     this.#lease[Symbol.dispose]();
     this.#live = false;
   }
+}
+
+/**
+ * Whole words of elements of 16 bits.
+ *
+ * @param ends Whether they are a tensor's last, after which there may be anything.
+ * @throws {ShapeError} If they begin or end within a word.
+ */
+export function toHalves(data: TypedArray, offset: number, ends: boolean): Uint8Array {
+  if (offset % 2 !== 0 || data.length % 2 !== 0 && !ends) {
+    throw new ShapeError(
+      `Cannot write ${data.length} elements of float16 at ${offset}: a GPU is written in words, which have two of them`,
+    );
+  }
+  if (data.length % 2 === 0) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const words = new Uint16Array(data.length + 1);
+  words.set(new Uint16Array(data.buffer, data.byteOffset, data.length));
+  return new Uint8Array(words.buffer);
 }
 
 /**
@@ -76,12 +103,13 @@ export function toDevice(
  * @param into Memory for the elements. @default a new array
  */
 export function fromDevice(
-  dataType: DataType,
+  { dataType, elementBytes }: Pick<GpuTensor, "dataType" | "elementBytes">,
   shape: readonly number[],
   words: ArrayBuffer,
   into?: TypedArray,
 ): Tensor {
   const size = sizeOf(shape);
+  if (elementBytes === 2) return new Tensor(dataType, shape, copyArray(new Float16Array(words, 0, size), into));
   if (dataType === "float32") return new Tensor(dataType, shape, copyArray(new Float32Array(words, 0, size), into));
   const type = elementType(dataType);
   const source = type === "f32"

@@ -8,6 +8,11 @@ export interface Pipeline {
   readonly layout: GPUBindGroupLayout;
 }
 
+/** A kernel's code after the directives that it needs. @param subgroups What kernels that use subgroups begin with. */
+function enabled(code: string, subgroups: string): string {
+  return `${code.includes("f16>") ? "enable f16;\n" : ""}${code.includes("subgroup") ? subgroups : ""}${code}`;
+}
+
 /** A device's kernels. */
 export class Pipelines {
   readonly #compiled = new Map<string, Promise<Pipeline>>();
@@ -36,7 +41,7 @@ export class Pipelines {
     this.gpu.pushErrorScope("validation");
     const module = this.gpu.createShaderModule({
       label,
-      code: code.includes("subgroup") ? this.enabling + code : code,
+      code: enabled(code, this.enabling),
     });
     await this.gpu.popErrorScope();
     const problems = (await module.getCompilationInfo()).messages.filter(({ type }) => type === "error");

@@ -79,6 +79,12 @@ export interface Profile {
   readonly subgroups: boolean;
   /** The shapes of a GPU's kernels; undefined where registers are better than workgroup memory. */
   readonly gpu?: GpuShapes;
+  /**
+   * Whether float16 has 16 bits on the device, and what a program of float16 weights computes too; the device has shader-f16.
+   * Else each has 32. On a GPU that halves the bytes of caches and of what kernels leave for each other; how fast it is there
+   * was not measured. A processor widens numbers at more cost than reading them.
+   */
+  readonly float16: boolean;
 }
 
 const matvec: readonly MatvecShape[] = [
@@ -120,6 +126,7 @@ const gpu: Profile = {
   broadcasts: false,
   subgroups: false,
   gpu: { ...nvidia, matvec: matvecByTree },
+  float16: true,
 };
 
 const soft: Profile = {
@@ -130,6 +137,7 @@ const soft: Profile = {
   broadcasts: true,
   texels: { matvec: [{ vectors: 4 }], matmul: { rows: 8, vectors: 2, depth: 4 } },
   subgroups: false,
+  float16: false,
 };
 
 /** The profiles by name. */

@@ -11,7 +11,7 @@ import type {
 } from "../../../src/graph/mod.ts";
 import { sizeOf, type Tensor, type TypedArray } from "../../../src/tensor/mod.ts";
 import type { Device } from "./device.ts";
-import { fromDevice, type GpuTensor, toDevice } from "./gpu_tensor.ts";
+import { fromDevice, type GpuTensor, toDevice, toHalves } from "./gpu_tensor.ts";
 import { Recorder } from "./submission_queue.ts";
 import type { GpuRun } from "../program/run.ts";
 
@@ -49,14 +49,23 @@ export class GpuStream implements Stream {
     if (offset + data.length > tensor.size) {
       throw new ShapeError(`Cannot write ${data.length} elements at ${offset}: the buffer is for [${tensor.capacity}]`);
     }
-    const { buffer } = tensor;
-    if (!this.#drops) this.#recorder.write(buffer, toDevice(tensor.dataType, data), 4 * offset);
+    const { buffer, elementBytes } = tensor;
+    const words = elementBytes === 2
+      ? toHalves(data, offset, offset + data.length === tensor.size)
+      : toDevice(tensor.dataType, data);
+    if (!this.#drops) this.#recorder.write(buffer, words, elementBytes * offset);
   }
 
   copyRows(source: DeviceTensor, target: DeviceTensor, copies: RowCopies): void {
     this.#checkLive();
-    const [from, to] = [(source as GpuTensor).buffer, (target as GpuTensor).buffer];
-    if (!this.#drops) copyRows(this.#recorder, from, to, source.capacity, copies);
+    const [from, to] = [source as GpuTensor, target as GpuTensor];
+    const [fromBuffer, toBuffer] = [from.buffer, to.buffer];
+    if (from.elementBytes * sizeOf(from.capacity.slice(copies.axis + 1)) % 4 !== 0) {
+      throw new ShapeError(
+        `Cannot copy rows of [${from.capacity}]: float16 is copied in words, which have two of them`,
+      );
+    }
+    if (!this.#drops) copyRows(this.#recorder, fromBuffer, toBuffer, from, copies);
   }
 
   enqueue(run: Run, sizes?: Sizes): void {
@@ -67,15 +76,15 @@ export class GpuStream implements Stream {
 
   async read(source: DeviceTensor, { shape = source.capacity, into }: ReadOptions = {}): Promise<Tensor> {
     this.#checkLive();
-    const { buffer, size, dataType } = source as GpuTensor;
+    const { buffer, size, elementBytes } = source as GpuTensor;
     if (sizeOf(shape) > size) throw new ShapeError(`Cannot read [${shape}]: the buffer is for [${source.capacity}]`);
     const segment = this.#segment;
     const take = (words: ArrayBuffer) => {
       this.#report(segment);
-      return fromDevice(dataType, shape, words, into);
+      return fromDevice(source as GpuTensor, shape, words, into);
     };
     this.#report(segment);
-    return await this.device.read(this.#recorder, buffer, 4 * sizeOf(shape), take, this.#signal);
+    return await this.device.read(this.#recorder, buffer, elementBytes * sizeOf(shape), take, this.#signal);
   }
 
   #report(segment: Segment): void {
@@ -103,10 +112,10 @@ function copyRows(
   recorder: Recorder,
   from: GPUBuffer,
   to: GPUBuffer,
-  shape: readonly number[],
+  { capacity: shape, elementBytes }: Pick<GpuTensor, "capacity" | "elementBytes">,
   { rows, axis, length }: RowCopies,
 ): void {
-  const width = 4 * sizeOf(shape.slice(axis + 1));
+  const width = elementBytes * sizeOf(shape.slice(axis + 1));
   const heads = sizeOf(shape.slice(1, axis));
   const moved = rows.filter(([a, b]) => from !== to || a !== b);
   const bytes = length * width;

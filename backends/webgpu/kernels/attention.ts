@@ -7,7 +7,7 @@ import { type Dispatch, elementCount, upTo } from "./shader.ts";
 
 /** An invocation a query: its numbers and its sums in registers, keys four at a time. */
 export function queryAttentionKernel(operands: AttentionOperands): Dispatch {
-  const { shader, wide, type, buffers, counts, T, ofLine, ofQuery, steps, score } = beginAttention(
+  const { shader, wide, type, load, store, counts, T, ofLine, ofQuery, steps, score } = beginAttention(
     operands,
     "attention",
   );
@@ -15,14 +15,14 @@ export function queryAttentionKernel(operands: AttentionOperands): Dispatch {
   const lanes = 8;
   const block = 4;
   const times = (i: number, j: number) => {
-    const key = `${buffers.key}[key${j} + ${i}u]`;
+    const key = load.key(`key${j} + ${i}u`);
     return wide ? `dot(q${i}, ${key})` : `q${i} * ${key}`;
   };
   const body = `let t = index % ${T};
   let line = index / ${T};
   ${ofLine}
   ${ofQuery("")}
-  ${upTo(counts[0]).map((i) => `let q${i} = ${buffers.query}[query_at + ${i}u];`).join("\n  ")}
+  ${upTo(counts[0]).map((i) => `let q${i} = ${load.query(`query_at + ${i}u`)};`).join("\n  ")}
   ${upTo(counts[1]).map((i) => `var o${i} = ${type}();`).join(" ")}
   var largest = ${lowest};
   var total = 0.0;
@@ -45,11 +45,11 @@ export function queryAttentionKernel(operands: AttentionOperands): Dispatch {
     ${upTo(block).map((j) => `let value${j} = value_at + s${j} * ${steps[1]};`).join(" ")}
     ${
     upTo(counts[1]).map((i) =>
-      `o${i} = o${i} * kept + ${upTo(block).map((j) => `p${j} * ${buffers.value}[value${j} + ${i}u]`).join(" + ")};`
+      `o${i} = o${i} * kept + ${upTo(block).map((j) => `p${j} * ${load.value(`value${j} + ${i}u`)}`).join(" + ")};`
     ).join("\n    ")
   }
   }
-  ${upTo(counts[1]).map((i) => `${buffers.target}[target_at + ${i}u] = o${i} / total;`).join("\n  ")}`;
+  ${upTo(counts[1]).map((i) => `${store.target(`target_at + ${i}u`, `o${i} / total`)};`).join("\n  ")}`;
   return shader.elements(body, items, lanes, {
     iterations: (resolve) => Math.ceil(resolve(operands.length) / block),
   });
@@ -61,7 +61,7 @@ export function splitAttentionKernel(
   profile: Profile,
   texels?: AttentionTexels,
 ): Dispatch {
-  const { shader, wide, type, buffers, load, counts, T, ofLine, ofQuery, steps, score } = beginAttention(
+  const { shader, wide, type, load, store, counts, T, ofLine, ofQuery, steps, score } = beginAttention(
     operands,
     "attention split",
     { texels },
@@ -110,7 +110,7 @@ export function splitAttentionKernel(
     for (var j = 0u; j < ${lanes}u; j++) {
       result += lane_sums[j * ${counts[1]}u + i] * exp(lane_largest[j] - overall);
     }
-    ${buffers.target}[target_at + i] = result / sum;
+    ${store.target("target_at + i", "result / sum")};
   }`;
   return shader.groups(body, (resolve) => resolve(items), lanes, {
     iterations: (resolve) => Math.ceil(resolve(operands.length) / lanes) + lanes * (3 + Math.ceil(counts[1] / lanes)),

@@ -123,8 +123,8 @@ function addValues({ counts, load }: AttentionShader): string {
 }
 
 /** Statements that write the results of the two queries. */
-function writeResults({ T, counts, buffers }: AttentionShader): string {
-  const write = (n: number, i: number) => `${buffers.target}[target_at${n} + ${i}u] = o${n}_${i} / total${n};`;
+function writeResults({ T, counts, store }: AttentionShader): string {
+  const write = (n: number, i: number) => `${store.target(`target_at${n} + ${i}u`, `o${n}_${i} / total${n}`)};`;
   return eachQuery((n) =>
     `if (wanted${n} < ${T}) {
     ${upTo(counts[1]).map((i) => write(n, i)).join("\n    ")}

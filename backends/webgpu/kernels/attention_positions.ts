@@ -41,21 +41,21 @@ const mostUnrolled = 32;
 
 /** Statements that append `position` to the cache, before any lane reads it. */
 function append(
-  { shader, buffers, counts, wide, steps }: AttentionShader,
+  { shader, store, counts, wide, steps }: AttentionShader,
   position: AppendedPosition,
   capacity: Dimension,
 ): string {
   const { at } = position;
   const divided = wide ? " / 4u" : "";
   const row = typeof at === "object"
-    ? `${shader.read(at.storage, "i32")}[${shader.parameter(at.offset)} + row]`
+    ? shader.read(at.storage, "i32")(`${shader.parameter(at.offset)} + row`)
     : `i32(${shader.parameter(at)})`;
   const copy = (name: "key" | "value", from: View, count: number) => {
     const [ofRow, ofHead] = from.strides.map((d) => shader.parameter(d));
     const source = shader.read(from.storage, wide ? "vec4f" : "f32");
     const first = `(${shader.parameter(from.offset)} + row * ${ofRow} + head * ${ofHead})${divided}`;
     return `for (var i = lane; i < ${count}u; i += ${lanes}u) {
-      ${buffers[name]}[${name}_at + u32(position) * ${steps[name === "key" ? 0 : 1]} + i] = ${source}[${first} + i];
+      ${store[name](`${name}_at + u32(position) * ${steps[name === "key" ? 0 : 1]} + i`, source(`${first} + i`))};
     }`;
   };
   return `let position = ${row};
@@ -81,12 +81,12 @@ function spreadOver(count: number): Spread {
 
 /** Statements that take `lanes` positions from `first` on: they are scored, weighed, and their values added up. */
 function turn(
-  { wide, buffers, counts, steps, score, shader }: AttentionShader,
+  { wide, load, counts, steps, score, shader }: AttentionShader,
   spread: Spread,
   profile: Profile,
 ): string {
   const product = (i: string) => {
-    const [q, k] = [`${buffers.query}[query_at + ${i}]`, `${buffers.key}[key_place + ${i}]`];
+    const [q, k] = [load.query(`query_at + ${i}`), load.key(`key_place + ${i}`)];
     return `product += ${wide ? `dot(${q}, ${k})` : `${q} * ${k}`};`;
   };
   const products = counts[0] <= mostUnrolled
@@ -96,7 +96,7 @@ function turn(
     shareAcrossLanes(shader, lanes, combination, [name], profile);
   const add = (u: number) => {
     const at = `column + ${u * lanes}u`;
-    return `if (${at} < ${counts[1]}u) { o${u} += weights[j] * ${buffers.value}[value_place + ${at}]; }`;
+    return `if (${at} < ${counts[1]}u) { o${u} += weights[j] * ${load.value(`value_place + ${at}`)}; }`;
   };
   return `let s = min(first + lane, end - 1u);
     let key_place = key_at + s * ${steps[0]};
@@ -127,7 +127,7 @@ function turn(
 
 /** Statements that join the lanes' sums, and write the result, or what the next kernel makes it of. */
 function finish(
-  { shader, type, wide, counts: [, E], buffers }: AttentionShader,
+  { shader, type, wide, counts: [, E], store }: AttentionShader,
   spread: Spread,
   parts?: PositionParts,
 ): string {
@@ -141,9 +141,9 @@ function finish(
   const width = (wide ? 4 : 1) * E + 2;
   const write = partial
     ? wide
-      ? `for (var e = 0u; e < 4u; e++) { ${partial}[found + 4u * i + e] = result[e]; }`
-      : `${partial}[found + i] = result;`
-    : `${buffers.target}[target_at + i] = result / total;`;
+      ? `for (var e = 0u; e < 4u; e++) { ${partial.store("found + 4u * i + e", "result[e]")}; }`
+      : `${partial.store("found + i", "result")};`
+    : `${store.target("target_at + i", "result / total")};`;
   return `if (depth < ${deep}u) { ${own.map(put).join(" ")} }
   workgroupBarrier();
   let found = group * ${width}u;
@@ -154,7 +154,9 @@ function finish(
   }
   ${
     partial
-      ? `if (lane == 0u) { ${partial}[found + ${width - 2}u] = largest; ${partial}[found + ${width - 1}u] = total; }`
+      ? `if (lane == 0u) { ${partial.store(`found + ${width - 2}u`, "largest")}; ${
+        partial.store(`found + ${width - 1}u`, "total")
+      }; }`
       : ""
   }`;
 }
@@ -218,16 +220,16 @@ export function joinPositionsKernel(
   const shape = [...query.shape.slice(0, 3), E];
   const part = `((index / ${width}) * ${count} + part) * (${width} + 2u)`;
   const body = `var largest = ${lowest};
-  for (var part = 0u; part < ${count}; part++) { largest = max(largest, ${source}[${part} + ${width}]); }
+  for (var part = 0u; part < ${count}; part++) { largest = max(largest, ${source(`${part} + ${width}`)}); }
   var total = 0.0;
   var result = 0.0;
   for (var part = 0u; part < ${count}; part++) {
     let found = ${part};
-    let factor = exp(${source}[found + ${width}] - largest);
-    total += factor * ${source}[found + ${width} + 1u];
-    result += factor * ${source}[found + index % ${width}];
+    let factor = exp(${source(`found + ${width}`)} - largest);
+    total += factor * ${source(`found + ${width} + 1u`)};
+    result += factor * ${source(`found + index % ${width}`)};
   }
   ${shader.places(shape, "index", { to: target })}
-  ${out}[to] = result / total;`;
+  ${out.store("to", "result / total")};`;
   return shader.elements(body, multiplyDimensions(1, ...shape), profile.lanes, { iterations: () => 2 * parts.count });
 }

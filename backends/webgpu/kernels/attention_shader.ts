@@ -2,6 +2,7 @@
 import type { Dimension } from "../../../src/graph/mod.ts";
 import { lowestScore } from "../../../src/operators/mod.ts";
 import { isMultiple, type Storage, type View } from "../program/view.ts";
+import type { Elements } from "./element_access.ts";
 import { Shader } from "./shader.ts";
 
 /** The operands of an attention; the last axis of query, key, value and target is contiguous. */
@@ -35,9 +36,10 @@ export interface AttentionShader {
   /** Vectors (or numbers) of a query and of a value. */
   readonly counts: readonly [query: number, value: number];
   readonly type: "vec4f" | "f32";
-  readonly buffers: Readonly<Record<"query" | "key" | "value" | "target", string>>;
   /** The vector (or number) at a place of the queries, the keys or the values. */
-  readonly load: Readonly<Record<"query" | "key" | "value", (at: string) => string>>;
+  readonly load: Readonly<Record<"query" | "key" | "value", Elements["load"]>>;
+  /** A statement that writes a vector (or number) to a place of the results, or of the keys and values of a kernel that writes them. */
+  readonly store: Readonly<Record<"target" | "key" | "value", Elements["store"]>>;
   /** The number T of queries, as an expression. */
   readonly T: string;
   /** Statements that declare `row`, `head`, `batch`, `used`, `key_at` and `value_at` from `line`, row · H + head. */
@@ -65,7 +67,7 @@ export function beginAttention(
   const [D, E] = [query.shape[3] as number, value.shape[3] as number];
   const wide = readsHeadsAsVec4(operands);
   const type = wide ? "vec4f" : "f32";
-  const { buffers, load } = bindOperands(shader, operands, type, { writesKeys, texels });
+  const { load, store } = bindOperands(shader, operands, type, { writesKeys, texels });
   const [H, T, each, used, factor] = [query.shape[1], query.shape[2], beams, length].map((d) => shader.parameter(d))
     .concat(shader.float(scale));
   const divided = wide ? " / 4u" : "";
@@ -84,13 +86,13 @@ export function beginAttention(
   const masks = mask && maskPlaces(shader, mask);
   // A row has a key, and none outside of the buffer.
   const own = lengths &&
-    `u32(clamp(${shader.read(lengths.storage, "i32")}[${shader.parameter(lengths.offset)} + row], 1, i32(${used})))`;
+    `u32(clamp(${shader.read(lengths.storage, "i32")(`${shader.parameter(lengths.offset)} + row`)}, 1, i32(${used})))`;
   return {
     shader,
     wide,
     type,
-    buffers,
     load,
+    store,
     counts: wide ? [D / 4, E / 4] : [D, E],
     T,
     ofLine: `let head = line % ${H};
@@ -121,20 +123,27 @@ function bindOperands(
   { query, key, value, target }: AttentionOperands,
   type: string,
   { writesKeys, texels }: { writesKeys: boolean; texels?: AttentionTexels },
-): Pick<AttentionShader, "buffers" | "load"> {
-  const cache = (view: View) => writesKeys ? shader.write(view.storage, type) : shader.read(view.storage, type);
-  const buffers = {
-    query: texels ? "" : shader.read(query.storage, type),
-    key: texels ? "" : cache(key),
-    value: texels ? "" : cache(value),
-    target: shader.write(target.storage, type),
+): Pick<AttentionShader, "load" | "store"> {
+  const unwritten = (): string => {
+    throw new Error("the kernel writes no keys and values");
   };
-  const loader = (part: "query" | "key" | "value") => {
-    const fetch = texels && shader.readTexels(texels[part]);
-    return (at: string) => fetch ? fetch(`(${at})`) : `${buffers[part]}[${at}]`;
+  const bind = (part: "query" | "key" | "value", { storage }: View, writes = false): Elements => {
+    if (texels) {
+      const fetch = shader.readTexels(texels[part]);
+      return { load: (at) => fetch(`(${at})`), store: unwritten };
+    }
+    return writes ? shader.write(storage, type) : { load: shader.read(storage, type), store: unwritten };
   };
-  const load = { query: loader("query"), key: loader("key"), value: loader("value") };
-  return { buffers, load };
+  const own = {
+    query: bind("query", query),
+    key: bind("key", key, writesKeys),
+    value: bind("value", value, writesKeys),
+  };
+  const results = shader.write(target.storage, type);
+  return {
+    load: { query: own.query.load, key: own.key.load, value: own.value.load },
+    store: { target: results.store, key: own.key.store, value: own.value.store },
+  };
 }
 
 /** Statements that declare which keys query `t` sees: those before `limit`; a query before all keys is `blind`, and weighs all keys equally. */
@@ -162,7 +171,7 @@ function maskPlaces(shader: Shader, { view, shared }: NonNullable<AttentionOpera
   const first = shared ? "batch" : "row";
   return {
     placeOf: (n) => `let mask_at${n} = ${offset} + ${first} * ${row} + head * ${head} + t${n} * ${query};`,
-    entry: (n, s) => `${buffer}[mask_at${n} + ${s} * ${key}]`,
+    entry: (n, s) => buffer(`mask_at${n} + ${s} * ${key}`),
   };
 }
 

@@ -37,11 +37,11 @@ export function canTileAttention(operands: AttentionOperands, shape: GpuShapes["
 }
 
 /** Statements that bring keys and values from position `first` on to workgroup memory. */
-function bring({ buffers, counts, steps }: AttentionShader, keys: number, lanes: number): string {
+function bring({ load, counts, steps }: AttentionShader, keys: number, lanes: number): string {
   const one = (name: "key" | "value", count: number, step: string) =>
     `for (var i = lane; i < ${keys * count}u; i += ${lanes}u) {
       let s = min(first + i / ${count}u, used - 1u);
-      tile_${name}s[i] = ${buffers[name]}[${name}_at + s * ${step} + i % ${count}u];
+      tile_${name}s[i] = ${load[name](`${name}_at + s * ${step} + i % ${count}u`)};
     }`;
   return `${one("key", counts[0], steps[0])}
     ${one("value", counts[1], steps[1])}`;
@@ -77,7 +77,7 @@ function attend({ wide, counts, score }: AttentionShader, block: number): string
 }
 
 /** Statements that join the sums of the lanes of a query, and write them. */
-function join({ shader, type, counts, buffers, T }: AttentionShader, queries: number, parts: number): string {
+function join({ shader, type, counts, store, T }: AttentionShader, queries: number, parts: number): string {
   shader.declare(`var<workgroup> joined: array<${type}, ${queries * counts[1]}>;`);
   shader.declare(`var<workgroup> part_largest: array<f32, ${queries * parts}>;`);
   shader.declare(`var<workgroup> part_total: array<f32, ${queries * parts}>;`);
@@ -93,7 +93,7 @@ function join({ shader, type, counts, buffers, T }: AttentionShader, queries: nu
       ? `if (part == ${p}u) { ${each((i) => `${place(i)} += o${i} * factor;`)} }
   workgroupBarrier();`
       : `if (part == ${p}u && wanted < ${T}) { ${
-        each((i) => `${buffers.target}[target_at + ${i}u] = ${place(i)} + o${i} * factor;`)
+        each((i) => `${store.target(`target_at + ${i}u`, `${place(i)} + o${i} * factor`)};`)
       } }`;
   return `part_largest[lane] = largest;
   part_total[lane] = total;
@@ -107,7 +107,7 @@ function join({ shader, type, counts, buffers, T }: AttentionShader, queries: nu
 /** A workgroup for some queries of a head. */
 export function tileAttentionKernel(operands: AttentionOperands, shape: GpuShapes["attention"]): Dispatch {
   const begun = beginAttention(operands, "attention tiles");
-  const { shader, type, buffers, counts, T, ofLine, ofQuery } = begun;
+  const { shader, type, load, counts, T, ofLine, ofQuery } = begun;
   const [rows, heads, T_] = operands.query.shape;
   const lines = multiplyDimensions(rows, heads);
   const { queries, parts } = shape;
@@ -133,7 +133,7 @@ export function tileAttentionKernel(operands: AttentionOperands, shape: GpuShape
   let last = ${seen};`
       : "let last = used;"
   }
-  ${upTo(counts[0]).map((i) => `let q${i} = ${buffers.query}[query_at + ${i}u];`).join("\n  ")}
+  ${upTo(counts[0]).map((i) => `let q${i} = ${load.query(`query_at + ${i}u`)};`).join("\n  ")}
   ${upTo(counts[1]).map((i) => `var o${i} = ${type}();`).join(" ")}
   var largest = ${lowest};
   var total = 0.0;

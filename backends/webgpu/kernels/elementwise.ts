@@ -117,10 +117,10 @@ export function elementwiseKernel(label: string, expression: Expression, target:
   const views: Record<string, View> = { out: target };
   const loads = viewsOf(expression).map((view, i) => {
     views[`at${i}`] = broadcastView(view, expression.shape);
-    return `let x${i} = ${shader.read(view.storage, elementType(view.dataType))}[at${i}];`;
+    return `let x${i} = ${shader.read(view.storage, elementType(view.dataType))(`at${i}`)};`;
   });
   const { lines, result } = emitExpression(shader, expression, (i) => `x${i}`);
-  const body = [shader.places(expression.shape, "index", views), ...loads, ...lines, `${out}[out] = ${result};`];
+  const body = [shader.places(expression.shape, "index", views), ...loads, ...lines, `${out.store("out", result)};`];
   return shader.elements(body.join("\n  "), elementCount(expression.shape), profile.lanes);
 }
 

@@ -32,7 +32,7 @@ export function epilogueCode(
     const { offset } = view;
     const from = offset === 0 ? "" : ` + ${shader.parameter(offset)}${type === "vec4f" ? " / 4u" : ""}`;
     const source = shader.read(view.storage, type);
-    return (at) => `${source}[${at}${from}]`;
+    return (at) => source(`${at}${from}`);
   };
   const own = bias && load(bias);
   const act = activation && declareActivation(shader, activation, type);

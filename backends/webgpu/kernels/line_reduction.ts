@@ -48,7 +48,7 @@ export function reduceLinesKernel(
   const parts = chunk === undefined ? "1u" : `((${all} + ${chunk - 1}u) / ${chunk}u)`;
   const isSum = combination === "sum";
   const share = (name: string, how: "sum" | "maximum") => shareAcrossLanes(shader, lanes, how, [name], profile);
-  const element = (at: string) => `${source}[base + ${at}]`;
+  const element = (at: string) => source(`base + ${at}`);
   const place = (j: string, name: string) =>
     shader.places(reduced.shape, j, { [name]: { strides: reduced.strides, offset: 0 } });
   // A maximum is NaN where an element is: those are counted beside it, since a device may drop them.
@@ -76,7 +76,7 @@ export function reduceLinesKernel(
   ${share("total", isSum ? "sum" : "maximum")}
   if (lane == 0u) {
     ${isSum ? "" : `if (strange > 0.0) { total = ${shader.float(NaN)}; }`}
-    ${out}[group] = total${scale === undefined ? "" : ` / f32(${shader.parameter(scale)})`};
+    ${out.store("group", `total${scale === undefined ? "" : ` / f32(${shader.parameter(scale)})`}`)};
   }`;
   const chunks = (n: number) => chunk === undefined ? 1 : Math.ceil(n / chunk);
   return shader.groups(body, (resolve) => resolve(count) * chunks(resolve(length)), lanes, {

@@ -4,6 +4,7 @@ import type { Dimension, Shape } from "../../../src/graph/mod.ts";
 import type { Profile } from "../device/profile.ts";
 import { broadcastView, type Resolve, type View } from "../program/view.ts";
 import { declareEpilogue, type Epilogue } from "./epilogue.ts";
+import type { Elements } from "./element_access.ts";
 import { type Dispatch, elementCount, Shader, upTo } from "./shader.ts";
 
 /** The part of K that one dispatch multiplies; the next ones add to it. */
@@ -16,9 +17,10 @@ const broadcastColumns = 4;
 /** A product under construction, with the names of what its kernel reads. */
 export interface MatmulShader {
   readonly shader: Shader;
-  readonly buffers: readonly [left: string, right: string];
-  /** The expression of the result number `at`. */
+  readonly load: readonly [left: Elements["load"], right: Elements["load"]];
+  /** The result number `at`, an expression, and a statement that writes it. */
   readonly result: string;
+  readonly write: (value: string) => string;
   readonly lengths: readonly [rows: string, columns: string, depth: string];
   readonly strides: readonly [am: string, ak: string, bk: string, bn: string];
   /** The first of the numbers of K that the dispatch multiplies. */
@@ -42,10 +44,12 @@ export function beginMatmul(a: View, b: View, target: View, epilogue: Epilogue):
   const [am, ak, bk, bn] = [...a.strides.slice(-2), ...b.strides.slice(-2)].map((d) => shader.parameter(d));
   declareEpilogue(shader, epilogue, "f32");
   const out = shader.write(target.storage, "f32");
+  const place = `at${target.offset === 0 ? "" : ` + ${shader.parameter(target.offset)}`}`;
   return {
     shader,
-    buffers: [left, right],
-    result: `${out}[at${target.offset === 0 ? "" : ` + ${shader.parameter(target.offset)}`}]`,
+    load: [left, right],
+    result: out.load(place),
+    write: (value) => out.store(place, value),
     lengths: [rows, columns, depth],
     strides: [am, ak, bk, bn],
     begin: shader.repeat(K, depthStep),
@@ -56,7 +60,7 @@ export function beginMatmul(a: View, b: View, target: View, epilogue: Epilogue):
 
 /** Statements that write `results[i]`, which is of row `m` and column `n`; parts of K add up in the target. */
 function writeResults(
-  { result, lengths: [rows, columns, depth], begin }: MatmulShader,
+  { result, write, lengths: [rows, columns, depth], begin }: MatmulShader,
   count: number,
   at: string,
 ) {
@@ -67,7 +71,7 @@ function writeResults(
       var value = results[i];
       if (${begin} > 0u) { value += ${result}; }
       if (end == ${depth}) { value = finish(value, at, n); }
-      ${result} = value;
+      ${write("value")};
     }
   }`;
 }
@@ -84,7 +88,7 @@ function each(ms: number[], ns: number[], f: (m: number, n: number) => string, s
  */
 export function matmulKernel(a: View, b: View, target: View, epilogue: Epilogue, profile: Profile): Dispatch {
   const parts = beginMatmul(a, b, target, epilogue);
-  const { shader, buffers: [left, right], lengths: [rows, columns, depth], strides: [am, ak, bk, bn], begin } = parts;
+  const { shader, load: [left, right], lengths: [rows, columns, depth], strides: [am, ak, bk, bn], begin } = parts;
   const [M, N] = target.shape.slice(-2);
   const size = [M, N].map((length) => length === 1 ? 1 : 4);
   const [ms, ns] = size.map(upTo);
@@ -101,8 +105,8 @@ export function matmulKernel(a: View, b: View, target: View, epilogue: Epilogue,
   let end = min(${depth}, ${begin} + ${depthStep}u);
   ${each(ms, ns, (m, n) => `var c${m}_${n} = 0.0;`)}
   for (var k = ${begin}; k < end; k++) {
-    ${ms.map((m) => `let a${m} = ${left}[left${m} + k * ${ak}];`).join(" ")}
-    ${ns.map((n) => `let b${n} = ${right}[right${n} + k * ${bk}];`).join(" ")}
+    ${ms.map((m) => `let a${m} = ${left(`left${m} + k * ${ak}`)};`).join(" ")}
+    ${ns.map((n) => `let b${n} = ${right(`right${n} + k * ${bk}`)};`).join(" ")}
     ${each(ms, ns, (m, n) => `c${m}_${n} += a${m} * b${n};`)}
   }
   var results = array<f32, ${ms.length * ns.length}>(${each(ms, ns, (m, n) => `c${m}_${n}`, ", ")});
@@ -123,12 +127,12 @@ export function matmulKernel(a: View, b: View, target: View, epilogue: Epilogue,
 /** The same by a subgroup of 8 lanes, for more than a few rows. */
 export function broadcastMatmulKernel(a: View, b: View, target: View, epilogue: Epilogue): Dispatch {
   const parts = beginMatmul(a, b, target, epilogue);
-  const { shader, buffers: [left, right], lengths: [rows, columns, depth], strides: [am, ak, bk, bn], begin } = parts;
+  const { shader, load: [left, right], lengths: [rows, columns, depth], strides: [am, ak, bk, bn], begin } = parts;
   const [M, N] = target.shape.slice(-2);
   const [ms, ns] = [upTo(16), upTo(broadcastColumns)];
   const width = broadcastLanes * broadcastColumns;
   const multiply = (k: string, factor: (m: number) => string) =>
-    `{ ${ns.map((n) => `let b${n} = ${right}[right${n} + ${k} * ${bk}];`).join(" ")} ${
+    `{ ${ns.map((n) => `let b${n} = ${right(`right${n} + ${k} * ${bk}`)};`).join(" ")} ${
       ms.map((m) => `{ let x = ${factor(m)}; ${ns.map((n) => `c${m}_${n} += x * b${n};`).join(" ")} }`).join(" ")
     } }`;
   const body = `let column_tiles = (${columns} + ${width - 1}u) / ${width}u;
@@ -144,10 +148,10 @@ export function broadcastMatmulKernel(a: View, b: View, target: View, epilogue: 
   ${each(ms, ns, (m, n) => `var c${m}_${n} = 0.0;`)}
   var k = ${begin};
   for (; k + ${broadcastLanes}u <= end; k += ${broadcastLanes}u) {
-    ${ms.map((m) => `let a${m} = ${left}[left${m} + (k + lane) * ${ak}];`).join(" ")}
+    ${ms.map((m) => `let a${m} = ${left(`left${m} + (k + lane) * ${ak}`)};`).join(" ")}
     ${upTo(broadcastLanes).map((s) => multiply(`(k + ${s}u)`, (m) => `subgroupBroadcast(a${m}, ${s}u)`)).join("\n    ")}
   }
-  for (; k < end; k++) { ${multiply("k", (m) => `${left}[left${m} + k * ${ak}]`)} }
+  for (; k < end; k++) { ${multiply("k", (m) => left(`left${m} + k * ${ak}`))} }
   var results = array<f32, ${16 * broadcastColumns}>(${each(ms, ns, (m, n) => `c${m}_${n}`, ", ")});
   ${
     writeResults(

@@ -21,21 +21,21 @@ export function declareWeight(shader: Shader, { words, storage, scales, inputs }
   const fours = shader.parameter(inputs / 4);
   const declare = (body: string) => shader.declare(`fn weight(n: u32, k: u32) -> vec4f { ${body} }`);
   if (storage === "float32") {
-    declare(`return ${shader.read(words.storage, "vec4f")}[n * ${fours} + k];`);
+    declare(`return ${shader.read(words.storage, "vec4f")(`n * ${fours} + k`)};`);
   } else if (storage === "float16") {
-    declare(`let halves = ${shader.read(words.storage, "vec2<u32>")}[n * ${fours} + k];
+    declare(`let halves = ${shader.read(words.storage, "vec2<u32>")(`n * ${fours} + k`)};
   return vec4f(unpack2x16float(halves.x), unpack2x16float(halves.y));`);
   } else {
     const { bits, block } = storage;
     const codes = shader.read(words.storage, "u32");
     const factors = shader.read(scales!.storage, "f32");
     const [perScale, perOutput] = [block / 4, inputs / block].map((d) => shader.parameter(d));
-    const scale = `${factors}[n * ${perOutput} + k / ${perScale}]`;
+    const scale = factors(`n * ${perOutput} + k / ${perScale}`);
     declare(
       bits === 8
-        ? `return (vec4f(unpack4xU8(${codes}[n * ${fours} + k])) - 128.0) * ${scale};`
+        ? `return (vec4f(unpack4xU8(${codes(`n * ${fours} + k`)})) - 128.0) * ${scale};`
         : `let at = n * ${fours} + k;
-  let word = ${codes}[at >> 1u] >> (16u * (at & 1u));
+  let word = ${codes("at >> 1u")} >> (16u * (at & 1u));
   return (vec4f((vec4u(word) >> vec4u(0u, 4u, 8u, 12u)) & vec4u(15u)) - 8.0) * ${scale};`,
     );
   }

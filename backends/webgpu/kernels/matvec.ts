@@ -58,11 +58,11 @@ export function declareInput(shader: Shader, product: Pick<MatrixProduct, "x" | 
   const source = shader.read(x.storage, wide ? "vec4f" : "f32");
   const [step, offset, end] = [stride, x.offset, inputs].map((d) => shader.parameter(d));
   const each = upTo(4).map((i) =>
-    `select(0.0, ${source}[at + min(4u * k + ${i}u, ${end} - 1u)], 4u * k + ${i}u < ${end})`
+    `select(0.0, ${source(`at + min(4u * k + ${i}u, ${end} - 1u)`)}, 4u * k + ${i}u < ${end})`
   );
   shader.declare(
     wide
-      ? `fn input(row: u32, k: u32) -> vec4f { return ${source}[(${offset} + row * ${step}) / 4u + k]; }`
+      ? `fn input(row: u32, k: u32) -> vec4f { return ${source(`(${offset} + row * ${step}) / 4u + k`)}; }`
       : `fn input(row: u32, k: u32) -> vec4f {
   let at = ${offset} + row * ${step};
   return vec4f(${each.join(", ")});
@@ -150,7 +150,7 @@ export function matvecKernel(
   let before = "";
   if (prologue) {
     const [scale, bias] = [prologue.scale, prologue.bias].map(({ storage, offset }) =>
-      `${shader.read(storage, "vec4f")}[${shader.parameter(offset)} / 4u + at]`
+      shader.read(storage, "vec4f")(`${shader.parameter(offset)} / 4u + at`)
     );
     const names = { rows: rowList, count: `f32(${shader.parameter(inputs)})`, vectors, lanes, input };
     before = normalize(shader, names, prologue, profile);
@@ -174,7 +174,7 @@ export function matvecKernel(
   let n = ${first} + own + lane % ${shape.outputs}u;
   if (lane < ${sums.length}u && row < ${count} && n < ${last}) {
     let at = row * ${width} + n;
-    ${out}[at] = finish(total, at, n);
+    ${out.store("at", "finish(total, at, n)")};
   }`;
   return shader.groups(body, () => Math.ceil((to - from) / shape.outputs), lanes, {
     operations: (resolve) => 2 * resolve(product.rows) * inputs * (to - from),

@@ -1,8 +1,10 @@
-// Kernels that move data: copies between strided views, filling, gather and scatter, reordering of caches, ranges.
+// Kernels that move data: copies between strided views, filling, gather and scatter, reordering of caches, ranges, numbers held as
+// float16, two in a word.
 import { type Dimension, divideDimensions, multiplyDimensions } from "../../../src/graph/mod.ts";
 import type { AttributesOf } from "../../../src/operators/mod.ts";
 import type { Profile } from "../device/profile.ts";
-import { rowMajor, type View } from "../program/view.ts";
+import { rowMajor, type Storage, type View } from "../program/view.ts";
+import { bitsOfFloat16, float16OfBits, toFloat16 } from "./float_bits.ts";
 import { declareWeight, type MatrixWeights } from "./matrix_weights.ts";
 import { type PanelWeights, placeInPanels } from "./panel_matmul.ts";
 import { type Dispatch, elementCount, elementType, Shader } from "./shader.ts";
@@ -14,7 +16,7 @@ export function copyKernel(from: View, to: View, profile: Profile): Dispatch {
   const source = shader.read(from.storage, "u32");
   const target = shader.write(to.storage, "u32");
   const places = shader.places(to.shape, "index", { out: to, at: from });
-  return shader.elements(`${places}\n  ${target}[out] = ${source}[at];`, elementCount(to.shape), profile.lanes);
+  return shader.elements(`${places}\n  ${target.store("out", source("at"))};`, elementCount(to.shape), profile.lanes);
 }
 
 /**
@@ -42,11 +44,11 @@ export function appendRowsKernel(
     state.strides[axis],
     at.offset,
   ].map((d) => shader.parameter(d));
-  const body = `let begin = ${positions}[${first} + index / ${row}];
+  const body = `let begin = ${positions(`${first} + index / ${row}`)};
   let position = u32(begin) + (index / ${inner}) % ${count};
   if (begin < 0 || position >= ${capacity}) { return; }
   ${shader.places(from.shape, "index", { out: state, at: from })}
-  ${target}[out + u32(begin) * ${stride}] = ${source}[at];`;
+  ${target.store(`out + u32(begin) * ${stride}`, source("at"))};`;
   return shader.elements(body, elementCount(from.shape), profile.lanes);
 }
 
@@ -57,7 +59,7 @@ export function fillKernel(to: View, value: number, profile: Profile): Dispatch 
   const number = type === "f32" ? shader.float(value) : `${type}(${shader.integer(value)})`;
   const target = shader.write(to.storage, type);
   const places = shader.places(to.shape, "index", { out: to });
-  return shader.elements(`${places}\n  ${target}[out] = ${number};`, elementCount(to.shape), profile.lanes);
+  return shader.elements(`${places}\n  ${target.store("out", number)};`, elementCount(to.shape), profile.lanes);
 }
 
 /** start, start + 1, … */
@@ -66,7 +68,11 @@ export function rangeKernel(to: View, start: Dimension, profile: Profile): Dispa
   const type = elementType(to.dataType);
   const first = typeof start === "number" ? shader.integer(start) : `i32(${shader.parameter(start)})`;
   const target = shader.write(to.storage, type);
-  return shader.elements(`${target}[index] = ${type}(${first} + i32(index));`, elementCount(to.shape), profile.lanes);
+  return shader.elements(
+    `${target.store("index", `${type}(${first} + i32(index))`)};`,
+    elementCount(to.shape),
+    profile.lanes,
+  );
 }
 
 /** What `gatherKernel` reads: entries `from` and on of a table, as [outer, entries, block]. */
@@ -89,11 +95,11 @@ export interface TablePart {
 export function gatherKernel(part: TablePart, indices: View, to: View, profile: Profile): Dispatch {
   const { table, outer, entries, block, from, depth, matrix, panels } = part;
   const shader = new Shader("gather");
-  const read = panels
-    ? declareNumber(shader, panels, Number(block))
+  const number = panels
+    ? `bitcast<u32>(${declareNumber(shader, panels, Number(block))}(entry, inner))`
     : matrix
-    ? declareWeight(shader, matrix)
-    : shader.read(table.storage, "u32");
+    ? `bitcast<u32>(${declareWeight(shader, matrix)}(entry, inner / 4u)[inner % 4u])`
+    : shader.read(table.storage, "u32")("source_at");
   const ids = shader.read(indices.storage, "i32");
   const target = shader.write(to.storage, "u32");
   const [width, count, length] = [block, elementCount(indices.shape), entries].map((d) => shader.parameter(d));
@@ -108,15 +114,9 @@ export function gatherKernel(part: TablePart, indices: View, to: View, profile: 
   let place_rest = index / ${width};
   let item = place_rest % ${count};
   ${shader.places(indices.shape, "item", { at: indices })}
-  let id = ${ids}[at];${first || `\n  let entry = u32(clamp(id, 0, i32(${length}) - 1));`}
+  let id = ${ids("at")};${first || `\n  let entry = u32(clamp(id, 0, i32(${length}) - 1));`}
   let source_at = ${matrix || panels ? "0u" : `${place} + ${shader.parameter(table.offset)}`};
-  ${target}[index] = ${
-    panels
-      ? `bitcast<u32>(${read}(entry, inner))`
-      : matrix
-      ? `bitcast<u32>(${read}(entry, inner / 4u)[inner % 4u])`
-      : `${read}[source_at]`
-  };`;
+  ${target.store("index", number)};`;
   return shader.elements(body, elementCount([outer, ...indices.shape, block]), profile.lanes);
 }
 
@@ -129,8 +129,8 @@ export function scatterKernel(indices: View, updates: View, to: View, block: Dim
   const [width, length, ids0, source0] = [block, to.shape[0], indices.offset, updates.offset].map((d) =>
     shader.parameter(d)
   );
-  const body = `let id = u32(clamp(${ids}[${ids0} + index / ${width}], 0, i32(${length}) - 1));
-  ${target}[id * ${width} + index % ${width}] = ${source}[${source0} + index];`;
+  const body = `let id = u32(clamp(${ids(`${ids0} + index / ${width}`)}, 0, i32(${length}) - 1));
+  ${target.store(`id * ${width} + index % ${width}`, source(`${source0} + index`))};`;
   return shader.elements(body, elementCount(updates.shape), profile.lanes);
 }
 
@@ -160,18 +160,18 @@ export function reorderKernel(
   const strides = rowMajor(whole);
   const [each, row] = [elementCount(shape), elementCount(whole)].map((d) => shader.parameter(d));
   const groups = divideDimensions(state.shape[0], group)!;
-  const other = `let other = u32(${ids}[${shader.parameter(rows.offset)} + first + i]);`;
+  const other = `let other = u32(${ids(`${shader.parameter(rows.offset)} + first + i`)});`;
   const body = `let first = (index / ${each}) * ${group}u;
   let element = index % ${each};
   ${shader.places(shape, "element", { at: { strides, offset: 0 } })}
   var moved: array<${type}, ${group}>;
   for (var i = 0u; i < ${group}u; i++) {
     ${other}
-    if (other != first + i) { moved[i] = ${data}[other * ${row} + at]; }
+    if (other != first + i) { moved[i] = ${data.load(`other * ${row} + at`)}; }
   }
   for (var i = 0u; i < ${group}u; i++) {
     ${other}
-    if (other != first + i) { ${data}[(first + i) * ${row} + at] = moved[i]; }
+    if (other != first + i) { ${data.store(`(first + i) * ${row} + at`, "moved[i]")}; }
   }`;
   return shader.elements(body, multiplyDimensions(groups, elementCount(shape)), profile.lanes);
 }
@@ -204,10 +204,38 @@ export function scatterAddKernel(
   const begin = shader.repeat(count, scatterStep);
   const body = `let end = min(${all}, ${begin} + ${scatterStep}u);
   for (var j = ${begin}; j < end; j++) {
-    let id = u32(clamp(${ids}[${ids0} + j], 0, i32(${length}) - 1));
+    let id = u32(clamp(${ids(`${ids0} + j`)}, 0, i32(${length}) - 1));
     if (id < ${first} || id >= ${first} + ${own}) { continue; }
-    ${target}[${shader.parameter(to.offset)} + (id - ${first}) * ${width} + index] +=
-      ${source}[${source0} + j * ${width} + index];
+    let at = ${shader.parameter(to.offset)} + (id - ${first}) * ${width} + index;
+    ${target.store("at", `${target.load("at")} + ${source(`${source0} + j * ${width} + index`)}`)};
   }`;
   return shader.elements(body, block, profile.lanes, { iterations: () => scatterStep });
+}
+
+/** Round the elements of a contiguous view, float32, to float16, two in each word of `words`. */
+export function halvesKernel(from: View, words: Storage, profile: Profile): Dispatch {
+  const shader = new Shader("to halves");
+  const source = shader.read(from.storage, "f32");
+  const target = shader.write(words, "u32");
+  const count = elementCount(from.shape);
+  const [total, offset] = [count, from.offset].map((size) => shader.parameter(size));
+  const half = (at: string) => bitsOfFloat16(shader, toFloat16(shader, source(`${offset} + ${at}`)));
+  const body = `let word = group * ${profile.lanes}u + lane;
+  let first = 2u * word;
+  if (first >= ${total}) { return; }
+  var second = 0u;
+  if (first + 1u < ${total}) { second = ${half("first + 1u")}; }
+  ${target.store("word", `${half("first")} | (second << 16u)`)};`;
+  return shader.groups(body, (resolve) => Math.ceil(Math.ceil(resolve(count) / 2) / profile.lanes), profile.lanes);
+}
+
+/** Widen float16, two in each word of `words`, to the elements of a contiguous view, float32. */
+export function fromHalvesKernel(words: Storage, to: View, profile: Profile): Dispatch {
+  const shader = new Shader("from halves");
+  const target = shader.write(to.storage, "f32");
+  const source = shader.read(words, "u32");
+  const offset = shader.parameter(to.offset);
+  const bits = `(${source("index >> 1u")} >> (16u * (index & 1u))) & 0xffffu`;
+  const body = `${target.store(`${offset} + index`, float16OfBits(shader, bits))};`;
+  return shader.elements(body, elementCount(to.shape), profile.lanes);
 }

@@ -7,6 +7,7 @@ import type { Profile } from "../device/profile.ts";
 import { isMultiple, type View } from "../program/view.ts";
 import { type NumberStorage, paddedDepth, panelDepth, panelWidth } from "../weights/layout.ts";
 import { declareEpilogue, type Epilogue, readsOperandsAsVec4 } from "./epilogue.ts";
+import type { Elements } from "./element_access.ts";
 import { type Dispatch, Shader, upTo } from "./shader.ts";
 
 /** Outputs of a matrix in panels. */
@@ -49,8 +50,8 @@ export function placeInPanels(output: string, input: string, depth: string): str
 }
 
 interface Names {
-  readonly source: string;
-  readonly weights: string;
+  readonly source: Elements["load"];
+  readonly weights: Elements["load"];
   readonly row: (r: number) => string;
   readonly inputs: string;
   readonly depth: string;
@@ -62,11 +63,11 @@ function tileLoop(tile: TileRows, names: Names, { broadcasts }: Profile, exact: 
   const lines: string[] = [];
   const load = (r: number, k: string) =>
     exact
-      ? `${names.source}[${names.row(r)} + ${k}]`
-      : `select(0.0, ${names.source}[${names.row(r)} + min(${k}, ${names.inputs} - 1u)], ${k} < ${names.inputs})`;
+      ? names.source(`${names.row(r)} + ${k}`)
+      : `select(0.0, ${names.source(`${names.row(r)} + min(${k}, ${names.inputs} - 1u)`)}, ${k} < ${names.inputs})`;
   if (broadcasts) { for (const r of rows) lines.push(`let a${r} = ${load(r, "(k + lane)")};`); }
   for (let step = 0; step < panelDepth; step++) {
-    const products = vectors.map((v) => `let b${v} = ${names.weights}[weights_at + ${step * 16 + v}u];`);
+    const products = vectors.map((v) => `let b${v} = ${names.weights(`weights_at + ${step * 16 + v}u`)};`);
     for (const r of rows) {
       const a = broadcasts ? `subgroupBroadcast(a${r}, ${step}u)` : load(r, `(k + ${step}u)`);
       products.push(`{ let a = ${a}; ${vectors.map((v) => `c${r}_${v} += a * b${v};`).join(" ")} }`);
@@ -92,12 +93,12 @@ function writeTile(
   const write = inFours
     ? `if (n < ${names.last}) {
         let at = (row * ${names.width} + n) / 4u;
-        ${out}[at] = finish(results[i], at, n / 4u);
+        ${out.store("at", "finish(results[i], at, n / 4u)")};
       }`
     : `for (var e = 0u; e < 4u; e++) {
         if (n + e < ${names.last}) {
           let at = row * ${names.width} + n + e;
-          ${out}[at] = finish(results[i][e], at, n + e);
+          ${out.store("at", "finish(results[i][e], at, n + e)")};
         }
       }`;
   const all = upTo(tile).flatMap((r) => vectors.map((v) => `c${r}_${v}`));

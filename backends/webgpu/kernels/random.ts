@@ -30,7 +30,7 @@ function decision(
   shader.declare(draw);
   const words = shader.read(key.storage, "i32");
   const at = shader.parameter(key.offset);
-  const keys = `bitcast<vec2u>(vec2i(${words}[${at}], ${words}[${at} + 1u]))`;
+  const keys = `bitcast<vec2u>(vec2i(${words(at)}, ${words(`${at} + 1u`)}))`;
   const [width, own, least] = [length, stream, leastTrue(probability)].map((value) => shader.parameter(value));
   return `randomWord(${index}, ${width}, ${keys}, ${own}) >= ${least}`;
 }
@@ -42,7 +42,7 @@ export function bernoulliKernel(key: View, to: View, attributes: BernoulliAttrib
   const offset = shader.parameter(to.offset);
   const isTrue = decision(shader, key, "index", { ...attributes, length: to.shape.at(-1) ?? 1 });
   return shader.elements(
-    `${target}[${offset} + index] = select(0u, 1u, ${isTrue});`,
+    `${target.store(`${offset} + index`, `select(0u, 1u, ${isTrue})`)};`,
     elementCount(to.shape),
     profile.lanes,
   );
@@ -64,6 +64,6 @@ export function dropoutKernel(
   const length = perSample && to.shape.length > 1 ? 1 : to.shape.at(-1) ?? 1;
   const stays = decision(shader, key, sample, { probability: 1 - probability, stream, length });
   const scale = shader.float(1 / (1 - probability));
-  const body = `${places}\n  ${target}[out] = select(0.0, ${source}[at] * ${scale}, ${stays});`;
+  const body = `${places}\n  ${target.store("out", `select(0.0, ${source("at")} * ${scale}, ${stays})`)};`;
   return shader.elements(body, elementCount(to.shape), profile.lanes);
 }

@@ -3,6 +3,7 @@ import type { Dimension, Shape } from "../../../src/graph/mod.ts";
 import type { Profile } from "../device/profile.ts";
 import { rowMajor, type View } from "../program/view.ts";
 import { rank } from "./float_bits.ts";
+import type { Elements } from "./element_access.ts";
 import { type Dispatch, elementCount, elementType, Shader } from "./shader.ts";
 
 /** How results are combined. */
@@ -55,9 +56,9 @@ export function reduceKernel(
   var total = ${start(() => firstOf(shader, source, reduced))};
   for (var j = begin; j < end; j++) {
     ${shader.places(reduced.shape, "j", { at: { strides: reduced.strides, offset: 0 } })}
-    ${step(`${source}[base + at]`)}
+    ${step(source("base + at"))}
   }
-  ${out}[index] = total${scale === undefined ? "" : ` / f32(${shader.parameter(scale)})`};`;
+  ${out.store("index", `total${scale === undefined ? "" : ` / f32(${shader.parameter(scale)})`}`)};`;
   if (!chunks) {
     return shader.elements(body, count, profile.lanes, { iterations: (resolve) => resolve(length) });
   }
@@ -73,12 +74,12 @@ export function reduceKernel(
   );
 }
 
-function firstOf(shader: Shader, source: string, { shape, strides }: Reduced["reduced"]): string {
+function firstOf(shader: Shader, source: Elements["load"], { shape, strides }: Reduced["reduced"]): string {
   // The chunk's first element: its place is computed as in the loop.
   const terms = rowMajor(shape).map((stride, axis) =>
     `((begin / ${shader.parameter(stride)}) % ${shader.parameter(shape[axis])}) * ${shader.parameter(strides[axis])}`
   );
-  return `${source}[base + ${terms.join(" + ") || "0u"}]`;
+  return source(`base + ${terms.join(" + ") || "0u"}`);
 }
 
 /** Reduce what is left of each result's chunks of `chunk` elements: partial [kept, chunks of `length`] to target, both contiguous. */
@@ -99,9 +100,9 @@ export function reduceChunksKernel(
   const { start, step } = combine(shader, combination);
   const body = `let parts = (${shader.parameter(length)} + ${chunk - 1}u) / ${chunk}u;
   let base = index * parts;
-  var total = ${start(() => `${source}[base]`)};
-  for (var j = 0u; j < parts; j++) { ${step(`${source}[base + j]`)} }
-  ${out}[index] = total${scale === undefined ? "" : ` / f32(${shader.parameter(scale)})`};`;
+  var total = ${start(() => source("base"))};
+  for (var j = 0u; j < parts; j++) { ${step(source("base + j"))} }
+  ${out.store("index", `total${scale === undefined ? "" : ` / f32(${shader.parameter(scale)})`}`)};`;
   return shader.elements(body, elementCount(target.shape), profile.lanes, {
     iterations: (resolve) => Math.ceil(resolve(length) / chunk),
   });
@@ -128,12 +129,12 @@ export function cumulativeSumKernel(
   const place = (j: string) => `base + ${reversed ? `(${length} - 1u - ${j})` : j} * ${step}`;
   const body = `let base = (index / ${step}) * ${length} * ${step} + index % ${step};
   var total = ${type}(0);
-  if (${begin} > 0u) { total = ${out}[${place(`(${begin} - 1u)`)}]; }
+  if (${begin} > 0u) { total = ${out.load(place(`(${begin} - 1u)`))}; }
   let end = min(${length}, ${begin} + ${sumStep}u);
   for (var j = ${begin}; j < end; j++) {
     let at = ${place("j")};
-    total = total + ${source}[${offset} + at];
-    ${out}[at] = total;
+    total = total + ${source(`${offset} + at`)};
+    ${out.store("at", "total")};
   }`;
   const lines = elementCount(x.shape.filter((_, i) => i !== axis));
   return shader.elements(body, lines, profile.lanes, { iterations: () => sumStep });

@@ -5,6 +5,7 @@ import { type Dimension, multiplyDimensions, type Shape } from "../../../src/gra
 import type { DataType } from "../../../src/tensor/mod.ts";
 import { type TexelFormat, texelRow } from "../device/texels.ts";
 import { mergeAxes, type Resolve, type Resolved, type Storage, type View } from "../program/view.ts";
+import { accessTo, type Elements } from "./element_access.ts";
 
 /** The iterations after which an invocation of the software adapter stops. */
 export const maxIterations = 65_535;
@@ -57,8 +58,8 @@ export class Shader {
   readonly #writes: boolean[] = [];
   readonly #texels: (TexelFormat | undefined)[] = [];
   readonly #declarations: string[] = [];
-  /** The names of the storages that are bound for writing. */
-  readonly #written = new Map<Storage, string>();
+  /** The storages that are bound for writing. */
+  readonly #written = new Map<Storage, Elements>();
   #repeat: Dispatch["repeat"];
   #subgroups = false;
 
@@ -88,16 +89,21 @@ export class Shader {
     return name;
   }
 
-  /** Bind a storage for reading, if it is not bound for writing; `type` may be a vector. */
-  read(storage: Storage, type: string): string {
-    return this.#written.get(storage) ?? this.#bind(storage, type, false);
+  /**
+   * Bind a storage for reading, if it is not bound for writing.
+   *
+   * @param type What its elements are read as, however they are held; it may be a vector.
+   * @returns Gives the element at an index, an expression.
+   */
+  read(storage: Storage, type: string): Elements["load"] {
+    return (this.#written.get(storage) ?? this.#bind(storage, type, false)).load;
   }
 
   /** Bind a storage for writing (and reading). */
-  write(storage: Storage, type: string): string {
-    const name = this.#bind(storage, type, true);
-    this.#written.set(storage, name);
-    return name;
+  write(storage: Storage, type: string): Elements {
+    const elements = this.#bind(storage, type, true);
+    this.#written.set(storage, elements);
+    return elements;
   }
 
   /** Let the kernel use `subgroup_size` and `subgroup_lane`, the index of an invocation in its subgroup. */
@@ -196,9 +202,10 @@ export class Shader {
     };
   }
 
-  #bind(storage: Storage, type: string, writes: boolean): string {
+  #bind(storage: Storage, type: string, writes: boolean): Elements {
     const variable = `var<storage, ${writes ? "read_write" : "read"}>`;
-    return this.#declare(storage, `array<${type}>`, variable, { writes });
+    const { held, access } = accessTo(storage, type);
+    return access(this.#declare(storage, `array<${held}>`, variable, { writes }));
   }
 
   #declare(storage: Storage, type: string, variable: string, use: { writes: boolean; texels?: TexelFormat }): string {

@@ -59,7 +59,7 @@ export function softmaxKernel(
   const out = shader.write(target.x.storage, "f32");
   const lanes = lanesFor(length, profile);
   const [end, step, put] = [length, stride, target.stride].map((d) => shader.parameter(d));
-  const at = `${source}[base + j * ${step}]`;
+  const at = source(`base + j * ${step}`);
   const each = (statement: string) => `for (var j = lane; j < ${end}; j += ${lanes}u) { ${statement} }`;
   const body = `${
     shader.places(kept.shape, "group", {
@@ -67,7 +67,7 @@ export function softmaxKernel(
       to: { strides: target.kept.strides, offset: target.x.offset },
     })
   }
-  var largest = ${source}[base];
+  var largest = ${source("base")};
   ${each(`largest = max(largest, ${at});`)}
   ${shareAcrossLanes(shader, lanes, "maximum", ["largest"], profile)}
   var total = 0.0;
@@ -76,7 +76,7 @@ export function softmaxKernel(
   ${logarithm ? "total = log(total);" : ""}
   ${
     each(
-      `${out}[to + j * ${put}] = ${logarithm ? `${at} - largest - total` : `exp(${at} - largest) / total`};`,
+      `${out.store(`to + j * ${put}`, `${logarithm ? `${at} - largest - total` : `exp(${at} - largest) / total`}`)};`,
     )
   }`;
   return lineKernel(shader, elementCount(kept.shape), lanes, body, (r) => 3 * Math.ceil(r(length) / lanes) + 2 * lanes);
@@ -101,7 +101,7 @@ export function layerNormalizationKernel(
   const [from, factorAt, shiftAt] = [x, scale, bias].map(({ offset }) =>
     offset === 0 ? "" : ` + ${shader.parameter(offset)}`
   );
-  const at = `${source}[base${from} + j]`;
+  const at = source(`base${from} + j`);
   const each = (statement: string) => `for (var j = lane; j < ${end}; j += ${lanes}u) { ${statement} }`;
   const body = `let base = group * ${end};
   let count = f32(${end});
@@ -116,7 +116,13 @@ export function layerNormalizationKernel(
   ${shareAcrossLanes(shader, lanes, "sum", ["rest", "squares"], profile)}
   rest = rest / count;
   let inverse = 1.0 / sqrt(max(squares / count - rest * rest, 0.0) + ${shader.float(epsilon)});
-  ${each(`${out}[base + j] = (${at} - mean - rest) * inverse * ${factor}[j${factorAt}] + ${shift}[j${shiftAt}];`)}`;
+  ${
+    each(
+      `${
+        out.store("base + j", `(${at} - mean - rest) * inverse * ${factor(`j${factorAt}`)} + ${shift(`j${shiftAt}`)}`)
+      };`,
+    )
+  }`;
   return lineKernel(shader, lines, lanes, body, (r) => 3 * Math.ceil(r(length) / lanes) + 3 * lanes);
 }
 
@@ -154,7 +160,7 @@ export function topKernel(
   var value = 0.0;
   var at = ${end};
   for (var j = part; j < ${end}; j += parts) {
-    let x = ${source}[base + j * ${step}];
+    let x = ${source(`base + j * ${step}`)};
     if ((place == ${end} || before(last, place, x, j)) && (at == ${end} || x > value)) { value = x; at = j; }
   }
   part_values[part] = value;
@@ -167,8 +173,8 @@ export function topKernel(
   var value = 0.0;
   var at = ${end};
   if (${begin} > 0u) {
-    at = u32(${ids}[group * ${picks} + ${begin} - 1u]);
-    value = ${source}[base + at * ${step}];
+    at = u32(${ids.load(`group * ${picks} + ${begin} - 1u`)});
+    value = ${source(`base + at * ${step}`)};
   }
   for (var part = lane; part < parts; part += ${lanes}u) { search(base, part, parts, value, at); }
   let last_pick = min(${picks}, ${begin} + ${picksAtOnce}u);
@@ -180,8 +186,8 @@ export function topKernel(
     }
     ${shareBest(shader, lanes, { value: "value", place: "at", none: end, before: "before" }, profile)}
     if (lane == 0u) {
-      ${ids}[group * ${picks} + pick] = i32(min(at, ${end} - 1u));
-      ${found ? `${found}[group * ${picks} + pick] = value;` : ""}
+      ${ids.store(`group * ${picks} + pick`, `i32(min(at, ${end} - 1u))`)};
+      ${found ? `${found.store(`group * ${picks} + pick`, "value")};` : ""}
     }
     if ((at % parts) % ${lanes}u == lane && pick + 1u < last_pick) { search(base, at % parts, parts, value, at); }
     workgroupBarrier();

@@ -7,6 +7,7 @@ import { declareEpilogue, type Epilogue, readsOperandsAsVec4 } from "./epilogue.
 import { beginMatmul, depthStep } from "./matmul.ts";
 import { declareInput, type MatrixProduct } from "./matvec.ts";
 import { declareWeight } from "./matrix_weights.ts";
+import type { Elements } from "./element_access.ts";
 import { type Dispatch, elementCount, Shader } from "./shader.ts";
 import { buildTile, type TileOperand } from "./tile.ts";
 
@@ -34,13 +35,13 @@ function write(
   const finish = (value: string, n: string) => epilogue ? `finish(${value}, at, ${n})` : value;
   return (sum, row, column) =>
     inFours
-      ? `let n = ${column}; if (${row} < ${rows} && n < ${last}) { let at = (row_base + ${row} * ${width} + n) / 4u; ${out}[at] = ${
-        finish(sum, "n / 4u")
+      ? `let n = ${column}; if (${row} < ${rows} && n < ${last}) { let at = (row_base + ${row} * ${width} + n) / 4u; ${
+        out.store("at", finish(sum, "n / 4u"))
       }; }`
       : `if (${row} < ${rows}) {
     for (var e = 0u; e < 4u; e++) {
       let n = ${column} + e;
-      if (n < ${last}) { let at = row_base + ${row} * ${width} + n; ${out}[at] = ${finish(`${sum}[e]`, "n")}; }
+      if (n < ${last}) { let at = row_base + ${row} * ${width} + n; ${out.store("at", finish(`${sum}[e]`, "n"))}; }
     }
   }`;
 }
@@ -114,10 +115,10 @@ export function combineKernel(
   declareEpilogue(shader, epilogue, "f32");
   const out = shader.write(target.storage, "f32");
   const body = `var value = 0.0;
-  for (var part = 0u; part < ${parts}; part++) { value += ${source}[part * ${each} + index]; }
+  for (var part = 0u; part < ${parts}; part++) { value += ${source(`part * ${each} + index`)}; }
   let n = ${first} + index % ${width};
   let at = index / ${width} * ${all} + n;
-  ${out}[at] = finish(value, at, n);`;
+  ${out.store("at", "finish(value, at, n)")};`;
   return shader.elements(body, count, profile.lanes, { iterations: () => split.parts });
 }
 
@@ -125,13 +126,13 @@ export function combineKernel(
 function operand(
   shader: Shader,
   name: string,
-  { buffer, base, along, across, inputs, count }: Readonly<
-    Record<"buffer" | "base" | "along" | "across" | "inputs" | "count", string>
-  >,
+  { load, base, along, across, inputs, count }:
+    & { readonly load: Elements["load"] }
+    & Readonly<Record<"base" | "along" | "across" | "inputs" | "count", string>>,
   alongInputs: boolean,
 ): TileOperand {
   const each = [0, 1, 2, 3].map((i) =>
-    `select(0.0, ${buffer}[at + min(4u * k + ${i}u, ${inputs} - 1u) * ${along}], 4u * k + ${i}u < ${inputs})`
+    `select(0.0, ${load(`at + min(4u * k + ${i}u, ${inputs} - 1u) * ${along}`)}, 4u * k + ${i}u < ${inputs})`
   );
   shader.declare(`fn ${name}(base: u32, row: u32, k: u32) -> vec4f {
   let at = base + min(row, ${count} - 1u) * ${across};
@@ -147,7 +148,7 @@ function operand(
  */
 export function tiledViewsKernel(a: View, b: View, target: View, epilogue: Epilogue, shape: MatmulShape): Dispatch {
   const parts = beginMatmul(a, b, target, epilogue);
-  const { shader, buffers: [left, right], lengths: [rows, columns, depth], strides: [am, ak, bk, bn], begin } = parts;
+  const { shader, load: [left, right], lengths: [rows, columns, depth], strides: [am, ak, bk, bn], begin } = parts;
   const [M, N] = target.shape.slice(-2);
   const tile = buildTile(
     shader,
@@ -155,13 +156,13 @@ export function tiledViewsKernel(a: View, b: View, target: View, epilogue: Epilo
     operand(
       shader,
       "left_of",
-      { buffer: left, base: "left", along: ak, across: am, inputs: depth, count: rows },
+      { load: left, base: "left", along: ak, across: am, inputs: depth, count: rows },
       a.strides.at(-2) !== 1 || a.strides.at(-1) === 1,
     ),
     operand(
       shader,
       "right_of",
-      { buffer: right, base: "right", along: bk, across: bn, inputs: depth, count: columns },
+      { load: right, base: "right", along: bk, across: bn, inputs: depth, count: columns },
       b.strides.at(-1) !== 1,
     ),
   );
@@ -185,7 +186,7 @@ export function tiledViewsKernel(a: View, b: View, target: View, epilogue: Epilo
       var value = ${sum}[e];
       if (${begin} > 0u) { value += ${parts.result}; }
       if (4u * end >= ${depth}) { value = finish(value, at, n); }
-      ${parts.result} = value;
+      ${parts.write("value")};
     }
   }`
     )

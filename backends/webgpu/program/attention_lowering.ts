@@ -43,7 +43,8 @@ export function lowerAttention(planner: Planner, node: Node, attributes: Attribu
   const shared = first === batch && first !== rows;
   const E = value.shape[3];
   // Results lie as [rows, T, H, E], so that joining the heads moves nothing.
-  const target = transposeView(planner.temporary("float32", [rows, T, H, E]), [0, 2, 1, 3]);
+  const float16 = planner.rounded.has(node.outputs[0]) ? "saturated" : undefined;
+  const target = transposeView(planner.temporary("float32", [rows, T, H, E], float16), [0, 2, 1, 3]);
   const operands = {
     query,
     key,

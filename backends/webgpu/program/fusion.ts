@@ -70,7 +70,8 @@ export class Fusion {
 
   /** The cacheAppends of the keys and of the values that an attention alone reads, each row its own, up to the queries' positions. */
   appendsOf({ inputs, id }: Node): readonly [keys: Node, values: Node] | undefined {
-    const [query, key, value] = inputs;
+    const [query, ...cached] = inputs.slice(0, 3);
+    const [key, value] = cached.map(widened);
     const [keys, values] = [key.node, value.node];
     const isAppend = [keys, values].every(({ operator, inputs: [state, x], attributes }) =>
       operator.name === "cacheAppend" && (attributes as { axis: number }).axis === 2 &&
@@ -78,7 +79,7 @@ export class Fusion {
     );
     const at = ({ inputs, attributes }: Node) => inputs[2] ?? (attributes as { at?: Dimension }).at;
     const isAlone = isAppend && keys !== values && at(keys) === at(values) &&
-      [key, value].every((own) => this.uses.isUsedOnce(own));
+      [key, value, ...cached].every((own) => this.uses.isUsedOnce(own));
     if (!isAlone) return undefined;
     const [first, last] = keys.id < values.id ? [keys, values] : [values, keys];
     const isUndisturbed = !this.uses.writesBetween(first, last) && !this.uses.writesBetween(last, { id });
@@ -87,7 +88,8 @@ export class Fusion {
 
   /** Whether a cacheAppend is one of those of an attention. */
   isReadByAttention(node: Node): boolean {
-    const [user] = this.uses.of(node.outputs[0]);
+    let [user] = this.uses.of(node.outputs[0]);
+    if (user?.operator.name === "cast") [user] = this.uses.of(user.outputs[0]);
     return user?.operator.name === "attention" && this.appendsOf(user)?.includes(node) === true;
   }
 
@@ -131,6 +133,12 @@ export class Fusion {
       }
     }
   }
+}
+
+/** The float16 that a cast widens, which it may be a view of; another value itself. */
+function widened(value: Value): Value {
+  const { operator, inputs: [input] } = value.node;
+  return operator.name === "cast" && input.dataType === "float16" && value.dataType === "float32" ? input : value;
 }
 
 const isParameter = ({ node }: Value) => node.operator === parameterOperator;

@@ -83,7 +83,10 @@ export function lowerCacheAppend(planner: Planner, node: Node, { axis, at = 0 }:
 function takeAppends(planner: Planner, node: Node, operands: AttentionOperands): AppendedPosition | undefined {
   const appends = planner.fusion.appendsOf(node);
   const [keys, values] = appends?.map((append) => planner.appended.get(append)) ?? [];
-  if (!keys || !values) return undefined;
+  if (!appends || !keys || !values) return undefined;
+  // Not where it reads copies.
+  const cached = appends.map(({ outputs: [value] }) => planner.view(value).storage);
+  if (cached[0] !== operands.key.storage || cached[1] !== operands.value.storage) return undefined;
   const factor = readsHeadsAsVec4(operands) ? 4 : 1;
   const fits = [keys.x, values.x].every(({ strides, shape, offset }) =>
     (strides[3] === 1 || shape[3] === 1) && isMultiple(offset, factor) &&

@@ -163,7 +163,8 @@ function lowerFusedProducts(planner: Planner, nodes: readonly Node[]): void {
   const operands = (at: number) => nodes.map((node) => node.inputs[at]);
   const matrices = nodes.map((node) => matrixOf(planner, node)!);
   const bias = biasValue && wholeView(jointStorage(operands(2), () => ({ kind: "raw" })), "float32", [outputs]);
-  const target = planner.temporary("float32", [...x.shape.slice(0, -1), outputs]);
+  const isRounded = nodes.every(({ outputs: [result] }) => planner.rounded.has(result));
+  const target = planner.temporary("float32", [...x.shape.slice(0, -1), outputs], isRounded ? "saturated" : undefined);
   const product = {
     ...contiguousRows(planner, x),
     inputs,

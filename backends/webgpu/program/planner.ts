@@ -37,7 +37,8 @@ import type { Step } from "./step.ts";
 import { TexelCopies } from "./texels/texel_copies.ts";
 import { Windows } from "./windows/windows.ts";
 import { ValueUses } from "./value_uses.ts";
-import { broadcastView, isContiguous, type Storage, type View, wholeView } from "./view.ts";
+import { roundedValues } from "./rounded_values.ts";
+import { broadcastView, type Float16, float16Of, isContiguous, type Storage, type View, wholeView } from "./view.ts";
 
 /** The device's properties that a plan depends on. */
 export interface PlanOptions {
@@ -48,15 +49,17 @@ export interface PlanOptions {
   readonly encoding: (name: string) => BlockEncoding | undefined;
   /** How the numbers of a packed parameter are held. */
   readonly numbers: (name: string) => NumberStorage;
+  /** Whether what kernels leave for each other is rounded to float16. @default false */
+  readonly rounds?: boolean;
 }
 
 /** A kernel reads at most this many views. */
 const maxViews = 6;
 
-/** The number of axes' elements as a storage's size. */
-function sizeOfShape(shape: Shape): Extract<Storage, { kind: "temporary" }> {
+/** Memory for the elements of a shape. */
+function memoryFor(shape: Shape, float16?: Float16): Extract<Storage, { kind: "temporary" }> {
   const elements = elementCount(shape);
-  return { kind: "temporary", elements: (resolve) => resolve(elements) };
+  return { kind: "temporary", elements: (resolve) => resolve(elements), ...(float16 ? { float16 } : {}) };
 }
 
 /** Builds the steps of a graph. */
@@ -65,6 +68,8 @@ export class Planner {
   readonly uses: ValueUses;
   readonly fusion: Fusion;
   readonly #writes: ReadonlySet<string>;
+  /** The values that are rounded to float16 in memory. */
+  readonly rounded: ReadonlySet<Value>;
   /** The values that are held as float16, two in a word, and where: they have no views. */
   readonly halves = new Map<Value, Storage>();
   /** The values that are normalised by the kernel of the product that reads them, where it has few rows. */
@@ -83,6 +88,7 @@ export class Planner {
   /** @param graph A graph in which every node but the leaves has a lowering. */
   constructor(readonly graph: Graph, readonly options: PlanOptions) {
     this.uses = new ValueUses(graph);
+    this.rounded = options.rounds ? roundedValues(graph, this.uses) : new Set();
     this.#writes = writtenParameters(graph);
     this.windows = new Windows(options.maxBinding);
     this.fusion = new Fusion(this.uses, { ...options, isPacked: (name) => this.isPacked(name) });
@@ -110,7 +116,7 @@ export class Planner {
     }
     for (const [name, value] of this.graph.outputs) {
       if (this.#written.has(name)) continue;
-      const storage: Storage = { kind: "bound", name };
+      const storage = this.#boundStorage(name, value.dataType);
       this.windows.note(storage, value.shape);
       this.copy(this.view(value), wholeView(storage, value.dataType, value.shape));
     }
@@ -141,15 +147,18 @@ export class Planner {
 
   /** The view itself if it is contiguous, else a contiguous view of a copy. */
   contiguousView(view: View): View {
-    if (isContiguous(view)) return view;
-    const copy = this.temporary(view.dataType, view.shape);
+    return isContiguous(view) ? view : this.#copyOf(view);
+  }
+
+  #copyOf(view: View): View {
+    const copy = this.temporary(view.dataType, view.shape, float16Of(view.storage));
     this.copy(view, copy);
     return copy;
   }
 
-  /** New memory. */
-  temporary(dataType: DataType, shape: Shape): View {
-    const storage = sizeOfShape(shape);
+  /** New memory. @param float16 Whether it holds 16 bits for each number. @default those of float16 */
+  temporary(dataType: DataType, shape: Shape, float16: Float16 | undefined = this.#float16Of(dataType)): View {
+    const storage = memoryFor(shape, float16);
     this.windows.note(storage, shape);
     return wholeView(storage, dataType, shape);
   }
@@ -163,9 +172,9 @@ export class Planner {
       return this.view(state);
     }
     const name = this.uses.outputs.get(value);
-    let view = this.temporary(value.dataType, value.shape);
+    let view = this.temporary(value.dataType, value.shape, this.rounded.has(value) ? "saturated" : undefined);
     if (name !== undefined) {
-      view = { ...view, storage: { kind: "bound", name } };
+      view = { ...view, storage: this.#boundStorage(name, value.dataType) };
       this.windows.note(view.storage, value.shape);
       this.#written.add(name);
     }
@@ -216,9 +225,7 @@ export class Planner {
     for (const [value, view] of [...this.#views]) {
       if (view.storage !== state.storage || isLeaf(value.node.operator) || value.node.operator.writesState) continue;
       if (!this.uses.isUsedAfter(value, writer)) continue;
-      const copy = this.temporary(view.dataType, view.shape);
-      this.copy(view, copy);
-      this.#views.set(value, copy);
+      this.#views.set(value, this.#copyOf(view));
     }
   }
 
@@ -232,11 +239,18 @@ export class Planner {
     const copies = this.#assigned.map(({ state, value }) => {
       const view = this.view(value);
       if (!targets.has(view.storage) || view.storage === state.storage && isContiguous(view)) return { state, view };
-      const copy = this.temporary(view.dataType, view.shape);
-      this.copy(view, copy);
-      return { state, view: copy };
+      return { state, view: this.#copyOf(view) };
     });
     for (const { state, view } of copies) if (view.storage !== state.storage) this.copy(view, state);
+  }
+
+  #float16Of(dataType: DataType): Float16 | undefined {
+    return this.profile.float16 && dataType === "float16" ? "exact" : undefined;
+  }
+
+  #boundStorage(name: string, dataType: DataType): Storage {
+    const float16 = this.#float16Of(dataType);
+    return { kind: "bound", name, ...(float16 ? { float16 } : {}) };
   }
 
   #operand(value: Value, shape: Shape): Operand {
@@ -275,7 +289,7 @@ export class Planner {
     const { name } = node.attributes as NamedLeaf;
     const storage: Storage = node.operator === parameterOperator
       ? { kind: "weights", name, layout: { kind: "raw" } }
-      : { kind: "bound", name };
+      : this.#boundStorage(name, value.dataType);
     this.windows.note(storage, value.shape);
     this.setView(value, wholeView(storage, value.dataType, value.shape));
   }

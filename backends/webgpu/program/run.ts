@@ -6,13 +6,13 @@ import type { Lease } from "../device/buffer_pool.ts";
 import type { GpuTensor } from "../device/gpu_tensor.ts";
 import type { Texels } from "../device/texels.ts";
 import type { BindGroupCache, Resource } from "./bind_group_cache.ts";
-import { bindingOf, bytesOf, namesNeedingOwnMemory } from "./bound_memory.ts";
+import { bindingOf, byteOffset, bytesOf, copiedBytes, namesNeedingOwnMemory } from "./bound_memory.ts";
 import type { CompiledGraph } from "./compiled_graph.ts";
 import type { Recorder } from "../device/submission_queue.ts";
 import type { DispatchSizes } from "../device/trace.ts";
 import type { Dispatch } from "../kernels/shader.ts";
 import { resolver, type Schedule } from "./schedule.ts";
-import type { Resolve, Storage } from "./view.ts";
+import { elementBytes, type Resolve, type Storage } from "./view.ts";
 
 /** What a run uses beside the compiled graph. */
 export interface RunResources {
@@ -103,11 +103,13 @@ export class GpuRun implements Run {
         const { buffer } = this.#leases[memory.slots.get(storage)!];
         if (buffer.size <= this.program.device.maxBinding) return { buffer };
         // Larger because it is another temporary's too.
-        return { buffer, offset: 0, size: 16 * Math.ceil(storage.elements(resolver(this.maxima)) / 4) };
+        const bytes = elementBytes(storage) * storage.elements(resolver(this.maxima));
+        return { buffer, offset: 0, size: 16 * Math.ceil(bytes / 16) };
       }
       case "window": {
         const { buffer, offset = 0 } = this.#resource(storage.of) as GPUBufferBinding;
-        return { buffer, offset: offset + 4 * storage.from, size: 4 * storage.elements };
+        const each = elementBytes(storage);
+        return { buffer, offset: offset + each * storage.from, size: each * storage.elements };
       }
       case "texels":
         return this.#texels[texels.slots.get(storage)!].buffer;
@@ -153,7 +155,7 @@ export class GpuRun implements Run {
     this.#repack();
     const base = device.queue.reserve(resolve ? this.#blockFor(resolve) : schedule.block);
     this.#copyApart((part, buffer, bytes) => {
-      if (part.read) recorder.copy(part.tensor.buffer, 4 * part.offset, buffer, 0, bytes);
+      if (part.read) recorder.copy(part.tensor.buffer, byteOffset(part), buffer, 0, bytes);
     });
     for (const { dispatch, index, at, start, workgroups, varies } of schedule.entries) {
       if (start > 0 && resolve && start >= resolve(dispatch.repeat!.end)) continue;
@@ -173,7 +175,7 @@ export class GpuRun implements Run {
       device.counters.dispatches++;
     }
     this.#copyApart((part, buffer, bytes) => {
-      if (part.written) recorder.copy(buffer, 0, part.tensor.buffer, 4 * part.offset, bytes);
+      if (part.written) recorder.copy(buffer, 0, part.tensor.buffer, byteOffset(part), bytes);
     });
     if (writes.size > 0) weights.markWritten(writes);
   }
@@ -201,7 +203,7 @@ export class GpuRun implements Run {
 
   #copyApart(copy: (part: BoundTensor<GpuTensor>, buffer: GPUBuffer, bytes: number) => void): void {
     const { parts } = this.parts.binding;
-    for (const [name, buffer] of this.#apart) copy(parts[name], buffer, bytesOf(parts[name]));
+    for (const [name, buffer] of this.#apart) copy(parts[name], buffer, copiedBytes(parts[name]));
   }
 
   #blockFor(resolve: Resolve): Uint32Array {

@@ -1,6 +1,6 @@
 // Which of a run's temporaries share a buffer: after the last use of one temporary, another takes its buffer.
 import type { Dispatch } from "../kernels/shader.ts";
-import { type Resolve, type Storage, wholeStorage } from "./view.ts";
+import { elementBytes, type Resolve, type Storage, wholeStorage } from "./view.ts";
 
 /** The memory of one kind that a run needs: buffers for its temporaries, or textures for its texels. */
 export interface Memory {
@@ -25,7 +25,7 @@ export function planMemory(
   used.forEach((storages, at) => {
     for (const storage of storages) {
       if (storage.kind !== kind || slotOf.has(storage)) continue;
-      slotOf.set(storage, takeSlot(slots, 4 * storage.elements(resolve)));
+      slotOf.set(storage, takeSlot(slots, elementBytes(storage) * storage.elements(resolve)));
     }
     for (const storage of new Set(storages)) {
       const slot = slotOf.get(storage);

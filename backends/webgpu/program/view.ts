@@ -16,10 +16,16 @@ export type Resolve = (dimension: Dimension) => number;
 /** A number that depends on sizes. */
 export type Resolved = (resolve: Resolve) => number;
 
+/**
+ * That a storage holds 16 bits for each number: numbers that are float16 ("exact"), or numbers of 32 bits that are rounded to it, of
+ * which those that are too large become its largest ("saturated").
+ */
+export type Float16 = "exact" | "saturated";
+
 /** Memory that kernels read or write; which buffer it is, is decided when a program is bound. */
 export type Storage =
-  | { readonly kind: "temporary"; readonly elements: Resolved }
-  | { readonly kind: "bound"; readonly name: string }
+  | { readonly kind: "temporary"; readonly elements: Resolved; readonly float16?: Float16 }
+  | { readonly kind: "bound"; readonly name: string; readonly float16?: Float16 }
   | { readonly kind: "weights"; readonly name: string; readonly layout: Layout }
   /** A part of another storage that is bound by itself: `elements` of it, from element `from` on. */
   | { readonly kind: "window"; readonly of: Storage; readonly from: number; readonly elements: number }
@@ -30,6 +36,17 @@ export type Storage =
 /** The storage that a window is a part of; another storage itself. */
 export function wholeStorage(storage: Storage): Storage {
   return storage.kind === "window" ? storage.of : storage;
+}
+
+/** Whether a storage holds 16 bits for each number; undefined where it holds 32. */
+export function float16Of(storage: Storage): Float16 | undefined {
+  const whole = wholeStorage(storage);
+  return whole.kind === "temporary" || whole.kind === "bound" ? whole.float16 : undefined;
+}
+
+/** The bytes of an element of a storage. */
+export function elementBytes(storage: Storage): 2 | 4 {
+  return float16Of(storage) ? 2 : 4;
 }
 
 /** A value as elements of a storage; strides and offset count elements. */

@@ -43,6 +43,7 @@ export class GpuWeights implements Weights {
   readonly #trained = new Set<string>();
   readonly #uploader: Uploader;
   readonly #numbers: NumberStorage;
+  readonly cacheType: "float32" | "float16";
   readonly #made = new Map<string, Promise<Blocks>>();
   /** Loads and writes under way: one at a time, so that programs compiled at the same time read a parameter once. */
   #uploading: Promise<void> = Promise.resolve();
@@ -54,6 +55,7 @@ export class GpuWeights implements Weights {
     { trainable, storage }: OpenOptions = {},
   ) {
     this.#numbers = storage === "float16" ? "float16" : "float32";
+    this.cacheType = storage === "float16" && profile.float16 ? "float16" : "float32";
     this.#uploader = new Uploader(device);
     for (const name of source.keys()) if (trainable?.(name)) this.#trained.add(name);
   }
@@ -76,6 +78,11 @@ export class GpuWeights implements Weights {
   /** How the numbers of a packed parameter are held; what is trained is not rounded. */
   numbersOf(name: string): NumberStorage {
     return this.isTrained(name) ? "float32" : this.#numbers;
+  }
+
+  /** Whether programs that read the parameters round what they compute to float16 where it waits in memory. */
+  get rounds(): boolean {
+    return this.cacheType === "float16" && this.#trained.size === 0;
   }
 
   train(names: Iterable<string>): Promise<void> {
@@ -174,7 +181,7 @@ export class GpuWeights implements Weights {
     let failure: string | undefined;
     const take = (words: ArrayBuffer) => {
       if (failure !== undefined) throw this.device.errorOf(failure);
-      return fromDevice(isFloat(dataType) ? "float32" : dataType, shape, words);
+      return fromDevice({ dataType: isFloat(dataType) ? "float32" : dataType, elementBytes: 4 }, shape, words);
     };
     this.device.queue.flush();
     const recorder = new Recorder(this.device.queue, (message) => failure ??= message);

@@ -2,6 +2,7 @@
 import {
   attributeKey,
   type Backend,
+  type CacheType,
   type CompiledProgram,
   ProgramCache,
   type Stream,
@@ -74,6 +75,11 @@ export class ModelRunner implements AsyncDisposable {
     return runner;
   }
 
+  /** The type of the caches; rows of them are copied in words, which have two numbers of float16. */
+  get cacheType(): CacheType {
+    return this.architecture.decoder.headWidth % 2 === 0 ? this.weights.cacheType ?? "float32" : "float32";
+  }
+
   /** What the programs are of. */
   get architecture(): Architecture {
     return this.#architecture;
@@ -115,17 +121,27 @@ export class ModelRunner implements AsyncDisposable {
 
   /** The program of the encoder's keys and values. */
   crossProgram(signal?: AbortSignal): Promise<CompiledProgram> {
-    return this.#programs.get("cross", {}, () => buildCrossKeysValues(this.architecture), signal);
+    return this.#programs.get(
+      "cross",
+      {},
+      () => buildCrossKeysValues(this.architecture, { cacheType: this.cacheType }),
+      signal,
+    );
   }
 
   /** The decode program. */
   decodeProgram(signal?: AbortSignal): Promise<CompiledProgram> {
-    return this.#programs.get("decode", {}, () => buildDecode(this.architecture), signal);
+    return this.#programs.get(
+      "decode",
+      {},
+      () => buildDecode(this.architecture, { cacheType: this.cacheType }),
+      signal,
+    );
   }
 
   /** The decode program whose rows are at positions of their own. */
   slotDecodeProgram(signal?: AbortSignal): Promise<CompiledProgram> {
-    const build = () => buildDecode(this.architecture, { ownPositions: true });
+    const build = () => buildDecode(this.architecture, { ownPositions: true, cacheType: this.cacheType });
     return this.#programs.get("decode by slot", {}, build, signal);
   }
 

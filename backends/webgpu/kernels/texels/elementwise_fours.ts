@@ -65,7 +65,7 @@ export function elementwiseFoursKernel(
     const own = elementType(view.dataType);
     const texels = isVector[i + 1] && own === "f32" ? texelsOf(view) : undefined;
     if (texels) return `let x${i} = ${shader.readTexels(texels)(`at${i}`)};`;
-    return `let x${i} = ${shader.read(view.storage, isVector[i + 1] ? `vec4<${own}>` : own)}[at${i}];`;
+    return `let x${i} = ${shader.read(view.storage, isVector[i + 1] ? `vec4<${own}>` : own)(`at${i}`)};`;
   });
   const parts = ["x", "y", "z", "w"].map((part) =>
     emitExpression(shader, expression, (i) => isVector[i + 1] ? `x${i}.${part}` : `x${i}`, part)
@@ -75,7 +75,7 @@ export function elementwiseFoursKernel(
     shader.places(shape, "index", named),
     ...loads,
     ...parts.flatMap(({ lines }) => lines),
-    `${out}[out] = ${type}(${parts.map(({ result }) => result).join(", ")});`,
+    `${out.store("out", `${type}(${parts.map(({ result }) => result).join(", ")})`)};`,
   ];
   return shader.elements(body.join("\n  "), elementCount(shape), profile.lanes);
 }

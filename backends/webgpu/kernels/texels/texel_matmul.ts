@@ -85,8 +85,8 @@ function readRows(
   const source = shader.read(x.storage, "f32");
   const load = (r: number) =>
     inputs % tileLanes === 0
-      ? `${source}[row${r} + k + lane]`
-      : `select(0.0, ${source}[row${r} + min(k + lane, ${end} - 1u)], k + lane < ${end})`;
+      ? source(`row${r} + k + lane`)
+      : `select(0.0, ${source(`row${r} + min(k + lane, ${end} - 1u)`)}, k + lane < ${end})`;
   return {
     left: leftNumbers(shape, load),
     places: upTo(shape.rows).map((r) => `let row${r} = ${row(`${r}u`)};`).join(" "),

@@ -156,7 +156,7 @@ export function writeTile(shader: Shader, shape: TexelShape, to: TileTarget): st
       `if (first_column + ${v * apart}u < ${last}) {
     let n = first_column + ${v * apart}u;
     let bias = ${bias("(n / 4u)")};
-    ${each(v, (value, r) => `let at = (${place(r)}) / 4u; ${out}[at${start}] = ${complete(value, "bias", "at")};`)}
+    ${each(v, (value, r) => `let at = (${place(r)}) / 4u; ${out.store(`at${start}`, complete(value, "bias", "at"))};`)}
   }`
     ).join("\n  ");
   }
@@ -165,7 +165,7 @@ export function writeTile(shader: Shader, shape: TexelShape, to: TileTarget): st
     let n = first_column + ${v * apart}u + e;
     if (n >= ${last}) { break; }
     let bias = ${bias("n")};
-    ${each(v, (value, r) => `let at = ${place(r)}; ${out}[at${start}] = ${complete(`${value}[e]`, "bias", "at")};`)}
+    ${each(v, (value, r) => `let at = ${place(r)}; ${out.store(`at${start}`, complete(`${value}[e]`, "bias", "at"))};`)}
   }`
   ).join("\n  ");
 }

@@ -1,10 +1,10 @@
 // Tensors that are larger than a binding. Think of a window as a part of a storage that is bound by itself: a kernel on views
 // of large storages becomes several, each on a part of the views, along the axis that lies furthest apart in memory, in a window of each.
 import type { Dimension, Shape } from "../../../../src/graph/mod.ts";
-import { sliceView, type Storage, type View } from "../view.ts";
+import { elementBytes, sliceView, type Storage, type View } from "../view.ts";
 
-/** A window begins at a multiple of so many elements: 256 bytes, the most that a device asks of a binding's offset. */
-const alignment = 64;
+/** A window begins at a multiple of so many elements: at 256 bytes, the most that a device asks of a binding's offset. */
+const alignment = 128;
 
 const isKnown = (d: Dimension): d is number => typeof d === "number";
 
@@ -37,7 +37,7 @@ export class Windows {
   /** Note how many elements a storage has, where that is known. */
   note(storage: Storage, shape: Shape): void {
     if (!shape.every(isKnown)) return;
-    if (4 * shape.reduce((a, b) => a * b, 1) > this.maxBinding) this.#large.add(storage);
+    if (elementBytes(storage) * shape.reduce((a, b) => a * b, 1) > this.maxBinding) this.#large.add(storage);
   }
 
   /** Whether a storage is larger than a binding. */
@@ -69,7 +69,8 @@ export class Windows {
 
   #fits(view: View): boolean {
     const span = spanOf(view);
-    return !this.isLarge(view) || span !== undefined && 4 * (span + alignment) <= this.maxBinding;
+    return !this.isLarge(view) ||
+      span !== undefined && elementBytes(view.storage) * (span + alignment) <= this.maxBinding;
   }
 
   /** How many indices of an axis of a view lie in one window: one at least. */
@@ -77,7 +78,7 @@ export class Windows {
     const rest = spanOf({ ...view, shape: view.shape.map((d, i) => i === axis ? 1 : d) });
     const stride = view.strides[axis];
     if (stride === 0 || rest === undefined || !isKnown(stride)) return Infinity;
-    return Math.max(1, Math.floor((this.maxBinding / 4 - alignment - rest) / stride) + 1);
+    return Math.max(1, Math.floor((this.maxBinding / elementBytes(view.storage) - alignment - rest) / stride) + 1);
   }
 
   /** The view in a window of its storage, where that is large. */
