@@ -16,7 +16,15 @@ import {
 } from "../../src/graph/mod.ts";
 import type { DataType } from "../../src/tensor/mod.ts";
 import { prepare } from "../../src/passes/mod.ts";
-import { allOperators, type OnnxModel, type OperatorSupport, readsBlocks, supportsNode, toOnnx } from "../onnx/mod.ts";
+import {
+  allOperators,
+  type IntegerProducts,
+  type OnnxModel,
+  type OperatorSupport,
+  readsBlocks,
+  supportsNode,
+  toOnnx,
+} from "../onnx/mod.ts";
 import {
   type CompiledSession,
   OnnxProgram,
@@ -29,7 +37,7 @@ import type { BlockPlacement } from "./block_parameters.ts";
 import { giveBackFreedMemory } from "./c_heap.ts";
 import type { DeviceMemory } from "./device/device_memory.ts";
 import { isMemoryShort } from "./free_memory.ts";
-import { int8IsFaster } from "./int8_probe.ts";
+import { int8IsFaster, multipliesWholeRows } from "./int8_probe.ts";
 import type { OrtValue, OrtView } from "./ort_value.ts";
 import type { Runtime } from "./runtime.ts";
 import { FfiRuntime, type Initializer, type SessionOptions } from "./session.ts";
@@ -44,7 +52,7 @@ type SessionParameters =
 interface CompileOptions {
   readonly packed: boolean;
   readonly fusesCaches: boolean;
-  readonly int8Products: boolean;
+  readonly products: IntegerProducts;
   readonly signal?: AbortSignal;
 }
 
@@ -65,23 +73,25 @@ export class FfiBackend implements Backend {
   readonly mapsFiles = true;
   readonly #sessions: FfiRuntime;
   #int8: Promise<boolean> | undefined;
+  readonly #multipliesRows: boolean;
 
   /**
    * @param device What it runs on, for a person to read.
    * @param operators The optional operators that the library has.
-   * @param int8Products Whether products of many rows with weights in blocks are faster in 8 bits. @default found out
+   * @param products Which products of many rows with weights in blocks are of 8-bit integers. @default those that are faster
    * @param memory That of the device, where it is not the CPU.
    */
   constructor(
     readonly runtime: Runtime,
     readonly device: string,
     readonly operators: OperatorSupport = allOperators,
-    int8Products?: boolean,
+    products?: IntegerProducts,
     memory?: DeviceMemory,
   ) {
     this.#sessions = new FfiRuntime(runtime, memory);
     if (memory) runtime.beforeEnd.push(() => memory[Symbol.dispose]());
-    if (int8Products !== undefined) this.#int8 = Promise.resolve(int8Products);
+    if (products) this.#int8 = Promise.resolve(products.blocks);
+    this.#multipliesRows = products?.rows ?? multipliesWholeRows();
   }
 
   get counters(): Runtime["counters"] {
@@ -125,18 +135,21 @@ export class FfiBackend implements Backend {
     graph = prepare(graph, (node) => this.supports(node));
     const blocks = [...graph.parameters.keys()].filter((name) => readableBlocks(graph, held, name));
     // Neither what is decoded in each run, nor what is trained on, is rounded further.
-    const rounds = blocks.length > 0 && !held.options.lowMemory && writtenParameters(graph).size === 0;
-    const int8Products = rounds && await this.#multipliesInt8(graph);
+    const rounds = blocks.length > 0 && writtenParameters(graph).size === 0;
+    const products = {
+      blocks: rounds && !held.options.lowMemory && await this.#multipliesInt8(graph),
+      rows: rounds && graph.states.size === 0 && this.#multipliesRows,
+    };
     // Made now, so that they are made for one program while another is compiled.
     await Promise.all(blocks.map((name) => held.blocks.place(name)));
     return await held.exclusively(new Set(graph.parameters.keys()), async () => {
       const names = new Set([...graph.parameters.keys()].filter((name) => held.fileRegionOf(name)));
       const compile = (packed: boolean, fusesCaches: boolean) =>
-        this.#compile(graph, held, { packed, fusesCaches, int8Products });
+        this.#compile(graph, held, { packed, fusesCaches, products });
       // A program that trains reads parameters unpacked from the file, so that the other programs can keep packed copies.
       const pack = writtenParameters(graph).size === 0 && await held.decidePacking(names);
       signal?.throwIfAborted();
-      const compiled = await this.#compile(graph, held, { packed: pack, fusesCaches: true, int8Products, signal });
+      const compiled = await this.#compile(graph, held, { packed: pack, fusesCaches: true, products, signal });
       if (held.options.lowMemory) giveBackFreedMemory();
       return new OnnxProgram(this.#sessions, graph, held, compile, pack, compiled);
     });
@@ -162,15 +175,15 @@ export class FfiBackend implements Backend {
     if (graph.states.size > 0) return Promise.resolve(true);
     return this.#int8 ??= int8IsFaster(
       this.#sessions,
-      (graph, weights, int8Products) =>
-        this.#compile(graph, weights, { packed: true, fusesCaches: false, int8Products }),
+      (graph, weights, blocks) =>
+        this.#compile(graph, weights, { packed: true, fusesCaches: false, products: { blocks, rows: false } }),
     );
   }
 
   async #compile(
     graph: Graph,
     weights: FfiWeights,
-    { packed, fusesCaches, int8Products, signal }: CompileOptions,
+    { packed, fusesCaches, products, signal }: CompileOptions,
   ): Promise<CompiledSession> {
     const { version } = weights;
     const writes = writtenParameters(graph).size > 0;
@@ -184,7 +197,7 @@ export class FfiBackend implements Backend {
       toOnnx(graph, (name) => {
         const place = places.get(name)!;
         return place === "bound" || "encoding" in place ? place : place.region;
-      }, { operators: this.operators, fusesCaches, int8Products });
+      }, { operators: this.operators, fusesCaches, products });
     let model = lower();
     // ONNX Runtime folds constants with what is in the file, and not with the memory that it is given.
     const stale = [...model.foldedParameters].filter((name) => holdsMemory(places.get(name)!));
@@ -199,9 +212,11 @@ export class FfiBackend implements Backend {
       weights.checkFiles(fromFile);
       const { lowMemory = false } = weights.options;
       const memory = writes ? "givenBack" as const : lowMemory ? "asNeeded" as const : "kept" as const;
-      const options = { name: graph.name, folder: weights.folder, packed, given, views, memory };
+      // Products of whole numbers read weights as they lie: packed they would take twice their bytes, to be a tenth faster.
+      const packs = packed && !model.blockInitializers.some(({ part }) => part === "rowScales");
+      const options = { name: graph.name, folder: weights.folder, packed: packs, given, views, memory };
       const create = () => this.#sessions.createSession(model.bytes, options);
-      session = packed ? await weights.files.releasingPages(create) : await create();
+      session = options.packed ? await weights.files.releasingPages(create) : await create();
       weights.checkFiles(fromFile);
       return { model, session, parameters, fromFile, fromMemory, version };
     } catch (error) {

@@ -1,8 +1,14 @@
 // Parameters in blocks of 8 or 4 bits. Think of each as two arrays of bytes at some address: in its mapped file, or in memory
 // where they are made while loading. A session gets views of them, in as many shapes as its operators want.
 import { BackendError } from "../../src/errors/mod.ts";
-import { bytesPerElement } from "../../src/tensor/mod.ts";
-import { type BlockEncoding, blockShapes, type FileRegion, type StoredWeights } from "../../src/weights/mod.ts";
+import { bytesPerElement, sizeOf } from "../../src/tensor/mod.ts";
+import {
+  type BlockEncoding,
+  blockShapes,
+  type FileRegion,
+  hasRowScales,
+  type StoredWeights,
+} from "../../src/weights/mod.ts";
 import type { BlockInitializer } from "../onnx/mod.ts";
 import { OrtValue, OrtView } from "./ort_value.ts";
 import type { Runtime } from "./runtime.ts";
@@ -13,6 +19,7 @@ export interface BlockPlacement {
   /** Where its codes and scales lie in a file; where they are in memory, any region, since the memory is given too. */
   readonly codes: FileRegion;
   readonly scales: FileRegion;
+  readonly hasRowScales: boolean;
   /** Where they are in memory; undefined where they are only in the file. */
   readonly held?: HeldBlocks;
 }
@@ -35,6 +42,8 @@ interface Files {
 export class BlockParameters implements Disposable {
   readonly #held = new Map<string, HeldBlocks>();
   readonly #loading = new Map<string, Promise<HeldBlocks>>();
+  /** Of each row its one scale, of those parameters in whose rows all blocks have the same; undefined for others. */
+  readonly #rowScales = new Map<string, OrtValue | undefined>();
   #disposed = false;
 
   constructor(readonly runtime: Runtime, readonly source: StoredWeights, readonly files: Files) {}
@@ -49,16 +58,19 @@ export class BlockParameters implements Disposable {
     const { bits, block, axis, regions } = this.source.get(name)!.blocks!;
     const encoding = { bits, block, axis };
     if (regions && Object.values(regions).every((region) => this.files.isInFolder(region))) {
-      return { encoding, ...regions };
+      return { encoding, ...regions, hasRowScales: this.#findRowScales(name, () => this.#mapped(regions.scales)) };
     }
     // ONNX Runtime looks for a file, and not into it, where an initializer is given.
     const region = { path: this.files.anyFile, offset: 0, byteLength: 1 };
-    return { encoding, codes: region, scales: region, held: await this.#hold(name) };
+    const held = await this.#hold(name);
+    const hasRowScales = this.#findRowScales(name, () => held.scales.read(sizeOf(held.scales.shape)) as Float32Array);
+    return { encoding, codes: region, scales: region, hasRowScales, held };
   }
 
   /** The view that a session is given as an initializer. @returns Undefined where it reads the file by itself. */
   view(initializer: BlockInitializer, { held }: BlockPlacement): OrtView | undefined {
     const { parameter, part, dataType, shape, offset } = initializer;
+    if (part === "rowScales") return this.#rowScales.get(parameter)!.view(shape, 0);
     if (held) return held[part].view(shape, offset / bytesPerElement(dataType));
     const region = this.source.get(parameter)?.blocks?.regions?.[part];
     const address = region && this.files.addressOf({ ...region, offset: region.offset + offset });
@@ -73,6 +85,30 @@ export class BlockParameters implements Disposable {
       this.runtime.counters.weightBytes -= tensor.byteLength;
       tensor.release();
     }
+    this.#rowScales.get(name)?.release();
+    this.#rowScales.delete(name);
+  }
+
+  /** Whether all blocks of a row have one scale; then `view` can give them. */
+  #findRowScales(name: string, scalesOf: () => Float32Array | undefined): boolean {
+    if (!this.#rowScales.has(name)) {
+      const { shape, blocks } = this.source.get(name)!;
+      const { scales: [rows, count] } = blockShapes(shape, blocks!);
+      const scales = scalesOf();
+      let found: OrtValue | undefined;
+      if (scales && hasRowScales(scales, [rows, count])) {
+        found = new OrtValue(this.runtime, "float32", [rows]);
+        found.write(Float32Array.from({ length: rows }, (_, row) => scales[row * count]), 0);
+      }
+      this.#rowScales.set(name, found);
+    }
+    return this.#rowScales.get(name) !== undefined;
+  }
+
+  /** The numbers of a region in its mapped file; undefined where files cannot be mapped. */
+  #mapped(region: FileRegion): Float32Array | undefined {
+    const address = this.files.addressOf(region);
+    return address && new Float32Array(Deno.UnsafePointerView.getArrayBuffer(address, region.byteLength));
   }
 
   #hold(name: string): HeldBlocks | Promise<HeldBlocks> {
@@ -101,6 +137,6 @@ export class BlockParameters implements Disposable {
 
   [Symbol.dispose](): void {
     this.#disposed = true;
-    for (const name of [...this.#held.keys()]) this.forget(name);
+    for (const name of [...this.#held.keys(), ...this.#rowScales.keys()]) this.forget(name);
   }
 }

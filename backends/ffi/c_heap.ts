@@ -9,7 +9,7 @@ const symbols = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** Parameters of glibc's malloc.h, and what they are set to: M_MMAP_THRESHOLD and M_TRIM_THRESHOLD in bytes, M_ARENA_MAX. */
-const settings = [[-3, 256 << 10], [-1, 128 << 10], [-8, 1]] as const;
+const settings = [[-3, 128 << 10], [-1, 128 << 10], [-8, 1]] as const;
 
 let library: Deno.DynamicLibrary<typeof symbols> | undefined | null = null;
 

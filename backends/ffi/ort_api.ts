@@ -158,4 +158,8 @@ export const symbols = {
   OrtGetApiBase: { parameters: [], result: "pointer" },
   // int setenv(const char *name, const char *value, int overwrite)
   setenv: { parameters: ["buffer", "buffer", "i32"], result: "i32", optional: true },
+  // void *calloc(size_t nmemb, size_t size)
+  calloc: { parameters: ["usize", "usize"], result: "pointer", optional: true },
+  // void free(void *ptr)
+  free: { parameters: ["pointer"], result: "void", optional: true },
 } as const satisfies Deno.ForeignLibraryInterface;

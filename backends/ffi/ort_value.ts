@@ -2,7 +2,7 @@
 import { bytesPerElement, type DataType, sizeOf, type TypedArray, viewArray } from "../../src/tensor/mod.ts";
 import { onnxTypes } from "../onnx/mod.ts";
 import { type Bindable, HostValue } from "../onnx/session/mod.ts";
-import { OutPointer, type Runtime } from "./runtime.ts";
+import { OutPointer, type OwnedMemory, type Runtime } from "./runtime.ts";
 
 /** Something that the library knows as an OrtValue. */
 export interface OrtBindable extends Bindable {
@@ -14,28 +14,52 @@ export class OrtValue extends HostValue implements OrtBindable {
   protected override readonly elements: TypedArray;
   readonly pointer: Deno.PointerObject;
   readonly #address: Deno.PointerObject;
+  readonly #free: (() => void) | undefined;
   #released = false;
 
-  constructor(readonly runtime: Runtime, readonly dataType: DataType, readonly shape: readonly number[]) {
+  /** @param given Memory for it, and what gives that back. @default the library's, with undefined elements */
+  constructor(
+    readonly runtime: Runtime,
+    readonly dataType: DataType,
+    readonly shape: readonly number[],
+    given?: OwnedMemory,
+  ) {
     super();
-    const { api } = runtime;
-    const lengths = BigInt64Array.from(shape, BigInt);
-    this.pointer = runtime.create(
-      `allocate ${dataType} [${shape}]`,
-      (out) => api.createTensorAsOrtValue(runtime.allocator, lengths, BigInt(shape.length), onnxTypes[dataType], out),
-    );
-    const address = new OutPointer();
-    runtime.check(
-      api.getTensorMutableData(this.pointer, address.buffer as BigUint64Array<ArrayBuffer>),
-      "find a tensor",
-    );
-    // A tensor without elements has no memory; any address will do for what is not read.
-    this.#address = sizeOf(shape) === 0 ? this.pointer : address.value;
     const bytes = sizeOf(shape) * bytesPerElement(dataType);
+    this.#free = given?.free;
+    if (given) {
+      this.pointer = createView(runtime, dataType, shape, given.address);
+      this.#address = given.address;
+    } else {
+      this.pointer = runtime.create(`allocate ${dataType} [${shape}]`, (out) => {
+        const lengths = BigInt64Array.from(shape, BigInt);
+        const [allocate, rank] = [runtime.api.createTensorAsOrtValue, BigInt(shape.length)];
+        return allocate(runtime.allocator, lengths, rank, onnxTypes[dataType], out);
+      });
+      const address = new OutPointer();
+      runtime.check(
+        runtime.api.getTensorMutableData(this.pointer, address.buffer as BigUint64Array<ArrayBuffer>),
+        "find a tensor",
+      );
+      // A tensor without elements has no memory; any address will do for what is not read.
+      this.#address = bytes === 0 ? this.pointer : address.value;
+    }
     const buffer = bytes === 0 ? new ArrayBuffer(0) : Deno.UnsafePointerView.getArrayBuffer(this.#address, bytes);
     this.elements = viewArray(dataType, buffer, 0, sizeOf(shape));
     runtime.counters.liveHandles++;
     runtime.counters.deviceBytes += bytes;
+  }
+
+  /**
+   * A value of zeros. Where the C library can be asked for them, pages of a large one take no memory until they are written: so
+   * not the keys and values of a text while its picture is encoded, nor positions that it does not reach.
+   */
+  static zeros(runtime: Runtime, dataType: DataType, shape: readonly number[]): OrtValue {
+    const bytes = sizeOf(shape) * bytesPerElement(dataType);
+    const given = bytes === 0 ? undefined : runtime.zeros(bytes);
+    const value = new OrtValue(runtime, dataType, shape, given);
+    if (!given) value.clear();
+    return value;
   }
 
   view(shape: readonly number[], offset: number): OrtView {
@@ -49,9 +73,27 @@ export class OrtValue extends HostValue implements OrtBindable {
     const { runtime, pointer, byteLength } = this;
     runtime.release(() => {
       runtime.api.releaseValue(pointer);
+      this.#free?.();
       runtime.counters.deviceBytes -= byteLength;
     });
   }
+}
+
+/** Make an OrtValue over memory that it does not own. */
+function createView(
+  runtime: Runtime,
+  dataType: DataType,
+  shape: readonly number[],
+  address: Deno.PointerObject,
+): Deno.PointerObject {
+  const { api, memoryInfo } = runtime;
+  const lengths = BigInt64Array.from(shape, BigInt);
+  const bytes = BigInt(sizeOf(shape) * bytesPerElement(dataType));
+  const [rank, type] = [BigInt(shape.length), onnxTypes[dataType]];
+  return runtime.create(
+    `view [${shape}]`,
+    (out) => api.createTensorWithDataAsOrtValue(memoryInfo, address, bytes, lengths, rank, type, out),
+  );
 }
 
 /** An OrtValue over memory that something else owns. */
@@ -60,14 +102,7 @@ export class OrtView implements OrtBindable {
   #released = false;
 
   constructor(readonly runtime: Runtime, dataType: DataType, shape: readonly number[], address: Deno.PointerObject) {
-    const { api, memoryInfo } = runtime;
-    const lengths = BigInt64Array.from(shape, BigInt);
-    const bytes = BigInt(sizeOf(shape) * bytesPerElement(dataType));
-    const [rank, type] = [BigInt(shape.length), onnxTypes[dataType]];
-    this.pointer = runtime.create(
-      `view [${shape}]`,
-      (out) => api.createTensorWithDataAsOrtValue(memoryInfo, address, bytes, lengths, rank, type, out),
-    );
+    this.pointer = createView(runtime, dataType, shape, address);
     runtime.counters.liveHandles++;
   }
 

@@ -80,6 +80,12 @@ function realPath(path: string): string {
   }
 }
 
+/** Memory that JavaScript gives back. */
+export interface OwnedMemory {
+  readonly address: Deno.PointerObject;
+  free(): void;
+}
+
 /** ONNX Runtime: its functions, its environment, and the work queued on it. */
 export class Runtime extends RuntimeLife {
   readonly name = "ffi";
@@ -188,6 +194,14 @@ export class Runtime extends RuntimeLife {
     const out = new OutPointer();
     this.check(call(out.buffer as BigUint64Array<ArrayBuffer>), what);
     return out.value;
+  }
+
+  /** Memory of zeros from the C library that ONNX Runtime depends on; undefined where that cannot be asked. */
+  zeros(bytes: number): OwnedMemory | undefined {
+    this.checkOpen();
+    const { calloc, free } = this.#library.symbols;
+    const address = free && calloc?.(1n, BigInt(bytes));
+    return address ? { address, free: () => free(address) } : undefined;
   }
 
   /** The execution providers that the library was built with. */

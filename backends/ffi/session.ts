@@ -53,6 +53,13 @@ export class FfiRuntime implements OnnxRuntime {
     return new OrtValue(this.library, dataType, shape);
   }
 
+  allocateZeros(dataType: DataType, shape: readonly number[]): OrtValue | DeviceValue {
+    if (!this.memory) return OrtValue.zeros(this.library, dataType, shape);
+    const value = new DeviceValue(this.memory, dataType, shape);
+    value.clear();
+    return value;
+  }
+
   runControl(): RunControl {
     return new RunOptions(this.library);
   }

@@ -1,12 +1,13 @@
 // Parameters in blocks of 8 or 4 bits, in ONNX Runtime's operators. A product of few rows reads each weight once, so it is
 // bound by bytes: MatMulNBits multiplies the codes with inputs rounded to 8 bits. A product of many rows is bound by
-// arithmetic: on processors without products of 8-bit integers it is faster in float32, of weights decoded in each run. A
-// table of words is read a row at a time, and only what is read is decoded.
+// arithmetic: of weights whose rows have one scale it is a product of whole numbers, of inputs rounded with one scale; of others
+// it is faster in float32, with weights decoded in each run, on processors without instructions for 8-bit integers. A table of
+// words is read a row at a time, and only what is read is decoded.
 import type { Graph, Node, Value } from "../../src/graph/mod.ts";
 import type { AttributesOf } from "../../src/operators/mod.ts";
 import { bytesPerElement, sizeOf } from "../../src/tensor/mod.ts";
 import { type BlockEncoding, blockShapes, middleOf } from "../../src/weights/mod.ts";
-import type { BlockParameter } from "./block_parameter.ts";
+import type { BlockLocation, BlockParameter, BlockPart, IntegerProducts } from "./block_parameter.ts";
 import type { LoweringContext } from "./lowering_context.ts";
 import { microsoftDomain, onnxTypes } from "./model_builder.ts";
 
@@ -38,11 +39,11 @@ export function readsBlocks(graph: Graph, name: string, { bits, axis }: BlockEnc
   });
 }
 
-/** The initializer of the rows from `row` on of a parameter's codes or scales, written once for each form. */
+/** The initializer of the rows from `row` on of a part of a parameter, written once for each form. */
 function part(
   context: LoweringContext,
   parameter: BlockParameter,
-  { part, shape, row = 0 }: { part: "codes" | "scales"; shape: readonly number[]; row?: number },
+  { part, shape, row = 0 }: { part: BlockPart; shape: readonly number[]; row?: number },
 ): string {
   const name = `${part}:${shape.join("x")}@${row}:${parameter.name}`;
   if (context.blockInitializers.some((known) => known.name === name)) return name;
@@ -50,7 +51,7 @@ function part(
   const byteLength = sizeOf(shape) * bytesPerElement(dataType);
   const offset = row * byteLength / shape[0];
   context.blockInitializers.push({ name, parameter: parameter.name, part, dataType, shape, offset });
-  const region = parameter[part];
+  const region = parameter[part === "codes" ? "codes" : "scales"];
   return context.model.initializer(name, dataType, shape, { ...region, offset: region.offset + offset, byteLength });
 }
 
@@ -59,11 +60,39 @@ const mostDecoded = 1 << 22;
 
 /** Write x · weight + bias, with the weight in blocks. @returns The name of the result, [..., N]. */
 export function blockProduct(context: LoweringContext, node: Node, parameter: BlockParameter): string {
-  const { bits } = parameter.encoding;
   const [x, , bias] = node.inputs;
-  const multiply = bits === 4 || context.int8Products ? codedProduct : decodedProduct;
-  const y = multiply(context, context.name(x), parameter);
+  const y = product(context, x, parameter);
   return bias ? context.model.node("Add", [y, context.name(bias)]) : y;
+}
+
+function product(context: LoweringContext, x: Value, parameter: BlockParameter): string {
+  if (isWhole(context.products, parameter)) return wholeProduct(context, x, parameter);
+  const isCoded = parameter.encoding.bits === 4 || context.products.blocks;
+  return (isCoded ? codedProduct : decodedProduct)(context, context.name(x), parameter);
+}
+
+/** Whether a product with a parameter is one of whole numbers. */
+function isWhole(products: IntegerProducts, { encoding: { bits }, hasRowScales }: BlockLocation): boolean {
+  return products.rows && bits === 8 && hasRowScales;
+}
+
+/** The product of whole numbers with a weight whose rows have one scale: it is read as it lies, and nothing is packed. */
+function wholeProduct(context: LoweringContext, x: Value, parameter: BlockParameter): string {
+  const { model } = context;
+  const { rows: N, columns: K, codes } = blockShapes(parameter.shape, parameter.encoding);
+  const [rounded, scale, middle] = context.rounded(x);
+  const weight = [
+    part(context, parameter, { part: "codes", shape: codes }),
+    part(context, parameter, { part: "rowScales", shape: [N] }),
+    context.bytes([N], middleOf(parameter.encoding)),
+  ];
+  const flat = model.node("Reshape", [rounded, context.integers([-1, K])]);
+  const y = model.node("QGemm", [flat, scale, middle, ...weight], { transB: 1 }, { domain: microsoftDomain });
+  if (x.rank === 2) return y;
+  const whole = [...x.shape.slice(0, -1), N];
+  const result = context.reshape(y, ["", ""], whole);
+  model.describe(result, "float32", whole);
+  return result;
 }
 
 /** The product with codes: of inputs rounded to 8 bits, or of float32 where the weight has 4 bits. */
@@ -74,7 +103,7 @@ function codedProduct(context: LoweringContext, x: string, parameter: BlockParam
     part(context, parameter, { part: "codes", shape: stored }),
     part(context, parameter, { part: "scales", shape: scales }),
   ];
-  const attributes = { K, N, bits, block_size: block, accuracy_level: context.int8Products ? 4 : 1 };
+  const attributes = { K, N, bits, block_size: block, accuracy_level: context.products.blocks ? 4 : 1 };
   return context.model.node("MatMulNBits", [x, ...operands], attributes, { domain: microsoftDomain });
 }
 

@@ -7,16 +7,21 @@ export interface BlockLocation {
   readonly encoding: BlockEncoding;
   readonly codes: FileRegion;
   readonly scales: FileRegion;
+  /** Whether all blocks of a row have one scale, so that a product of whole numbers can have it. */
+  readonly hasRowScales: boolean;
 }
 
-/** An initializer that holds the codes or the scales of a parameter, in the form that an operator wants. */
+/** What an initializer holds of a parameter: its codes, its scales, or the one scale of each row. */
+export type BlockPart = "codes" | "scales" | "rowScales";
+
+/** An initializer that holds a part of a parameter, in the form that an operator wants. */
 export interface BlockInitializer {
   readonly name: string;
   readonly parameter: string;
-  readonly part: "codes" | "scales";
+  readonly part: BlockPart;
   readonly dataType: DataType;
   readonly shape: readonly number[];
-  /** The byte of the codes, or of the scales, that it begins at. */
+  /** The byte of that part that it begins at. */
   readonly offset: number;
 }
 
@@ -24,4 +29,12 @@ export interface BlockInitializer {
 export interface BlockParameter extends BlockLocation {
   readonly name: string;
   readonly shape: readonly number[];
+}
+
+/** Which products with weights in blocks round their inputs to 8 bits, so that whole numbers are multiplied. */
+export interface IntegerProducts {
+  /** Those with blocks of 8 bits, each block of an input with a scale of its own; else weights are decoded in each run. */
+  readonly blocks: boolean;
+  /** Those with weights of 8 bits whose rows have one scale, with one scale for all of an input. */
+  readonly rows: boolean;
 }

@@ -3,7 +3,7 @@
 // and returns its outputs' names. The context also writes constants, sizes and shapes, each once.
 import { attributeKey, type Dimension, dimension, type Node, type Shape, type Value } from "../../src/graph/mod.ts";
 import { type DataType, sizeOf } from "../../src/tensor/mod.ts";
-import type { BlockInitializer, BlockParameter } from "./block_parameter.ts";
+import type { BlockInitializer, BlockParameter, IntegerProducts } from "./block_parameter.ts";
 import { type Attribute, ModelBuilder, onnxTypes } from "./model_builder.ts";
 import type { OperatorSupport } from "./operator_support.ts";
 
@@ -22,9 +22,9 @@ export class LoweringContext {
   /**
    * @param operators The optional operators that may be used.
    * @param fusesCaches Whether attention appends to the caches that it reads.
-   * @param int8Products Whether products with weights in blocks round their inputs to 8 bits.
+   * @param products Which products with weights in blocks round their inputs to 8 bits.
    */
-  constructor(readonly operators: OperatorSupport, readonly fusesCaches: boolean, readonly int8Products: boolean) {
+  constructor(readonly operators: OperatorSupport, readonly fusesCaches: boolean, readonly products: IntegerProducts) {
     this.model = new ModelBuilder(operators.has("TensorScatter") ? "newest" : "older");
   }
 
@@ -34,6 +34,7 @@ export class LoweringContext {
   /** The names that values must get, because they are outputs of the model. */
   readonly #reservedNames = new Map<Value, string>();
   readonly #constants = new Map<string, string>();
+  readonly #rounded = new Map<Value, readonly [codes: string, scale: string, middle: string]>();
   /** Attention results as ONNX Runtime's operators give them, [rows, T, H · D], before they are split into heads. */
   readonly joinedHeads = new Map<Value, string>();
 
@@ -86,6 +87,17 @@ export class LoweringContext {
     // ONNX Runtime infers no shape from a computed operand, and what it fuses depends on the shapes that it knows.
     if (type === "Reshape") this.model.describe(outputs[0], node.outputs[0].dataType, node.outputs[0].shape);
     return outputs;
+  }
+
+  /** A value of float32 rounded to 8 bits, once for all that read it: its codes, their scale, and the code of 0. */
+  rounded(value: Value): readonly [codes: string, scale: string, middle: string] {
+    let names = this.#rounded.get(value);
+    if (!names) {
+      names = [this.model.fresh(), this.model.fresh(), this.model.fresh()];
+      this.model.node("DynamicQuantizeLinear", [this.name(value)], {}, { outputs: names });
+      this.#rounded.set(value, names);
+    }
+    return names;
   }
 
   /** A vector of int64 that is part of the model. */

@@ -1,6 +1,6 @@
 // Graphs as ONNX models, without any runtime.
 export { readsBlocks } from "./block_lowering.ts";
-export type { BlockInitializer, BlockLocation } from "./block_parameter.ts";
+export type { BlockInitializer, BlockLocation, IntegerProducts } from "./block_parameter.ts";
 export { onnxTypes } from "./model_builder.ts";
 export { type FusedCache, type OnnxModel, type ParameterLocation, supportsNode, toOnnx } from "./to_onnx.ts";
 export { findOperators } from "./find_operators.ts";

@@ -14,7 +14,7 @@ import { primitives } from "../../src/operators/mod.ts";
 import { assignedInPlace, dependencies } from "../../src/passes/mod.ts";
 import type { Tensor } from "../../src/tensor/mod.ts";
 import { readsItsCache, usedLength } from "./attention_lowering.ts";
-import type { BlockInitializer, BlockLocation } from "./block_parameter.ts";
+import type { BlockInitializer, BlockLocation, IntegerProducts } from "./block_parameter.ts";
 import { compositeLowerings, isNative } from "./composite_lowerings.ts";
 import { type Lowering, LoweringContext } from "./lowering_context.ts";
 import { allOperators, type OperatorSupport } from "./operator_support.ts";
@@ -109,8 +109,8 @@ export interface LoweringOptions {
   readonly operators?: OperatorSupport;
   /** Whether attention may append to the caches that it reads, where the runtime can. @default true */
   readonly fusesCaches?: boolean;
-  /** Whether products with weights in blocks of 8 bits round their inputs to 8 bits, instead of decoding weights. @default false */
-  readonly int8Products?: boolean;
+  /** Which products with weights in blocks round their inputs to 8 bits. @default none of 8 bits */
+  readonly products?: IntegerProducts;
 }
 
 /**
@@ -123,11 +123,11 @@ export interface LoweringOptions {
 export function toOnnx(
   graph: Graph,
   place: (name: string) => ParameterLocation,
-  { operators = allOperators, int8Products = false, ...options }: LoweringOptions = {},
+  { operators = allOperators, products = { blocks: false, rows: false }, ...options }: LoweringOptions = {},
 ): OnnxModel {
   checkOrder(graph);
   const fusesCaches = options.fusesCaches !== false && operators.has("GroupQueryAttention");
-  const context = new LoweringContext(operators, fusesCaches, int8Products);
+  const context = new LoweringContext(operators, fusesCaches, products);
   const boundParameters = new Set([...graph.parameters.keys()].filter((name) => place(name) === "bound"));
   const writes = new Map<string, { kind: "state" | "parameter"; when: "inPlace" | "atEnd" }>();
   const results: [name: string, value: Value][] = [...graph.outputs].map((

@@ -21,6 +21,12 @@ export class WasmRuntime extends OrtInstance implements OnnxRuntime {
     return new WasmValue(this, dataType, shape);
   }
 
+  allocateZeros(dataType: DataType, shape: readonly number[]): WasmValue {
+    const value = this.allocate(dataType, shape);
+    value.clear();
+    return value;
+  }
+
   runControl(): RunControl {
     this.checkOpen();
     return new StopFlag();

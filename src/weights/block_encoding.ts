@@ -10,6 +10,11 @@ export interface BlockEncoding {
   readonly block: number;
   /** The axis that blocks lie along: 1 for [outputs, inputs] and for tables, 0 for [inputs, outputs]. */
   readonly axis: 0 | 1;
+  /**
+   * To encode: whether all blocks of a row get one scale, that of the row's largest number, so that products of 8-bit integers can
+   * have it; of 8 bits along axis 1 only. @default false
+   */
+  readonly rowScales?: boolean;
 }
 
 /** The codes and scales of a matrix, rows across the axis that its blocks lie along. */
@@ -46,6 +51,15 @@ export function blockShapes(shape: readonly number[], { bits, block, axis }: Blo
     stored: [rows, blocks, block * bits / 8],
     scales: [rows, blocks],
   };
+}
+
+/** Whether all blocks of a row have one scale, in each row of a matrix. */
+export function hasRowScales(scales: Float32Array, [rows, blocks]: readonly [rows: number, blocks: number]): boolean {
+  for (let row = 0, at = 0; row < rows; row++) {
+    const scale = scales[at];
+    for (const end = at + blocks; at < end; at++) if (scales[at] !== scale) return false;
+  }
+  return true;
 }
 
 /** Decode a matrix: the numbers, row-major, of the shape. */

@@ -5,6 +5,7 @@ export {
   type BlockShapes,
   blockShapes,
   decodeBlocks,
+  hasRowScales,
   middleOf,
 } from "./block_encoding.ts";
 export { encodeBlocks } from "./encode_blocks.ts";

@@ -39,6 +39,13 @@ Deno.test("what is quantised is what the table says", () => {
   const others = [...named.keys()].filter((name) => /position|norm|patch|bias|token/i.test(name));
   assertEquals(others, []);
   assertEquals([...quantizedParameters(architecture, "q8").values()].map((encoding) => encoding.bits).sort()[0], 8);
+  // What reads the picture alone has hundreds of rows.
+  const rows = (name: string) => quantizedParameters(architectureOf(quantizedConfigs.trocr), "q8").get(name)?.rowScales;
+  assertEquals(rows("encoder.encoder.layer.0.intermediate.dense.weight"), true);
+  assertEquals(rows("decoder.model.decoder.layers.1.encoder_attn.k_proj.weight"), true);
+  assertEquals(rows("decoder.model.decoder.layers.1.encoder_attn.q_proj.weight"), undefined);
+  assertEquals(rows("decoder.model.decoder.layers.1.fc1.weight"), undefined);
+  assertEquals([...named.values()].some(({ rowScales }) => rowScales), false);
   assertEquals(Object.values(quantizationRules).every(({ reason }) => reason.length > 20), true);
 });
 

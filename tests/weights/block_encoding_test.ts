@@ -6,6 +6,7 @@ import {
   blockShapes,
   decodeBlocks,
   encodeBlocks,
+  hasRowScales,
   Quantizer,
   weightFromTensor,
 } from "../../src/weights/mod.ts";
@@ -61,6 +62,26 @@ Deno.test("codes are those of the formulas, computed in float32, to the last one
       });
     }
   }
+});
+
+Deno.test("rows that have one scale have the codes of one long block, along axis 1 with 8 bits only", () => {
+  const values = numbers(12, 37, 768).data as Float32Array;
+  const encoding = { bits: 8, block: 64, axis: 1 } as const;
+  const { codes, scales } = encodeBlocks(values, [37, 768], { ...encoding, rowScales: true });
+  assertEquals([hasRowScales(scales, [37, 12]), scales.length], [true, 37 * 12]);
+  assertEquals(hasRowScales(encodeBlocks(values, [37, 768], encoding).scales, [37, 12]), false);
+  assertEquals(hasRowScales(scales.slice().fill(1, 36 * 12 + 11), [37, 12]), false);
+  for (let row = 0; row < 37; row++) {
+    const own = values.subarray(row * 768, (row + 1) * 768);
+    const scale = Math.fround(Math.max(...own.map(Math.abs)) / 127);
+    assertEquals(scales[row * 12], scale);
+    own.forEach((value, i) => assert(Math.abs((codes[row * 768 + i] - 128) * scale - value) <= 0.5001 * scale));
+  }
+  for (const other of [{ bits: 8, block: 64, axis: 0 }, { bits: 4, block: 32, axis: 1 }] as const) {
+    assertThrows(() => encodeBlocks(values, [768, 37], { ...other, rowScales: true }), FormatError, "one scale");
+  }
+  values[5] = NaN;
+  assertThrows(() => encodeBlocks(values, [37, 768], { ...encoding, rowScales: true }), FormatError, "NaN");
 });
 
 Deno.test("blocks that no kernel is for are refused", () => {

@@ -22,6 +22,7 @@ export class DeviceValue implements RuntimeValue, OrtBindable {
     counters.deviceBytes += this.byteLength;
   }
 
+  /** Set every byte to zero. */
   clear(): void {
     this.write(allocateArray(this.dataType, this.#size), 0);
   }

@@ -15,6 +15,7 @@ export abstract class HostValue implements RuntimeValue {
     return this.elements.byteLength;
   }
 
+  /** Set every byte to zero. */
   clear(): void {
     const { buffer, byteOffset, byteLength } = this.elements;
     new Uint8Array(buffer, byteOffset, byteLength).fill(0);

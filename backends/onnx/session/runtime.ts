@@ -15,8 +15,6 @@ export interface RuntimeValue extends Bindable {
   readonly dataType: DataType;
   readonly shape: readonly number[];
   readonly byteLength: number;
-  /** Set every byte to zero. */
-  clear(): void;
   /** Overwrite elements `offset` and on. */
   write(data: TypedArray, offset: number): void;
   /** Copy the first `size` elements to the host: to `into`, or to a new array. */
@@ -69,6 +67,8 @@ export interface OnnxRuntime {
   readonly copiesWhenBound?: boolean;
   /** A value with undefined elements: where sessions compute, or where small ones are written at once. @default place "device" */
   allocate(dataType: DataType, shape: readonly number[], place?: "device" | "host"): RuntimeValue;
+  /** A value of zeros, where sessions compute. */
+  allocateZeros(dataType: DataType, shape: readonly number[]): RuntimeValue;
   runControl(): RunControl;
   /** A stream's work, in its order. */
   lane(options: LaneOptions): Lane;

@@ -16,8 +16,7 @@ export class RuntimeTensor implements DeviceTensor {
     readonly capacity: readonly number[],
     isOverwritten = false,
   ) {
-    this.#value = runtime.allocate(dataType, capacity);
-    if (!isOverwritten) this.#value.clear();
+    this.#value = isOverwritten ? runtime.allocate(dataType, capacity) : runtime.allocateZeros(dataType, capacity);
   }
 
   /** The value that is in the buffer now; work that is queued may replace it. */

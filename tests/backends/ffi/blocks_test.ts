@@ -1,12 +1,13 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FfiBackend } from "../../../backends/ffi/backend.ts";
 import { findLibrary } from "../../../backends/ffi/library.ts";
 import { load } from "../../../backends/ffi/mod.ts";
 import { Runtime } from "../../../backends/ffi/runtime.ts";
+import { toOnnx } from "../../../backends/onnx/mod.ts";
 import { load as loadReference } from "../../../backends/reference/mod.ts";
 import { BackendError } from "../../../src/errors/mod.ts";
 import { type Backend, type Graph, GraphBuilder, type Sizes, type Value } from "../../../src/graph/mod.ts";
-import { add, cacheAppend, gather, linear, transposeLast } from "../../../src/operators/mod.ts";
+import { add, cacheAppend, concat, gather, linear, transposeLast } from "../../../src/operators/mod.ts";
 import { Tensor } from "../../../src/tensor/mod.ts";
 import {
   type BlockEncoding,
@@ -21,6 +22,9 @@ import { Files } from "./weight_files.ts";
 
 /** The distance that is allowed where nothing is rounded but the weights, of the largest value. */
 const exact = 2e-4;
+
+/** A place that nothing is read from. */
+const located = { codes: { path: "/f", offset: 0, byteLength: 1 }, scales: { path: "/f", offset: 0, byteLength: 1 } };
 
 /** A matrix in blocks, in memory. */
 function blocksOf(matrix: Tensor, encoding: BlockEncoding): StoredWeight {
@@ -54,8 +58,8 @@ async function run(
 }
 
 /** The ffi backend whose products of many rows are in float32, or in 8 bits. */
-async function ffi(int8Products: boolean): Promise<FfiBackend> {
-  return new FfiBackend(Runtime.open(await findLibrary({}), {}), "CPU", undefined, int8Products);
+async function ffi(blocks: boolean, rows = false): Promise<FfiBackend> {
+  return new FfiBackend(Runtime.open(await findLibrary({}), {}), "CPU", undefined, { blocks, rows });
 }
 
 /** activation(x · weight + bias), after a state if the program is to run by steps. */
@@ -118,6 +122,48 @@ for (const { bits, block, axis, activation } of cases) {
   });
 }
 
+Deno.test("ffi multiplies whole numbers where rows have one scale, and rounds an input once for all that read it", async () => {
+  const encoding = { bits: 8, block: 32, axis: 1, rowScales: true } as const;
+  const [first, second] = [blocksOf(numbers(4, 72, 192), encoding), blocksOf(numbers(5, 40, 192), encoding)];
+  const builder = new GraphBuilder("whole");
+  const x = builder.input("x", "float32", [2, 9, 192]);
+  const bias = builder.constant(numbers(7, 72));
+  const y = linear(x, builder.parameter("first", [72, 192]), { bias, activation: "gelu" });
+  builder.output("y", concat([y, linear(x, builder.parameter("second", [40, 192]))], { axis: 2 }));
+  const graph = builder.build();
+  const input = numbers(6, 2, 9, 192);
+  await using reference = await loadReference();
+  const expected = await run(reference, graph, new Map([["first", first], ["second", second]]), input);
+  await using files = new Files();
+  const folder = await files.folder();
+  const stored = new Map<string, StoredWeight>();
+  for (const [name, { shape, blocks }] of Object.entries({ first, second })) {
+    const { codes, scales } = await blocks!.load();
+    const file = `${folder}/${name}`;
+    await files.put(`${name}.codes`, new Tensor("uint8", shape, codes), `${file}.codes`, 13);
+    await files.put(`${name}.scales`, new Tensor("float32", [shape[0], 6], scales), `${file}.scales`, 8);
+    const regions = { codes: files.get(`${name}.codes`)!.region!, scales: files.get(`${name}.scales`)!.region! };
+    const load = () => Promise.reject(new Error("it is not read"));
+    stored.set(name, weightOfBlocks(shape, { bits: 8, block: 32, axis: 1, regions, load }));
+  }
+  await using backend = await ffi(false, true);
+  await using exactly = await ffi(false, false);
+  const inMemory = new Map([["first", first], ["second", second]]);
+  for (const [source, lowMemory] of [[inMemory, false], [stored, false], [stored, true]] as const) {
+    const found = await run(backend, graph, source, input, { lowMemory });
+    // An input is off by at most half of 1/255 of the distance between the largest and the least.
+    assertClose(found, expected, 1e-2, "rounded");
+    assertThrows(() => assertClose(found, expected, exact, "rounded"));
+    assertClose(await run(exactly, graph, source, input, { lowMemory }), expected, exact, "decoded");
+    assertEquals([backend.counters.liveHandles, backend.counters.weightBytes], [0, 0]);
+  }
+  const { bytes } = toOnnx(graph, () => ({ ...located, encoding, hasRowScales: true }), {
+    products: { blocks: false, rows: true },
+  });
+  const count = (operator: string) => new TextDecoder("latin1").decode(bytes).split(operator).length - 1;
+  assertEquals([count("DynamicQuantizeLinear"), count("QGemm")], [1, 2]);
+});
+
 Deno.test("ffi reads the rows of a table in blocks, and a head that shares it, from memory and from a file", async () => {
   const table = numbers(7, 50, 64);
   const encoding = { bits: 8, block: 32, axis: 1 } as const;
@@ -157,7 +203,7 @@ Deno.test("ffi decodes a large head part by part where memory is short", async (
   const graph = builder.build();
   const x = new Tensor("int64", [2], BigInt64Array.of(69999n, 3n));
   await using reference = await loadReference();
-  await using backend = await load();
+  await using backend = await ffi(false);
   const found = await run(backend, graph, source, x, { lowMemory: true });
   assertClose(found, await run(reference, graph, source, x), exact, "the head");
 });
