@@ -81,8 +81,9 @@ export interface Profile {
   readonly gpu?: GpuShapes;
   /**
    * Whether float16 has 16 bits on the device, and what a program of float16 weights computes too; the device has shader-f16.
-   * Else each has 32. On a GPU that halves the bytes of caches and of what kernels leave for each other; how fast it is there
-   * was not measured. A processor widens numbers at more cost than reading them.
+   * Else each has 32. It halves the bytes of caches and of what kernels leave for each other. How fast it is on a GPU was not
+   * measured; on a processor it made no difference to those kernels. Copies to texels are of 32 bits, so that profiles with
+   * texels have no other.
    */
   readonly float16: boolean;
 }
@@ -143,7 +144,7 @@ const soft: Profile = {
 /** The profiles by name. */
 export const profiles: Readonly<Record<ProfileName, Profile>> = {
   "soft": soft,
-  "soft-nosg": { ...soft, name: "soft-nosg", broadcasts: false, texels: undefined },
+  "soft-nosg": { ...soft, name: "soft-nosg", broadcasts: false, texels: undefined, float16: true },
   "gpu": gpu,
   "gpu-sg": { ...gpu, name: "gpu-sg", subgroups: true, gpu: nvidia },
 };

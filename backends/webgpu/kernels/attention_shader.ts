@@ -127,18 +127,15 @@ function bindOperands(
   const unwritten = (): string => {
     throw new Error("the kernel writes no keys and values");
   };
-  const bind = (part: "query" | "key" | "value", { storage }: View, writes = false): Elements => {
-    if (texels) {
-      const fetch = shader.readTexels(texels[part]);
-      return { load: (at) => fetch(`(${at})`), store: unwritten };
-    }
-    return writes ? shader.write(storage, type) : { load: shader.read(storage, type), store: unwritten };
+  const bind = ({ storage }: View, writes = false): Elements =>
+    writes ? shader.write(storage, type) : { load: shader.read(storage, type), store: unwritten };
+  const fetch = (storage: Storage): Elements => {
+    const texel = shader.readTexels(storage);
+    return { load: (at) => texel(`(${at})`), store: unwritten };
   };
-  const own = {
-    query: bind("query", query),
-    key: bind("key", key, writesKeys),
-    value: bind("value", value, writesKeys),
-  };
+  const own = texels
+    ? { query: fetch(texels.query), key: fetch(texels.key), value: fetch(texels.value) }
+    : { query: bind(query), key: bind(key, writesKeys), value: bind(value, writesKeys) };
   const results = shader.write(target.storage, type);
   return {
     load: { query: own.query.load, key: own.key.load, value: own.value.load },

@@ -27,7 +27,7 @@ import { execute, memorySource } from "../../conformance/execute.ts";
 import { int64, numbers } from "../../conformance/repeatable_numbers.ts";
 import { loadInFloat16 } from "./float16_backend.ts";
 
-const profiles = ["gpu", "gpu-sg"] as const;
+const profiles = ["soft-nosg", "gpu", "gpu-sg"] as const;
 
 const inHalves = ({ shape, data }: Tensor) =>
   new Tensor("float32", shape, Float32Array.from(data as Float32Array, Math.f16round));
