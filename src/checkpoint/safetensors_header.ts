@@ -39,7 +39,12 @@ class HeaderScanner {
   #tensor: string | undefined;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-  constructor(readonly bytes: Uint8Array, readonly file: string) {}
+  /** A character for each byte: a string that is ASCII is a slice of it, which is far cheaper than decoding it alone. */
+  readonly #characters: string;
+
+  constructor(readonly bytes: Uint8Array, readonly file: string) {
+    this.#characters = new TextDecoder("latin1").decode(bytes);
+  }
 
   scan(): Header {
     const tensors = new Map<string, HeaderEntry>();
@@ -134,17 +139,19 @@ class HeaderScanner {
   #string(limit: number): string {
     this.#expect(quote, '"');
     const start = this.#at - 1;
-    let escaped = false;
+    let [escaped, ascii] = [false, true];
     for (; this.bytes[this.#at] !== quote; this.#at++) {
       if (this.#at >= this.bytes.length) this.#fail("a string does not end", start);
       if (this.#at - start > limit) this.#fail(`a string is longer than ${limit} bytes`, start);
       if (this.bytes[this.#at] < 0x20) this.#fail("a string holds a control character");
+      if (this.bytes[this.#at] >= 0x80) ascii = false;
       if (this.bytes[this.#at] === backslash) {
         escaped = true;
         this.#at++;
       }
     }
     this.#at++;
+    if (ascii && !escaped) return this.#characters.slice(start + 1, this.#at - 1);
     try {
       if (!escaped) return this.#decoder.decode(this.bytes.subarray(start + 1, this.#at - 1));
       return JSON.parse(this.#decoder.decode(this.bytes.subarray(start, this.#at)));

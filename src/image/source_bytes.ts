@@ -36,10 +36,13 @@ const longestPath = 4096, longestName = 256;
 /** The name of a source in messages, which never contains its data. */
 export function nameOfSource(source: ImageSource): string {
   if (isBytes(source)) return "(bytes)";
-  if (source instanceof ReadableStream) return "(stream)";
-  if (source instanceof Blob) return (source as File).name ?? "(blob)";
-  if (source instanceof Response) return source.url ? nameOfSource(source.url) : "(response)";
-  if (typeof source !== "string" && !(source instanceof URL)) return `(${typeOf(source)})`;
+  // Texts come first: Deno loads the classes of streams and responses when they are named.
+  if (typeof source !== "string" && !(source instanceof URL)) {
+    if (source instanceof ReadableStream) return "(stream)";
+    if (source instanceof Blob) return (source as File).name ?? "(blob)";
+    if (source instanceof Response) return source.url ? nameOfSource(source.url) : "(response)";
+    return `(${typeOf(source)})`;
+  }
   const name = String(source);
   if (/^data:/i.test(name)) return "(data URL)";
   if (typeof source === "string" && base64Start(source)) return "(base64)";
@@ -92,10 +95,10 @@ export async function readSource(source: ImageSource, name: string, options: Sou
   const { signal } = options;
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (isBytes(source)) return new Uint8Array(source);
-  if (source instanceof Response) return await receive(source, name, signal);
-  if (source instanceof ReadableStream) return await collect(endedBy(source, signal), name);
-  if (source instanceof Blob) return await collect(endedBy(source.stream(), signal), name);
   if (typeof source !== "string" && !(source instanceof URL)) {
+    if (source instanceof Response) return await receive(source, name, signal);
+    if (source instanceof ReadableStream) return await collect(endedBy(source, signal), name);
+    if (source instanceof Blob) return await collect(endedBy(source.stream(), signal), name);
     throw new OptionError(
       `Cannot read ${name.startsWith("(") ? "a picture" : `picture ${name}`}: it is ${
         typeOf(source)

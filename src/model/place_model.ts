@@ -1,4 +1,5 @@
 // A model put on its backend, which is loaded while its files are read.
+import { callLater } from "../async/delay.ts";
 import { loadBackend } from "../../backends/load_backend.ts";
 import { OptionError } from "../errors/mod.ts";
 import { ModelRunner } from "../generation/mod.ts";
@@ -66,10 +67,10 @@ export async function placeModel(
  */
 async function begun(loading: Promise<unknown>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, patience);
+  const cancel = callLater(patience, resolve);
   loading.then(() => resolve(), () => resolve());
   await promise;
-  clearTimeout(timer);
+  cancel();
 }
 
 /**

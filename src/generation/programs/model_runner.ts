@@ -1,4 +1,5 @@
 // A model on a backend: its weights, its compiled programs, and the buffers of the generation under way.
+import { takeTurn } from "../../async/delay.ts";
 import {
   attributeKey,
   type Backend,
@@ -60,7 +61,7 @@ export class ModelRunner implements AsyncDisposable {
       // The decoder takes longest: it is compiled while the others are built and compiled.
       const decoder = runner.decodeProgram(options.signal);
       decoder.catch(() => {});
-      await new Promise((resolve) => setTimeout(resolve));
+      await takeTurn();
       await Promise.all([
         decoder,
         runner.encodeProgram(imageSize, { signal: options.signal }),
