@@ -29,7 +29,6 @@ import type { BlockPlacement } from "./block_parameters.ts";
 import { giveBackFreedMemory } from "./c_heap.ts";
 import type { DeviceMemory } from "./device/device_memory.ts";
 import { isMemoryShort } from "./free_memory.ts";
-import { int8IsFaster } from "./int8_probe.ts";
 import type { OrtValue, OrtView } from "./ort_value.ts";
 import type { Runtime } from "./runtime.ts";
 import { FfiRuntime, type Initializer, type SessionOptions } from "./session.ts";
@@ -160,10 +159,12 @@ export class FfiBackend implements Backend {
    */
   #multipliesInt8(graph: Graph): Promise<boolean> {
     if (graph.states.size > 0) return Promise.resolve(true);
-    return this.#int8 ??= int8IsFaster(
-      this.#sessions,
-      (graph, weights, int8Products) =>
-        this.#compile(graph, weights, { packed: true, fusesCaches: false, int8Products }),
+    return this.#int8 ??= import("./int8_probe.ts").then(({ int8IsFaster }) =>
+      int8IsFaster(
+        this.#sessions,
+        (graph, weights, int8Products) =>
+          this.#compile(graph, weights, { packed: true, fusesCaches: false, int8Products }),
+      )
     );
   }
 

@@ -1,6 +1,6 @@
 // The bytes of a picture's file, from any source. Reading stops at a limit, so that an endless source cannot fill the memory.
 import { FormatError, HubError, OptionError } from "../errors/mod.ts";
-import { collectPieces, joinPieces, requestFollowing, type Timeouts } from "../hub/mod.ts";
+import { collectPieces, joinPieces, type Timeouts } from "../hub/mod.ts";
 import { sniff } from "./formats/headers/signatures.ts";
 
 /** Where a picture can be read from: a path, an address, base64 or a data URL, and whatever holds a file's bytes. */
@@ -175,6 +175,7 @@ function reason(error: unknown): string {
 async function download(url: URL, name: string, options: SourceOptions): Promise<Uint8Array> {
   const { signal, timeouts, allowPrivateAddresses } = options;
   try {
+    const { requestFollowing } = await import("../hub/network/redirects.ts");
     using answer = await requestFollowing(url, { signal, timeouts, publicOnly: !allowPrivateAddresses });
     if (answer.status === 200) return await collect(answer.body, name);
     throw answer.fail(`the server answered ${answer.status}, and 200 was expected`);

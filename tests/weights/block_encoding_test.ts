@@ -1,14 +1,9 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FormatError } from "../../src/errors/mod.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
-import {
-  type BlockEncoding,
-  blockShapes,
-  decodeBlocks,
-  encodeBlocks,
-  Quantizer,
-  weightFromTensor,
-} from "../../src/weights/mod.ts";
+import { type BlockEncoding, blockShapes, decodeBlocks, weightFromTensor } from "../../src/weights/mod.ts";
+import { Quantizer } from "../../src/weights/quantized_weight.ts";
+import { encodeBlocks } from "../../src/weights/encode_blocks.ts";
 import { numbers } from "../conformance/repeatable_numbers.ts";
 
 const encodings: readonly BlockEncoding[] = [

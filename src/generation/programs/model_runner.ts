@@ -14,7 +14,7 @@ import type { StoredWeights } from "../../weights/mod.ts";
 import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode } from "../../models/mod.ts";
 import { noProcessors } from "../scores/processor_list.ts";
 import { buildSelectionProgram, type Selection } from "./selection_program.ts";
-import { buildSlotSelection, type SlotSelection } from "./slot_selection.ts";
+import type { SlotSelection } from "./slot_selection.ts";
 import { Session, type SessionShape } from "./session.ts";
 
 /** How a runner holds its weights. */
@@ -140,11 +140,12 @@ export class ModelRunner implements AsyncDisposable {
   }
 
   /** The program that takes the tokens of rows in slots. */
-  slotSelectionProgram(selection: SlotSelection, signal?: AbortSignal): Promise<CompiledProgram> {
+  async slotSelectionProgram(selection: SlotSelection, signal?: AbortSignal): Promise<CompiledProgram> {
+    const { buildSlotSelection } = await import("./slot_selection.ts");
     const { vocabularySize } = this.architecture.decoder;
     // Each a kind of its own: sessions use several in turn, and there are few.
     const kind = `select by slot ${attributeKey(selection)}`;
-    return this.#programs.get(kind, {}, () => buildSlotSelection(selection, vocabularySize), signal);
+    return await this.#programs.get(kind, {}, () => buildSlotSelection(selection, vocabularySize), signal);
   }
 
   /**
