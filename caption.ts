@@ -12,10 +12,9 @@
  *
  * @module
  */
-import { isCommand, runCommand } from "./src/cli/commands.ts";
+import { isCommand } from "./src/cli/command_names.ts";
 import { parseOptions } from "./src/cli/options.ts";
 import { Console, OutputError } from "./src/cli/console.ts";
-import { help, version } from "./src/cli/usage.ts";
 
 /**
  * Run the command. Texts go to standard output, everything else to standard error.
@@ -27,7 +26,7 @@ import { help, version } from "./src/cli/usage.ts";
 export async function main(args: readonly string[]): Promise<number> {
   const console = new Console();
   const [first, ...rest] = args;
-  if (isCommand(first)) return await runCommand(first, rest, console);
+  if (isCommand(first)) return await (await import("./src/cli/commands.ts")).runCommand(first, rest, console);
   const { options, problems } = parseOptions(args);
   for (const problem of problems) console.complain(problem);
   if (problems.length > 0) {
@@ -35,16 +34,20 @@ export async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   try {
-    if (options.help) return console.print(help) ? 0 : 1;
-    if (options.version) return console.print(`limner ${await version()}\n`) ? 0 : 1;
+    if (options.help || options.version) {
+      const { help, version } = await import("./src/cli/usage.ts");
+      return console.print(options.help ? help : `limner ${await version()}\n`) ? 0 : 1;
+    }
   } catch (error) {
     if (!(error instanceof OutputError)) throw error;
     console.complain(error.message);
     return 1;
   }
   if (options.recursive) return await (await import("./src/cli/fleet/read_folder.ts")).readFolder(options, console);
+  const { startBackend } = await import("./src/cli/start_backend.ts");
+  await using backend = await startBackend(options);
   const { readPictures } = await import("./src/cli/read_pictures.ts");
-  return await readPictures(options, console);
+  return await readPictures(options, console, backend);
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -10,6 +10,8 @@ import type {
 } from "../src/graph/mod.ts";
 import { mayHaveGpu } from "./measured/graphics_devices.ts";
 
+export { mayHaveGpu };
+
 const modules: Readonly<Partial<Record<BackendName, () => Promise<BackendModule>>>> = {
   ffi: () => import("./ffi/mod.ts"),
   webgpu: () => import("./webgpu/mod.ts"),

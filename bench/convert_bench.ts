@@ -10,8 +10,9 @@ import {
   VisionEncoderDecoderModel,
 } from "../mod.ts";
 import { openCheckpoint } from "../src/checkpoint/mod.ts";
-import { openWeights } from "../src/model/converted_weights.ts";
-import { openRepository, PendingFile, type Repository } from "../src/hub/mod.ts";
+import { openWeights } from "../src/model/open_weights.ts";
+import { openRepository, type Repository } from "../src/hub/mod.ts";
+import { PendingFile } from "../src/hub/atomic_file.ts";
 import { type BinKind, writeBin } from "../tests/checkpoint/weight_files.ts";
 
 const kinds: readonly BinKind[] = ["compressed", "strided", "half", "legacy", "zip"];

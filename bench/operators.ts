@@ -3,7 +3,8 @@
 import { type Backend, type Graph, GraphBuilder, type WeightStorage } from "../src/graph/mod.ts";
 import { attention, linear } from "../src/operators/mod.ts";
 import { Tensor } from "../src/tensor/mod.ts";
-import { encodeBlocks, type StoredWeights, weightFromTensor, weightOfBlocks } from "../src/weights/mod.ts";
+import { type StoredWeights, weightFromTensor, weightOfBlocks } from "../src/weights/mod.ts";
+import { encodeBlocks } from "../src/weights/encode_blocks.ts";
 
 /** One thing to time. */
 export interface OperatorBench {

@@ -11,7 +11,7 @@
 import { VisionEncoderDecoderModel } from "@limner/limner";
 import { allOperators, supportsNode, toOnnx } from "../backends/onnx/mod.ts";
 import type { Graph } from "../src/graph/mod.ts";
-import { PendingFile, writeFileAtomically } from "../src/hub/mod.ts";
+import { PendingFile, writeFileAtomically } from "../src/hub/atomic_file.ts";
 import { architectureOf, buildCrossKeysValues, buildDecode, buildEncode } from "../src/models/mod.ts";
 import { prepare } from "../src/passes/mod.ts";
 import { toFloat32 } from "../src/tensor/mod.ts";

@@ -62,7 +62,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     holds: "the command",
     imports: [
       ...["src/captioner", "src/model", "src/generation", "src/attention", "src/image", "src/hub", "src/graph"],
-      ...["src/training", "src/tokenizer", "src/serve"],
+      ...["src/training", "src/tokenizer", "src/serve", "src/async"],
       ...["backends", "src/errors", "src/packages", "deno.json"],
     ],
   },

@@ -37,7 +37,6 @@ import type { BlockPlacement } from "./block_parameters.ts";
 import { giveBackFreedMemory } from "./c_heap.ts";
 import type { DeviceMemory } from "./device/device_memory.ts";
 import { isMemoryShort } from "./free_memory.ts";
-import { int8IsFaster, multipliesWholeRows } from "./int8_probe.ts";
 import type { OrtValue, OrtView } from "./ort_value.ts";
 import type { Runtime } from "./runtime.ts";
 import { FfiRuntime, type Initializer, type SessionOptions } from "./session.ts";
@@ -73,7 +72,7 @@ export class FfiBackend implements Backend {
   readonly mapsFiles = true;
   readonly #sessions: FfiRuntime;
   #int8: Promise<boolean> | undefined;
-  readonly #multipliesRows: boolean;
+  #rows: Promise<boolean> | undefined;
 
   /**
    * @param device What it runs on, for a person to read.
@@ -90,8 +89,7 @@ export class FfiBackend implements Backend {
   ) {
     this.#sessions = new FfiRuntime(runtime, memory);
     if (memory) runtime.beforeEnd.push(() => memory[Symbol.dispose]());
-    if (products) this.#int8 = Promise.resolve(products.blocks);
-    this.#multipliesRows = products?.rows ?? multipliesWholeRows();
+    if (products) [this.#int8, this.#rows] = [products.blocks, products.rows].map((each) => Promise.resolve(each));
   }
 
   get counters(): Runtime["counters"] {
@@ -138,7 +136,7 @@ export class FfiBackend implements Backend {
     const rounds = blocks.length > 0 && writtenParameters(graph).size === 0;
     const products = {
       blocks: rounds && !held.options.lowMemory && await this.#multipliesInt8(graph),
-      rows: rounds && graph.states.size === 0 && this.#multipliesRows,
+      rows: rounds && graph.states.size === 0 && await this.#multipliesRows(),
     };
     // Made now, so that they are made for one program while another is compiled.
     await Promise.all(blocks.map((name) => held.blocks.place(name)));
@@ -173,11 +171,18 @@ export class FfiBackend implements Backend {
    */
   #multipliesInt8(graph: Graph): Promise<boolean> {
     if (graph.states.size > 0) return Promise.resolve(true);
-    return this.#int8 ??= int8IsFaster(
-      this.#sessions,
-      (graph, weights, blocks) =>
-        this.#compile(graph, weights, { packed: true, fusesCaches: false, products: { blocks, rows: false } }),
+    return this.#int8 ??= import("./int8_probe.ts").then(({ int8IsFaster }) =>
+      int8IsFaster(
+        this.#sessions,
+        (graph, weights, blocks) =>
+          this.#compile(graph, weights, { packed: true, fusesCaches: false, products: { blocks, rows: false } }),
+      )
     );
+  }
+
+  /** Whether products of weights with one scale a row are of whole numbers. */
+  #multipliesRows(): Promise<boolean> {
+    return this.#rows ??= import("./int8_probe.ts").then(({ multipliesWholeRows }) => multipliesWholeRows());
   }
 
   async #compile(

@@ -95,8 +95,10 @@ function* groupsOf(read: ReadText): Iterable<[files: Files, path: string]> {
 
 /** What is left of a group's limit; undefined where it has none. */
 function leftOf(read: ReadText, { limit, used, evictable }: Files, path: string): number | undefined {
-  const [most, taken] = [limit, used].map((file) => read(`${path}/${file}`)?.trim());
-  if (most === undefined || taken === undefined || !/^\d+$/.test(most)) return undefined;
+  const most = read(`${path}/${limit}`)?.trim();
+  if (most === undefined || !/^\d+$/.test(most)) return undefined;
+  const taken = read(`${path}/${used}`)?.trim();
+  if (taken === undefined) return undefined;
   const stat = read(`${path}/memory.stat`) ?? "";
   const pages = new RegExp(`^${evictable} (\\d+)$`, "m").exec(stat)?.[1] ?? 0;
   return Number(most) - Number(taken) + Number(pages);

@@ -25,6 +25,7 @@ export class MappedFiles {
     const releasePages = () => {
       for (const mapping of [...this.#mappings.values()].flat()) mapping?.releasePages();
     };
+    if (this.#mappings.size === 0) return await work();
     const timer = setInterval(releasePages, pageMilliseconds);
     try {
       return await work();

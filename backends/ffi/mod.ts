@@ -18,10 +18,10 @@
  */
 import { BackendError, OrtError } from "../../src/errors/mod.ts";
 import type { Backend, BackendDetails, BackendOptions, BackendReport } from "../../src/graph/mod.ts";
-import { allOperators, findOperators } from "../onnx/mod.ts";
+import { allOperators } from "../onnx/mod.ts";
 import { FfiBackend } from "./backend.ts";
 import { checkProvider, type Device, deviceError, deviceOf, devicesOf } from "./device/device.ts";
-import { DeviceMemory } from "./device/device_memory.ts";
+import type { DeviceMemory } from "./device/device_memory.ts";
 import { inspectLibrary } from "./inspect.ts";
 import { findLibrary, givenPath, packageDevices, whyNoPackage } from "./library.ts";
 import { Runtime } from "./runtime.ts";
@@ -59,11 +59,15 @@ export async function load(options: BackendOptions = {}): Promise<Backend> {
 
 async function startBackend(runtime: Runtime, device: Device, options: BackendOptions): Promise<Backend> {
   if (device.memory) await runtime.ready;
-  const memory = device.memory && openDevice(runtime, device);
+  const memory = device.memory && await openDevice(runtime, device);
   const label = memory ? `${device.name} of ONNX Runtime ${runtime.version}` : cpuLabel(options);
   // The package's library on a CPU is known; a person's may be older, or built without some operators.
   const known = !memory && givenPath(options) === undefined;
-  const found = known ? allOperators : await findOperators((bytes) => compiles(new FfiRuntime(runtime, memory), bytes));
+  const find = async () => {
+    const { findOperators } = await import("../onnx/find_operators.ts");
+    return await findOperators((bytes) => compiles(new FfiRuntime(runtime, memory), bytes));
+  };
+  const found = known ? allOperators : await find();
   const operators = new Set([...found].filter((operator) => !device.lacks?.includes(operator)));
   return new FfiBackend(runtime, label, operators, undefined, memory);
 }
@@ -73,8 +77,9 @@ async function startBackend(runtime: Runtime, device: Device, options: BackendOp
  *
  * @throws {BackendError} If the library has no provider for it, or the provider does not find what it needs.
  */
-function openDevice(runtime: Runtime, device: Device): DeviceMemory {
+async function openDevice(runtime: Runtime, device: Device): Promise<DeviceMemory> {
   checkProvider(device, runtime);
+  const { DeviceMemory } = await import("./device/device_memory.ts");
   try {
     return new DeviceMemory(runtime, device);
   } catch (error) {

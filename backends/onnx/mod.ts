@@ -3,5 +3,4 @@ export { readsBlocks } from "./block_lowering.ts";
 export type { BlockInitializer, BlockLocation, IntegerProducts } from "./block_parameter.ts";
 export { onnxTypes } from "./model_builder.ts";
 export { type FusedCache, type OnnxModel, type ParameterLocation, supportsNode, toOnnx } from "./to_onnx.ts";
-export { findOperators } from "./find_operators.ts";
 export { allOperators, type OperatorSupport, type OptionalOperator } from "./operator_support.ts";

@@ -1,5 +1,6 @@
 // A start of ONNX Runtime in WebAssembly: its memory, its errors, and turns for others. A call of it ends before JavaScript goes on:
 // nothing else runs in the meantime, and timers and other callers get their turns between runs.
+import { takeTurn } from "../../src/async/delay.ts";
 import { OrtError } from "../../src/errors/mod.ts";
 import { RuntimeLife } from "../onnx/session/mod.ts";
 import type { OrtModule } from "./ort_module.ts";
@@ -27,7 +28,7 @@ export class OrtInstance extends RuntimeLife {
   /** Give timers and other callers a turn, where runs have kept them waiting. */
   async takeTurns(): Promise<void> {
     if (performance.now() - this.#lastTurn < turnMilliseconds) return;
-    await new Promise((resolve) => setTimeout(resolve));
+    await takeTurn();
     this.#lastTurn = performance.now();
   }
 

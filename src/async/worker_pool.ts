@@ -66,7 +66,7 @@ export class WorkerPool<Task, Answer, Result> implements Disposable {
   run(task: Task, { another, signal }: { another: boolean; signal?: AbortSignal }): Promise<Result> {
     const more = another && this.running < this.#most;
     if (this.running === 0 && !more) return Promise.resolve(this.role.here(task));
-    clearTimeout(this.#closing);
+    this.#stay();
     return new Promise((resolve, reject) => {
       this.#waiting.push({ task, signal, resolve, reject });
       const worker = this.#free.pop();
@@ -131,8 +131,14 @@ export class WorkerPool<Task, Answer, Result> implements Disposable {
     return await this.role.here(task);
   }
 
+  /** Call off the end of idle workers. The first clearTimeout of a process loads Node's timers, as setTimeout does. */
+  #stay(): void {
+    if (this.#closing !== undefined) clearTimeout(this.#closing);
+    this.#closing = undefined;
+  }
+
   #close(): void {
-    clearTimeout(this.#closing);
+    this.#stay();
     for (const worker of [...this.#free.splice(0), ...this.#busy.keys()]) worker.terminate();
     this.#busy.clear();
   }

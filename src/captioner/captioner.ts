@@ -1,5 +1,4 @@
 // The short way: a picture in, its text out. A model with its image processor and its tokenizer.
-import { attentionOf } from "../attention/mod.ts";
 import type {
   Caption,
   CaptionerLoadOptions,
@@ -10,7 +9,7 @@ import type {
   StreamOptions,
 } from "./caption_options.ts";
 import { HubError, OptionError } from "../errors/mod.ts";
-import { checkDocumentOptions, type Document, documentOf } from "./document.ts";
+import type { Document } from "./document.ts";
 import type { GenerateOptions, Streamer } from "../generation/mod.ts";
 import { Channel } from "../async/channel.ts";
 import { openRepository, type Repository } from "../hub/mod.ts";
@@ -21,7 +20,7 @@ import { checkLoadOptions } from "../model/load_options.ts";
 import { architectureOf } from "../models/mod.ts";
 import { batchSize, type ImageInput, picturesOf, promptsOf } from "./picture_batches.ts";
 import { PictureReader } from "../image/picture_reader.ts";
-import { pushModel, type SaveAndPushOptions } from "../model/push_model.ts";
+import type { SaveAndPushOptions } from "../model/push_model.ts";
 import { endsOf, promptedOptions } from "./prompted_options.ts";
 import { promptOfTask } from "./task_prompt.ts";
 import { TextStreamer } from "./text_streamer.ts";
@@ -242,6 +241,7 @@ export class Captioner implements AsyncDisposable {
    */
   async document(image: ImageInput, options: DocumentOptions = {}): Promise<Document> {
     const { task: _, question: __, fixMarkdown, ...rest } = options;
+    const { checkDocumentOptions, documentOf } = await import("./document.ts");
     checkDocumentOptions(this.processor.settings.type, { fixMarkdown });
     const prompt = promptOfTask(this.tokenizer, options);
     const [[{ ids }]] = await this.#write([image], { ...rest, prompt, numReturnSequences: 1 });
@@ -276,12 +276,13 @@ export class Captioner implements AsyncDisposable {
     const { sequences, crossAttentions } = output;
     const ends = endsOf(this, options);
     const each = sequences.length / images.length;
+    const attentions = crossAttentions && await import("../attention/attention.ts");
     const written = sequences.map((_, row): CaptionText => {
       const picture = Math.floor(row / each);
       const text = captionTextOf(output, row, { tokenizer, worded, ends, skipSpecialTokens });
-      if (!crossAttentions) return text;
+      if (!crossAttentions || !attentions) return text;
       const { ids, from } = text;
-      const attention = attentionOf(crossAttentions, {
+      const attention = attentions.attentionOf(crossAttentions, {
         ...{ row, ids, from, tokenizer, processor, image: images[picture] },
         ...{
           size: pixelValues.shape.slice(2) as [number, number],
@@ -307,7 +308,9 @@ export class Captioner implements AsyncDisposable {
     await this.model.savePretrained(folder, options);
     await this.processor.savePretrained(folder);
     await this.tokenizer.savePretrained(folder);
-    if (pushToHub !== undefined) await pushModel(folder, pushToHub, push);
+    if (pushToHub === undefined) return;
+    const { pushModel } = await import("../model/push_model.ts");
+    await pushModel(folder, pushToHub, push);
   }
 
   /** Release the model. */

@@ -5,10 +5,8 @@ import { whyMissing } from "../hub/network/absent_files.ts";
 import type { Repository } from "../hub/repository.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { maxIndexBytes } from "./limits.ts";
-import { whyNoWeights } from "./missing_weights.ts";
 import { parameterName } from "./parameter_names.ts";
 import { openWeightFile } from "./open_weight_file.ts";
-import { parseShardIndex } from "./shard_index.ts";
 import type { StoredWeight, StoredWeights } from "../weights/mod.ts";
 import { TensorTable } from "./tensor_table.ts";
 
@@ -172,6 +170,7 @@ export async function openWeightFiles(repository: Repository): Promise<OpenedFil
     if (file.endsWith(".json")) return await openShards(repository, source);
     return { table: await openWeightFile(source), files: [file] };
   }
+  const { whyNoWeights } = await import("./missing_weights.ts");
   const found = await whyNoWeights(repository);
   const none = `it has none of ${weightFiles.join(", ")}${whyMissing(repository, weightFiles)}`;
   throw new HubError(`Cannot find the weights of ${repository.name}: ${found ?? none}`);
@@ -188,6 +187,7 @@ export async function openShards(repository: Repository, index: ByteSource): Pro
     );
   }
   const text = new TextDecoder().decode(await index.read(0, index.size));
+  const { parseShardIndex } = await import("./shard_index.ts");
   const shardOf = parseShardIndex(text, index.name);
   const table = new TensorTable();
   const files = [...new Set(shardOf.values())];

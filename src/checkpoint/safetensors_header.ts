@@ -1,6 +1,6 @@
-// The JSON header of a safetensors file, read by a scanner that accepts its one form only: names to dtype, shape and
-// offsets. Anything else is refused where it begins, so a hostile header never becomes a large or deep value, and a name
-// that occurs twice is found (JSON.parse would drop the first).
+// The JSON header of a safetensors file: names to dtype, shape and offsets. Spelt as libraries spell it, it is read by one regular
+// expression; otherwise by a scanner that accepts its one form only. Anything else is refused where it begins, so a hostile header
+// never becomes a large or deep value, and a name that occurs twice is found (JSON.parse would drop the first).
 import { FormatError } from "../errors/mod.ts";
 import { maxNameBytes, maxRank, maxTensors } from "./limits.ts";
 
@@ -31,7 +31,38 @@ const quote = 0x22, backslash = 0x5c, open = 0x7b, close = 0x7d, colon = 0x3a, c
  * @throws {FormatError} If it is not exactly what the format allows.
  */
 export function parseHeader(bytes: Uint8Array, file: string): Header {
-  return new HeaderScanner(bytes, file).scan();
+  // A character for each byte: what is ASCII is a slice of it, which is far cheaper than to decode it alone.
+  const characters = new TextDecoder("latin1").decode(bytes);
+  return parseUsual(characters) ?? new HeaderScanner(bytes, characters, file).scan();
+}
+
+/** The entry of a tensor, or the metadata, as the format's own library writes them. */
+const usualTensor =
+  /[{,]"([ !#-\[\]-~]{1,256})":\{"dtype":"([A-Z0-9_]{1,16})","shape":\[((?:\d{1,15},){0,31}\d{1,15}|)\],"data_offsets":\[(\d{1,15}),(\d{1,15})\]\}/y;
+const usualMetadata = /\{"__metadata__":\{"format":"([a-z]{1,16})"\}(?=,)/y;
+const usualEnd = /\} *$/y;
+
+/** Parse a header of the usual form, several times as fast as byte by byte; undefined where it has any other, be it right or wrong. */
+function parseUsual(text: string): Header | undefined {
+  const tensors = new Map<string, HeaderEntry>();
+  usualMetadata.lastIndex = 0;
+  const described = usualMetadata.exec(text);
+  let at = described ? usualMetadata.lastIndex : 0;
+  for (;;) {
+    usualTensor.lastIndex = at;
+    const found = usualTensor.exec(text);
+    if (!found) break;
+    const [, name, dtype, shape, begin, end] = found;
+    // The first comes after the brace, or after the metadata.
+    if ((at === 0) !== (text[at] === "{") || name === "__metadata__" || tensors.has(name)) return;
+    if (tensors.size >= maxTensors || /(?:^|,)0\d/.test(`${shape},${begin},${end}`)) return;
+    const lengths = shape === "" ? [] : shape.split(",").map(Number);
+    tensors.set(name, { dtype, shape: lengths, begin: Number(begin), end: Number(end) });
+    at = usualTensor.lastIndex;
+  }
+  usualEnd.lastIndex = at;
+  if (tensors.size === 0 || !usualEnd.test(text)) return;
+  return { tensors, metadata: new Map(described ? [["format", described[1]]] : []) };
 }
 
 class HeaderScanner {
@@ -39,7 +70,8 @@ class HeaderScanner {
   #tensor: string | undefined;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-  constructor(readonly bytes: Uint8Array, readonly file: string) {}
+  /** @param characters A character for each byte. */
+  constructor(readonly bytes: Uint8Array, readonly characters: string, readonly file: string) {}
 
   scan(): Header {
     const tensors = new Map<string, HeaderEntry>();
@@ -134,17 +166,19 @@ class HeaderScanner {
   #string(limit: number): string {
     this.#expect(quote, '"');
     const start = this.#at - 1;
-    let escaped = false;
+    let [escaped, ascii] = [false, true];
     for (; this.bytes[this.#at] !== quote; this.#at++) {
       if (this.#at >= this.bytes.length) this.#fail("a string does not end", start);
       if (this.#at - start > limit) this.#fail(`a string is longer than ${limit} bytes`, start);
       if (this.bytes[this.#at] < 0x20) this.#fail("a string holds a control character");
+      if (this.bytes[this.#at] >= 0x80) ascii = false;
       if (this.bytes[this.#at] === backslash) {
         escaped = true;
         this.#at++;
       }
     }
     this.#at++;
+    if (ascii && !escaped) return this.characters.slice(start + 1, this.#at - 1);
     try {
       if (!escaped) return this.#decoder.decode(this.bytes.subarray(start + 1, this.#at - 1));
       return JSON.parse(this.#decoder.decode(this.bytes.subarray(start, this.#at)));

@@ -3,7 +3,8 @@
 // makes them current; then the old ones are removed. Writers in other processes wait for a lock on the folder
 // before they rename.
 import { OptionError } from "../errors/mod.ts";
-import { lockFolder, PendingFile, removeStaleFiles, syncFolder, toFolderPath } from "../hub/mod.ts";
+import { toFolderPath } from "../hub/mod.ts";
+import { lockFolder, PendingFile, removeStaleFiles, syncFolder } from "../hub/atomic_file.ts";
 import { byteLengthOf, sourceOf, type TensorSource, type WriteOptions, writeTensors } from "./write_safetensors.ts";
 import { sizeOf, type Tensor } from "../tensor/mod.ts";
 

@@ -1,6 +1,7 @@
 // Writing safetensors files, byte for byte as Python's safetensors writes them, with one tensor in memory at a time.
 import { FormatError } from "../errors/mod.ts";
-import { PendingFile, syncFolder, toPath } from "../hub/mod.ts";
+import { toPath } from "../hub/mod.ts";
+import { PendingFile, syncFolder } from "../hub/atomic_file.ts";
 import { bytesPerElement, type DataType, sizeOf, type Tensor } from "../tensor/mod.ts";
 import { safetensorsTypes } from "./safetensors.ts";
 import type { StoredWeight } from "../weights/mod.ts";

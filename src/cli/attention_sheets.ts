@@ -1,7 +1,8 @@
 // The files of --attention: one a picture, checked before any work is done, and never half written.
 import type { Attention } from "../attention/mod.ts";
 import { LimnerError } from "../errors/mod.ts";
-import { PendingFile, splitPath, writeFileAtomically } from "../hub/mod.ts";
+import { splitPath } from "../hub/mod.ts";
+import { PendingFile, writeFileAtomically } from "../hub/atomic_file.ts";
 
 /** The file of each of `count` pictures: the one given, or `out-1.png`, `out-2.png` and so on. */
 export function sheetFiles(file: string, count: number): string[] {

@@ -1,7 +1,6 @@
 // What the command asks of a captioner, and what of its answer is an object of JSON.
 import type { Caption, CaptionOptions } from "../captioner/caption_options.ts";
 import type { Captioner } from "../captioner/captioner.ts";
-import { documentOf } from "../captioner/document.ts";
 import { checkStart, promptOfTask } from "../captioner/task_prompt.ts";
 import { unsureOf } from "./mark_unsure.ts";
 import type { ReadingOptions } from "./options.ts";
@@ -24,13 +23,14 @@ export function requestOf({ tokenizer, model }: Captioner, options: ReadingOptio
 }
 
 /** A caption as an object: `text`, or `document`, `confidence`, and what is remarkable about it. */
-export function captionFields(
+export async function captionFields(
   { text, ids, truncated, repetition, confidence, words }: Caption,
   { document, minConfidence }: Pick<ReadingOptions, "document" | "minConfidence">,
   { tokenizer, processor }: Captioner,
-): Record<string, unknown> {
+): Promise<Record<string, unknown>> {
+  const documents = document ? await import("../captioner/document.ts") : undefined;
   return {
-    ...(document ? { document: documentOf(ids, tokenizer, processor.settings.type) } : { text }),
+    ...(documents ? { document: documents.documentOf(ids, tokenizer, processor.settings.type) } : { text }),
     confidence: Math.round(confidence * 1e6) / 1e6,
     ...(minConfidence !== undefined && { unsure: unsureOf(words, minConfidence) }),
     ...(truncated && { truncated }),

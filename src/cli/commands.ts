@@ -1,11 +1,12 @@
 // The command's other uses, named by the first argument; a picture of the same name is written ./pull.
 import { parseTable, type ValueForm } from "./_parse.ts";
+import type { CommandName } from "./command_names.ts";
 import type { Console } from "./console.ts";
 import { describe, exitCodeOf } from "./exit_code.ts";
 import { type GivenReading, hubOptions, readingFlags, readingValued } from "./options.ts";
 import { serveFlags, serveValued } from "./serve/serve_options.ts";
 import { trainFlags, trainValued } from "./train/train_options.ts";
-import { commandHelp, type CommandName } from "./usage.ts";
+import { commandHelp } from "./usage.ts";
 
 /** A use of the command. */
 interface Command {
@@ -64,11 +65,6 @@ const commands: Readonly<Record<CommandName, Command>> = {
     run: async ({ flags: { json } }, console) => await (await import("./doctor/doctor.ts")).doctor(json, console),
   },
 };
-
-/** Whether an argument names a use of the command. */
-export function isCommand(name: string | undefined): name is CommandName {
-  return name !== undefined && Object.hasOwn(commands, name);
-}
 
 /**
  * Run a use of the command.

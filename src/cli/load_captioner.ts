@@ -2,12 +2,12 @@
 import { Captioner } from "../captioner/captioner.ts";
 import type { CaptionerLoadOptions } from "../captioner/caption_options.ts";
 import type { Console } from "./console.ts";
-import { describeLoading } from "./describe_loading.ts";
 import { Downloads } from "./downloads.ts";
 import type { ReadingOptions } from "./options.ts";
 import type { Progress } from "./progress.ts";
 import { partsOf } from "../model/vision_encoder_decoder_model.ts";
 import { quietenDrivers } from "./quiet_drivers.ts";
+import type { StartedBackend } from "./start_backend.ts";
 import { readTokenFile } from "./token_file.ts";
 
 /** Where loading is shown, and what comes after it. */
@@ -16,6 +16,8 @@ export interface Loading {
   readonly progress: Progress;
   /** Whether threads may spin while they wait; not where other work goes on beside the model's, such as decoding. */
   readonly spinning: boolean;
+  /** The backend, where its loading has begun; it is not the model's to release. */
+  readonly started?: StartedBackend;
 }
 
 /**
@@ -25,18 +27,21 @@ export interface Loading {
  */
 export async function loadCaptioner(
   options: ReadingOptions,
-  { console, progress, spinning }: Loading,
+  { console, progress, spinning, started }: Loading,
 ): Promise<Captioner> {
   const began = performance.now();
   let choice: string | undefined;
   const captioner = await whileLoading(options, { console, progress, spinning }, (load) => {
-    return Captioner.load(options.model, { ...load, onChoice: (reason) => choice = reason });
+    const chosen = { onChoice: (reason: string) => choice = reason, ...(started && { backend: started.loading }) };
+    return Captioner.load(options.model, { ...load, ...chosen });
   });
   if (options.verbose) {
     const { backend } = captioner.model;
     const taken = Math.round(10 * (performance.now() - began)) / 10;
+    const { describeLoading } = await import("./describe_loading.ts");
     progress.above(() => {
       console.say(`device: ${backend.name}, ${backend.device}`);
+      choice ??= started?.choice;
       if (choice !== undefined) console.say(`auto: ${choice}`);
       if (options.dtype === "float16") {
         const beside = partsOf(captioner.model).core.runner.cacheType === "float16"

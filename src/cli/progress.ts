@@ -41,7 +41,7 @@ export class Progress {
 
   /** Clear the bar for good. */
   stop(): void {
-    clearTimeout(this.#timer);
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#due = Infinity;
     this.#bar?.stop();
     this.#bar = undefined;

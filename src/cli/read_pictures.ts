@@ -10,20 +10,27 @@ import { type Console, oneLine, OutputError } from "./console.ts";
 import { describe, exitCodeOf } from "./exit_code.ts";
 import { loadCaptioner } from "./load_captioner.ts";
 import type { CommandOptions } from "./options.ts";
-import { markUnsure } from "./mark_unsure.ts";
 import { Progress } from "./progress.ts";
-import { checkSheets, sheetFiles, writeSheet } from "./attention_sheets.ts";
+import type { StartedBackend } from "./start_backend.ts";
 
 /**
  * Read all pictures and print their texts.
  *
+ * @param started The backend, where its loading has begun.
  * @returns The exit code: 0 if all pictures were read, 1 if some were not; where there is no model, why.
  */
-export async function readPictures(options: CommandOptions, console: Console): Promise<number> {
+export async function readPictures(
+  options: CommandOptions,
+  console: Console,
+  started?: StartedBackend,
+): Promise<number> {
   const progress = new Progress(Deno.stderr.isTerminal());
   const { attention, pictures } = options;
   try {
-    if (attention) await checkSheets(sheetFiles(attention, pictures.length), pictures);
+    if (attention) {
+      const { checkSheets, sheetFiles } = await import("./attention_sheets.ts");
+      await checkSheets(sheetFiles(attention, pictures.length), pictures);
+    }
   } catch (error) {
     console.complain(describe(error));
     return 1;
@@ -41,6 +48,7 @@ export async function readPictures(options: CommandOptions, console: Console): P
       console,
       progress,
       spinning: options.pictures.length === 1,
+      started,
     });
     requestOf(captioner, options); // What is wrong with it is no picture's fault.
     // Where the model looked is drawn on the whole picture.
@@ -62,7 +70,8 @@ async function readAll(
   progress: Progress,
 ): Promise<number> {
   const { pictures } = options;
-  const sheets = options.attention ? sheetFiles(options.attention, pictures.length) : [];
+  const drawing = options.attention === undefined ? undefined : await import("./attention_sheets.ts");
+  const sheets = drawing ? drawing.sheetFiles(options.attention!, pictures.length) : [];
   let failures = 0;
   for (const [i, file] of pictures.entries()) {
     progress.show("reading", i, pictures.length);
@@ -71,11 +80,11 @@ async function readAll(
         progress.stop();
         console.print(piece);
       });
-      const rest = options.stream ? "" : format(file, reading, options, sheets[i], captioner);
+      const rest = options.stream ? "" : await format(file, reading, options, sheets[i], captioner);
       progress.above(() => console.print(rest + "\n"));
       if (console.closed) break;
       if (options.verbose) progress.above(() => console.say(`${nameOf(file)}: ${timesOf(reading)}`));
-      if (sheets[i]) await writeSheet(sheets[i], reading.caption.attention!);
+      if (drawing) await drawing.writeSheet(sheets[i], reading.caption.attention!);
     } catch (error) {
       if (error instanceof OutputError) throw error;
       failures++;
@@ -133,18 +142,20 @@ async function streamed(
   }
 }
 
-function format(
+async function format(
   file: string,
   { caption, milliseconds }: Reading,
   options: CommandOptions,
   attention: string | undefined,
   captioner: Captioner,
-): string {
+): Promise<string> {
   const { json, pictures, minConfidence } = options;
-  const fields = captionFields(caption, options, captioner);
+  const fields = await captionFields(caption, options, captioner);
   if (json) return JSON.stringify({ file, ...fields, milliseconds, attention });
   if (fields.document) return JSON.stringify(fields.document);
-  const marked = minConfidence === undefined ? caption.text : markUnsure(caption.text, caption.words, minConfidence);
+  const marked = minConfidence === undefined
+    ? caption.text
+    : (await import("./mark_unsure.ts")).markUnsure(caption.text, caption.words, minConfidence);
   return pictures.length > 1 ? oneLine(marked) : marked;
 }
 

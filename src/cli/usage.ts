@@ -1,4 +1,5 @@
 // What `--help` and `--version` print. It imports no model, so that both answer at once.
+import type { CommandName } from "./command_names.ts";
 import { backendNames, dtypes } from "./options.ts";
 
 /** The text of `--help`. */
@@ -66,9 +67,6 @@ options:
 exit code: 0 if all pictures were read, 1 if some were not, 2 if the command line is wrong; for a
 model 3 if it was not found, 4 if it may not be had, 5 if the network failed
 `;
-
-/** The command's other uses. */
-export type CommandName = "pull" | "push" | "train" | "serve" | "worker" | "doctor" | "cache";
 
 /** The text of `caption.ts NAME --help`. */
 export const commandHelp: Readonly<Record<CommandName, string>> = {

@@ -12,10 +12,10 @@
  */
 export function attributeKey(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
-  if (Object.is(value, -0)) return "-0";
+  if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
   if (typeof value === "bigint") return `${value}n`;
   if (Array.isArray(value)) return `[${value.map(attributeKey)}]`;
-  if (value === null || ["number", "boolean", "undefined"].includes(typeof value)) return String(value);
+  if (value === null || typeof value === "boolean" || value === undefined) return String(value);
   if (typeof value !== "object" || Object.getPrototypeOf(value) !== Object.prototype) {
     const what = typeof value === "object" ? value.constructor?.name : typeof value;
     throw new TypeError(`Cannot compare attributes that hold a ${what}: expected plain data`);

@@ -72,8 +72,25 @@ export function addDimensions(a: Dimension, b: Dimension, sign: 1 | -1 = 1): Dim
   return format(sum);
 }
 
+/** The products of named axes: a graph asks for those of the same few shapes again for every node. */
+const products = new Map<string, Dimension>();
+
 /** The product of dimensions: the number of elements of an array with these axes. */
 export function multiplyDimensions(...dimensions: Dimension[]): Dimension {
+  let factor = 1;
+  const named: string[] = [];
+  for (const length of dimensions) {
+    if (typeof length === "number") factor *= length;
+    else named.push(length);
+  }
+  if (named.length === 0) return factor;
+  const key = `${factor} ${named.join(" ")}`;
+  let product = products.get(key);
+  if (product === undefined) products.set(key, product = multiply([factor, ...named]));
+  return product;
+}
+
+function multiply(dimensions: readonly Dimension[]): Dimension {
   return dimensions.reduce((a, b) => {
     if (typeof a === "number" && typeof b === "number") return a * b;
     const product = new Map<string, number>();

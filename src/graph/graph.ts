@@ -36,7 +36,8 @@ export class GraphBuilder implements Builder {
   readonly #scalars = new Map<string, Value>();
   /** The node that gave a state its next value. */
   readonly #writers = new Map<Value, Node>();
-  readonly #labels: string[] = [];
+  /** The labels of the scopes that are open, joined; undefined outside of all. */
+  #label: string | undefined;
 
   /** @param name The program's name, for messages and profiles. */
   constructor(readonly name: string) {}
@@ -86,31 +87,23 @@ export class GraphBuilder implements Builder {
   }
 
   scope<T>(label: string, build: () => T): T {
-    this.#labels.push(label);
+    const outer = this.#label;
+    this.#label = outer === undefined ? label : `${outer}.${label}`;
     try {
       return build();
     } finally {
-      this.#labels.pop();
+      this.#label = outer;
     }
   }
 
   add<A extends object>(operator: Operator<A>, inputs: readonly Value[], attributes: A): readonly Value[] {
-    const label = this.#labels.join(".");
-    inputs.forEach((value) => this.#own(value, operator.name));
-    const required = operator.operands.filter((name) => !name.endsWith("?")).length;
-    const variadic = operator.operands[0]?.startsWith("...") ?? false;
-    const fail = (reason: string): never => {
-      const operands = inputs.map((value, i) =>
-        `${variadic ? `operand ${i}` : operator.operands[i]?.replace("?", "") ?? i} ${formatShape(value.shape)}` +
-        (value.dataType === "float32" ? "" : ` ${value.dataType}`)
-      ).join(", ");
-      throw new ShapeError(
-        `Cannot ${operator.name}${operands && " " + operands}: ${reason}${label && ` (at ${label})`}`,
-        { op: operator.name, label, shapes: inputs.map((value) => value.shape) },
-      );
-    };
-    if (!variadic && (inputs.length < required || inputs.length > operator.operands.length)) {
-      fail(`it takes ${operator.operands.join(", ")}`);
+    const label = this.#label ?? "";
+    for (const value of inputs) this.#own(value, operator.name);
+    const { operands } = operator;
+    const fail = (reason: string): never => failToAdd(operator, inputs, label, reason);
+    if (inputs.length !== operands.length && !isVariadic(operator)) {
+      const required = operands.filter((name) => !name.endsWith("?")).length;
+      if (inputs.length < required || inputs.length > operands.length) fail(`it takes ${operands.join(", ")}`);
     }
     let types: readonly TensorType[];
     try {
@@ -121,8 +114,9 @@ export class GraphBuilder implements Builder {
     }
     const outputs: Value[] = [];
     const node: Node = { id: this.#nodes.length, operator, inputs, attributes, outputs, label };
-    for (const [index, type] of types.entries()) {
-      outputs.push(new Value(this, node, index, { ...type, shape: type.shape.map(dimension) }));
+    for (let index = 0; index < types.length; index++) {
+      const { dataType, shape } = types[index];
+      outputs.push(new Value(this, node, index, { dataType, shape: shape.map(dimension) }));
     }
     if (operator.writesState) {
       const source = inputs[0].node.operator;
@@ -185,4 +179,20 @@ export class GraphBuilder implements Builder {
       );
     }
   }
+}
+
+function isVariadic({ operands }: Operator): boolean {
+  return operands[0]?.startsWith("...") ?? false;
+}
+
+function failToAdd(operator: Operator, inputs: readonly Value[], label: string, reason: string): never {
+  const variadic = isVariadic(operator);
+  const operands = inputs.map((value, i) =>
+    `${variadic ? `operand ${i}` : operator.operands[i]?.replace("?", "") ?? i} ${formatShape(value.shape)}` +
+    (value.dataType === "float32" ? "" : ` ${value.dataType}`)
+  ).join(", ");
+  throw new ShapeError(
+    `Cannot ${operator.name}${operands && " " + operands}: ${reason}${label && ` (at ${label})`}`,
+    { op: operator.name, label, shapes: inputs.map((value) => value.shape) },
+  );
 }

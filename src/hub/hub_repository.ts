@@ -12,7 +12,8 @@ import { HubClient, type HubClientOptions, type RemoteFile } from "./hub_client.
 import { checkRevision, isCommit } from "./hub_name.ts";
 import { downloadRanges } from "./cache/ranged_download.ts";
 import type { Repository, RepositoryOptions } from "./repository.ts";
-import { type Answer, withoutSecrets } from "./network/request.ts";
+import type { Answer } from "./network/request.ts";
+import { withoutSecrets } from "./network/without_secrets.ts";
 import { type RetryPolicy, withRetries } from "./network/retry.ts";
 
 /** Files of at most this many bytes are fetched by one request, if the Hub's own host sends them. */

@@ -4,10 +4,9 @@ import { HubError, OptionError } from "../errors/mod.ts";
 import { isMissing } from "./byte_source.ts";
 import { toPath } from "./file_path.ts";
 import { openFolder } from "./folder_repository.ts";
-import { HttpRepository } from "./http_repository.ts";
 import { isHubName } from "./hub_name.ts";
 import type { HubRepository } from "./hub_repository.ts";
-import { withoutSecrets } from "./network/request.ts";
+import { withoutSecrets } from "./network/without_secrets.ts";
 import type { Repository, RepositoryOptions } from "./repository.ts";
 
 export type { DownloadProgress, HubOptions, Repository, RepositoryOptions } from "./repository.ts";
@@ -49,7 +48,10 @@ export async function openRepository(
     const url = source instanceof URL ? source : URL.parse(source);
     if (!url) throw new HubError(`Cannot open ${source}: it is no valid address`);
     if (url.protocol === "http:" || url.protocol === "https:") {
-      if (!options.localFilesOnly) return new HttpRepository(url, options);
+      if (!options.localFilesOnly) {
+        const { HttpRepository } = await import("./http_repository.ts");
+        return new HttpRepository(url, options);
+      }
       throw new HubError(`Cannot open ${url}: it is a web address, and localFilesOnly forbids requests`);
     }
     if (url.protocol !== "file:") {

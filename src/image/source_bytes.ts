@@ -1,6 +1,6 @@
 // The bytes of a picture's file, from any source. Reading stops at a limit, so that an endless source cannot fill the memory.
 import { FormatError, HubError, OptionError } from "../errors/mod.ts";
-import { collectPieces, joinPieces, requestFollowing, type Timeouts } from "../hub/mod.ts";
+import { collectPieces, joinPieces, type Timeouts } from "../hub/mod.ts";
 import { sniff } from "./formats/headers/signatures.ts";
 
 /** Where a picture can be read from: a path, an address, base64 or a data URL, and whatever holds a file's bytes. */
@@ -36,10 +36,13 @@ const longestPath = 4096, longestName = 256;
 /** The name of a source in messages, which never contains its data. */
 export function nameOfSource(source: ImageSource): string {
   if (isBytes(source)) return "(bytes)";
-  if (source instanceof ReadableStream) return "(stream)";
-  if (source instanceof Blob) return (source as File).name ?? "(blob)";
-  if (source instanceof Response) return source.url ? nameOfSource(source.url) : "(response)";
-  if (typeof source !== "string" && !(source instanceof URL)) return `(${typeOf(source)})`;
+  // Texts come first: Deno loads the classes of streams and responses when they are named.
+  if (typeof source !== "string" && !(source instanceof URL)) {
+    if (source instanceof ReadableStream) return "(stream)";
+    if (source instanceof Blob) return (source as File).name ?? "(blob)";
+    if (source instanceof Response) return source.url ? nameOfSource(source.url) : "(response)";
+    return `(${typeOf(source)})`;
+  }
   const name = String(source);
   if (/^data:/i.test(name)) return "(data URL)";
   if (typeof source === "string" && base64Start(source)) return "(base64)";
@@ -92,10 +95,10 @@ export async function readSource(source: ImageSource, name: string, options: Sou
   const { signal } = options;
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (isBytes(source)) return new Uint8Array(source);
-  if (source instanceof Response) return await receive(source, name, signal);
-  if (source instanceof ReadableStream) return await collect(endedBy(source, signal), name);
-  if (source instanceof Blob) return await collect(endedBy(source.stream(), signal), name);
   if (typeof source !== "string" && !(source instanceof URL)) {
+    if (source instanceof Response) return await receive(source, name, signal);
+    if (source instanceof ReadableStream) return await collect(endedBy(source, signal), name);
+    if (source instanceof Blob) return await collect(endedBy(source.stream(), signal), name);
     throw new OptionError(
       `Cannot read ${name.startsWith("(") ? "a picture" : `picture ${name}`}: it is ${
         typeOf(source)
@@ -172,6 +175,7 @@ function reason(error: unknown): string {
 async function download(url: URL, name: string, options: SourceOptions): Promise<Uint8Array> {
   const { signal, timeouts, allowPrivateAddresses } = options;
   try {
+    const { requestFollowing } = await import("../hub/network/redirects.ts");
     using answer = await requestFollowing(url, { signal, timeouts, publicOnly: !allowPrivateAddresses });
     if (answer.status === 200) return await collect(answer.body, name);
     throw answer.fail(`the server answered ${answer.status}, and 200 was expected`);

@@ -4,17 +4,13 @@
 import { type Checkpoint, openCheckpoint, type TensorSource, writeCheckpoint } from "../checkpoint/mod.ts";
 import { FormatError } from "../errors/mod.ts";
 import type { Backend } from "../graph/mod.ts";
-import { limnerCacheFolder, lockFile, openRepository, type Repository } from "../hub/mod.ts";
+import { openRepository, type Repository } from "../hub/mod.ts";
+import { lockFile } from "../hub/cache/file_lock.ts";
+import { limnerCacheFolder } from "../hub/environment.ts";
 import type { LoadOptions } from "./load_options.ts";
+import type { OpenedWeights } from "./open_weights.ts";
 import { bytesPerElement, type DataType, Tensor, toFloat32 } from "../tensor/mod.ts";
 import type { StoredWeight } from "../weights/mod.ts";
-
-/** The weights of a repository, and how to have better ones from now on where that is worth it. */
-export interface OpenedWeights {
-  readonly checkpoint: Checkpoint;
-  /** Convert them; undefined where they can be used as they are. Gives undefined where it cannot be done. */
-  readonly convert?: () => Promise<Checkpoint | undefined>;
-}
 
 /** What lies in the cache of converted weights. */
 export interface ConvertedWeights {
@@ -39,18 +35,19 @@ interface Form {
 }
 
 /**
- * Open a repository's weights: the converted ones where there are any.
+ * The converted weights of a repository where there are any, and how to make them where that is worth it.
  *
+ * @param checkpoint The weights as they are published.
  * @param backend What the weights are for.
  */
-export async function openWeights(
+export async function openConvertible(
+  checkpoint: Checkpoint,
   repository: Repository,
   backend: Promise<Pick<Backend, "mapsFiles">>,
   options: LoadOptions,
 ): Promise<OpenedWeights> {
-  const checkpoint = await openCheckpoint(repository);
-  const folder = options.convertWeights === false ? undefined : convertedFolder();
-  if (!folder || !repository.blobOf || !checkpoint.files.every((file) => file.endsWith(".bin"))) return { checkpoint };
+  const folder = convertedFolder();
+  if (!folder) return { checkpoint };
   const mapsFiles = (await backend).mapsFiles ?? false;
   if (!isWorthIt(checkpoint, mapsFiles)) return { checkpoint };
   const forms = formsOf(checkpoint, mapsFiles);

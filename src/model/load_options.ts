@@ -18,8 +18,12 @@ export interface LoadProgress {
 
 /** Options of loading a model. */
 export interface LoadOptions extends BackendOptions, HubOptions {
-  /** Where it runs: a name, which runs or fails, "auto", or a backend that is loaded already. @default "auto" */
-  readonly backend?: BackendName | "auto" | Backend;
+  /**
+   * Where it runs: a name, which runs or fails, "auto", or a backend that is loaded already or is being loaded, and stays its
+   * owner's.
+   * @default "auto"
+   */
+  readonly backend?: BackendName | "auto" | Backend | Promise<Backend>;
   /**
    * How the backend holds the weights. `q8` and `q4` hold most of them in 8 or 4 bits, which they are rounded to while they
    * are loaded: a quarter or less of the memory, and of the time of a token (ffi). With `float16` a GPU (webgpu) holds caches

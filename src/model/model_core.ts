@@ -1,7 +1,6 @@
 // What a model consists of: its parameters, an adapter if it has one, and what runs its programs. Calls must not overlap; the
 // model that users hold queues them.
 import type { CallQueue } from "../async/call_queue.ts";
-import { openCheckpoint, withBlocks } from "../checkpoint/mod.ts";
 import { explained } from "../errors/explained.ts";
 import { DeviceLostError, LimnerError, OptionError } from "../errors/mod.ts";
 import type { GenerationConfig, ModelRunner } from "../generation/mod.ts";
@@ -9,25 +8,18 @@ import type { Weights } from "../graph/mod.ts";
 import { openRepository, readJson, type Repository, toPath } from "../hub/mod.ts";
 import {
   type Architecture,
-  createAdapter,
-  linearLayers,
-  type LoadedAdapter,
   loraNames,
   type LoraOptions,
-  mergedWeight,
   type ModelParameters,
-  otherModules,
-  readAdapter,
-  resizeEmbeddings,
   scalingOf,
   type VisionEncoderDecoderConfig,
-  writeAdapter,
 } from "../models/mod.ts";
+import type { LinearLayer, LoadedAdapter } from "../models/lora/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { ForwardRunner } from "./forward.ts";
 import type { LoadOptions } from "./load_options.ts";
 import { createRunner } from "./place_model.ts";
-import { saveModel, type SaveOptions } from "./save.ts";
+import type { SaveOptions } from "./save.ts";
 
 /** What a trainer works on. A model whose embeddings are resized gets other parts, one with an adapter another architecture. */
 export interface ModelParts {
@@ -43,6 +35,9 @@ export interface ModelParts {
   /** Put the model on another device where the one that it was on was lost: before a call. */
   recover(): Promise<void>;
 }
+
+/** What works on adapters, which few models have: it is loaded when it is needed. */
+const loadLora = () => import("../models/lora/mod.ts");
 
 /** A model without its queue of calls. */
 export class ModelCore implements AsyncDisposable {
@@ -110,6 +105,7 @@ export class ModelCore implements AsyncDisposable {
   /** Write the model, without an adapter that it has. @throws {OptionError} As `saveModel` does. */
   async save(folder: string | URL, generationConfig: GenerationConfig, options: SaveOptions): Promise<void> {
     const parameters = this.#parameters;
+    const { saveModel } = await import("./save.ts");
     await saveModel(
       folder,
       { config: this.config, generationConfig, parameters, read: (name) => this.read(name) },
@@ -119,6 +115,7 @@ export class ModelCore implements AsyncDisposable {
     const path = await Deno.realPath(toPath(folder));
     if (!this.folders.includes(path)) return;
     const repository = await openRepository(path);
+    const { openCheckpoint, withBlocks } = await import("../checkpoint/mod.ts");
     const saved = withBlocks(await openCheckpoint(repository), await readJson(repository, "config.json"));
     parameters.adopt((name) => saved.find(name));
   }
@@ -128,6 +125,7 @@ export class ModelCore implements AsyncDisposable {
     this.checkMerged("resize the embeddings");
     const { config, architecture: before } = this;
     const read = (name: string) => this.read(name);
+    const { resizeEmbeddings } = await import("../models/parameters/resize_embeddings.ts");
     const resized = await resizeEmbeddings(config, before, this.#parameters, read, vocabularySize);
     const { architecture, parameters } = resized;
     await this.#replace(await createRunner(architecture, this.#runner.backend, parameters, options), parameters);
@@ -173,24 +171,27 @@ export class ModelCore implements AsyncDisposable {
    * @returns The names of its parameters that programs read.
    * @throws {OptionError} If an option is out of its range, or names no layer.
    */
-  attachAdapter(options: LoraOptions): Promise<string[]> {
+  async attachAdapter(options: LoraOptions): Promise<string[]> {
     this.checkMerged("add an adapter");
-    return this.#attach(createAdapter(options, this.#layers(), this.architecture.limits));
+    const { createAdapter } = await loadLora();
+    return await this.#attach(createAdapter(options, await this.#layers(), this.architecture.limits));
   }
 
   /** Add an adapter of PEFT's files. @throws As `readAdapter` does. */
   async loadAdapter(repository: Repository): Promise<void> {
     this.checkMerged(`load the adapter of ${repository.name}`);
     const task = () => `Cannot load the adapter of ${repository.name}`;
-    const load = async () =>
-      await this.#attach(await readAdapter(repository, this.#layers(), this.architecture.limits));
+    const load = async () => {
+      const { readAdapter } = await loadLora();
+      return await this.#attach(await readAdapter(repository, await this.#layers(), this.architecture.limits));
+    };
     await explained(task, load);
   }
 
   async #attach({ adapter, values }: LoadedAdapter): Promise<string[]> {
     this.#parameters.add(values);
     await this.#adapt(adapter);
-    const read = new Set(this.#layers().filter(({ isRead }) => isRead).map(({ path }) => path));
+    const read = new Set((await this.#layers()).filter(({ isRead }) => isRead).map(({ path }) => path));
     return [...adapter.layers.keys()].filter((path) => read.has(path)).flatMap((path) =>
       Object.values(loraNames(path))
     );
@@ -208,13 +209,14 @@ export class ModelCore implements AsyncDisposable {
   /** Put the adapter into the weights. @throws {OptionError} If it adapts a layer that shares its weight with another. */
   async mergeAdapter(): Promise<void> {
     const adapter = this.#adapter("merge the adapter");
-    const layers = this.#layers().filter(({ path }) => adapter.layers.has(path));
+    const layers = (await this.#layers()).filter(({ path }) => adapter.layers.has(path));
     for (const { path, tiedTo } of layers) {
       if (tiedTo === undefined) continue;
       throw new OptionError(
         `Cannot merge the adapter: "${path}" shares its weight with "${tiedTo}", which would change`,
       );
     }
+    const { mergedWeight } = await loadLora();
     for (const { path, transposed, isRead } of layers) {
       const { a, b } = loraNames(path);
       const name = `${path}.weight`;
@@ -233,7 +235,8 @@ export class ModelCore implements AsyncDisposable {
   /** Write the adapter as PEFT's files. @param folder Made if it is missing. */
   async saveAdapter(folder: string | URL): Promise<void> {
     const adapter = this.#adapter("save the adapter");
-    const layers = this.#layers();
+    const layers = await this.#layers();
+    const { otherModules, writeAdapter } = await loadLora();
     const { source, trained } = this.#parameters;
     await writeAdapter(folder, {
       adapter,
@@ -250,8 +253,8 @@ export class ModelCore implements AsyncDisposable {
     return adapter;
   }
 
-  #layers(): ReturnType<typeof linearLayers> {
-    return linearLayers(this.config, this.architecture);
+  async #layers(): Promise<LinearLayer[]> {
+    return (await loadLora()).linearLayers(this.config, this.architecture);
   }
 
   async #adapt(adapter: Architecture["adapter"]): Promise<void> {

@@ -1,6 +1,7 @@
 // What a model is before it is on a backend: read from its files, new, or joined of two checkpoints.
-import { type Checkpoint, withBlocks } from "../checkpoint/mod.ts";
-import { openWeights } from "./converted_weights.ts";
+import { withBlocks } from "../checkpoint/block_tensors.ts";
+import type { Checkpoint } from "../checkpoint/mod.ts";
+import { openWeights } from "./open_weights.ts";
 import { type GenerationConfig, generationConfigOf } from "../generation/mod.ts";
 import type { Backend } from "../graph/mod.ts";
 import { openRepository, readJson, type Repository } from "../hub/mod.ts";
@@ -14,7 +15,6 @@ import {
   readConfig,
   readParameters,
   VisionEncoderDecoderConfig,
-  warmStart,
   type WarmStartOptions,
 } from "../models/mod.ts";
 
@@ -86,6 +86,7 @@ export async function joinedDefinition(
   decoder: string | URL,
   options: WarmStartOptions,
 ): Promise<ModelDefinition> {
+  const { warmStart } = await import("../models/warm_start.ts");
   const joined = await warmStart(encoder, decoder, options);
   return { ...joined, settings: generationConfigOf(joined.config, { complete: true }) };
 }

@@ -4,11 +4,11 @@ import {
   type GenerateOptions,
   type PictureEncoding,
   resolveGeneration,
-  SlotSession,
   type SlotSessionOptions,
   type SlotStep,
   type SlotText,
 } from "../generation/mod.ts";
+import { SlotSession } from "../generation/slots/slot_session.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { subjectOf } from "./generation_subject.ts";
 import { partsOf, type VisionEncoderDecoderModel } from "./vision_encoder_decoder_model.ts";

@@ -1,10 +1,11 @@
 // A model put on its backend, which is loaded while its files are read.
+import { callLater } from "../async/delay.ts";
 import { loadBackend } from "../../backends/load_backend.ts";
 import { OptionError } from "../errors/mod.ts";
 import { ModelRunner } from "../generation/mod.ts";
 import type { Backend, BackendName } from "../graph/mod.ts";
-import { type Architecture, type ModelParameters, quantizedParameters, workOf } from "../models/mod.ts";
-import { decodedWeight, Quantizer, type StoredWeight } from "../weights/mod.ts";
+import type { Architecture, ModelParameters } from "../models/mod.ts";
+import { decodedWeight, type StoredWeight } from "../weights/mod.ts";
 import type { LoadOptions } from "./load_options.ts";
 import { watchReading } from "./load_progress.ts";
 import type { ModelDefinition, ReadsDefinition } from "./model_definition.ts";
@@ -33,6 +34,7 @@ export async function placeModel(
   const asked = Promise.withResolvers<void>();
   const work = async () => {
     asked.resolve();
+    const { workOf } = await import("../models/model_work.ts");
     return workOf(await known.promise, options.dtype);
   };
   const loading = given
@@ -47,7 +49,7 @@ export async function placeModel(
     backend = await loading;
     options.signal?.throwIfAborted();
     const { architecture, parameters } = definition;
-    holdAs(options.dtype, architecture, parameters);
+    await holdAs(options.dtype, architecture, parameters);
     // What a backend reads is watched from outside of quantisation, whose workers read files by themselves.
     const finish = watchReading(parameters, options.onProgress);
     const runner = await startRunner(architecture, backend, parameters, options);
@@ -66,10 +68,10 @@ export async function placeModel(
  */
 async function begun(loading: Promise<unknown>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, patience);
+  const cancel = callLater(patience, resolve);
   loading.then(() => resolve(), () => resolve());
   await promise;
-  clearTimeout(timer);
+  cancel();
 }
 
 /**
@@ -78,14 +80,14 @@ async function begun(loading: Promise<unknown>): Promise<void> {
  * @throws {OptionError} If they are in other bits already than is asked for.
  * @throws {BackendError} If the backend cannot hold them so.
  */
-export function createRunner(
+export async function createRunner(
   architecture: Architecture,
   backend: Backend,
   parameters: ModelParameters,
   options: LoadOptions,
 ): Promise<ModelRunner> {
-  holdAs(options.dtype, architecture, parameters);
-  return startRunner(architecture, backend, parameters, options);
+  await holdAs(options.dtype, architecture, parameters);
+  return await startRunner(architecture, backend, parameters, options);
 }
 
 function startRunner(
@@ -99,12 +101,17 @@ function startRunner(
 }
 
 /** Have parameters read in as many bits as is asked for. */
-function holdAs(dtype: LoadOptions["dtype"], architecture: Architecture, parameters: ModelParameters): void {
+async function holdAs(
+  dtype: LoadOptions["dtype"],
+  architecture: Architecture,
+  parameters: ModelParameters,
+): Promise<void> {
   const saved = parameters.storage;
   const storage = dtype ?? saved;
   if (storage === "float16") return;
   if (storage === "float32") {
-    if (saved !== storage) parameters.watch((_, stored) => stored.blocks ? decodedWeight(stored) : stored);
+    if (saved === storage) return;
+    parameters.watch((_, stored) => stored.blocks ? decodedWeight(stored) : stored);
     return;
   }
   if (saved !== "float32" && saved !== storage) {
@@ -113,6 +120,8 @@ function holdAs(dtype: LoadOptions["dtype"], architecture: Architecture, paramet
         `"${saved}" or "float32", or quantise the model that it was made of`,
     );
   }
+  const { Quantizer } = await import("../weights/quantized_weight.ts");
+  const { quantizedParameters } = await import("../models/quantization.ts");
   const quantizer = new Quantizer();
   const encodings = quantizedParameters(architecture, storage);
   const made = new Map<StoredWeight, StoredWeight>();

@@ -1,6 +1,7 @@
 // A model's folder uploaded to the Hub, with a model card that says what it was made of.
 import { HubError, OptionError } from "../errors/mod.ts";
-import { hubEndpoint, hubToken, isHubName, toFolderPath } from "../hub/mod.ts";
+import { isHubName, toFolderPath } from "../hub/mod.ts";
+import { hubEndpoint, hubToken } from "../hub/environment.ts";
 import type { SaveOptions } from "./save.ts";
 import { loadHubUploads } from "../packages/huggingface_hub.ts";
 

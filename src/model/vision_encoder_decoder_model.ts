@@ -16,13 +16,12 @@ import type { VisionEncoderDecoderConfig } from "../models/mod.ts";
 import type { DataType, Tensor } from "../tensor/mod.ts";
 import type { ForwardOutput } from "./forward.ts";
 import { checkPictures, describePictures, type ForwardInputs } from "./forward_inputs.ts";
-import { crossAttentionsOf } from "./cross_attentions.ts";
 import { checkLoadOptions, fetchingOptions, type LoadOptions } from "./load_options.ts";
 import { joinedDefinition, newDefinition, readDefinition, type ReadsDefinition } from "./model_definition.ts";
 import { ModelCore, type ModelParts } from "./model_core.ts";
 import { placeModel } from "./place_model.ts";
 import { subjectOf } from "./generation_subject.ts";
-import { pushModel, type SaveAndPushOptions } from "./push_model.ts";
+import type { SaveAndPushOptions } from "./push_model.ts";
 import { yieldingStreamer } from "./yielding_streamer.ts";
 
 /** The parts of a model, which its users have no need of. */
@@ -263,7 +262,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
       this.#core.checkMerged("save the model");
       return this.#core.save(folder, this.generationConfig, options);
     });
-    if (pushToHub !== undefined) await pushModel(folder, pushToHub, push);
+    if (pushToHub !== undefined) await (await import("./push_model.ts")).pushModel(folder, pushToHub, push);
   }
 
   /**
@@ -313,6 +312,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
         streamer: yielding,
       });
       if (!encoderStates) return output;
+      const { crossAttentionsOf } = await import("./cross_attentions.ts");
       return {
         ...output,
         ...await crossAttentionsOf(this.#core.forward, encoderStates, output.sequences, this.config),

@@ -55,7 +55,7 @@ async function openPart(
 function waysOf(name: string, part: "encoder" | "decoder", family: Family<unknown>): Spelling[] {
   const prefix = `${family.basePrefix}.`;
   if (part === "encoder") {
-    const ways = spellingsOf(name, family);
+    const ways = [...spellingsOf(name, family)];
     return [...ways, ...ways.map((way) => way.map((one) => prefix + one))];
   }
   const names = [name, name.startsWith(prefix) ? name.slice(prefix.length) : name];

@@ -1,8 +1,2 @@
 // @huggingface/tokenizers: those of its parts that Limner's tokenizers use.
-export {
-  ByteLevelPreTokenizer,
-  ReplaceNormalizer,
-  SplitPreTokenizer,
-  StripDecoder,
-  WordPiece,
-} from "npm:@huggingface/tokenizers@0.2.0";
+export { ReplaceNormalizer, SplitPreTokenizer, StripDecoder, WordPiece } from "npm:@huggingface/tokenizers@0.2.0";

@@ -50,10 +50,7 @@ export class AutoTokenizer {
     const files: TokenizerFiles = typeof source === "string" || source instanceof URL
       ? await openRepository(source, options)
       : source;
-    const [tokenizer, config, specialTokensMap, addedTokens, modelConfig] = await Promise.all(
-      ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "config.json"]
-        .map((file) => readJson(files, file)),
-    );
+    const [tokenizer, config, specialTokensMap, addedTokens, modelConfig] = await readFiles(files);
     const name = `${files.name}/tokenizer.json`;
     const definition = tokenizer && checkDefinition(tokenizer, name, limits);
     const vocabulary = definition ? vocabularyOfTokenizerJson(definition, name) : await readVocabularyFile(files);
@@ -68,7 +65,7 @@ export class AutoTokenizer {
     };
     if (!Object.hasOwn(classes, className)) {
       if (!definition) throw unknownClass(className, vocabulary.name);
-      return createTokenizer(definition, {
+      return await createTokenizer(definition, {
         className,
         name,
         settings: readSettings(settingsFiles, {}, files.name),
@@ -96,8 +93,21 @@ export class AutoTokenizer {
     );
     const { inPython } = tokenizerClass;
     const surroundingTokens = tokenizerClass.surroundingTokens?.(forClass);
-    return createTokenizer(built, { className, name: vocabulary.name, settings, limits, inPython, surroundingTokens });
+    return await createTokenizer(built, {
+      className,
+      name: vocabulary.name,
+      settings,
+      limits,
+      inPython,
+      surroundingTokens,
+    });
   }
+}
+
+/** What the JSON files of a tokenizer hold, and the model's own. */
+function readFiles(files: TokenizerFiles): Promise<(Json | undefined)[]> {
+  const names = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
+  return Promise.all([...names, "config.json"].map((file) => readJson(files, file)));
 }
 
 /** The class that the files name, without its older `Fast` ending; undefined where they name none. */

@@ -8,9 +8,8 @@ import { AddedTokens } from "./pipeline/added_tokens.ts";
 import { cleanUp, type Decode, makeDecoder } from "./pipeline/decoders.ts";
 import type { AddedToken, Component, TokenizerDefinition } from "./files/definition.ts";
 import { makeModel, type Model } from "./pipeline/models.ts";
-import { makeNormalizer } from "./pipeline/normalizers.ts";
 import { checkNumbers, readSurroundingIds, type SurroundingIds } from "./pipeline/post_processors.ts";
-import { makePreTokenizer, type PreTokenize } from "./pipeline/pre_tokenizers.ts";
+import type { PreTokenize } from "./pipeline/pre_tokenizers.ts";
 import type {
   BatchEncoding,
   DecodeOptions,
@@ -50,12 +49,17 @@ interface Parts {
  * @param definition A tokenizer.json's content, checked.
  * @throws {FormatError} If the definition names a component that does not exist.
  */
-export function createTokenizer(definition: TokenizerDefinition, createdWith: CreateTokenizerOptions): Tokenizer {
+export async function createTokenizer(
+  definition: TokenizerDefinition,
+  createdWith: CreateTokenizerOptions,
+): Promise<Tokenizer> {
   const fail = makeFail(createdWith.name);
   try {
     const { normalizer, pre_tokenizer, decoder } = definition;
-    const model = makeModel(definition.model, fail);
-    const normalize = normalizer ? makeNormalizer(normalizer, fail) : (text: string) => text;
+    const model = await makeModel(definition.model, fail);
+    const normalize = normalizer
+      ? await (await import("./pipeline/normalizers.ts")).makeNormalizer(normalizer, fail)
+      : (text: string) => text;
     const added = new AddedTokens(model.vocabulary, normalize);
     const add = (tokens: readonly AddedToken[], ofSettings: boolean) =>
       addTokens(added, tokens, createdWith, { ofSettings, limited: hasPattern(normalizer) });
@@ -68,8 +72,10 @@ export function createTokenizer(definition: TokenizerDefinition, createdWith: Cr
     const parts: Parts = {
       added,
       model,
-      preTokenize: pre_tokenizer ? makePreTokenizer(pre_tokenizer, fail) : undefined,
-      decode: decoder ? makeDecoder(decoder, fail) : undefined,
+      preTokenize: pre_tokenizer
+        ? await (await import("./pipeline/pre_tokenizers.ts")).makePreTokenizer(pre_tokenizer, fail)
+        : undefined,
+      decode: decoder ? await makeDecoder(decoder, fail) : undefined,
       surroundingIds: post_processor ? readSurroundingIds(post_processor, fail) : { before: [], after: [] },
     };
     return new PartsTokenizer(parts, whole, createdWith);

@@ -1,7 +1,8 @@
 // A whole run of a training: epochs of batches, evaluations among them, what is kept of it, and when it ends. All that a
 // run that is taken up again has to know stands in `FitProgress`, which the trainer saves with its state.
 import { LimnerError, OptionError } from "../errors/mod.ts";
-import { splitPath, toPath, writeFileAtomically } from "../hub/mod.ts";
+import { splitPath, toPath } from "../hub/mod.ts";
+import { writeFileAtomically } from "../hub/atomic_file.ts";
 import { type Batch, checkLabels, ignoredLabel, type TrainingDataset } from "./data/mod.ts";
 import { evaluate, type EvaluatedTrainer, type WritingModel } from "./evaluate.ts";
 import type { FitOptions, FitProgress, FitResult } from "./fit_options.ts";

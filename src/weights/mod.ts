@@ -1,4 +1,5 @@
-// Stored weights: their description, reading them in parts, and holding them in few bits.
+// Stored weights: their description and encodings. What encodes them is imported from its file by who does it, which loading a
+// model rarely does.
 export {
   type BlockEncoding,
   type Blocks,
@@ -8,9 +9,8 @@ export {
   hasRowScales,
   middleOf,
 } from "./block_encoding.ts";
-export { encodeBlocks } from "./encode_blocks.ts";
-export { elementReader, type ReadElements } from "./element_reader.ts";
-export { decodedWeight, Quantizer, weightOfBlocks } from "./quantized_weight.ts";
+export type { ReadElements } from "./element_reader.ts";
+export { decodedWeight, weightOfBlocks } from "./weight_of_blocks.ts";
 export { joinedWeight } from "./joined_weight.ts";
 export {
   type FileRegion,

@@ -1,10 +1,11 @@
-// A weight in blocks of few bits, made of one in full precision while it is read, or read from a file that holds the blocks.
+// Weights in blocks of few bits, made of ones in full precision while they are read.
 import { FormatError } from "../errors/mod.ts";
 import { WorkerPool, type WorkerRole } from "../async/worker_pool.ts";
-import { sizeOf, Tensor } from "../tensor/mod.ts";
-import { type BlockEncoding, type Blocks, decodeBlocks } from "./block_encoding.ts";
+import { sizeOf } from "../tensor/mod.ts";
+import type { BlockEncoding, Blocks } from "./block_encoding.ts";
 import { type Encoded, type EncodeTask, encodeTensor } from "./encode_tensor.ts";
-import { float32Region, type StoredBlocks, type StoredWeight } from "./stored_weight.ts";
+import { float32Region, type StoredWeight } from "./stored_weight.ts";
+import { weightOfBlocks } from "./weight_of_blocks.ts";
 
 const encoding: WorkerRole<EncodeTask, Encoded, Blocks> = {
   script: new URL("./encode_worker.ts", import.meta.url),
@@ -59,19 +60,4 @@ async function taskOf(weight: StoredWeight): Promise<EncodeTask["from"]> {
   const { dataType, data } = await weight.load();
   // Only what was just read from a file is nobody else's, and may be given away to a worker.
   return { dataType, data: weight.region && data.byteLength === data.buffer.byteLength ? data : data.slice() };
-}
-
-/** A weight of which there are only blocks. */
-export function weightOfBlocks(shape: readonly number[], blocks: StoredBlocks): StoredWeight {
-  return {
-    dataType: "float32",
-    shape,
-    blocks,
-    load: async () => new Tensor("float32", shape, decodeBlocks(await blocks.load(), shape, blocks)),
-  };
-}
-
-/** A weight in blocks as one of float32, which is decoded when it is read. */
-export function decodedWeight({ dataType, shape, load }: StoredWeight): StoredWeight {
-  return { dataType, shape, load };
 }

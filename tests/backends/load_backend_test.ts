@@ -3,6 +3,7 @@ import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { BackendError } from "../../src/errors/mod.ts";
 import type { Backend, BackendModule, BackendName } from "../../src/graph/mod.ts";
 import { automatic, loadBackend, loadFirst } from "../../backends/load_backend.ts";
+import { VisionEncoderDecoderModel } from "../../src/model/vision_encoder_decoder_model.ts";
 
 /** A backend on a made-up machine: why it is not there, and how loading it fails; it runs where neither is given. */
 interface Found {
@@ -65,4 +66,18 @@ Deno.test("loadFirst() gives every backend's reason where none runs", async () =
 Deno.test("loadFirst() passes on an error that is no backend's", async () => {
   const error = new TypeError("a fault of the program");
   assertStrictEquals(await loadOn({ ffi: { error }, webgpu: {} }).catch((caught) => caught), error);
+});
+
+Deno.test("a model takes a backend that is being loaded, leaves it to its owner, and fails as its loading does", async () => {
+  const folder = new URL("../../assets/model/", import.meta.url);
+  const loading = loadBackend("reference");
+  await using backend = await loading;
+  for (let i = 0; i < 2; i++) {
+    await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend: loading });
+    assertStrictEquals(model.backend, backend);
+  }
+  const failing = Promise.reject(new BackendError("Cannot load the webgpu backend: no adapter", "webgpu"));
+  failing.catch(() => {});
+  const failed = VisionEncoderDecoderModel.fromPretrained(folder, { backend: failing });
+  await assertRejects(() => failed, BackendError, "no adapter");
 });

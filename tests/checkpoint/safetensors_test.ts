@@ -186,6 +186,45 @@ Deno.test("openSafetensors() refuses a header that is not exactly the format's J
   );
 });
 
+Deno.test("openSafetensors() reads a header alike, however it is spelt", async () => {
+  const names = ["a.b-c/d [0]{1}", "x".repeat(300), "é", "\\"];
+  const header = Object.fromEntries(
+    [...names, "scalar", "empty"].map((name, i) =>
+      [
+        name,
+        f32(name === "scalar" ? [] : [name === "empty" ? 0 : 1, 1], 4 * Math.min(i, 5), 4 * Math.min(i + 1, 5)),
+      ] as const
+    ),
+  );
+  const data = Float32Array.from([1, 2, 3, 4, 5]);
+  for (const asked of [["a.b-c/d [0]{1}", "scalar", "empty"], [...names, "scalar", "empty"]]) {
+    let at = 0;
+    const fields = Object.fromEntries(asked.map((name) => {
+      const { shape } = header[name];
+      const end = at + (name === "empty" ? 0 : 4);
+      return [name, f32(shape, at, at = end)];
+    }));
+    for (const described of [{}, { __metadata__: { format: "pt" } }, { __metadata__: { format: "pt", more: "é" } }]) {
+      const text = JSON.stringify({ ...described, ...fields });
+      const tables = await Promise.all(
+        [text, `${text}   `, ` ${text}`, JSON.stringify({ ...described, ...fields }, null, 1)].map(async (spelt) => {
+          const table = await openSafetensors(file(spelt, new Uint8Array(data.buffer, 0, at)));
+          return await Promise.all([...table].map(async ([name, { load }]) => [name, (await load()).toList()]));
+        }),
+      );
+      assertEquals(tables[0].map(([name]) => name), asked);
+      for (const table of tables) assertEquals(table, tables[0]);
+    }
+  }
+  // What the usual spelling does not save from.
+  const entry = '"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}';
+  await refused(file(`{${entry},${entry}}`, [0]), 'the tensor "a" comes twice');
+  await refused(file(`{${entry.replace("[1]", "[01]")}}`, [0]), "there is no whole number");
+  await refused(file(`{${entry}}x`, [0]), "something follows");
+  await refused(file(`${entry.replace('"a"', ',"a"')}}`, [0]), "there is no {");
+  await refused(file(`{${entry}{${entry.replace("a", "b")}}`, [0]), "there is no }");
+});
+
 Deno.test("openSafetensors() keeps names like __proto__ ordinary", async () => {
   const table = await openSafetensors(
     file(

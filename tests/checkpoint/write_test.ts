@@ -8,7 +8,8 @@ import {
   writeSafetensors,
 } from "../../src/checkpoint/mod.ts";
 import { FormatError, OptionError } from "../../src/errors/mod.ts";
-import { openRepository, writeFileAtomically } from "../../src/hub/mod.ts";
+import { openRepository } from "../../src/hub/mod.ts";
+import { writeFileAtomically } from "../../src/hub/atomic_file.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url).pathname;

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { loadBackend, Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
 import { resolveGeneration } from "../../src/generation/mod.ts";
-import { processorsOf } from "../../src/generation/scores/processor_list.ts";
+import { processorsOf } from "../../src/generation/scores/host_processors.ts";
 import { readTensors } from "../conformance/read_golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { loadBackend, Tensor, VisionEncoderDecoderConfig, VisionEncoderDecoderModel } from "../../mod.ts";
 import { generationConfigOf, resolveGeneration } from "../../src/generation/mod.ts";
 import { logSoftmax } from "../../src/generation/scores/normalization.ts";
-import { processorsOf } from "../../src/generation/scores/processor_list.ts";
+import { processorsOf } from "../../src/generation/scores/host_processors.ts";
 import { readTensors } from "../conformance/read_golden.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 import { effort } from "../effort.ts";

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { loadWithProfile } from "../../backends/webgpu/mod.ts";
 import { Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
-import { architectureOf, quantizationRules, quantizedParameters } from "../../src/models/mod.ts";
+import { architectureOf } from "../../src/models/mod.ts";
+import { quantizationRules, quantizedParameters } from "../../src/models/quantization.ts";
 import { assertClose } from "../conformance/closeness.ts";
 import { numbers } from "../conformance/repeatable_numbers.ts";
 import { exactFfi, inputs, quantizedConfigs, quantizedModel } from "./quantized_models.ts";

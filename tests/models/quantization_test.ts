@@ -1,6 +1,6 @@
 // docs/quantisation.md has the table that the code follows.
 import { assert } from "@std/assert";
-import { quantizationRules } from "../../src/models/mod.ts";
+import { quantizationRules } from "../../src/models/quantization.ts";
 import { root } from "../cli/command_process.ts";
 
 Deno.test("docs/quantisation.md says what is quantised as the code does it", async () => {

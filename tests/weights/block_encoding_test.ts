@@ -5,11 +5,11 @@ import {
   type BlockEncoding,
   blockShapes,
   decodeBlocks,
-  encodeBlocks,
   hasRowScales,
-  Quantizer,
   weightFromTensor,
 } from "../../src/weights/mod.ts";
+import { Quantizer } from "../../src/weights/quantized_weight.ts";
+import { encodeBlocks } from "../../src/weights/encode_blocks.ts";
 import { numbers } from "../conformance/repeatable_numbers.ts";
 
 const encodings: readonly BlockEncoding[] = [

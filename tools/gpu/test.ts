@@ -5,7 +5,7 @@ import { describeSpeed } from "../../backends/measured/faster_backend.ts";
 import { measureRates } from "../../backends/measured/measure_rates.ts";
 import { inspect, loadWithProfile } from "../../backends/webgpu/mod.ts";
 import { operatorBenches, timeOperator } from "../../bench/operators.ts";
-import { writeFileAtomically } from "../../src/hub/mod.ts";
+import { writeFileAtomically } from "../../src/hub/atomic_file.ts";
 import { type Counts, countTests } from "../count_tests.ts";
 import { type ModelSpeed, timeModel } from "./model_speeds.ts";
 

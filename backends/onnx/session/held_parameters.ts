@@ -2,14 +2,15 @@
 // numbers. They are read from their source when they are first needed.
 import { BackendError, ShapeError } from "../../../src/errors/mod.ts";
 import { isFloat, sizeOf, Tensor } from "../../../src/tensor/mod.ts";
-import type { StoredWeights } from "../../../src/weights/mod.ts";
-import { fillValue } from "./fill_value.ts";
+import type { StoredWeight, StoredWeights } from "../../../src/weights/mod.ts";
+import { FileFiller, fillValue } from "./fill_value.ts";
 import type { OnnxRuntime } from "./runtime.ts";
 import { RuntimeTensor } from "./runtime_tensor.ts";
 
 /** The parameters of one model that are in memory. */
 export class HeldParameters implements Disposable {
   readonly #held = new Map<string, RuntimeTensor>();
+  readonly #filler = new FileFiller();
   #disposed = false;
 
   constructor(readonly runtime: OnnxRuntime, readonly source: StoredWeights) {}
@@ -23,9 +24,32 @@ export class HeldParameters implements Disposable {
     this.checkOpen(`"${name}"`);
     const held = this.#held.get(name);
     if (held) return held;
-    const stored = await this.source.get(name)!.load();
+    const weight = this.source.get(name)!;
+    if (FileFiller.takes(weight)) return await this.#holdInParts(name, weight);
+    const stored = await weight.load();
     this.checkOpen(`"${name}"`);
     return this.#held.get(name) ?? this.put(name, stored);
+  }
+
+  async #holdInParts(name: string, weight: StoredWeight): Promise<RuntimeTensor> {
+    const made = new RuntimeTensor(this.runtime, "float32", weight.shape, true);
+    let kept = false;
+    try {
+      await this.#filler.fill(made.value, weight);
+      this.checkOpen(`"${name}"`);
+      const held = this.#held.get(name);
+      if (held) return held;
+      kept = true;
+      return this.#keep(name, made);
+    } finally {
+      if (!kept) made[Symbol.dispose]();
+    }
+  }
+
+  #keep(name: string, held: RuntimeTensor): RuntimeTensor {
+    this.#held.set(name, held);
+    this.runtime.counters.weightBytes += held.value.byteLength;
+    return held;
   }
 
   /** Put a value in memory, over what is there. No run may be under way that reads it. */
@@ -33,9 +57,7 @@ export class HeldParameters implements Disposable {
     const { dataType, shape } = tensor;
     let held = this.#held.get(name);
     if (!held) {
-      held = new RuntimeTensor(this.runtime, isFloat(dataType) ? "float32" : dataType, shape, true);
-      this.#held.set(name, held);
-      this.runtime.counters.weightBytes += held.value.byteLength;
+      held = this.#keep(name, new RuntimeTensor(this.runtime, isFloat(dataType) ? "float32" : dataType, shape, true));
     }
     held.checkLive();
     fillValue(held.value, tensor);

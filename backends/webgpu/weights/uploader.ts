@@ -1,13 +1,9 @@
 // Uploading parameters to the device: they are read, converted and packed in pieces, in host memory that is reused, and no
 // more bytes than a budget are under way, since the device's queue keeps a copy of what it has not yet written.
 import { sizeOf } from "../../../src/tensor/mod.ts";
-import {
-  type BlockEncoding,
-  type Blocks,
-  elementReader,
-  encodeBlocks,
-  type StoredWeight,
-} from "../../../src/weights/mod.ts";
+import type { BlockEncoding, Blocks, StoredWeight } from "../../../src/weights/mod.ts";
+import { elementReader } from "../../../src/weights/element_reader.ts";
+import { encodeBlocks } from "../../../src/weights/encode_blocks.ts";
 import type { Device } from "../device/device.ts";
 import type { Texels } from "../device/texels.ts";
 import { toDevice } from "../device/gpu_tensor.ts";

@@ -1,7 +1,7 @@
 // `caption.ts doctor`: what this machine has, what "auto" takes and why, and what to do where something is missing.
 import { automatic, availableBackends, inspectBackend } from "../../../backends/load_backend.ts";
 import type { BackendDetails, BackendReport } from "../../graph/mod.ts";
-import { type HubState, inspectHub } from "../../hub/mod.ts";
+import { type HubState, inspectHub } from "../../hub/inspect_hub.ts";
 import { adviceOn } from "./_advice.ts";
 import { formatBytes } from "../_units.ts";
 import type { Console } from "../console.ts";

@@ -13,14 +13,14 @@ export interface AnswerError {
 }
 
 /** The fields of an answer. */
-export function answerFields(
+export async function answerFields(
   answer: CaptionAnswer<unknown>,
   options: ReadingOptions,
   captioner: Captioner,
-): Record<string, unknown> {
+): Promise<Record<string, unknown>> {
   if ("error" in answer) return { error: errorFields(answer.error) };
   try {
-    return captionFields(answer.caption, options, captioner);
+    return await captionFields(answer.caption, options, captioner);
   } catch (error) {
     if (error instanceof LimnerError) return { error: errorFields(error) };
     throw error;

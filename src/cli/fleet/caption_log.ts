@@ -2,7 +2,8 @@
 // lines and at most one that was not written to its end, which is cut off before the next is written. So it is both what is
 // written and the memory of what is done.
 import { LimnerError } from "../../errors/mod.ts";
-import { isRecord, PendingFile, splitPath } from "../../hub/mod.ts";
+import { isRecord, splitPath } from "../../hub/mod.ts";
+import { PendingFile } from "../../hub/atomic_file.ts";
 import { readLines } from "./read_lines.ts";
 
 /** A line of the log. */

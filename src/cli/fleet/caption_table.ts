@@ -1,6 +1,7 @@
 // Captions as a table, CSV or Parquet, made of a log's rows, and read back so that a folder can be gone on with.
 import { FormatError } from "../../errors/mod.ts";
-import { PendingFile, splitPath, syncFolder } from "../../hub/mod.ts";
+import { splitPath } from "../../hub/mod.ts";
+import { PendingFile, syncFolder } from "../../hub/atomic_file.ts";
 import { loadCsvParse } from "../../packages/csv_parse.ts";
 import { loadCsvStringify } from "../../packages/csv_stringify.ts";
 import { loadHyparquet } from "../../packages/hyparquet.ts";

@@ -55,7 +55,7 @@ async function read(options: CommandOptions, console: Console, progress: Progres
       });
       let flushed = performance.now();
       for await (const answer of answers) {
-        const row = { file: answer.about, ...answerFields(answer, options, captioner) };
+        const row = { file: answer.about, ...await answerFields(answer, options, captioner) };
         log.append([row]);
         if ("error" in row) failed++;
         shown.hasRead();

@@ -42,7 +42,7 @@ export async function work(given: GivenWork, console: Console): Promise<number> 
     const { id, number } = answer.about;
     // A line without an id is named by its number.
     const line = id === null ? { id, line: number } : { id };
-    if (!state.answer({ ...line, ...answerFields(answer, options, captioner) })) break;
+    if (!state.answer({ ...line, ...await answerFields(answer, options, captioner) })) break;
   }
   return 0;
 }

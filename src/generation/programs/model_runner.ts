@@ -1,4 +1,5 @@
 // A model on a backend: its weights, its compiled programs, and the buffers of the generation under way.
+import { takeTurn } from "../../async/delay.ts";
 import {
   attributeKey,
   type Backend,
@@ -14,7 +15,7 @@ import type { StoredWeights } from "../../weights/mod.ts";
 import { type Architecture, buildCrossKeysValues, buildDecode, buildEncode } from "../../models/mod.ts";
 import { noProcessors } from "../scores/processor_list.ts";
 import { buildSelectionProgram, type Selection } from "./selection_program.ts";
-import { buildSlotSelection, type SlotSelection } from "./slot_selection.ts";
+import type { SlotSelection } from "./slot_selection.ts";
 import { Session, type SessionShape } from "./session.ts";
 
 /** How a runner holds its weights. */
@@ -61,7 +62,7 @@ export class ModelRunner implements AsyncDisposable {
       // The decoder takes longest: it is compiled while the others are built and compiled.
       const decoder = runner.decodeProgram(options.signal);
       decoder.catch(() => {});
-      await new Promise((resolve) => setTimeout(resolve));
+      await takeTurn();
       await Promise.all([
         decoder,
         runner.encodeProgram(imageSize, { signal: options.signal }),
@@ -155,11 +156,12 @@ export class ModelRunner implements AsyncDisposable {
   }
 
   /** The program that takes the tokens of rows in slots. */
-  slotSelectionProgram(selection: SlotSelection, signal?: AbortSignal): Promise<CompiledProgram> {
+  async slotSelectionProgram(selection: SlotSelection, signal?: AbortSignal): Promise<CompiledProgram> {
+    const { buildSlotSelection } = await import("./slot_selection.ts");
     const { vocabularySize } = this.architecture.decoder;
     // Each a kind of its own: sessions use several in turn, and there are few.
     const kind = `select by slot ${attributeKey(selection)}`;
-    return this.#programs.get(kind, {}, () => buildSlotSelection(selection, vocabularySize), signal);
+    return await this.#programs.get(kind, {}, () => buildSlotSelection(selection, vocabularySize), signal);
   }
 
   /**

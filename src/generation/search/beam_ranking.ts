@@ -3,7 +3,7 @@
 import type { Generation } from "../request/generation.ts";
 import { Noise } from "../scores/gumbel_noise.ts";
 import { largest } from "../scores/largest_entries.ts";
-import { processorsOf } from "../scores/processor_list.ts";
+import { processorsOf } from "../scores/host_processors.ts";
 import { type Beam, type Continuation, continuationsKept } from "./beam_search_state.ts";
 
 /** A token that a beam may go on with. */

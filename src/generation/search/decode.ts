@@ -1,23 +1,24 @@
 // One generation from pictures to tokens: the method that its settings ask for, on buffers of the right size.
 import type { Tensor } from "../../tensor/mod.ts";
-import { BeamSearch } from "./beam_search.ts";
-import { continuationsKept } from "./beam_search_state.ts";
 import type { Generation } from "../request/generation.ts";
 import { isDecidedOnHost, needsRows, programProcessorsOf } from "../scores/processor_list.ts";
 import type { GenerateOutput } from "./generate_output.ts";
 import { RowSearch } from "./sampling.ts";
 import type { Search } from "./search.ts";
+import { DeviceTokens } from "./token_deciders.ts";
+import type { Session } from "../programs/session.ts";
 import type { ModelRunner } from "../programs/model_runner.ts";
 import type { Selection } from "../programs/selection_program.ts";
 
 /** How the next tokens of a generation are found: on the device where its processors allow it. */
-function selectionOf(generation: Generation, { architecture, backend }: ModelRunner): Selection {
+async function selectionOf(generation: Generation, { architecture, backend }: ModelRunner): Promise<Selection> {
   const { vocabularySize: vocabulary } = architecture.decoder;
   const { numBeams, doSample, outputScores, outputConfidences, topK, stoppingCriteria, eosTokenIds } = generation;
   const reads = outputScores || needsRows(generation);
   const processors = programProcessorsOf(generation, generation);
   if (numBeams > 1) {
     if (reads || doSample) return { kind: "logProbabilities" };
+    const { continuationsKept } = await import("./beam_search_state.ts");
     const kept = continuationsKept(generation);
     const each = Math.min(kept, vocabulary);
     // Where a read costs nothing the host ranks as fast, and copies less.
@@ -30,6 +31,14 @@ function selectionOf(generation: Generation, { architecture, backend }: ModelRun
   if (isDecidedOnHost(generation)) return { kind: "logits" };
   const device = { processors, confident: outputConfidences };
   return doSample ? { kind: "sample", ...device, topK: topK < vocabulary ? topK : 0 } : { kind: "greedy", ...device };
+}
+
+/** The search that a generation asks for: what few ask for is loaded when it is. */
+async function searchOf(session: Session, generation: Generation): Promise<Search> {
+  if (generation.numBeams > 1) return new (await import("./beam_search.ts")).BeamSearch(session, generation);
+  const isHosts = session.shape.selection.kind === "logits";
+  const Tokens = isHosts ? (await import("./host_tokens.ts")).HostTokens : DeviceTokens;
+  return new RowSearch(session, generation, new Tokens(session, generation));
 }
 
 /**
@@ -51,7 +60,7 @@ export async function decode(
     beams: Math.max(numBeams, numReturnSequences),
     size: [height, width] as const,
     positions: maxLength,
-    selection: selectionOf(generation, runner),
+    selection: await selectionOf(generation, runner),
     interpolate: generation.interpolatePosEncoding,
   };
   const session = await runner.session(shape, stream);
@@ -60,7 +69,7 @@ export async function decode(
     session.encode(pixelValues);
     if (onTimings) await session.readStates({ shape: [1] });
     const encoded = performance.now();
-    const search: Search = new (numBeams > 1 ? BeamSearch : RowSearch)(session, generation);
+    const search = await searchOf(session, generation);
     while (!search.ended) await search.step();
     const output = await search.finish();
     const tokens = output.sequences.flat().length - output.sequences.length * promptLength;

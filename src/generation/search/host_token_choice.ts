@@ -1,7 +1,7 @@
 // Taking a token on the host, from a whole row of scores.
 import type { Generation } from "../request/generation.ts";
 import { Noise } from "../scores/gumbel_noise.ts";
-import { processorsOf } from "../scores/processor_list.ts";
+import { processorsOf } from "../scores/host_processors.ts";
 import { confidenceOf } from "../scores/token_confidence.ts";
 import { best, draw, numbersOf } from "../scores/token_draw.ts";
 import type { Choice } from "./text_state.ts";

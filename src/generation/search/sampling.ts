@@ -1,7 +1,7 @@
 // Decoding without beams, greedily or by sampling: each row goes on by itself until it ends or is full.
 import type { Decider } from "./decider.ts";
 import { type GenerateOutput, outputOfRows } from "./generate_output.ts";
-import { DeviceTokens, HostTokens, type Slot } from "./token_deciders.ts";
+import type { Slot } from "./token_deciders.ts";
 import { compact, compaction } from "./row_compaction.ts";
 import type { Generation } from "../request/generation.ts";
 import type { Session } from "../programs/session.ts";
@@ -17,15 +17,9 @@ function going(session: Session, slots: readonly Slot[], length: number): readon
   return moved;
 }
 
-function deciderOf(session: Session, generation: Generation): Decider<Slot, Choice> {
-  if (session.shape.selection.kind === "logits") return new HostTokens(session, generation);
-  return new DeviceTokens(session, generation);
-}
-
 /** Rows under way, each for itself. */
 export class RowSearch implements Search {
   readonly #rows: readonly TextState[];
-  readonly #decider: Decider<Slot, Choice>;
   /** The rows in the session's places. */
   #slots: readonly Slot[];
   /** The tokens of each row so far. */
@@ -36,13 +30,17 @@ export class RowSearch implements Search {
    *
    * @param session The buffers, with room for `maxLength` positions.
    * @param generation Its streamer is given each token by itself, as soon as it is read.
+   * @param decider Decides the next token of each row.
    */
-  constructor(readonly session: Session, readonly generation: Generation) {
+  constructor(
+    readonly session: Session,
+    readonly generation: Generation,
+    readonly decider: Decider<Slot, Choice>,
+  ) {
     const { prompts, promptLength, numReturnSequences } = generation;
     const each = prompts.flatMap((prompt) => Array<readonly number[]>(numReturnSequences).fill(prompt));
     this.#slots = this.#rows = each.map((prompt, index) => new TextState(generation, prompt, index));
     this.#length = promptLength;
-    this.#decider = deciderOf(session, generation);
     session.writeTokens(each);
   }
 
@@ -52,7 +50,7 @@ export class RowSearch implements Search {
 
   async step(): Promise<void> {
     const { session, generation: { streamer, signal, outputScores, maxLength } } = this;
-    const steps = await this.#decider.next(this.#slots, this.#length, outputScores || !this.#couldShrink);
+    const steps = await this.decider.next(this.#slots, this.#length, outputScores || !this.#couldShrink);
     // A streamer is given each token by itself, also where the device decided several.
     const turns = streamer ? steps.map((choices) => [choices]) : [steps];
     for (const turn of turns) {
@@ -66,7 +64,7 @@ export class RowSearch implements Search {
       if (this.ended) return;
     }
     // Scores are those of all rows.
-    const stays = outputScores || this.#decider.isAhead || this.#length >= maxLength;
+    const stays = outputScores || this.decider.isAhead || this.#length >= maxLength;
     if (!stays) this.#slots = going(session, this.#slots, this.#length);
   }
 
@@ -82,7 +80,7 @@ export class RowSearch implements Search {
     await streamer?.end();
     return {
       ...outputOfRows(this.#rows, this.generation),
-      ...(outputScores && { scores: [...this.#decider.scores] }),
+      ...(outputScores && { scores: [...this.decider.scores] }),
     };
   }
 }

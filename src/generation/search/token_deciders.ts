@@ -1,12 +1,11 @@
-// Deciding the next tokens of rows, greedily or by a draw.
+// Deciding the next tokens of rows on the device, greedily or by a draw.
 import type { Tensor } from "../../tensor/mod.ts";
 import type { Session } from "../programs/session.ts";
 import { maxStepsPerRead } from "../programs/max_steps_per_read.ts";
 import type { Generation } from "../request/generation.ts";
 import { Noise } from "../scores/gumbel_noise.ts";
 import { numbersOf } from "../scores/token_draw.ts";
-import { type Decider, DeviceSteps, type QueuedSteps, ScoreReader, stackScores, StepQueue } from "./decider.ts";
-import { HostTokenChoice } from "./host_token_choice.ts";
+import { type Decider, DeviceSteps, type QueuedSteps, StepQueue } from "./decider.ts";
 import type { Choice, TextState } from "./text_state.ts";
 
 /** A place of the session: the text in it, or none. */
@@ -101,32 +100,5 @@ class StreamPace {
     this.#last = now;
     if (waited < leastWait && count === this.steps) this.steps = Math.min(this.most, 2 * this.steps);
     else if (waited > mostWait) this.steps = Math.max(1, this.steps >> 1);
-  }
-}
-
-/** The host decides, by processors that see a row's tokens and all its scores. */
-export class HostTokens implements Decider<Slot, Choice> {
-  readonly scores: Tensor[] = [];
-  readonly #choice: HostTokenChoice;
-  readonly #reader: ScoreReader;
-
-  constructor(readonly session: Session, readonly generation: Generation) {
-    this.#choice = new HostTokenChoice(generation, session.vocabularySize);
-    this.#reader = new ScoreReader(session, "logits", generation);
-  }
-
-  async next(slots: readonly Slot[], length: number): Promise<Choice[][]> {
-    const { generation: { outputScores, padTokenId } } = this;
-    const read = await this.#reader.next(length);
-    const choices = slots.map((row, slot): Choice => {
-      if (!row || (row.ended && !outputScores)) return { token: padTokenId };
-      const { tokens } = row;
-      const history = row.ended ? [...tokens, ...Array(length - tokens.length).fill(padTokenId)] : tokens;
-      this.#choice.process(history, read[slot]);
-      return row.ended ? { token: padTokenId } : this.#choice.take(read[slot], { row: row.index, length });
-    });
-    if (outputScores) this.scores.push(stackScores(read));
-    this.session.writeTokens(choices.map(({ token }) => [token]), length);
-    return [choices];
   }
 }

@@ -5,7 +5,8 @@ import { HubError } from "../../errors/mod.ts";
 import { ContentHash } from "./content_hash.ts";
 import type { HubClient } from "../hub_client.ts";
 import { PartialFile, pieceBytes } from "./partial_file.ts";
-import { type Answer, withoutSecrets } from "../network/request.ts";
+import type { Answer } from "../network/request.ts";
+import { withoutSecrets } from "../network/without_secrets.ts";
 import { type RetryPolicy, withRetries } from "../network/retry.ts";
 
 /** A file of the Hub that is to be downloaded. */

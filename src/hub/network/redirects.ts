@@ -1,6 +1,7 @@
 // Following redirects, each hop checked as the first address was.
 import { HubError } from "../../errors/mod.ts";
-import { type Answer, request, type RequestOptions, withoutSecrets } from "./request.ts";
+import { type Answer, request, type RequestOptions } from "./request.ts";
+import { withoutSecrets } from "./without_secrets.ts";
 
 /** The most redirects that are followed. */
 export const mostRedirects = 10;

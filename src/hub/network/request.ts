@@ -4,6 +4,7 @@ import { HubError } from "../../errors/mod.ts";
 import type { Network } from "./private_addresses.ts";
 import { environmentVariable, proxyOf } from "../environment.ts";
 import { type Timeouts, Transfer } from "./timeouts.ts";
+import { withoutSecrets } from "./without_secrets.ts";
 
 /** How a request is made. */
 export interface RequestOptions {
@@ -27,11 +28,6 @@ export interface Answer extends Disposable {
   readonly body: AsyncIterable<Uint8Array>;
   /** An error about this answer, which names the address and how many bytes of the body had arrived. */
   fail(reason: string, cause?: unknown): HubError;
-}
-
-/** An address for messages: without its query, which may contain a signature, and without a password. */
-export function withoutSecrets(url: URL): string {
-  return `${url.origin}${url.pathname}`;
 }
 
 /**

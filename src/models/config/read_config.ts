@@ -1,5 +1,4 @@
 // config.json of a repository, or what the repository is instead of a model.
-import { whyNoWeights } from "../../checkpoint/mod.ts";
 import { ConfigError } from "../../errors/mod.ts";
 import { readJson, type Repository, whyMissing } from "../../hub/mod.ts";
 
@@ -14,6 +13,7 @@ export async function readConfig(repository: Repository, what: string): Promise<
   const values = await readJson(repository, "config.json");
   if (values) return values;
   const why = whyMissing(repository, ["config.json"]);
+  const { whyNoWeights } = await import("../../checkpoint/missing_weights.ts");
   const instead = await whyNoWeights(repository);
   throw new ConfigError(
     `Cannot load ${what} ${repository.name}: it has no config.json${why}${instead ? `, but ${instead}` : ""}`,

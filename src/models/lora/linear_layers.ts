@@ -36,7 +36,7 @@ export function pathsOf(
   const name = `${path.slice(section.length + 1)}.weight`;
   const whole = (name: string) => `${section}.${withoutWeight(name)}`;
   const modules = renamed(name, family.inMemory ?? []).map(whole);
-  const others = spellingsOf(name, family).filter((way) => way.length === 1).map(([one]) => whole(one));
+  const others = [...spellingsOf(name, family)].filter((way) => way.length === 1).map(([one]) => whole(one));
   return { modules, spellings: [...new Set([...(modules.length === 1 ? modules : []), ...others])] };
 }
 

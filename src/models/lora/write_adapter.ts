@@ -1,7 +1,8 @@
 // An adapter as PEFT's two files.
 import { writeTensors } from "../../checkpoint/write_safetensors.ts";
 import { OptionError } from "../../errors/mod.ts";
-import { lockFolder, PendingFile, removeStaleFiles, syncFolder, toFolderPath } from "../../hub/mod.ts";
+import { toFolderPath } from "../../hub/mod.ts";
+import { lockFolder, PendingFile, removeStaleFiles, syncFolder } from "../../hub/atomic_file.ts";
 import { formatJson } from "../../hub/write_json.ts";
 import type { DataType, Tensor } from "../../tensor/mod.ts";
 import { adapterFiles } from "./adapter_file.ts";

@@ -2,9 +2,10 @@
 import type { Checkpoint } from "../../checkpoint/mod.ts";
 import { ConfigError } from "../../errors/mod.ts";
 import type { Limits } from "../../limits/mod.ts";
+import type { Family } from "../family.ts";
 import { declaredParameters, ModelParameters } from "./model_parameters.ts";
 import { encoders } from "../registry.ts";
-import { matchNames, type NamedWeights, spellingsOf } from "./stored_names.ts";
+import { matchNames, type NamedWeights, type Spelling, spellingsOf } from "./stored_names.ts";
 import { checkMatched } from "./unmatched_names.ts";
 import { findTied, untieDifferent } from "./tied_parameters.ts";
 import { type Architecture, architectureOf } from "../vision_encoder_decoder.ts";
@@ -52,6 +53,10 @@ function checkLayers({ layerCounts }: Architecture, tensors: number): void {
   }
 }
 
+function* encoderSpellings(name: string, family: Family<unknown>): Generator<Spelling> {
+  for (const way of spellingsOf(name, family)) yield way.map((part) => `encoder.${part}`);
+}
+
 /**
  * The names of a whole model in its own checkpoint, its encoder's also as other writers have them.
  *
@@ -65,7 +70,7 @@ export function matchWhole(
   const family = encoders[config.encoder.model_type];
   const weights = matchNames(checkpoint, names, (name) => {
     if (!name.startsWith("encoder.")) return [[name]];
-    return spellingsOf(name.slice("encoder.".length), family).map((way) => way.map((part) => `encoder.${part}`));
+    return encoderSpellings(name.slice("encoder.".length), family);
   });
   checkMatched(config, checkpoint, names, (name) => weights.has(name));
   return weights;

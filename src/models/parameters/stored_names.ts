@@ -40,19 +40,20 @@ function prefixesOf(name: string): string[] {
  */
 export function matchNames(
   checkpoint: Checkpoint,
-  names: Iterable<string>,
-  spellings: (name: string) => readonly Spelling[],
+  names: readonly string[],
+  spellings: (name: string) => Iterable<Spelling>,
 ): NamedWeights {
-  const spelled = [...names].map(spellings);
+  const spelledAfter = (before: string, name: string): Spelling | undefined => {
+    for (const way of spellings(name)) if (way.every((part) => checkpoint.has(before + part))) return way;
+  };
   const prefixes = new Set(["", ...checkpoint.names().flatMap(prefixesOf)]);
   let prefix = "", most = -1;
   for (const candidate of prefixes) {
-    const has = (part: string) => checkpoint.has(candidate + part);
-    const count = spelled.filter((ways) => ways.some((way) => way.every(has))).length;
+    const count = names.filter((name) => spelledAfter(candidate, name)).length;
     if (count > most) [prefix, most] = [candidate, count];
   }
   const used = new Set<string>();
-  const spelling = (name: string) => spellings(name).find((way) => way.every((part) => checkpoint.has(prefix + part)));
+  const spelling = (name: string) => spelledAfter(prefix, name);
   return {
     prefix() {
       const [first = ""] = [...used].filter((name) => checkpoint.fileName(name).endsWith(name.slice(prefix.length)));
@@ -75,10 +76,16 @@ export function matchNames(
   };
 }
 
-/** The ways that a parameter may be spelled: as files have it, and as other writers do, by the renamings of its family. */
-export function spellingsOf(name: string, family: Pick<Family<unknown>, "inMemory" | "otherNames">): Spelling[] {
-  const { inMemory, otherNames = [] } = family;
-  return [[name], ...[...(inMemory ? [inMemory] : []), ...otherNames].map((renamings) => renamed(name, renamings))];
+/**
+ * The ways that a parameter may be spelled: as files have it, and as other writers do, by the renamings of its family. The others
+ * are made when they are asked for, which they rarely are.
+ */
+export function* spellingsOf(
+  name: string,
+  { inMemory, otherNames = [] }: Pick<Family<unknown>, "inMemory" | "otherNames">,
+): Generator<Spelling> {
+  yield [name];
+  for (const renamings of [...(inMemory ? [inMemory] : []), ...otherNames]) yield renamed(name, renamings);
 }
 
 /** A parameter's name as another writer has it: several where that one keeps it in parts. */

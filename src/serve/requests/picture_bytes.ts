@@ -1,6 +1,7 @@
 // The bytes of a picture that a request names by a text: base64, a data URL, or an address where that is allowed. A text is
 // never taken for a path of the server's own files.
-import { collectPieces, joinPieces, requestFollowing } from "../../hub/mod.ts";
+import { collectPieces, joinPieces } from "../../hub/mod.ts";
+import { requestFollowing } from "../../hub/network/redirects.ts";
 import { HttpError } from "../http_error.ts";
 import type { ServeSettings } from "../serve_options.ts";
 

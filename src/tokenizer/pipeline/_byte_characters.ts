@@ -1,11 +1,19 @@
 // GPT-2's spelling of bytes: each of the 256 bytes is a printable character, so that a vocabulary of 256 characters covers
 // every text.
-import { ByteLevelPreTokenizer } from "../../packages/huggingface_tokenizers.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-const characters: Readonly<Record<number, string>> = new ByteLevelPreTokenizer({ type: "ByteLevel" }).byte_encoder;
-const bytes = new Map(Object.entries(characters).map(([byte, character]) => [character, Number(byte)]));
+const characters = spelledBytes();
+const bytes = new Map(characters.map((character, byte) => [character, byte]));
+
+/** The printable characters of Latin-1 stand for themselves, and those from 256 on for the other bytes (`bytes_to_unicode`). */
+function spelledBytes(): string[] {
+  let next = 256;
+  return Array.from({ length: 256 }, (_, byte) => {
+    const own = String.fromCharCode(byte);
+    return /[!-~\xa1-\xac\xae-\xff]/.test(own) ? own : String.fromCharCode(next++);
+  });
+}
 
 /** Spell a text's bytes as characters. */
 export function byteCharacters(text: string): string {

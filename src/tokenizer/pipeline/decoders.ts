@@ -1,7 +1,5 @@
 // The decoders of a tokenizer.json, as in the Rust library: functions from tokens to texts, which are then joined.
-import { StripDecoder } from "../../packages/huggingface_tokenizers.ts";
 import { textOfBytes } from "./_byte_characters.ts";
-import { makeReplace } from "./_pattern.ts";
 import { type Component, type Fail, lookUp } from "../files/definition.ts";
 
 /** Turns tokens into texts. */
@@ -13,11 +11,11 @@ export type Decode = (tokens: readonly string[]) => string[];
  * @param part A tokenizer.json's `decoder`.
  * @param fail Throws the error for a type that does not exist or a malformed setting.
  */
-export function makeDecoder(part: Component, fail: Fail): Decode {
-  return lookUp(types, part, "decoder", fail)(part, fail);
+export async function makeDecoder(part: Component, fail: Fail): Promise<Decode> {
+  return await lookUp(types, part, "decoder", fail)(part, fail);
 }
 
-const types: Readonly<Record<string, (part: Component, fail: Fail) => Decode>> = {
+const types: Readonly<Record<string, (part: Component, fail: Fail) => Decode | Promise<Decode>>> = {
   BPEDecoder: ({ suffix }) => (tokens) =>
     tokens.map((token, i) =>
       token.replaceAll(suffix === "" ? /(?:)/gu : suffix as string, i < tokens.length - 1 ? " " : "")
@@ -31,15 +29,18 @@ const types: Readonly<Record<string, (part: Component, fail: Fail) => Decode>> =
     const never = prepend_scheme === "never" || prepend_scheme === undefined && add_prefix_space === false;
     return tokens.map((token, i) => token.replaceAll(replacement as string, i === 0 && !never ? "" : " "));
   },
-  Replace: (part, fail) => {
+  Replace: async (part, fail) => {
+    const { makeReplace } = await import("./_pattern.ts");
     const replace = makeReplace(part, "decoder", fail);
     return (tokens) => tokens.map(replace);
   },
-  Sequence: ({ decoders }, fail) => {
-    const steps = (decoders as Component[]).map((step) => makeDecoder(step, fail));
+  Sequence: async ({ decoders }, fail) => {
+    const steps: Decode[] = [];
+    for (const step of decoders as Component[]) steps.push(await makeDecoder(step, fail));
     return (tokens) => steps.reduce<string[]>((now, step) => step(now), [...tokens]);
   },
-  Strip: (part) => {
+  Strip: async (part) => {
+    const { StripDecoder } = await import("../../packages/huggingface_tokenizers.ts");
     const decoder = new StripDecoder(part as never);
     return (tokens) => decoder.decode_chain([...tokens]);
   },

@@ -2,8 +2,6 @@
 import { type Component, type Fail, lookUp } from "../files/definition.ts";
 import { compatible, composed, controls, inRust, marks, nonspacing } from "./_unicode_tables.ts";
 import { byteCharacters } from "./_byte_characters.ts";
-import { makeReplace } from "./_pattern.ts";
-import { characterMapNormalizer } from "./character_map.ts";
 
 /** Changes a text before it is cut into words. */
 export type Normalize = (text: string) => string;
@@ -14,8 +12,8 @@ export type Normalize = (text: string) => string;
  * @param part A tokenizer.json's `normalizer`.
  * @param fail Throws the error for a type that does not exist or a malformed setting.
  */
-export function makeNormalizer(part: Component, fail: Fail): Normalize {
-  return lookUp(types, part, "normalizer", fail)(part, fail);
+export async function makeNormalizer(part: Component, fail: Fail): Promise<Normalize> {
+  return await lookUp(types, part, "normalizer", fail)(part, fail);
 }
 
 /** The characters that Rust's older Unicode leaves as they are in each normalisation form. */
@@ -36,7 +34,7 @@ const nonspacingMarks = new RegExp(inRust("\\p{Mn}", nonspacing), "gv");
 const allMarks = new RegExp(inRust("\\p{M}", marks), "gv");
 const controlCharacters = new RegExp(`(?![\\t\\n\\r])${inRust("\\p{Cc}\\p{Cf}\\p{Co}\\ufffd", controls)}`, "gv");
 
-const types: Readonly<Record<string, (part: Component, fail: Fail) => Normalize>> = {
+const types: Readonly<Record<string, (part: Component, fail: Fail) => Normalize | Promise<Normalize>>> = {
   NFC: unicode,
   NFD: unicode,
   NFKC: unicode,
@@ -45,12 +43,16 @@ const types: Readonly<Record<string, (part: Component, fail: Fail) => Normalize>
   ByteLevel: () => byteCharacters,
   Lowercase: ({ final_sigma }) => final_sigma ? (text) => text.toLowerCase() : lowercase,
   Nmt: () => nmt,
-  Precompiled: ({ precompiled_charsmap: map }, fail) =>
-    map ? characterMapNormalizer(Uint8Array.from(atob(map as string), (c) => c.charCodeAt(0)), fail) : (text) => text,
+  Precompiled: async ({ precompiled_charsmap: map }, fail) => {
+    if (!map) return (text) => text;
+    const { characterMapNormalizer } = await import("./character_map.ts");
+    return characterMapNormalizer(Uint8Array.from(atob(map as string), (c) => c.charCodeAt(0)), fail);
+  },
   Prepend: ({ prepend }) => (text) => text === "" ? "" : `${prepend}${text}`,
-  Replace: (part, fail) => makeReplace(part, "normalizer", fail),
-  Sequence: ({ normalizers }, fail) => {
-    const steps = (normalizers as Component[]).map((step) => makeNormalizer(step, fail));
+  Replace: async (part, fail) => (await import("./_pattern.ts")).makeReplace(part, "normalizer", fail),
+  Sequence: async ({ normalizers }, fail) => {
+    const steps: Normalize[] = [];
+    for (const step of normalizers as Component[]) steps.push(await makeNormalizer(step, fail));
     return (text) => steps.reduce((now, step) => step(now), text);
   },
   Strip: ({ strip_left, strip_right }) => (text) => {

@@ -1,6 +1,5 @@
 // The pre-tokenizers of a tokenizer.json, as in the Rust library: functions that cut a text into words.
 import { byteCharacters } from "./_byte_characters.ts";
-import { readPattern } from "./_pattern.ts";
 import { type SplitBehavior, splitText } from "./_split_text.ts";
 import { inRust, numbers, punctuation as differences } from "./_unicode_tables.ts";
 import { type Component, type Fail, lookUp } from "../files/definition.ts";
@@ -18,8 +17,8 @@ export type PreTokenize = (text: string, first: boolean) => string[];
  * @param part A tokenizer.json's `pre_tokenizer`.
  * @param fail Throws the error for a type that does not exist or a malformed setting.
  */
-export function makePreTokenizer(part: Component, fail: Fail): PreTokenize {
-  return lookUp(types, part, "pre_tokenizer", fail)(part, fail);
+export async function makePreTokenizer(part: Component, fail: Fail): Promise<PreTokenize> {
+  return await lookUp(types, part, "pre_tokenizer", fail)(part, fail);
 }
 
 /** Word characters as Unicode defines them: JavaScript's `\w` is ASCII's (and its `\s` lacks U+0085 and has U+FEFF). */
@@ -28,7 +27,7 @@ const punctuation = inRust("\\p{P}\\u0021-\\u002f\\u003a-\\u0040\\u005b-\\u0060\
 const number = new RegExp(inRust("\\p{N}", numbers), "gv");
 const matches = (pattern: RegExp): PreTokenize => (text) => text.match(pattern) ?? [];
 
-const types: Readonly<Record<string, (part: Component, fail: Fail) => PreTokenize>> = {
+const types: Readonly<Record<string, (part: Component, fail: Fail) => PreTokenize | Promise<PreTokenize>>> = {
   BertPreTokenizer: () => matches(new RegExp(`[^\\p{White_Space}${punctuation}]+|${punctuation}`, "gv")),
   ByteLevel: byteLevel,
   CharDelimiterSplit: ({ delimiter }) => (text) => text.split(delimiter as string).filter((piece) => piece !== ""),
@@ -65,13 +64,15 @@ function metaspace({ replacement, prepend_scheme, add_prefix_space, split = true
   };
 }
 
-function split(part: Component, fail: Fail): PreTokenize {
+async function split(part: Component, fail: Fail): Promise<PreTokenize> {
+  const { readPattern } = await import("./_pattern.ts");
   const pattern = readPattern(part, "pre_tokenizer", fail);
   return (text) => splitText(text, pattern, part.behavior as SplitBehavior, part.invert === true);
 }
 
-function sequence(parts: readonly Component[], fail: Fail): PreTokenize {
-  const steps = parts.map((part) => makePreTokenizer(part, fail));
+async function sequence(parts: readonly Component[], fail: Fail): Promise<PreTokenize> {
+  const steps: PreTokenize[] = [];
+  for (const part of parts) steps.push(await makePreTokenizer(part, fail));
   return (text, first) => {
     let pieces = [text];
     let begins = first;

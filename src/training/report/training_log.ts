@@ -1,7 +1,8 @@
 // The log of a training as JSON lines: a line a step, and a line an evaluation. A run that is taken up again drops the
 // lines of steps that it takes again, so that every step stands there once.
 import { FormatError } from "../../errors/mod.ts";
-import { isRecord, splitPath, toPath, writeFileAtomically } from "../../hub/mod.ts";
+import { isRecord, splitPath, toPath } from "../../hub/mod.ts";
+import { writeFileAtomically } from "../../hub/atomic_file.ts";
 import type { Evaluation } from "./evaluation.ts";
 
 /** What a step did. */

@@ -9,13 +9,8 @@ import { BackendError } from "../../../src/errors/mod.ts";
 import { type Backend, type Graph, GraphBuilder, type Sizes, type Value } from "../../../src/graph/mod.ts";
 import { add, cacheAppend, concat, gather, linear, transposeLast } from "../../../src/operators/mod.ts";
 import { Tensor } from "../../../src/tensor/mod.ts";
-import {
-  type BlockEncoding,
-  encodeBlocks,
-  type StoredWeight,
-  weightFromTensor,
-  weightOfBlocks,
-} from "../../../src/weights/mod.ts";
+import { type BlockEncoding, type StoredWeight, weightFromTensor, weightOfBlocks } from "../../../src/weights/mod.ts";
+import { encodeBlocks } from "../../../src/weights/encode_blocks.ts";
 import { assertClose } from "../../conformance/closeness.ts";
 import { numbers } from "../../conformance/repeatable_numbers.ts";
 import { Files } from "./weight_files.ts";

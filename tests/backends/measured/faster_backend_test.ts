@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describeSpeed, examples, faster, needsNoGpu, whyNotGpu } from "../../../backends/measured/faster_backend.ts";
 import { estimate, isRates, type Rates } from "../../../backends/measured/rates.ts";
-import { architectureOf, defaultConfig, VisionEncoderDecoderConfig, workOf } from "../../../src/models/mod.ts";
+import { architectureOf, defaultConfig, VisionEncoderDecoderConfig } from "../../../src/models/mod.ts";
+import { workOf } from "../../../src/models/model_work.ts";
 
 /** Speeds as they were measured on a processor of two cores, and on an H200 through WebGPU. */
 const processor: Rates = {

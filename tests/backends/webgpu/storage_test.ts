@@ -13,11 +13,11 @@ import { Tensor, type TypedArray } from "../../../src/tensor/mod.ts";
 import {
   type BlockEncoding,
   blockShapes,
-  encodeBlocks,
   type StoredWeight,
   weightFromTensor,
   weightOfBlocks,
 } from "../../../src/weights/mod.ts";
+import { encodeBlocks } from "../../../src/weights/encode_blocks.ts";
 import { assertClose } from "../../conformance/closeness.ts";
 import { evaluate } from "../../conformance/oracle.ts";
 import { GuardedRun } from "../../conformance/guarded_run.ts";

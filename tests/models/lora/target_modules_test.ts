@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ConfigError, LimitError, OptionError, VisionEncoderDecoderConfig } from "../../../mod.ts";
 import { defaultLimits } from "../../../src/limits/mod.ts";
-import { architectureOf, linearLayers } from "../../../src/models/mod.ts";
+import { linearLayers } from "../../../src/models/lora/linear_layers.ts";
+import { architectureOf } from "../../../src/models/mod.ts";
 import { createAdapter, type LoraOptions } from "../../../src/models/lora/create_adapter.ts";
 import { readPeftConfig } from "../../../src/models/lora/peft_config.ts";
 import { isTarget, pythonPattern, valueFor } from "../../../src/models/lora/target_modules.ts";

@@ -2,16 +2,8 @@
 // cut short or no picture at all is refused before memory is allocated.
 import { FormatError } from "../../../errors/mod.ts";
 import { refuseLfsPointer } from "../../../hub/lfs_pointer.ts";
-import { readAvifHeader } from "./avif_header.ts";
-import { readBmpHeader } from "./bmp_header.ts";
-import { readGifHeader } from "./gif_header.ts";
-import { readJpegHeader } from "./jpeg_header.ts";
-import { readPngHeader } from "./png_header.ts";
-import { readPnmHeader } from "../_decode_pnm.ts";
-import { readWebpHeader } from "./webp_header.ts";
 import type { ImageFormat, ImageHeader } from "./image_header.ts";
 import { sniff } from "./signatures.ts";
-import { readTiffHeader } from "../tiff/tiff_header.ts";
 
 /** How files of other formats begin, as text, so that the message can name the format. */
 const others: readonly (readonly [name: string, beginning: RegExp])[] = [
@@ -28,15 +20,16 @@ const others: readonly (readonly [name: string, beginning: RegExp])[] = [
 
 type HeaderReader = (bytes: Uint8Array, name: string, page: number) => ImageHeader | Promise<ImageHeader>;
 
-const readers: Readonly<Record<ImageFormat, HeaderReader>> = {
-  png: readPngHeader,
-  jpeg: readJpegHeader,
-  gif: readGifHeader,
-  webp: readWebpHeader,
-  bmp: readBmpHeader,
-  tiff: readTiffHeader,
-  avif: readAvifHeader,
-  pnm: readPnmHeader,
+/** A reader is loaded when the first picture of its format is read. */
+const readers: Readonly<Record<ImageFormat, () => Promise<HeaderReader>>> = {
+  png: async () => (await import("./png_header.ts")).readPngHeader,
+  jpeg: async () => (await import("./jpeg_header.ts")).readJpegHeader,
+  gif: async () => (await import("./gif_header.ts")).readGifHeader,
+  webp: async () => (await import("./webp_header.ts")).readWebpHeader,
+  bmp: async () => (await import("./bmp_header.ts")).readBmpHeader,
+  tiff: async () => (await import("../tiff/tiff_header.ts")).readTiffHeader,
+  avif: async () => (await import("./avif_header.ts")).readAvifHeader,
+  pnm: async () => (await import("../_decode_pnm.ts")).readPnmHeader,
 };
 
 /**
@@ -67,7 +60,7 @@ export async function readHeader(bytes: Uint8Array, name: string, page = 1): Pro
       { file: name },
     );
   }
-  const header = await readers[format](bytes, name, page);
+  const header = await (await readers[format]())(bytes, name, page);
   if (header.width === 0 || header.height === 0) {
     throw new FormatError(
       `Cannot read picture ${name}: its header says ${header.width} x ${header.height}, and both sides must be positive`,
