@@ -42,7 +42,9 @@ Deno.test("a query of one row is scaled before, and what is only read whole is n
     ]);
   for (const T of ["T", 1] as const) assertEquals(operators(T, "heads"), ["MultiHeadAttention", multiplies]);
   assertEquals(operators(197, "heads"), ["MultiHeadAttention"]);
-  assertEquals(operators(197, "whole"), ["MultiHeadAttention", "Transpose"]);
+  assertEquals(operators(197, "whole"), ["MultiHeadAttention"]);
+  assertEquals(operators(197, "mixed"), ["MultiHeadAttention", "Transpose"]);
+  assertEquals(operators("T", "whole"), ["MultiHeadAttention", multiplies, "Transpose"]);
 });
 
 for (const given of ["heads", "whole", "mixed"] as const) {
