@@ -80,8 +80,7 @@ export function quantizedParameters(
     // What two readers share has the bits of the more careful one.
     if (block === undefined || bits < (known?.bits ?? 0)) continue;
     // A picture has hundreds of rows, for which products of 8-bit integers are faster where a weight's row has one scale.
-    const rowScales = kind === "layer" && bits === 8 && axis === 1 && !readsText &&
-      (known?.rowScales ?? known === undefined);
+    const rowScales = bits === 8 && axis === 1 && !readsText && (known?.rowScales ?? known === undefined);
     found.set(name, { bits, block, axis, ...(rowScales && { rowScales }) });
   }
   return found;
