@@ -16,7 +16,7 @@ type Figures = Readonly<
 >;
 
 function figuresOf({ first, peak, lines }: Measured): Figures {
-  return { first, peak, ...Object.assign({}, ...lines) };
+  return { ...Object.assign({}, ...lines), first, peak };
 }
 
 function better(a: Figures | undefined, b: Figures): Figures {

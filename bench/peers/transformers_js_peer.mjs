@@ -44,16 +44,16 @@ if (pictures) {
     await work();
     return performance.now() - began;
   };
-  const least = { encode: Infinity, caption: Infinity, first: Infinity, batch: Infinity };
+  const least = { encode: Infinity, caption: Infinity, oneToken: Infinity, batch: Infinity };
   const enter = async (key, work) => least[key] = Math.min(least[key], await timed(work));
   const eight = batch(8);
   for (let round = 0; round < repeats; round++) {
     await enter("caption", () => write(one));
-    await enter("first", () => write(one, 1));
+    await enter("oneToken", () => write(one, 1));
     await enter("encode", () => model.sessions.model.run({ pixel_values: one.ort_tensor }));
     if (round < 1 && only !== "one") await enter("batch", () => write(eight));
   }
-  const token = (least.caption - least.first) / (newTokens - 1);
+  const token = (least.caption - least.oneToken) / (newTokens - 1);
   console.log(JSON.stringify({ ...least, token }));
 }
 process.exit(0);
