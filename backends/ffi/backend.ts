@@ -122,7 +122,10 @@ export class FfiBackend implements Backend {
       );
     }
     const lowMemory = options.lowMemory ?? (!memory && isMemoryShort(source));
-    if (lowMemory) giveBackFreedMemory();
+    if (lowMemory) {
+      giveBackFreedMemory();
+      this.runtime.sparesMemory = true;
+    }
     // Programs are compiled next, which keeps this thread busy: it would not hear that there is an environment.
     return this.runtime.ready.then(() => new FfiWeights(this.#sessions, source, { ...options, lowMemory }));
   }
