@@ -26,3 +26,12 @@ export function callLater(milliseconds: number, call: () => void): () => void {
 export function takeTurn(): Promise<void> {
   return new Promise((resolve) => void callLater(0, resolve));
 }
+
+/** Wait until work has ended, well or not, but no longer than some milliseconds. */
+export async function whileShort(work: Promise<unknown>, milliseconds: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const cancel = callLater(milliseconds, resolve);
+  work.then(() => resolve(), () => resolve());
+  await promise;
+  cancel();
+}

@@ -1,10 +1,16 @@
 // The backend of a command that reads pictures, whose loading begins before the modules that read them are there: it goes on in
 // threads of its own while they are evaluated.
 import { loadBackend, mayHaveGpu } from "../../backends/load_backend.ts";
-import { callLater } from "../async/delay.ts";
+import { whileShort } from "../async/delay.ts";
 import type { Backend } from "../graph/mod.ts";
 import type { CommandOptions } from "./options.ts";
 import { quietenDrivers } from "./quiet_drivers.ts";
+
+/**
+ * For how long other imports are held back, which a backend's own would wait for, in milliseconds: a library is open sooner where
+ * it need not be fetched.
+ */
+const patience = 60;
 
 /** A backend that is being loaded, and is to be released, and why it was taken. */
 export interface StartedBackend extends AsyncDisposable {
@@ -31,7 +37,7 @@ export async function startBackend(options: CommandOptions): Promise<StartedBack
     onChoice: (reason) => choice = reason,
   });
   loading.catch(() => {}); // whoever loads the model finds out
-  await whileShort(loading);
+  await whileShort(loading, patience);
   return {
     loading,
     get choice() {
@@ -41,16 +47,4 @@ export async function startBackend(options: CommandOptions): Promise<StartedBack
       await (await loading.catch(() => undefined))?.[Symbol.asyncDispose]();
     },
   };
-}
-
-/** For how long other imports are held back, which a backend's own would wait for, in milliseconds. */
-const patience = 60;
-
-/** Wait until a library is open, which takes some milliseconds where it need not be fetched. */
-async function whileShort(loading: Promise<unknown>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = callLater(patience, resolve);
-  loading.then(() => resolve(), () => resolve());
-  await promise;
-  cancel();
 }

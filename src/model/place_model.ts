@@ -1,5 +1,5 @@
 // A model put on its backend, which is loaded while its files are read.
-import { callLater } from "../async/delay.ts";
+import { whileShort } from "../async/delay.ts";
 import { loadBackend } from "../../backends/load_backend.ts";
 import { OptionError } from "../errors/mod.ts";
 import { ModelRunner } from "../generation/mod.ts";
@@ -10,7 +10,10 @@ import type { LoadOptions } from "./load_options.ts";
 import { watchReading } from "./load_progress.ts";
 import type { ModelDefinition, ReadsDefinition } from "./model_definition.ts";
 
-/** How long reading waits for the backend, in ms. */
+/**
+ * How long reading waits for the backend, in ms: one that is here is opened sooner, and goes on in threads of its own while the
+ * files are read, which keeps this one busy; a library may have to be fetched.
+ */
 const patience = 100;
 
 /** A model on a backend. */
@@ -43,7 +46,7 @@ export async function placeModel(
   loading.catch(() => {});
   let backend: Backend | undefined;
   try {
-    await begun(Promise.race([loading, asked.promise]));
+    await whileShort(Promise.race([loading, asked.promise]), patience);
     const definition = await read({ loading, choose: known.resolve });
     known.resolve(definition.architecture);
     backend = await loading;
@@ -60,18 +63,6 @@ export async function placeModel(
     if (!given) await (backend ?? await loading.catch(() => undefined))?.[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-/**
- * Wait until a backend is there or asks for the model, but not long: one that is here is opened in milliseconds, and goes on in
- * threads of its own while the files are read, which keeps this one busy; a library may have to be fetched.
- */
-async function begun(loading: Promise<unknown>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = callLater(patience, resolve);
-  loading.then(() => resolve(), () => resolve());
-  await promise;
-  cancel();
 }
 
 /**

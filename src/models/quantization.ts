@@ -67,7 +67,7 @@ export function quantizedParameters(
   const ofText = new Set<Value>([graph.inputs.get("decoderInputIds")!]);
   for (const node of graph.nodes) {
     const readsText = node.inputs.some((value) => ofText.has(value));
-    if (readsText) { for (const value of node.outputs) ofText.add(value); }
+    for (const value of readsText ? node.outputs : []) ofText.add(value);
     const read = readMatrix(node, decoder.vocabularySize);
     if (!read) continue;
     const { weight, axis } = read;
