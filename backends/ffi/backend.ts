@@ -19,6 +19,7 @@ import { prepare } from "../../src/passes/mod.ts";
 import {
   allOperators,
   type IntegerProducts,
+  isOnlyMultiplied,
   type OnnxModel,
   type OperatorSupport,
   readsBlocks,
@@ -32,7 +33,7 @@ import {
   type RuntimeSession,
   RuntimeTensor,
 } from "../onnx/session/mod.ts";
-import type { StoredWeights } from "../../src/weights/mod.ts";
+import type { CodeForm, StoredWeights } from "../../src/weights/mod.ts";
 import type { BlockPlacement } from "./block_parameters.ts";
 import { giveBackFreedMemory } from "./c_heap.ts";
 import type { DeviceMemory } from "./device/device_memory.ts";
@@ -65,6 +66,11 @@ function readableBlocks(graph: Graph, weights: FfiWeights, name: string): boolea
   return encoding !== undefined && readsBlocks(graph, name, encoding);
 }
 
+/** The form of codes in which a program reads a parameter, if its rows have one scale. */
+function preferredForm(graph: Graph, name: string, { rows = "unsigned" }: IntegerProducts): CodeForm {
+  return isOnlyMultiplied(graph, name) ? rows : "unsigned";
+}
+
 /** ONNX Runtime on the CPU. */
 export class FfiBackend implements Backend {
   readonly name = "ffi";
@@ -72,7 +78,7 @@ export class FfiBackend implements Backend {
   readonly mapsFiles = true;
   readonly #sessions: FfiRuntime;
   #int8: Promise<boolean> | undefined;
-  #rows: Promise<boolean> | undefined;
+  #rows: Promise<CodeForm | undefined> | undefined;
 
   /**
    * @param device What it runs on, for a person to read.
@@ -89,7 +95,7 @@ export class FfiBackend implements Backend {
   ) {
     this.#sessions = new FfiRuntime(runtime, memory);
     if (memory) runtime.beforeEnd.push(() => memory[Symbol.dispose]());
-    if (products) [this.#int8, this.#rows] = [products.blocks, products.rows].map((each) => Promise.resolve(each));
+    if (products) [this.#int8, this.#rows] = [Promise.resolve(products.blocks), Promise.resolve(products.rows)];
   }
 
   get counters(): Runtime["counters"] {
@@ -139,10 +145,10 @@ export class FfiBackend implements Backend {
     const rounds = blocks.length > 0 && writtenParameters(graph).size === 0;
     const products = {
       blocks: rounds && !held.options.lowMemory && await this.#multipliesInt8(graph),
-      rows: rounds && graph.states.size === 0 && await this.#multipliesRows(),
+      rows: rounds && graph.states.size === 0 ? await this.#rowForm() : undefined,
     };
     // Made now, so that they are made for one program while another is compiled.
-    await Promise.all(blocks.map((name) => held.blocks.place(name)));
+    await Promise.all(blocks.map((name) => held.blocks.place(name, preferredForm(graph, name, products))));
     return await held.exclusively(new Set(graph.parameters.keys()), async () => {
       const names = new Set([...graph.parameters.keys()].filter((name) => held.fileRegionOf(name)));
       const compile = (packed: boolean, fusesCaches: boolean) =>
@@ -178,14 +184,14 @@ export class FfiBackend implements Backend {
       int8IsFaster(
         this.#sessions,
         (graph, weights, blocks) =>
-          this.#compile(graph, weights, { packed: true, fusesCaches: false, products: { blocks, rows: false } }),
+          this.#compile(graph, weights, { packed: true, fusesCaches: false, products: { blocks } }),
       )
     );
   }
 
-  /** Whether products of weights with one scale a row are of whole numbers. */
-  #multipliesRows(): Promise<boolean> {
-    return this.#rows ??= import("./int8_probe.ts").then(({ multipliesWholeRows }) => multipliesWholeRows());
+  /** The form of codes for products of whole numbers with weights whose rows have one scale. */
+  #rowForm(): Promise<CodeForm | undefined> {
+    return this.#rows ??= import("./int8_probe.ts").then(({ wholeRowForm }) => wholeRowForm());
   }
 
   async #compile(
@@ -199,7 +205,12 @@ export class FfiBackend implements Backend {
     const places = new Map<string, ParameterPlacement>();
     for (const name of names) {
       const inBlocks = readableBlocks(graph, weights, name);
-      places.set(name, await (inBlocks ? weights.blocks.place(name) : weights.placeOf(name, !writes)));
+      places.set(
+        name,
+        await (inBlocks
+          ? weights.blocks.place(name, preferredForm(graph, name, products))
+          : weights.placeOf(name, !writes)),
+      );
     }
     const lower = () =>
       toOnnx(graph, (name) => {
@@ -220,8 +231,10 @@ export class FfiBackend implements Backend {
       weights.checkFiles(fromFile);
       const { lowMemory = false } = weights.options;
       const memory = writes ? "givenBack" as const : lowMemory ? "asNeeded" as const : "kept" as const;
-      // Products of whole numbers read weights as they lie: packed they would take twice their bytes, to be a tenth faster.
-      const packs = packed && !model.blockInitializers.some(({ part }) => part === "rowScales");
+      // Kernels of unsigned codes read them as they lie: packed they would take twice their bytes, to be a tenth faster. Those of
+      // signed ones are a third faster with packed ones.
+      const packs = packed &&
+        (products.rows === "signed" || !model.blockInitializers.some(({ part }) => part === "rowScales"));
       const options = { name: graph.name, folder: weights.folder, packed: packs, given, views, memory };
       const create = () => this.#sessions.createSession(model.bytes, options);
       session = options.packed ? await weights.files.releasingPages(create) : await create();

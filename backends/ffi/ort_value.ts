@@ -11,7 +11,7 @@ export interface OrtBindable extends Bindable {
 
 /** An OrtValue that owns its memory. */
 export class OrtValue extends HostValue implements OrtBindable {
-  protected override readonly elements: TypedArray;
+  override readonly elements: TypedArray;
   readonly pointer: Deno.PointerObject;
   readonly #address: Deno.PointerObject;
   readonly #free: (() => void) | undefined;

@@ -39,6 +39,15 @@ export function readsBlocks(graph: Graph, name: string, { bits, axis }: BlockEnc
   });
 }
 
+/** Whether products alone read a parameter: a table's rows are decoded from unsigned codes. */
+export function isOnlyMultiplied(graph: Graph, name: string): boolean {
+  return readersOf(graph, graph.parameters.get(name)!).every(({ operator }) => operator.name === "linear");
+}
+
+function codeType({ form }: BlockLocation): "uint8" | "int8" {
+  return form === "signed" ? "int8" : "uint8";
+}
+
 /** The initializer of the rows from `row` on of a part of a parameter, written once for each form. */
 function part(
   context: LoweringContext,
@@ -47,7 +56,7 @@ function part(
 ): string {
   const name = `${part}:${shape.join("x")}@${row}:${parameter.name}`;
   if (context.blockInitializers.some((known) => known.name === name)) return name;
-  const dataType = part === "codes" ? "uint8" : "float32";
+  const dataType = part === "codes" ? codeType(parameter) : "float32";
   const byteLength = sizeOf(shape) * bytesPerElement(dataType);
   const offset = row * byteLength / shape[0];
   context.blockInitializers.push({ name, parameter: parameter.name, part, dataType, shape, offset });
@@ -73,10 +82,10 @@ function product(context: LoweringContext, x: Value, parameter: BlockParameter):
 
 /** Whether a product with a parameter is one of whole numbers. */
 function isWhole(products: IntegerProducts, { encoding: { bits }, hasRowScales }: BlockLocation): boolean {
-  return products.rows && bits === 8 && hasRowScales;
+  return products.rows !== undefined && bits === 8 && hasRowScales;
 }
 
-/** The product of whole numbers with a weight whose rows have one scale: it is read as it lies, and nothing is packed. */
+/** The product of whole numbers with a weight whose rows have one scale. */
 function wholeProduct(context: LoweringContext, x: Value, parameter: BlockParameter): string {
   const { model } = context;
   const { rows: N, columns: K, codes } = blockShapes(parameter.shape, parameter.encoding);
@@ -84,7 +93,7 @@ function wholeProduct(context: LoweringContext, x: Value, parameter: BlockParame
   const weight = [
     part(context, parameter, { part: "codes", shape: codes }),
     part(context, parameter, { part: "rowScales", shape: [N] }),
-    context.bytes([N], middleOf(parameter.encoding)),
+    context.bytes(codeType(parameter), [N], parameter.form === "signed" ? 0 : middleOf(parameter.encoding)),
   ];
   const flat = model.node("Reshape", [rounded, context.integers([-1, K])]);
   const y = model.node("QGemm", [flat, scale, middle, ...weight], { transB: 1 }, { domain: microsoftDomain });
@@ -119,7 +128,7 @@ function decodedProduct(context: LoweringContext, x: string, parameter: BlockPar
     const operands = [
       part(context, parameter, { part: "codes", shape: [rows, bytes], row }),
       part(context, parameter, { part: "scales", shape: [rows, blocks], row }),
-      context.bytes([rows, blocks], middleOf(encoding)),
+      context.bytes("uint8", [rows, blocks], middleOf(encoding)),
     ];
     const weight = model.node("DequantizeLinear", operands, { axis: 1, block_size: encoding.block }, {
       inEachRun: true,

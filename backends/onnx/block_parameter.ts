@@ -1,10 +1,12 @@
 // Parameters in blocks of 8 or 4 bits as a model in ONNX has them: where they lie, and in which forms it reads them.
 import type { DataType } from "../../src/tensor/mod.ts";
-import type { BlockEncoding, FileRegion } from "../../src/weights/mod.ts";
+import type { BlockEncoding, CodeForm, FileRegion } from "../../src/weights/mod.ts";
 
 /** A parameter in blocks, and where its codes and scales lie. */
 export interface BlockLocation {
   readonly encoding: BlockEncoding;
+  /** How its codes are written. */
+  readonly form: CodeForm;
   readonly codes: FileRegion;
   readonly scales: FileRegion;
   /** Whether all blocks of a row have one scale, so that a product of whole numbers can have it. */
@@ -35,6 +37,9 @@ export interface BlockParameter extends BlockLocation {
 export interface IntegerProducts {
   /** Those with blocks of 8 bits, each block of an input with a scale of its own; else weights are decoded in each run. */
   readonly blocks: boolean;
-  /** Those with weights of 8 bits whose rows have one scale, with one scale for all of an input. */
-  readonly rows: boolean;
+  /**
+   * Those with weights of 8 bits whose rows have one scale, with one scale for all of an input: the form of codes for which they
+   * are fastest. @default such products are not of whole numbers
+   */
+  readonly rows?: CodeForm;
 }

@@ -1,9 +1,17 @@
-// Weights in blocks of 8 or 4 bits as a checkpoint holds them: the codes under the weight's own name, the scales under that
-// name and `_scale`, and in config.json's `quantization_config` how each is to be read. Python does not know the method and
+// Weights in blocks of 8 or 4 bits as a checkpoint holds them: the codes under the weight's own name, U8 or, each less the middle
+// one, I8; the scales under that name and `_scale`, and in config.json's `quantization_config` how each is to be read. Python does not know the method and
 // refuses such a checkpoint, since codes have three axes where it expects two.
 import { FormatError } from "../errors/mod.ts";
 import { isRecord } from "../hub/mod.ts";
-import { type BlockEncoding, blockShapes, type StoredWeight, weightOfBlocks } from "../weights/mod.ts";
+import type { DataType, TypedArray } from "../tensor/mod.ts";
+import {
+  type BlockEncoding,
+  blockShapes,
+  type CodeForm,
+  type StoredWeight,
+  turnCodes,
+  weightOfBlocks,
+} from "../weights/mod.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { TensorTable } from "./tensor_table.ts";
 
@@ -68,30 +76,39 @@ export function withBlocks(checkpoint: Checkpoint, config: Readonly<Record<strin
   return weights ? joinBlocks(checkpoint, weights) : checkpoint;
 }
 
+/** Codes of either form as unsigned ones. */
+function unsigned(codes: TypedArray): Uint8Array<ArrayBuffer> {
+  if (codes instanceof Uint8Array) return codes as Uint8Array<ArrayBuffer>;
+  const turned = new Uint8Array(codes.length);
+  turnCodes(codes, turned);
+  return turned;
+}
+
 function joinBlocks(checkpoint: Checkpoint, weights: BlockWeights): Checkpoint {
   const joined = new Map<string, StoredWeight>();
   for (const [name, { shape, encoding }] of weights) {
     const shapes = blockShapes(shape, encoding);
-    const part = (part: string, dataType: string, expected: readonly number[]): StoredWeight => {
+    const part = (part: string, types: readonly DataType[], expected: readonly number[]): StoredWeight => {
       const found = checkpoint.find(part);
-      if (found?.dataType === dataType && found.shape.join() === expected.join()) return found;
+      if (found && types.includes(found.dataType) && found.shape.join() === expected.join()) return found;
       const is = found ? `it is ${found.dataType} [${found.shape.join(", ")}]` : "it is missing";
       throw new FormatError(
-        `Cannot read "${part}" of ${checkpoint.name}: ${is}, but quantization_config makes it ${dataType} ` +
+        `Cannot read "${part}" of ${checkpoint.name}: ${is}, but quantization_config makes it ${types.join(" or ")} ` +
           `[${expected.join(", ")}]`,
         { file: checkpoint.name, tensor: part },
       );
     };
     const [codes, scales] = [
-      part(name, "uint8", shapes.stored),
-      part(scalesName(name), "float32", shapes.scales),
+      part(name, encoding.bits === 8 ? ["uint8", "int8"] : ["uint8"], shapes.stored),
+      part(scalesName(name), ["float32"], shapes.scales),
     ];
+    const form: CodeForm = codes.dataType === "int8" ? "signed" : "unsigned";
     const load = async () => ({
-      codes: (await codes.load()).data as Uint8Array<ArrayBuffer>,
+      codes: unsigned((await codes.load()).data),
       scales: (await scales.load()).data as Float32Array<ArrayBuffer>,
     });
     const regions = codes.region && scales.region && { codes: codes.region, scales: scales.region };
-    joined.set(name, weightOfBlocks(shape, { ...encoding, regions, load }));
+    joined.set(name, weightOfBlocks(shape, { ...encoding, regions, form, load }));
   }
   const table = new TensorTable();
   const scales = new Set([...weights.keys()].map(scalesName));

@@ -6,7 +6,7 @@ import { isRecord } from "../hub/mod.ts";
 import { formatJson } from "../hub/write_json.ts";
 import { decoders, encoders, type ModelParameters, type VisionEncoderDecoderConfig } from "../models/mod.ts";
 import { Tensor } from "../tensor/mod.ts";
-import { type BlockEncoding, blockShapes, type StoredWeight } from "../weights/mod.ts";
+import { type BlockEncoding, blockShapes, type StoredBlocks, type StoredWeight, turnCodes } from "../weights/mod.ts";
 
 /** Options of saving. */
 export interface SaveOptions {
@@ -69,6 +69,14 @@ export async function saveModel(folder: string | URL, model: Savable, options: S
   await writeCheckpoint(folder, source, maxShardSize === undefined ? { files } : { files, maxShardSize });
 }
 
+/**
+ * The type of codes in a file: those whose rows have one scale are written as processors with instructions for 8-bit integers
+ * read them; those of a file stay as they are.
+ */
+function storedCodes({ form, rowScales }: StoredBlocks): "int8" | "uint8" {
+  return (form ?? (rowScales ? "signed" : "unsigned")) === "signed" ? "int8" : "uint8";
+}
+
 /** A model's tensors as files have them: codes and scales of weights in blocks, unless training has changed them. */
 function tensorsOf({ parameters, read }: Savable) {
   const types = new Map<string, Pick<StoredWeight, "dataType" | "shape">>(parameters.buffers);
@@ -81,10 +89,17 @@ function tensorsOf({ parameters, read }: Savable) {
       continue;
     }
     const shapes = blockShapes(shape, stored);
+    const codesType = storedCodes(stored);
     blocks.set(name, { shape, encoding: stored });
-    types.set(name, { dataType: "uint8", shape: shapes.stored });
+    types.set(name, { dataType: codesType, shape: shapes.stored });
     types.set(scalesName(name), { dataType: "float32", shape: shapes.scales });
-    parts.set(name, async () => new Tensor("uint8", shapes.stored, (await stored.load()).codes));
+    parts.set(name, async () => {
+      const { codes } = await stored.load();
+      if (codesType === "uint8") return new Tensor("uint8", shapes.stored, codes);
+      const signed = new Int8Array(codes.length);
+      turnCodes(codes, signed);
+      return new Tensor("int8", shapes.stored, signed);
+    });
     parts.set(scalesName(name), async () => new Tensor("float32", shapes.scales, (await stored.load()).scales));
   }
   return {

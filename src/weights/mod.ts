@@ -5,9 +5,11 @@ export {
   type Blocks,
   type BlockShapes,
   blockShapes,
+  type CodeForm,
   decodeBlocks,
   hasRowScales,
   middleOf,
+  turnCodes,
 } from "./block_encoding.ts";
 export type { ReadElements } from "./element_reader.ts";
 export { decodedWeight, weightOfBlocks } from "./weight_of_blocks.ts";

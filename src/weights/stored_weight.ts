@@ -1,7 +1,7 @@
 // The description of a weight before it is read: checkpoints make it, models pass it on, and backends read the weight by
 // it. It has the elements' encoding and their place in a file; how a device holds them is the backend's affair.
 import type { DataType, Tensor } from "../tensor/mod.ts";
-import type { BlockEncoding, Blocks } from "./block_encoding.ts";
+import type { BlockEncoding, Blocks, CodeForm } from "./block_encoding.ts";
 
 /** A place in a real file where a weight's bytes lie: uncompressed, contiguous, little-endian. */
 export interface FileRegion {
@@ -19,6 +19,8 @@ export interface FileRegion {
 export interface StoredBlocks extends BlockEncoding {
   /** Where the codes and the scales lie in a file; undefined where no file has them, as when they are made while loading. */
   readonly regions?: { readonly codes: FileRegion; readonly scales: FileRegion };
+  /** How the codes lie there; `load` gives unsigned ones. @default "unsigned" */
+  readonly form?: CodeForm;
   /** Read them, or make them. */
   load(): Promise<Blocks>;
 }

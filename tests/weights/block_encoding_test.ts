@@ -6,6 +6,7 @@ import {
   blockShapes,
   decodeBlocks,
   hasRowScales,
+  turnCodes,
   weightFromTensor,
 } from "../../src/weights/mod.ts";
 import { Quantizer } from "../../src/weights/quantized_weight.ts";
@@ -68,6 +69,12 @@ Deno.test("rows that have one scale have the codes of one long block, along axis
   const values = numbers(12, 37, 768).data as Float32Array;
   const encoding = { bits: 8, block: 64, axis: 1 } as const;
   const { codes, scales } = encodeBlocks(values, [37, 768], { ...encoding, rowScales: true });
+  const signed = new Int8Array(codes.length);
+  turnCodes(codes, signed);
+  assert(signed.every((code, i) => code === codes[i] - 128));
+  const back = new Uint8Array(codes.length);
+  turnCodes(new Int8Array([0, 0, 0, ...signed]).subarray(3), back); // from where no word begins
+  assertEquals(back, codes);
   assertEquals([hasRowScales(scales, [37, 12]), scales.length], [true, 37 * 12]);
   assertEquals(hasRowScales(encodeBlocks(values, [37, 768], encoding).scales, [37, 12]), false);
   assertEquals(hasRowScales(scales.slice().fill(1, 36 * 12 + 11), [37, 12]), false);

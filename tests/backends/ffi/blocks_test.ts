@@ -3,13 +3,19 @@ import { FfiBackend } from "../../../backends/ffi/backend.ts";
 import { findLibrary } from "../../../backends/ffi/library.ts";
 import { load } from "../../../backends/ffi/mod.ts";
 import { Runtime } from "../../../backends/ffi/runtime.ts";
-import { toOnnx } from "../../../backends/onnx/mod.ts";
+import { type IntegerProducts, toOnnx } from "../../../backends/onnx/mod.ts";
 import { load as loadReference } from "../../../backends/reference/mod.ts";
 import { BackendError } from "../../../src/errors/mod.ts";
 import { type Backend, type Graph, GraphBuilder, type Sizes, type Value } from "../../../src/graph/mod.ts";
 import { add, cacheAppend, concat, gather, linear, transposeLast } from "../../../src/operators/mod.ts";
 import { Tensor } from "../../../src/tensor/mod.ts";
-import { type BlockEncoding, type StoredWeight, weightFromTensor, weightOfBlocks } from "../../../src/weights/mod.ts";
+import {
+  type BlockEncoding,
+  type StoredWeight,
+  turnCodes,
+  weightFromTensor,
+  weightOfBlocks,
+} from "../../../src/weights/mod.ts";
 import { encodeBlocks } from "../../../src/weights/encode_blocks.ts";
 import { assertClose } from "../../conformance/closeness.ts";
 import { numbers } from "../../conformance/repeatable_numbers.ts";
@@ -19,7 +25,11 @@ import { Files } from "./weight_files.ts";
 const exact = 2e-4;
 
 /** A place that nothing is read from. */
-const located = { codes: { path: "/f", offset: 0, byteLength: 1 }, scales: { path: "/f", offset: 0, byteLength: 1 } };
+const located = {
+  form: "unsigned" as const,
+  codes: { path: "/f", offset: 0, byteLength: 1 },
+  scales: { path: "/f", offset: 0, byteLength: 1 },
+};
 
 /** A matrix in blocks, in memory. */
 function blocksOf(matrix: Tensor, encoding: BlockEncoding): StoredWeight {
@@ -53,7 +63,7 @@ async function run(
 }
 
 /** The ffi backend whose products of many rows are in float32, or in 8 bits. */
-async function ffi(blocks: boolean, rows = false): Promise<FfiBackend> {
+async function ffi(blocks: boolean, rows?: IntegerProducts["rows"]): Promise<FfiBackend> {
   return new FfiBackend(Runtime.open(await findLibrary({}), {}), "CPU", undefined, { blocks, rows });
 }
 
@@ -119,7 +129,10 @@ for (const { bits, block, axis, activation } of cases) {
 
 Deno.test("ffi multiplies whole numbers where rows have one scale, and rounds an input once for all that read it", async () => {
   const encoding = { bits: 8, block: 32, axis: 1, rowScales: true } as const;
-  const [first, second] = [blocksOf(numbers(4, 72, 192), encoding), blocksOf(numbers(5, 40, 192), encoding)];
+  // Of two numbers that are multiplied together one is 0: AVX2 would add the products of signed codes in 16 bits.
+  const halved = ({ shape, data }: Tensor) =>
+    blocksOf(new Tensor("float32", shape, (data as Float32Array).map((value, i) => i % 2 * value)), encoding);
+  const [first, second] = [halved(numbers(4, 72, 192)), halved(numbers(5, 40, 192))];
   const builder = new GraphBuilder("whole");
   const x = builder.input("x", "float32", [2, 9, 192]);
   const bias = builder.constant(numbers(7, 72));
@@ -131,32 +144,45 @@ Deno.test("ffi multiplies whole numbers where rows have one scale, and rounds an
   const expected = await run(reference, graph, new Map([["first", first], ["second", second]]), input);
   await using files = new Files();
   const folder = await files.folder();
-  const stored = new Map<string, StoredWeight>();
+  const stored = { unsigned: new Map<string, StoredWeight>(), signed: new Map<string, StoredWeight>() };
   for (const [name, { shape, blocks }] of Object.entries({ first, second })) {
     const { codes, scales } = await blocks!.load();
     const file = `${folder}/${name}`;
-    await files.put(`${name}.codes`, new Tensor("uint8", shape, codes), `${file}.codes`, 13);
+    const turned = new Uint8Array(codes.length);
+    turnCodes(codes, turned);
     await files.put(`${name}.scales`, new Tensor("float32", [shape[0], 6], scales), `${file}.scales`, 8);
-    const regions = { codes: files.get(`${name}.codes`)!.region!, scales: files.get(`${name}.scales`)!.region! };
-    const load = () => Promise.reject(new Error("it is not read"));
-    stored.set(name, weightOfBlocks(shape, { bits: 8, block: 32, axis: 1, regions, load }));
+    for (const [form, data] of [["unsigned", codes], ["signed", turned]] as const) {
+      const part = `${name}.${form}`;
+      await files.put(part, new Tensor("uint8", shape, data), `${folder}/${part}`, 13);
+      const regions = { codes: files.get(part)!.region!, scales: files.get(`${name}.scales`)!.region! };
+      const load = () => Promise.reject(new Error("it is not read"));
+      stored[form].set(name, weightOfBlocks(shape, { bits: 8, block: 32, axis: 1, regions, form, load }));
+    }
   }
-  await using backend = await ffi(false, true);
-  await using exactly = await ffi(false, false);
+  await using unsigned = await ffi(false, "unsigned");
+  await using signed = await ffi(false, "signed");
+  await using exactly = await ffi(false);
   const inMemory = new Map([["first", first], ["second", second]]);
-  for (const [source, lowMemory] of [[inMemory, false], [stored, false], [stored, true]] as const) {
-    const found = await run(backend, graph, source, input, { lowMemory });
+  const { unsigned: plain, signed: turned } = stored;
+  const cases = [[inMemory, false], [plain, false], [plain, true], [turned, false], [turned, true]] as const;
+  for (const [source, lowMemory] of cases) {
+    const found = await run(unsigned, graph, source, input, { lowMemory });
     // An input is off by at most half of 1/255 of the distance between the largest and the least.
     assertClose(found, expected, 1e-2, "rounded");
     assertThrows(() => assertClose(found, expected, exact, "rounded"));
+    assertEquals((await run(signed, graph, source, input, { lowMemory })).data, found.data);
     assertClose(await run(exactly, graph, source, input, { lowMemory }), expected, exact, "decoded");
-    assertEquals([backend.counters.liveHandles, backend.counters.weightBytes], [0, 0]);
+    for (const { counters } of [unsigned, signed]) assertEquals([counters.liveHandles, counters.weightBytes], [0, 0]);
   }
-  const { bytes } = toOnnx(graph, () => ({ ...located, encoding, hasRowScales: true }), {
-    products: { blocks: false, rows: true },
-  });
-  const count = (operator: string) => new TextDecoder("latin1").decode(bytes).split(operator).length - 1;
-  assertEquals([count("DynamicQuantizeLinear"), count("QGemm")], [1, 2]);
+  for (const form of ["unsigned", "signed"] as const) {
+    const { bytes, blockInitializers } = toOnnx(graph, () => ({ ...located, encoding, form, hasRowScales: true }), {
+      products: { blocks: false, rows: form },
+    });
+    const count = (operator: string) => new TextDecoder("latin1").decode(bytes).split(operator).length - 1;
+    assertEquals([count("DynamicQuantizeLinear"), count("QGemm")], [1, 2]);
+    const types = blockInitializers.filter(({ part }) => part === "codes").map(({ dataType }) => dataType);
+    assertEquals(types, Array(2).fill(form === "signed" ? "int8" : "uint8"));
+  }
 });
 
 Deno.test("ffi reads the rows of a table in blocks, and a head that shares it, from memory and from a file", async () => {
