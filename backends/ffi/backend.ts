@@ -67,7 +67,7 @@ function readableBlocks(graph: Graph, weights: FfiWeights, name: string): boolea
 }
 
 /** The form of codes in which a program reads a parameter, if its rows have one scale. */
-function preferredForm(graph: Graph, name: string, { rows = "unsigned" }: IntegerProducts): CodeForm {
+function preferredForm(graph: Graph, name: string, rows: CodeForm = "unsigned"): CodeForm {
   return isOnlyMultiplied(graph, name) ? rows : "unsigned";
 }
 
@@ -143,12 +143,15 @@ export class FfiBackend implements Backend {
     const blocks = [...graph.parameters.keys()].filter((name) => readableBlocks(graph, held, name));
     // Neither what is decoded in each run, nor what is trained on, is rounded further.
     const rounds = blocks.length > 0 && writtenParameters(graph).size === 0;
-    const products = {
-      blocks: rounds && !held.options.lowMemory && await this.#multipliesInt8(graph),
-      rows: rounds && graph.states.size === 0 ? await this.#rowForm() : undefined,
-    };
+    const rows = rounds && graph.states.size === 0 ? await this.#rowForm() : undefined;
     // Made now, so that they are made for one program while another is compiled.
-    await Promise.all(blocks.map((name) => held.blocks.place(name, preferredForm(graph, name, products))));
+    const places = await Promise.all(blocks.map((name) => held.blocks.place(name, preferredForm(graph, name, rows))));
+    const haveBlocks = rows === undefined ||
+      places.some(({ encoding, hasRowScales }) => encoding.bits === 4 || !hasRowScales);
+    const products = {
+      blocks: rounds && haveBlocks && !held.options.lowMemory && await this.#multipliesInt8(graph),
+      rows,
+    };
     return await held.exclusively(new Set(graph.parameters.keys()), async () => {
       const names = new Set([...graph.parameters.keys()].filter((name) => held.fileRegionOf(name)));
       const compile = (packed: boolean, fusesCaches: boolean) =>
@@ -208,7 +211,7 @@ export class FfiBackend implements Backend {
       places.set(
         name,
         await (inBlocks
-          ? weights.blocks.place(name, preferredForm(graph, name, products))
+          ? weights.blocks.place(name, preferredForm(graph, name, products.rows))
           : weights.placeOf(name, !writes)),
       );
     }

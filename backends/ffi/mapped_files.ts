@@ -1,4 +1,5 @@
 // The files that weights lie in, each mapped once for all sessions.
+import { callLater } from "../../src/async/delay.ts";
 import type { FileRegion } from "../../src/weights/mod.ts";
 import { FileMapping } from "./file_mapping.ts";
 
@@ -26,11 +27,18 @@ export class MappedFiles {
       for (const mapping of [...this.#mappings.values()].flat()) mapping?.releasePages();
     };
     if (this.#mappings.size === 0) return await work();
-    const timer = setInterval(releasePages, pageMilliseconds);
+    let cancel = () => {};
+    const releaseLater = () => {
+      cancel = callLater(pageMilliseconds, () => {
+        releasePages();
+        releaseLater();
+      });
+    };
+    releaseLater();
     try {
       return await work();
     } finally {
-      clearInterval(timer);
+      cancel();
       releasePages();
     }
   }

@@ -97,9 +97,9 @@ async function holdAs(
   architecture: Architecture,
   parameters: ModelParameters,
 ): Promise<void> {
-  const saved = parameters.storage;
-  const storage = dtype ?? saved;
-  if (storage === "float16") return;
+  // As they are: what was trained of a model of few bits before it was saved stays in float32.
+  if (dtype === undefined || dtype === "float16") return;
+  const [saved, storage] = [parameters.storage, dtype];
   if (storage === "float32") {
     if (saved === storage) return;
     parameters.watch((_, stored) => stored.blocks ? decodedWeight(stored) : stored);
