@@ -34,7 +34,7 @@ const needless: readonly RegExp[] = [
   /^src\/tokenizer\/pipeline\/(?:unigram|normalizers|_pattern|character_map)/,
   /^src\/cli\/(?:commands|usage|fleet|serve|train|doctor|attention_sheets)/,
   /^backends\/(?:reference|wasm|webgpu)/,
-  /^backends\/ffi\/(?:int8_probe|device\/device_memory)/,
+  /^backends\/ffi\/(?:integer_products|device\/device_memory)/,
   /\/registry\.npmjs\.org\/(?!@jsquash\/png\/)|\/node_modules\/(?!.*@jsquash\/png\/)/,
 ];
 

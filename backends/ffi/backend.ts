@@ -67,7 +67,7 @@ function readableBlocks(graph: Graph, weights: FfiWeights, name: string): boolea
 }
 
 /** The form of codes in which a program reads a parameter, if its rows have one scale. */
-function preferredForm(graph: Graph, name: string, rows: CodeForm = "unsigned"): CodeForm {
+function preferredForm(graph: Graph, name: string, { rows = "unsigned" }: IntegerProducts): CodeForm {
   return isOnlyMultiplied(graph, name) ? rows : "unsigned";
 }
 
@@ -77,8 +77,7 @@ export class FfiBackend implements Backend {
   readonly stepsPerRead = 1;
   readonly mapsFiles = true;
   readonly #sessions: FfiRuntime;
-  #int8: Promise<boolean> | undefined;
-  #rows: Promise<CodeForm | undefined> | undefined;
+  #products: Promise<IntegerProducts> | undefined;
 
   /**
    * @param device What it runs on, for a person to read.
@@ -95,7 +94,7 @@ export class FfiBackend implements Backend {
   ) {
     this.#sessions = new FfiRuntime(runtime, memory);
     if (memory) runtime.beforeEnd.push(() => memory[Symbol.dispose]());
-    if (products) [this.#int8, this.#rows] = [Promise.resolve(products.blocks), Promise.resolve(products.rows)];
+    this.#products = products && Promise.resolve(products);
   }
 
   get counters(): Runtime["counters"] {
@@ -143,15 +142,9 @@ export class FfiBackend implements Backend {
     const blocks = [...graph.parameters.keys()].filter((name) => readableBlocks(graph, held, name));
     // Neither what is decoded in each run, nor what is trained on, is rounded further.
     const rounds = blocks.length > 0 && writtenParameters(graph).size === 0;
-    const rows = rounds && graph.states.size === 0 ? await this.#rowForm() : undefined;
+    const products = rounds ? await this.#productsOf(graph, held) : { blocks: false };
     // Made now, so that they are made for one program while another is compiled.
-    const places = await Promise.all(blocks.map((name) => held.blocks.place(name, preferredForm(graph, name, rows))));
-    const haveBlocks = rows === undefined ||
-      places.some(({ encoding, hasRowScales }) => encoding.bits === 4 || !hasRowScales);
-    const products = {
-      blocks: rounds && haveBlocks && !held.options.lowMemory && await this.#multipliesInt8(graph),
-      rows,
-    };
+    await Promise.all(blocks.map((name) => held.blocks.place(name, preferredForm(graph, name, products))));
     return await held.exclusively(new Set(graph.parameters.keys()), async () => {
       const names = new Set([...graph.parameters.keys()].filter((name) => held.fileRegionOf(name)));
       const compile = (packed: boolean, fusesCaches: boolean) =>
@@ -177,24 +170,12 @@ export class FfiBackend implements Backend {
     await this.runtime.close();
   }
 
-  /**
-   * Whether a program multiplies in 8 bits: one with states does, since it runs a step at a time, with few rows; where there
-   * are many, it depends on the processor, which is found out once.
-   */
-  #multipliesInt8(graph: Graph): Promise<boolean> {
-    if (graph.states.size > 0) return Promise.resolve(true);
-    return this.#int8 ??= import("./int8_probe.ts").then(({ int8IsFaster }) =>
-      int8IsFaster(
-        this.#sessions,
-        (graph, weights, blocks) =>
-          this.#compile(graph, weights, { packed: true, fusesCaches: false, products: { blocks } }),
-      )
-    );
-  }
-
-  /** The form of codes for products of whole numbers with weights whose rows have one scale. */
-  #rowForm(): Promise<CodeForm | undefined> {
-    return this.#rows ??= import("./int8_probe.ts").then(({ wholeRowForm }) => wholeRowForm());
+  /** Which products of a program are of whole numbers. One with states runs a step at a time: its products have few rows. */
+  async #productsOf({ states }: Graph, { options: { lowMemory = false } }: FfiWeights): Promise<IntegerProducts> {
+    if (states.size > 0) return { blocks: !lowMemory };
+    this.#products ??= import("./integer_products.ts").then(({ integerProductsHere }) => integerProductsHere());
+    const { blocks, rows } = await this.#products;
+    return { blocks: blocks && !lowMemory, rows };
   }
 
   async #compile(
@@ -211,7 +192,7 @@ export class FfiBackend implements Backend {
       places.set(
         name,
         await (inBlocks
-          ? weights.blocks.place(name, preferredForm(graph, name, products.rows))
+          ? weights.blocks.place(name, preferredForm(graph, name, products))
           : weights.placeOf(name, !writes)),
       );
     }
