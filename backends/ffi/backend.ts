@@ -67,8 +67,8 @@ function readableBlocks(graph: Graph, weights: FfiWeights, name: string): boolea
 }
 
 /** The form of codes in which a program reads a parameter, if its rows have one scale. */
-function preferredForm(graph: Graph, name: string, { rows = "unsigned" }: IntegerProducts): CodeForm {
-  return isOnlyMultiplied(graph, name) ? rows : "unsigned";
+function preferredForm(graph: Graph, name: string, { rowScales }: IntegerProducts): CodeForm {
+  return isOnlyMultiplied(graph, name) && rowScales || "rows";
 }
 
 /** ONNX Runtime on the CPU. */
@@ -174,8 +174,8 @@ export class FfiBackend implements Backend {
   async #productsOf({ states }: Graph, { options: { lowMemory = false } }: FfiWeights): Promise<IntegerProducts> {
     if (states.size > 0) return { blocks: !lowMemory };
     this.#products ??= import("./integer_products.ts").then(({ integerProductsHere }) => integerProductsHere());
-    const { blocks, rows } = await this.#products;
-    return { blocks: blocks && !lowMemory, rows };
+    const { blocks, rowScales } = await this.#products;
+    return { blocks: blocks && !lowMemory, rowScales };
   }
 
   async #compile(
@@ -215,10 +215,8 @@ export class FfiBackend implements Backend {
       weights.checkFiles(fromFile);
       const { lowMemory = false } = weights.options;
       const memory = writes ? "givenBack" as const : lowMemory ? "asNeeded" as const : "kept" as const;
-      // Kernels of unsigned codes read them as they lie: packed they would take twice their bytes, to be a tenth faster. Those of
-      // signed ones are a third faster with packed ones.
-      const packs = packed &&
-        (products.rows === "signed" || !model.blockInitializers.some(({ part }) => part === "rowScales"));
+      // Products of whole numbers read codes as they lie: packed they would take twice their bytes, to be a tenth faster.
+      const packs = packed && !model.blockInitializers.some(({ part }) => part === "rowScales");
       const options = { name: graph.name, folder: weights.folder, packed: packs, given, views, memory };
       const create = () => this.#sessions.createSession(model.bytes, options);
       session = options.packed ? await weights.files.releasingPages(create) : await create();

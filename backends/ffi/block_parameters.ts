@@ -6,11 +6,12 @@ import {
   type BlockEncoding,
   blockShapes,
   type CodeForm,
+  codeType,
   type FileRegion,
   hasRowScales,
+  layOutCodes,
   type StoredBlocks,
   type StoredWeights,
-  turnCodes,
 } from "../../src/weights/mod.ts";
 import type { BlockInitializer } from "../onnx/mod.ts";
 import { OrtValue, OrtView } from "./ort_value.ts";
@@ -23,14 +24,13 @@ export interface BlockPlacement {
   /** Where its codes and scales lie in a file; where they are in memory, any region, since the memory is given too. */
   readonly codes: FileRegion;
   readonly scales: FileRegion;
-  readonly hasRowScales: boolean;
   /** Where they are in memory; undefined where they are only in the file. */
   readonly held?: HeldBlocks;
 }
 
 type Regions = NonNullable<StoredBlocks["regions"]>;
 
-const forms: readonly CodeForm[] = ["unsigned", "signed"];
+const forms: readonly CodeForm[] = ["rows", "columns", "signedColumns"];
 
 interface HeldBlocks {
   readonly codes: OrtValue;
@@ -48,7 +48,7 @@ interface Files {
 
 /** The parameters in blocks of one model. */
 export class BlockParameters implements Disposable {
-  /** By form and name. */
+  /** By the codes' form and name. */
   readonly #held = new Map<string, HeldBlocks>();
   readonly #loading = new Map<string, Promise<HeldBlocks>>();
   /** Of each row its one scale, of those parameters in whose rows all blocks have the same; undefined for others. */
@@ -65,20 +65,19 @@ export class BlockParameters implements Disposable {
   /**
    * Find a parameter; it is made where it is not there yet.
    *
-   * @param preferred The form of codes where all blocks of a row have one scale; that of others is unsigned.
+   * @param preferred The form of codes where all blocks of a row have one scale; others lie in rows.
    */
-  async place(name: string, preferred: CodeForm = "unsigned"): Promise<BlockPlacement> {
-    const { bits, block, axis, regions, form = "unsigned" } = this.source.get(name)!.blocks!;
+  async place(name: string, preferred: CodeForm = "rows"): Promise<BlockPlacement> {
+    const { bits, block, axis, regions, form = "rows" } = this.source.get(name)!.blocks!;
     const encoding = { bits, block, axis };
-    const found = () => ({ encoding, hasRowScales: this.#rowScales.get(name) !== undefined });
     if (regions && this.#isInFolder(regions)) {
       this.#findRowScales(name, () => this.#mapped(regions.scales, "float32"));
-      if (form === this.#formOf(name, preferred)) return { ...found(), form, ...regions };
+      if (form === this.#formOf(name, preferred)) return { encoding, form, ...regions };
     }
     // ONNX Runtime looks for a file, and not into it, where an initializer is given.
     const region = { path: this.files.anyFile, offset: 0, byteLength: 1 };
     const held = await this.#hold(name, preferred);
-    return { ...found(), form: this.#formOf(name, preferred), codes: region, scales: region, held };
+    return { encoding, form: this.#formOf(name, preferred), codes: region, scales: region, held };
   }
 
   /** The view that a session is given as an initializer. @returns Undefined where it reads the file by itself. */
@@ -125,7 +124,7 @@ export class BlockParameters implements Disposable {
 
   /** The form of a parameter's codes, once it is known whether its rows have one scale. */
   #formOf(name: string, preferred: CodeForm): CodeForm {
-    return this.#rowScales.get(name) && this.source.get(name)!.blocks!.bits === 8 ? preferred : "unsigned";
+    return this.#rowScales.get(name) && this.source.get(name)!.blocks!.bits === 8 ? preferred : "rows";
   }
 
   /** The numbers of a region in its mapped file; undefined where files cannot be mapped. */
@@ -148,17 +147,17 @@ export class BlockParameters implements Disposable {
 
   async #load(name: string, preferred: CodeForm): Promise<HeldBlocks> {
     const { shape, blocks } = this.source.get(name)!;
-    const stored = this.#mappedBlocks(name) ?? { ...await blocks!.load(), form: "unsigned" };
+    const stored = this.#mappedBlocks(name) ?? { ...await blocks!.load(), form: "rows" as const };
     if (this.#disposed) throw new BackendError(`Cannot use "${name}": the weights were released`, "ffi");
     this.#findRowScales(name, () => stored.scales);
     const form = this.#formOf(name, preferred);
     const shapes = blockShapes(shape, blocks!);
     const [codes, scales] = [
-      new OrtValue(this.runtime, form === "signed" ? "int8" : "uint8", shapes.codes),
+      new OrtValue(this.runtime, codeType(form), shapes.codes),
       new OrtValue(this.runtime, "float32", shapes.scales),
     ];
     if (form === stored.form) codes.write(stored.codes, 0);
-    else turnCodes(stored.codes, codes.elements);
+    else layOutCodes(stored.codes, shapes, { from: stored.form, to: form }, codes.elements);
     scales.write(stored.scales, 0);
     this.runtime.counters.weightBytes += codes.byteLength + scales.byteLength;
     const held = { codes, scales };
@@ -168,9 +167,9 @@ export class BlockParameters implements Disposable {
 
   /** A parameter's codes and scales in their mapped file; undefined where they are in none. */
   #mappedBlocks(name: string): { codes: TypedArray; scales: TypedArray; form: CodeForm } | undefined {
-    const { regions, form = "unsigned" } = this.source.get(name)!.blocks!;
+    const { regions, form = "rows" } = this.source.get(name)!.blocks!;
     if (!regions || !this.#isInFolder(regions)) return;
-    const codes = this.#mapped(regions.codes, "uint8");
+    const codes = this.#mapped(regions.codes, codeType(form));
     const scales = this.#mapped(regions.scales, "float32");
     return codes && scales && { codes, scales, form };
   }

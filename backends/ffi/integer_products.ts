@@ -12,15 +12,15 @@ const [vnni, dotProducts, matrices] = ["avx512_vnni|avx_vnni", "asimddp", "i8mm"
  * - Weights in blocks, each with a scale of its own: with VNNI they take 0.4 to 0.5 of the time of decoding them and multiplying in
  *   float32, with AVX2 alone twice that time.
  * - Weights whose rows have one scale: wherever ONNX Runtime has kernels for them. Those of VNNI want signed codes (2.1 to 2.4 times
- *   as fast as those of AVX2, to which unsigned ones go everywhere on x86), and Arm's take them as well; AVX2 would add two products
+ *   as fast as with unsigned ones, which go to AVX2's kernels on all of x86), and Arm's take them as well; AVX2 would add two products
  *   with signed codes in 16 bits, which are too few.
  *
  * @param features What Linux says of the processor, /proc/cpuinfo.
  */
 export function integerProducts(features: string): IntegerProducts {
   const has = (...names: string[]) => new RegExp(`\\b(?:${names.join("|")})\\b`).test(features);
-  const rows = has(vnni, dotProducts) ? "signed" : has("avx2") ? "unsigned" : undefined;
-  return { blocks: has(vnni, matrices), ...(rows && { rows }) };
+  const rowScales = has(vnni, dotProducts) ? "signedColumns" : has("avx2") ? "columns" : undefined;
+  return { blocks: has(vnni, matrices), ...(rowScales && { rowScales }) };
 }
 
 /** The same of this processor; where its features cannot be read, no product of many rows is of whole numbers. */

@@ -6,8 +6,8 @@
 import type { Graph, Node, Value } from "../../src/graph/mod.ts";
 import type { AttributesOf } from "../../src/operators/mod.ts";
 import { bytesPerElement, sizeOf } from "../../src/tensor/mod.ts";
-import { type BlockEncoding, blockShapes, middleOf } from "../../src/weights/mod.ts";
-import type { BlockLocation, BlockParameter, BlockPart, IntegerProducts } from "./block_parameter.ts";
+import { type BlockEncoding, blockShapes, codeType, middleOf } from "../../src/weights/mod.ts";
+import type { BlockParameter, BlockPart } from "./block_parameter.ts";
 import type { LoweringContext } from "./lowering_context.ts";
 import { microsoftDomain, onnxTypes } from "./model_builder.ts";
 
@@ -44,10 +44,6 @@ export function isOnlyMultiplied(graph: Graph, name: string): boolean {
   return readersOf(graph, graph.parameters.get(name)!).every(({ operator }) => operator.name === "linear");
 }
 
-function codeType({ form }: BlockLocation): "uint8" | "int8" {
-  return form === "signed" ? "int8" : "uint8";
-}
-
 /** The initializer of the rows from `row` on of a part of a parameter, written once for each form. */
 function part(
   context: LoweringContext,
@@ -56,7 +52,7 @@ function part(
 ): string {
   const name = `${part}:${shape.join("x")}@${row}:${parameter.name}`;
   if (context.blockInitializers.some((known) => known.name === name)) return name;
-  const dataType = part === "codes" ? codeType(parameter) : "float32";
+  const dataType = part === "codes" ? codeType(parameter.form) : "float32";
   const byteLength = sizeOf(shape) * bytesPerElement(dataType);
   const offset = row * byteLength / shape[0];
   context.blockInitializers.push({ name, parameter: parameter.name, part, dataType, shape, offset });
@@ -70,38 +66,28 @@ const mostDecoded = 1 << 22;
 /** Write x · weight + bias, with the weight in blocks. @returns The name of the result, [..., N]. */
 export function blockProduct(context: LoweringContext, node: Node, parameter: BlockParameter): string {
   const [x, , bias] = node.inputs;
-  const y = product(context, x, parameter);
+  if (parameter.form !== "rows") return wholeProduct(context, [x, bias], parameter);
+  const isCoded = parameter.encoding.bits === 4 || context.products.blocks;
+  const y = (isCoded ? codedProduct : decodedProduct)(context, context.name(x), parameter);
   return bias ? context.model.node("Add", [y, context.name(bias)]) : y;
 }
 
-function product(context: LoweringContext, x: Value, parameter: BlockParameter): string {
-  if (isWhole(context.products, parameter)) return wholeProduct(context, x, parameter);
-  const isCoded = parameter.encoding.bits === 4 || context.products.blocks;
-  return (isCoded ? codedProduct : decodedProduct)(context, context.name(x), parameter);
-}
-
-/** Whether a product with a parameter is one of whole numbers. */
-function isWhole(products: IntegerProducts, { encoding: { bits }, hasRowScales }: BlockLocation): boolean {
-  return products.rows !== undefined && bits === 8 && hasRowScales;
-}
-
-/** The product of whole numbers with a weight whose rows have one scale. */
-function wholeProduct(context: LoweringContext, x: Value, parameter: BlockParameter): string {
-  const { model } = context;
-  const { rows: N, columns: K, codes } = blockShapes(parameter.shape, parameter.encoding);
+/** The product of whole numbers with a weight whose rows have one scale, and the bias. */
+function wholeProduct(
+  context: LoweringContext,
+  [x, bias]: readonly [x: Value, bias?: Value],
+  parameter: BlockParameter,
+): string {
+  const { encoding, form } = parameter;
+  const { rows: N, columns: K } = blockShapes(parameter.shape, encoding);
   const [rounded, scale, middle] = context.rounded(x);
-  const weight = [
-    part(context, parameter, { part: "codes", shape: codes }),
-    part(context, parameter, { part: "rowScales", shape: [N] }),
-    context.bytes(codeType(parameter), [N], parameter.form === "signed" ? 0 : middleOf(parameter.encoding)),
+  const operands = [
+    ...[rounded, part(context, parameter, { part: "codes", shape: [K, N] })],
+    ...[scale, part(context, parameter, { part: "rowScales", shape: [N] })],
+    ...[middle, form === "columns" ? context.bytes([N], middleOf(encoding)) : ""],
+    ...(bias ? [context.name(bias)] : []),
   ];
-  const flat = model.node("Reshape", [rounded, context.integers([-1, K])]);
-  const y = model.node("QGemm", [flat, scale, middle, ...weight], { transB: 1 }, { domain: microsoftDomain });
-  if (x.rank === 2) return y;
-  const whole = [...x.shape.slice(0, -1), N];
-  const result = context.reshape(y, ["", ""], whole);
-  model.describe(result, "float32", whole);
-  return result;
+  return context.model.node("MatMulIntegerToFloat", operands, {}, { domain: microsoftDomain });
 }
 
 /** The product with codes: of inputs rounded to 8 bits, or of float32 where the weight has 4 bits. */
@@ -128,7 +114,7 @@ function decodedProduct(context: LoweringContext, x: string, parameter: BlockPar
     const operands = [
       part(context, parameter, { part: "codes", shape: [rows, bytes], row }),
       part(context, parameter, { part: "scales", shape: [rows, blocks], row }),
-      context.bytes("uint8", [rows, blocks], middleOf(encoding)),
+      context.bytes([rows, blocks], middleOf(encoding)),
     ];
     const weight = model.node("DequantizeLinear", operands, { axis: 1, block_size: encoding.block }, {
       inEachRun: true,

@@ -5,12 +5,10 @@ import type { BlockEncoding, CodeForm, FileRegion } from "../../src/weights/mod.
 /** A parameter in blocks, and where its codes and scales lie. */
 export interface BlockLocation {
   readonly encoding: BlockEncoding;
-  /** How its codes are written. */
+  /** How its codes lie: in columns only where all blocks of a row have one scale, so that a product of whole numbers can have it. */
   readonly form: CodeForm;
   readonly codes: FileRegion;
   readonly scales: FileRegion;
-  /** Whether all blocks of a row have one scale, so that a product of whole numbers can have it. */
-  readonly hasRowScales: boolean;
 }
 
 /** What an initializer holds of a parameter: its codes, its scales, or the one scale of each row. */
@@ -38,8 +36,8 @@ export interface IntegerProducts {
   /** Those with blocks of 8 bits, each block of an input with a scale of its own; else weights are decoded in each run. */
   readonly blocks: boolean;
   /**
-   * Those with weights of 8 bits whose rows have one scale, with one scale for all of an input: the form of codes for which they
-   * are fastest. @default such products are not of whole numbers
+   * Those with weights of 8 bits whose rows have one scale, with one scale for all of an input: the form of codes that they read.
+   * @default such products are not of whole numbers
    */
-  readonly rows?: CodeForm;
+  readonly rowScales?: Exclude<CodeForm, "rows">;
 }

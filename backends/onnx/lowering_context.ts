@@ -110,9 +110,10 @@ export class LoweringContext {
     return this.#constant(`f ${attributeKey(value)}`, "float32", [], Float32Array.of(value));
   }
 
-  /** A tensor of bytes of one value that is part of the model. */
-  bytes(type: "uint8" | "int8", shape: readonly number[], value: number): string {
-    return this.#constant(`${type} ${shape} ${value}`, type, shape, new Uint8Array(sizeOf(shape)).fill(value));
+  /** A uint8 tensor of one value that is part of the model. */
+  bytes(shape: readonly number[], value: number): string {
+    const key = `b ${shape} ${value}`;
+    return this.#constant(key, "uint8", shape, new Uint8Array(sizeOf(shape)).fill(value));
   }
 
   /** A length as a vector of one int64: a constant, or an input of the model. */

@@ -1,15 +1,17 @@
-// Weights in blocks of 8 or 4 bits as a checkpoint holds them: the codes under the weight's own name, U8 or, each less the middle
-// one, I8; the scales under that name and `_scale`, and in config.json's `quantization_config` how each is to be read. Python does not know the method and
+// Weights in blocks of 8 or 4 bits as a checkpoint holds them: the codes under the weight's own name, U8, or I8 where each is less
+// the middle one and columns lie one after another; the scales under that name and `_scale`, and in config.json's `quantization_config` how each is to be read. Python does not know the method and
 // refuses such a checkpoint, since codes have three axes where it expects two.
 import { FormatError } from "../errors/mod.ts";
 import { isRecord } from "../hub/mod.ts";
-import type { DataType, TypedArray } from "../tensor/mod.ts";
+import type { TypedArray } from "../tensor/mod.ts";
 import {
   type BlockEncoding,
+  type BlockShapes,
   blockShapes,
   type CodeForm,
+  codeType,
+  layOutCodes,
   type StoredWeight,
-  turnCodes,
   weightOfBlocks,
 } from "../weights/mod.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -24,6 +26,11 @@ export type BlockWeights = ReadonlyMap<string, { readonly shape: readonly number
 /** The name of a weight's scales. */
 export function scalesName(name: string): string {
   return `${name}_scale`;
+}
+
+/** The shape of codes in a file: of three axes, so that no tool can take them for the matrix itself. */
+export function storedCodes({ rows, columns, stored }: BlockShapes, form: CodeForm): readonly number[] {
+  return form === "rows" ? stored : [1, columns, rows];
 }
 
 /** What config.json says of weights in blocks. */
@@ -76,35 +83,36 @@ export function withBlocks(checkpoint: Checkpoint, config: Readonly<Record<strin
   return weights ? joinBlocks(checkpoint, weights) : checkpoint;
 }
 
-/** Codes of either form as unsigned ones. */
-function unsigned(codes: TypedArray): Uint8Array<ArrayBuffer> {
-  if (codes instanceof Uint8Array) return codes as Uint8Array<ArrayBuffer>;
-  const turned = new Uint8Array(codes.length);
-  turnCodes(codes, turned);
-  return turned;
+/** Codes that lie in any form, in rows. */
+function inRows(codes: TypedArray, shapes: BlockShapes, from: CodeForm): Uint8Array<ArrayBuffer> {
+  if (from === "rows") return codes as Uint8Array<ArrayBuffer>;
+  const rows = new Uint8Array(codes.length);
+  layOutCodes(codes, shapes, { from, to: "rows" }, rows);
+  return rows;
 }
 
 function joinBlocks(checkpoint: Checkpoint, weights: BlockWeights): Checkpoint {
   const joined = new Map<string, StoredWeight>();
   for (const [name, { shape, encoding }] of weights) {
     const shapes = blockShapes(shape, encoding);
-    const part = (part: string, types: readonly DataType[], expected: readonly number[]): StoredWeight => {
+    const part = (part: string, dataType: string, expected: readonly number[]): StoredWeight => {
       const found = checkpoint.find(part);
-      if (found && types.includes(found.dataType) && found.shape.join() === expected.join()) return found;
+      if (found?.dataType === dataType && found.shape.join() === expected.join()) return found;
       const is = found ? `it is ${found.dataType} [${found.shape.join(", ")}]` : "it is missing";
       throw new FormatError(
-        `Cannot read "${part}" of ${checkpoint.name}: ${is}, but quantization_config makes it ${types.join(" or ")} ` +
+        `Cannot read "${part}" of ${checkpoint.name}: ${is}, but quantization_config makes it ${dataType} ` +
           `[${expected.join(", ")}]`,
         { file: checkpoint.name, tensor: part },
       );
     };
+    const inColumns = encoding.bits === 8 && checkpoint.find(name)?.dataType === "int8";
+    const form = inColumns ? "signedColumns" : "rows";
     const [codes, scales] = [
-      part(name, encoding.bits === 8 ? ["uint8", "int8"] : ["uint8"], shapes.stored),
-      part(scalesName(name), ["float32"], shapes.scales),
+      part(name, codeType(form), storedCodes(shapes, form)),
+      part(scalesName(name), "float32", shapes.scales),
     ];
-    const form: CodeForm = codes.dataType === "int8" ? "signed" : "unsigned";
     const load = async () => ({
-      codes: unsigned((await codes.load()).data),
+      codes: inRows((await codes.load()).data, shapes, form),
       scales: (await scales.load()).data as Float32Array<ArrayBuffer>,
     });
     const regions = codes.region && scales.region && { codes: codes.region, scales: scales.region };

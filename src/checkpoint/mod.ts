@@ -1,5 +1,5 @@
 // Reading and writing checkpoints.
-export { type BlockWeights, describeBlocks, scalesName, withBlocks } from "./block_tensors.ts";
+export { type BlockWeights, describeBlocks, scalesName, storedCodes, withBlocks } from "./block_tensors.ts";
 export { Checkpoint, openCheckpoint } from "./checkpoint.ts";
 export { openWeightFile } from "./open_weight_file.ts";
 export { whyNoWeights } from "./missing_weights.ts";

@@ -1,12 +1,20 @@
 // A model written as Python's save_pretrained writes it: config.json, generation_config.json and the weights. A quantised model
 // is written as it is held, which Python does not read.
-import { describeBlocks, scalesName, writeCheckpoint } from "../checkpoint/mod.ts";
+import { describeBlocks, scalesName, storedCodes, writeCheckpoint } from "../checkpoint/mod.ts";
 import type { GenerationConfig } from "../generation/mod.ts";
 import { isRecord } from "../hub/mod.ts";
 import { formatJson } from "../hub/write_json.ts";
 import { decoders, encoders, type ModelParameters, type VisionEncoderDecoderConfig } from "../models/mod.ts";
-import { Tensor } from "../tensor/mod.ts";
-import { type BlockEncoding, blockShapes, type StoredBlocks, type StoredWeight, turnCodes } from "../weights/mod.ts";
+import { allocateArray, Tensor } from "../tensor/mod.ts";
+import {
+  type BlockEncoding,
+  blockShapes,
+  type CodeForm,
+  codeType,
+  layOutCodes,
+  type StoredBlocks,
+  type StoredWeight,
+} from "../weights/mod.ts";
 
 /** Options of saving. */
 export interface SaveOptions {
@@ -69,12 +77,9 @@ export async function saveModel(folder: string | URL, model: Savable, options: S
   await writeCheckpoint(folder, source, maxShardSize === undefined ? { files } : { files, maxShardSize });
 }
 
-/**
- * The type of codes in a file: those whose rows have one scale are written as processors with instructions for 8-bit integers
- * read them; those of a file stay as they are.
- */
-function storedCodes({ form, rowScales }: StoredBlocks): "int8" | "uint8" {
-  return (form ?? (rowScales ? "signed" : "unsigned")) === "signed" ? "int8" : "uint8";
+/** How codes are written: those whose rows have one scale as most processors multiply them, those of a file as they were. */
+function savedForm({ form, rowScales }: StoredBlocks): CodeForm {
+  return form ?? (rowScales ? "signedColumns" : "rows");
 }
 
 /** A model's tensors as files have them: codes and scales of weights in blocks, unless training has changed them. */
@@ -89,16 +94,17 @@ function tensorsOf({ parameters, read }: Savable) {
       continue;
     }
     const shapes = blockShapes(shape, stored);
-    const codesType = storedCodes(stored);
+    const form = savedForm(stored);
+    const codes = { dataType: codeType(form), shape: storedCodes(shapes, form) };
     blocks.set(name, { shape, encoding: stored });
-    types.set(name, { dataType: codesType, shape: shapes.stored });
+    types.set(name, codes);
     types.set(scalesName(name), { dataType: "float32", shape: shapes.scales });
     parts.set(name, async () => {
-      const { codes } = await stored.load();
-      if (codesType === "uint8") return new Tensor("uint8", shapes.stored, codes);
-      const signed = new Int8Array(codes.length);
-      turnCodes(codes, signed);
-      return new Tensor("int8", shapes.stored, signed);
+      const { codes: rows } = await stored.load();
+      if (form === "rows") return new Tensor("uint8", codes.shape, rows);
+      const laidOut = allocateArray(codes.dataType, rows.length);
+      layOutCodes(rows, shapes, { from: "rows", to: form }, laidOut);
+      return new Tensor(codes.dataType, codes.shape, laidOut);
     });
     parts.set(scalesName(name), async () => new Tensor("float32", shapes.scales, (await stored.load()).scales));
   }

@@ -19,10 +19,10 @@ export interface BlockEncoding {
 }
 
 /**
- * How codes of 8 bits are written: as they are, or each less the middle one, in two's complement, as processors with instructions
- * for 8-bit integers multiply them.
+ * How codes of 8 bits lie: in rows, as `Blocks` has them, or in columns, [columns, rows], where products of whole numbers read them;
+ * as they are, or each less the middle one, in two's complement, as processors with instructions for 8-bit integers want them.
  */
-export type CodeForm = "unsigned" | "signed";
+export type CodeForm = "rows" | "columns" | "signedColumns";
 
 /** The codes and scales of a matrix, rows across the axis that its blocks lie along. */
 export interface Blocks {
@@ -60,17 +60,45 @@ export function blockShapes(shape: readonly number[], { bits, block, axis }: Blo
   };
 }
 
+/** The type of codes in a form. */
+export function codeType(form: CodeForm): "uint8" | "int8" {
+  return form === "signedColumns" ? "int8" : "uint8";
+}
+
+/** Flip bits of bytes, four bytes at a time, which takes a fourth of the time. */
+function flipWords(source: Uint8Array, target: Uint8Array, flipped: number): void {
+  const aligned = source.byteOffset % 4 === 0 ? source : source.slice();
+  const words = ({ buffer, byteOffset, length }: Uint8Array) => new Uint32Array(buffer, byteOffset, length / 4);
+  const [from, to] = [words(aligned), words(target)];
+  for (let i = 0; i < from.length; i++) to[i] = from[i] ^ flipped;
+}
+
+/** The rows that are turned into columns at once: as many as a line of a processor's cache has bytes. */
+const turnedAtOnce = 64;
+
 /**
- * Write codes of 8 bits in the other form, be they in either: the two differ in the uppermost bit.
+ * Lay out codes of 8 bits in another form.
  *
+ * @param shape The rows and columns of the matrix; a multiple of 16 columns.
  * @param into As many bytes.
  */
-export function turnCodes(codes: TypedArray, into: TypedArray): void {
-  const bytes = codes.byteOffset % 4 === 0 ? codes : codes.slice();
-  // Four at a time, which takes a fourth of the time: rows have a multiple of 16.
-  const words = ({ buffer, byteOffset, length }: TypedArray) => new Uint32Array(buffer, byteOffset, length / 4);
-  const [from, to] = [words(bytes), words(into)];
-  for (let i = 0; i < from.length; i++) to[i] = from[i] ^ 0x80808080;
+export function layOutCodes(
+  codes: TypedArray,
+  { rows, columns }: Pick<BlockShapes, "rows" | "columns">,
+  { from, to }: { from: CodeForm; to: CodeForm },
+  into: TypedArray,
+): void {
+  const [source, target] = [codes, into].map((array) => new Uint8Array(array.buffer, array.byteOffset, array.length));
+  // A code less 128 is, in 8 bits, the code with its uppermost bit turned over.
+  const flipped = codeType(from) === codeType(to) ? 0 : 128;
+  if ((from === "rows") === (to === "rows")) return flipWords(source, target, flipped * 0x01010101);
+  const [height, width] = from === "rows" ? [rows, columns] : [columns, rows];
+  for (let first = 0; first < height; first += turnedAtOnce) {
+    const end = Math.min(height, first + turnedAtOnce);
+    for (let column = 0; column < width; column++) {
+      for (let row = first; row < end; row++) target[column * height + row] = source[row * width + column] ^ flipped;
+    }
+  }
 }
 
 /** Whether all blocks of a row have one scale, in each row of a matrix. */

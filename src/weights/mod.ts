@@ -6,10 +6,11 @@ export {
   type BlockShapes,
   blockShapes,
   type CodeForm,
+  codeType,
   decodeBlocks,
   hasRowScales,
+  layOutCodes,
   middleOf,
-  turnCodes,
 } from "./block_encoding.ts";
 export type { ReadElements } from "./element_reader.ts";
 export { decodedWeight, weightOfBlocks } from "./weight_of_blocks.ts";

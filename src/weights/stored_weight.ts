@@ -19,7 +19,7 @@ export interface FileRegion {
 export interface StoredBlocks extends BlockEncoding {
   /** Where the codes and the scales lie in a file; undefined where no file has them, as when they are made while loading. */
   readonly regions?: { readonly codes: FileRegion; readonly scales: FileRegion };
-  /** How the codes lie there; `load` gives unsigned ones. @default "unsigned" */
+  /** How the codes lie there; `load` gives rows. @default "rows" */
   readonly form?: CodeForm;
   /** Read them, or make them. */
   load(): Promise<Blocks>;

@@ -9,6 +9,7 @@ import {
   VisionEncoderDecoderModel,
 } from "../../mod.ts";
 import { writeSafetensors } from "../../src/checkpoint/mod.ts";
+import { layOutCodes } from "../../src/weights/mod.ts";
 import { assertClose } from "../conformance/closeness.ts";
 import { withFolderOf } from "../folder_of_files.ts";
 import { exactFfi, inputs, quantizedModel } from "./quantized_models.ts";
@@ -50,25 +51,29 @@ for (const name of ["gpt2", "trocr"] as const) {
   }
 }
 
-Deno.test("codes whose rows have one scale are saved as signed numbers, and unsigned ones are read too", () =>
+Deno.test("codes whose rows have one scale are saved in columns of signed numbers, and rows are read too", () =>
   withFolderOf({}, {}, async (folder) => {
     await using backend = await exactFfi();
     await using model = await quantizedModel("trocr", { backend, dtype: "q8" });
     await model.savePretrained(folder);
     const expected = await logitsOf(model);
     const tensors = await readCheckpoint(folder);
-    const typeOf = (name: string) => tensors.get(name)!.dataType;
-    assertEquals(typeOf("encoder.encoder.layer.0.intermediate.dense.weight"), "int8");
-    assertEquals(typeOf("decoder.model.decoder.layers.0.encoder_attn.v_proj.weight"), "int8");
-    assertEquals(typeOf("decoder.model.decoder.layers.0.fc1.weight"), "uint8");
-    const unsigned = ({ dataType, shape, data }: Tensor) =>
-      dataType === "int8"
-        ? new Tensor("uint8", shape, Uint8Array.from(data as Int8Array, (code) => code + 128))
-        : new Tensor(dataType, shape, data);
+    const typeOf = (name: string) => [tensors.get(name)!.dataType, tensors.get(name)!.shape] as const;
+    assertEquals(typeOf("encoder.encoder.layer.0.intermediate.dense.weight"), ["int8", [1, 32, 64]]);
+    assertEquals(typeOf("decoder.model.decoder.layers.0.encoder_attn.v_proj.weight"), ["int8", [1, 32, 48]]);
+    assertEquals(typeOf("decoder.model.decoder.layers.0.fc1.weight"), ["uint8", [64, 3, 16]]);
+    const inRows = (name: string, tensor: Tensor) => {
+      if (tensor.dataType !== "int8") return tensor;
+      const [rows, blocks] = tensors.get(`${name}_scale`)!.shape;
+      const columns = tensor.size / rows;
+      const codes = new Uint8Array(tensor.size);
+      layOutCodes(tensor.data, { rows, columns }, { from: "signedColumns", to: "rows" }, codes);
+      return new Tensor("uint8", [rows, blocks, columns / blocks], codes);
+    };
     const file = `${folder}/model.safetensors`;
-    await writeSafetensors(file, new Map([...tensors].map(([name, tensor]) => [name, unsigned(tensor)])));
+    await writeSafetensors(file, new Map([...tensors].map(([name, tensor]) => [name, inRows(name, tensor)])));
     await using before = await load(folder, { backend });
-    assertClose(await logitsOf(before), expected, rounding, "unsigned");
+    assertClose(await logitsOf(before), expected, rounding, "in rows");
     // What a file has stays as it is.
     await before.savePretrained(folder);
     const again = await readCheckpoint(folder);
@@ -128,10 +133,10 @@ Deno.test("codes, scales and their description that do not fit are refused by na
       { block_size: 24 },
       `${key}.block_size is 24, expected a power of 2 from 16 to 256 that divides 32`,
     );
-    await described({ block_size: 16 }, "makes it uint8 or int8 [48, 2, 16]");
-    await described({ shape: [48, 1e9] }, "uint8 or int8 [48, 31250000, 32]");
+    await described({ block_size: 16 }, "makes it uint8 [48, 2, 16]");
+    await described({ shape: [48, 1e9] }, "uint8 [48, 31250000, 32]");
     await described({ shape: [48] }, `${key}.shape is [48], expected two lengths`);
-    await described({ shape: [96, 32] }, "uint8 or int8 [96, 1, 32]");
+    await described({ shape: [96, 32] }, "uint8 [96, 1, 32]");
 
     const tensors = await readCheckpoint(folder);
     const file = `${folder}/model.safetensors`;

@@ -1,12 +1,14 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FormatError } from "../../src/errors/mod.ts";
-import { Tensor } from "../../src/tensor/mod.ts";
+import { allocateArray, Tensor, type TypedArray } from "../../src/tensor/mod.ts";
 import {
   type BlockEncoding,
   blockShapes,
+  type CodeForm,
+  codeType,
   decodeBlocks,
   hasRowScales,
-  turnCodes,
+  layOutCodes,
   weightFromTensor,
 } from "../../src/weights/mod.ts";
 import { Quantizer } from "../../src/weights/quantized_weight.ts";
@@ -65,16 +67,32 @@ Deno.test("codes are those of the formulas, computed in float32, to the last one
   }
 });
 
+Deno.test("codes lie in rows or in columns, as they are or less the middle one, and nothing is lost", () => {
+  const shape = { rows: 70, columns: 48 };
+  const codes = Uint8Array.from({ length: 70 * 48 }, (_, i) => i * 7 + (i >> 8));
+  const laidOut = (from: CodeForm, to: CodeForm, given: TypedArray) => {
+    const into = allocateArray(codeType(to), codes.length);
+    layOutCodes(given, shape, { from, to }, into);
+    return into;
+  };
+  const columns = laidOut("rows", "columns", codes);
+  const signed = laidOut("rows", "signedColumns", codes);
+  for (let i = 0; i < codes.length; i++) {
+    const at = (i % 48) * 70 + Math.trunc(i / 48);
+    assertEquals([columns[at], signed[at]], [codes[i], codes[i] - 128]);
+  }
+  const unaligned = new Int8Array([0, 0, 0, ...signed as Int8Array]).subarray(3);
+  for (const given of [signed, unaligned]) {
+    assertEquals(laidOut("signedColumns", "columns", given), columns);
+    assertEquals(laidOut("signedColumns", "rows", given), codes);
+  }
+  assertEquals(laidOut("columns", "rows", columns), codes);
+});
+
 Deno.test("rows that have one scale have the codes of one long block, along axis 1 with 8 bits only", () => {
   const values = numbers(12, 37, 768).data as Float32Array;
   const encoding = { bits: 8, block: 64, axis: 1 } as const;
   const { codes, scales } = encodeBlocks(values, [37, 768], { ...encoding, rowScales: true });
-  const signed = new Int8Array(codes.length);
-  turnCodes(codes, signed);
-  assert(signed.every((code, i) => code === codes[i] - 128));
-  const back = new Uint8Array(codes.length);
-  turnCodes(new Int8Array([0, 0, 0, ...signed]).subarray(3), back); // from where no word begins
-  assertEquals(back, codes);
   assertEquals([hasRowScales(scales, [37, 12]), scales.length], [true, 37 * 12]);
   assertEquals(hasRowScales(encodeBlocks(values, [37, 768], encoding).scales, [37, 12]), false);
   assertEquals(hasRowScales(scales.slice().fill(1, 36 * 12 + 11), [37, 12]), false);

@@ -11,8 +11,9 @@ import { add, cacheAppend, concat, gather, linear, transposeLast } from "../../.
 import { Tensor } from "../../../src/tensor/mod.ts";
 import {
   type BlockEncoding,
+  codeType,
+  layOutCodes,
   type StoredWeight,
-  turnCodes,
   weightFromTensor,
   weightOfBlocks,
 } from "../../../src/weights/mod.ts";
@@ -26,7 +27,7 @@ const exact = 2e-4;
 
 /** A place that nothing is read from. */
 const located = {
-  form: "unsigned" as const,
+  form: "rows" as const,
   codes: { path: "/f", offset: 0, byteLength: 1 },
   scales: { path: "/f", offset: 0, byteLength: 1 },
 };
@@ -63,8 +64,8 @@ async function run(
 }
 
 /** The ffi backend whose products of many rows are in float32, or in 8 bits. */
-async function ffi(blocks: boolean, rows?: IntegerProducts["rows"]): Promise<FfiBackend> {
-  return new FfiBackend(Runtime.open(await findLibrary({}), {}), "CPU", undefined, { blocks, rows });
+async function ffi(blocks: boolean, rowScales?: IntegerProducts["rowScales"]): Promise<FfiBackend> {
+  return new FfiBackend(Runtime.open(await findLibrary({}), {}), "CPU", undefined, { blocks, rowScales });
 }
 
 /** activation(x · weight + bias), after a state if the program is to run by steps. */
@@ -144,44 +145,43 @@ Deno.test("ffi multiplies whole numbers where rows have one scale, and rounds an
   const expected = await run(reference, graph, new Map([["first", first], ["second", second]]), input);
   await using files = new Files();
   const folder = await files.folder();
-  const stored = { unsigned: new Map<string, StoredWeight>(), signed: new Map<string, StoredWeight>() };
+  const stored = { rows: new Map<string, StoredWeight>(), signedColumns: new Map<string, StoredWeight>() };
   for (const [name, { shape, blocks }] of Object.entries({ first, second })) {
     const { codes, scales } = await blocks!.load();
-    const file = `${folder}/${name}`;
-    const turned = new Uint8Array(codes.length);
-    turnCodes(codes, turned);
-    await files.put(`${name}.scales`, new Tensor("float32", [shape[0], 6], scales), `${file}.scales`, 8);
-    for (const [form, data] of [["unsigned", codes], ["signed", turned]] as const) {
+    const [rows, columns] = shape;
+    await files.put(`${name}.scales`, new Tensor("float32", [rows, 6], scales), `${folder}/${name}.scales`, 8);
+    for (const form of ["rows", "signedColumns"] as const) {
+      const laidOut = new Uint8Array(codes.length);
+      layOutCodes(codes, { rows, columns }, { from: "rows", to: form }, laidOut);
       const part = `${name}.${form}`;
-      await files.put(part, new Tensor("uint8", shape, data), `${folder}/${part}`, 13);
+      await files.put(part, new Tensor("uint8", shape, laidOut), `${folder}/${part}`, 13);
       const regions = { codes: files.get(part)!.region!, scales: files.get(`${name}.scales`)!.region! };
-      const load = () => Promise.reject(new Error("it is not read"));
+      const load = () => Promise.resolve({ codes, scales });
       stored[form].set(name, weightOfBlocks(shape, { bits: 8, block: 32, axis: 1, regions, form, load }));
     }
   }
-  await using unsigned = await ffi(false, "unsigned");
-  await using signed = await ffi(false, "signed");
+  await using unsigned = await ffi(false, "columns");
+  await using signed = await ffi(false, "signedColumns");
   await using exactly = await ffi(false);
   const inMemory = new Map([["first", first], ["second", second]]);
-  const { unsigned: plain, signed: turned } = stored;
-  const cases = [[inMemory, false], [plain, false], [plain, true], [turned, false], [turned, true]] as const;
-  for (const [source, lowMemory] of cases) {
-    const found = await run(unsigned, graph, source, input, { lowMemory });
-    // An input is off by at most half of 1/255 of the distance between the largest and the least.
-    assertClose(found, expected, 1e-2, "rounded");
-    assertThrows(() => assertClose(found, expected, exact, "rounded"));
-    assertEquals((await run(signed, graph, source, input, { lowMemory })).data, found.data);
-    assertClose(await run(exactly, graph, source, input, { lowMemory }), expected, exact, "decoded");
-    for (const { counters } of [unsigned, signed]) assertEquals([counters.liveHandles, counters.weightBytes], [0, 0]);
+  for (const source of [inMemory, stored.rows, stored.signedColumns]) {
+    for (const lowMemory of [false, true]) {
+      const found = await run(unsigned, graph, source, input, { lowMemory });
+      // An input is off by at most half of 1/255 of the distance between the largest and the least.
+      assertClose(found, expected, 1e-2, "rounded");
+      assertThrows(() => assertClose(found, expected, exact, "rounded"));
+      assertEquals((await run(signed, graph, source, input, { lowMemory })).data, found.data);
+      assertClose(await run(exactly, graph, source, input, { lowMemory }), expected, exact, "decoded");
+      for (const { counters } of [unsigned, signed]) assertEquals([counters.liveHandles, counters.weightBytes], [0, 0]);
+    }
   }
-  for (const form of ["unsigned", "signed"] as const) {
-    const { bytes, blockInitializers } = toOnnx(graph, () => ({ ...located, encoding, form, hasRowScales: true }), {
-      products: { blocks: false, rows: form },
-    });
+  for (const form of ["columns", "signedColumns"] as const) {
+    const { bytes, blockInitializers } = toOnnx(graph, () => ({ ...located, encoding, form }));
     const count = (operator: string) => new TextDecoder("latin1").decode(bytes).split(operator).length - 1;
-    assertEquals([count("DynamicQuantizeLinear"), count("QGemm")], [1, 2]);
+    // The bias is the product's.
+    assertEquals(["DynamicQuantizeLinear", "MatMulIntegerToFloat", "Add"].map(count), [1, 2, 0]);
     const types = blockInitializers.filter(({ part }) => part === "codes").map(({ dataType }) => dataType);
-    assertEquals(types, Array(2).fill(form === "signed" ? "int8" : "uint8"));
+    assertEquals(types, Array(2).fill(codeType(form)));
   }
 });
 
