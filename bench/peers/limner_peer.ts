@@ -42,7 +42,8 @@ else if (pictures) {
   console.log(JSON.stringify({ load }));
 }
 if ((only === undefined || only === "one") && !pictures) {
-  const least = { encode: Infinity, token: Infinity, caption: Infinity, beams: Infinity, batch: Infinity };
+  const keys = ["encode", "token", "caption", "oneToken", "beams", "batch"] as const;
+  const least = Object.fromEntries(keys.map((key) => [key, Infinity])) as Record<(typeof keys)[number], number>;
   const enter = (key: keyof typeof least, value: number) => least[key] = Math.min(least[key], value);
   const timed = async (work: () => Promise<unknown>) => {
     const began = performance.now();
@@ -52,6 +53,7 @@ if ((only === undefined || only === "one") && !pictures) {
   const eight = batch(8);
   for (let round = 0; round < repeats; round++) {
     enter("caption", await timed(() => model.generate(one, length)));
+    enter("oneToken", await timed(() => model.generate(one, { maxNewTokens: 1 })));
     const onTimings = ({ encode, decode }: Timings) => {
       enter("encode", encode);
       enter("token", decode / newTokens);
