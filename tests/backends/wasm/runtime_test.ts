@@ -11,6 +11,7 @@ import { findOperators } from "../../../backends/onnx/find_operators.ts";
 import { execute } from "../../cli/command_process.ts";
 import { memorySource } from "../../conformance/execute.ts";
 import { numbers } from "../../conformance/repeatable_numbers.ts";
+import { runProcess } from "../../../bench/peers/processes.ts";
 import { bound, doubling, lookup, slow } from "../onnx/small_programs.ts";
 
 Deno.test("wasm tells what ONNX Runtime says of a failed run at the next read, and goes on", async () => {
@@ -147,6 +148,17 @@ Deno.test("wasm loads and reads a line with no permission but reading the model 
     url,
   ]);
   assertEquals(stdout, "wasm ninth century Zen master\n", stderr);
+});
+
+Deno.test({
+  name: "wasm reads a line again and again in less than 250 MB",
+  ignore: Deno.build.os !== "linux", // only Linux says how much memory a process has of its own
+  fn: async () => {
+    const bench = new URL("../../../bench/wasm_bench.ts", import.meta.url).href;
+    const { peak, lines } = await runProcess(Deno.execPath(), ["run", "-A", "--no-check", bench, "--of", "wasm"]);
+    assertEquals<unknown>(lines[0].text, "ninth century Zen master");
+    assert(peak < 250e6, `${peak / 1e6} MB`);
+  },
 });
 
 Deno.test("wasm can be loaded wherever there is WebAssembly, and is asked of nobody", async () => {
