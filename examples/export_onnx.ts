@@ -3,11 +3,11 @@
 // Think of the files as functions: encoder.onnx gives a picture's states, cross_keys_values.onnx what the decoder's attention reads
 // of them, and decoder.onnx the logits of the next token, given `input:cross.…` and the states. A state is an array with room for
 // a whole text: `tokens` [rows, capacity], of which the model reads positions `past` to `past + T`, and the caches `self.…`, whose
-// new values are the outputs `next:self.…`. Inputs `size:…` are the sizes that they name, [1], int64: `past` (0 at first), `T`
-// (tokens of this call), `L` (the last so many of them have logits), `batch`, `beams` (rows are batch · beams), `capacity`, or
-// a sum or product of them. All parameters lie in weights.bin beside the files. With --standard they have ONNX's own operators of
-// opset 20 alone, else also those of com.microsoft and of opset 24, which ONNX Runtime 1.24 has. tests/scripts/check_onnx.py
-// runs them in Python.
+// new values are the outputs `next:self.…`. Inputs `size:…`, [1], int64, and `length:…`, [1], int32, are the sizes that they name:
+// `past` (0 at first), `T` (tokens of this call), `L` (the last so many of them have logits), `batch`, `beams` (rows are
+// batch · beams), `capacity`, or a sum or product of them. All parameters lie in weights.bin beside the files. With --standard they
+// have ONNX's own operators of opset 20 alone, else also those of com.microsoft and of opset 24, which ONNX Runtime 1.24 has.
+// tests/scripts/check_onnx.py runs them in Python.
 import { VisionEncoderDecoderModel } from "@limner/limner";
 import { allOperators, supportsNode, toOnnx } from "../backends/onnx/mod.ts";
 import type { Graph } from "../src/graph/mod.ts";

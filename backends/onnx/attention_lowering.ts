@@ -82,19 +82,19 @@ function groupQueryAttention(context: LoweringContext, node: Node, scale: number
   const length = usedLength(node);
   const [keyCache, keyNew] = key.node.inputs;
   const [valueCache, valueNew] = value.node.inputs;
-  const toInt32 = (name: string) => context.model.node("Cast", [name], { to: onnxTypes.int32 });
   const last = lengths
-    ? context.model.node("Sub", [context.int64(lengths), context.integers([1])])
-    : context.model.node("Expand", [context.size(addDimensions(length, -1)), context.shape([rows])]);
-  const total = context.model.node("Squeeze", [context.size(length), context.integers([0])]);
+    ? context.model.node("Cast", [context.model.node("Sub", [context.int64(lengths), context.integers([1])])], {
+      to: onnxTypes.int32,
+    })
+    : context.model.node("Expand", [context.length(addDimensions(length, -1)), context.shape([rows])]);
   const inputs = [
     joinHeads(context, query),
     joinHeads(context, keyNew),
     joinHeads(context, valueNew),
     context.name(keyCache),
     context.name(valueCache),
-    toInt32(last),
-    toInt32(total),
+    last,
+    context.length(length),
   ];
   const [keysName] = context.outputs(key.node);
   const [valuesName] = context.outputs(value.node);

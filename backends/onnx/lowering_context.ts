@@ -23,13 +23,21 @@ export class LoweringContext {
    * @param operators The optional operators that may be used.
    * @param fusesCaches Whether attention appends to the caches that it reads.
    * @param products Which products with weights in blocks round their inputs to 8 bits.
+   * @param scalesIntegers Whether Scaler makes float32 of whole numbers instead of Cast.
    */
-  constructor(readonly operators: OperatorSupport, readonly fusesCaches: boolean, readonly products: IntegerProducts) {
+  constructor(
+    readonly operators: OperatorSupport,
+    readonly fusesCaches: boolean,
+    readonly products: IntegerProducts,
+    readonly scalesIntegers: boolean,
+  ) {
     this.model = new ModelBuilder(operators.has("TensorScatter") ? "newest" : "older");
   }
 
   /** The named sizes that the model takes as inputs, [1], int64. */
   readonly sizes = new Set<string>();
+  /** Those that it takes as inputs [1], int32. */
+  readonly lengths = new Set<string>();
   readonly #names = new Map<Value, string>();
   /** The names that values must get, because they are outputs of the model. */
   readonly #reservedNames = new Map<Value, string>();
@@ -124,6 +132,16 @@ export class LoweringContext {
     return `size:${canonical}`;
   }
 
+  /** A length as a vector of one int32: a constant, or an input of the model. */
+  length(length: Dimension): string {
+    const canonical = dimension(length);
+    if (typeof canonical === "number") {
+      return this.#constant(`l ${canonical}`, "int32", [1], Int32Array.of(canonical));
+    }
+    this.lengths.add(canonical);
+    return `length:${canonical}`;
+  }
+
   /** A shape as a vector of int64. */
   shape(shape: Shape): string {
     if (shape.every((length) => typeof length === "number")) return this.integers(shape);
@@ -163,7 +181,7 @@ export class LoweringContext {
     key: string,
     dataType: DataType,
     shape: readonly number[],
-    data: BigInt64Array | Float32Array | Uint8Array,
+    data: BigInt64Array | Int32Array | Float32Array | Uint8Array,
   ): string {
     let name = this.#constants.get(key);
     if (name === undefined) {

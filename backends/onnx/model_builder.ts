@@ -18,8 +18,8 @@ export const onnxTypes: Readonly<Record<DataType, number>> = {
   bfloat16: 16,
 };
 
-/** The value of a node's attribute: a whole number, a float, text, or whole numbers. */
-export type Attribute = number | { float: number } | string | readonly number[];
+/** The value of a node's attribute: a whole number, a float, floats, text, or whole numbers. */
+export type Attribute = number | { float: number } | { floats: readonly number[] } | string | readonly number[];
 
 /** The versions that a model is written in: those of ONNX 1.19, or for an older runtime of ONNX 1.15. */
 const versions = { newest: { ir: 12, opset: 24 }, older: { ir: 9, opset: 20 } } as const;
@@ -27,11 +27,18 @@ const versions = { newest: { ir: 12, opset: 24 }, older: { ir: 9, opset: 20 } } 
 /** A domain of operators beside ONNX's own. */
 export const microsoftDomain = "com.microsoft";
 
+/** ONNX's domain of classical machine learning. */
+export const learningDomain = "ai.onnx.ml";
+
 function attributeMessage(name: string, value: Attribute): Message {
   const message = new Message().bytes(1, name);
   if (typeof value === "number") return message.integer(3, value).integer(20, 2);
   if (typeof value === "string") return message.bytes(4, value).integer(20, 3);
   if ("float" in value) return message.float(2, value.float).integer(20, 1);
+  if ("floats" in value) {
+    for (const number of value.floats) message.float(7, number);
+    return message.integer(20, 6);
+  }
   for (const number of value) message.integer(8, number);
   return message.integer(20, 7);
 }

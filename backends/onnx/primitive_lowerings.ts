@@ -3,7 +3,7 @@ import { addDimensions, type Dimension, type Node, type Shape, type Value } from
 import { type AttributesOf, normalizeAxis, type PrimitiveName } from "../../src/operators/mod.ts";
 import { blockGather } from "./block_lowering.ts";
 import type { Lowering, LoweringContext } from "./lowering_context.ts";
-import { onnxTypes } from "./model_builder.ts";
+import { learningDomain, onnxTypes } from "./model_builder.ts";
 import { bernoulliLowering } from "./random_lowering.ts";
 
 /** A primitive that is an ONNX operator of the same operands. */
@@ -108,8 +108,16 @@ export const primitiveLowerings = {
     const test = isBool ? condition : context.model.node("Cast", [condition], { to: onnxTypes.bool });
     return context.write(node, "Where", [test, a, b]);
   },
-  cast: (context, node) =>
-    context.write(node, "Cast", [context.name(node.inputs[0])], { to: onnxTypes[node.attributes.dataType] }),
+  cast: (context, node) => {
+    const [from, to] = [node.inputs[0].dataType, node.attributes.dataType];
+    const inputs = [context.name(node.inputs[0])];
+    // Scaler refuses a value without axes.
+    const isScaled = to === "float32" && (from === "int64" || from === "int32") && node.outputs[0].rank > 0;
+    if (context.scalesIntegers && isScaled) {
+      return context.write(node, "Scaler", inputs, { offset: { floats: [0] }, scale: { floats: [1] } }, learningDomain);
+    }
+    return context.write(node, "Cast", inputs, { to: onnxTypes[to] });
+  },
   reshape: (context, node) => {
     const [x] = node.inputs;
     const { shape } = node.outputs[0];

@@ -27,6 +27,8 @@ export interface OnnxModel {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** The named sizes that are inputs `size:NAME`, [1], int64. */
   readonly sizes: readonly string[];
+  /** Those that are inputs `length:NAME`, [1], int32, as GroupQueryAttention takes them: no Cast makes them of the others. */
+  readonly lengths: readonly string[];
   /** The parameters that are inputs `parameter:NAME`. */
   readonly boundParameters: ReadonlySet<string>;
   /** The initializers of those that are read in blocks. */
@@ -111,6 +113,12 @@ export interface LoweringOptions {
   readonly fusesCaches?: boolean;
   /** Which products with weights in blocks round their inputs to 8 bits. @default none of 8 bits */
   readonly products?: IntegerProducts;
+  /**
+   * Whether Scaler, of ONNX's classical machine learning, makes float32 of whole numbers instead of Cast. The two give the same; but of
+   * all types that it knows, Cast is one function of half a megabyte in WebAssembly, for which V8 needs 19 MB at first, and 114 MB
+   * to optimise it. @default false
+   */
+  readonly scalesIntegers?: boolean;
 }
 
 /**
@@ -127,7 +135,7 @@ export function toOnnx(
 ): OnnxModel {
   checkOrder(graph);
   const fusesCaches = options.fusesCaches !== false && operators.has("GroupQueryAttention");
-  const context = new LoweringContext(operators, fusesCaches, products);
+  const context = new LoweringContext(operators, fusesCaches, products, options.scalesIntegers === true);
   const boundParameters = new Set([...graph.parameters.keys()].filter((name) => place(name) === "bound"));
   const writes = new Map<string, { kind: "state" | "parameter"; when: "inPlace" | "atEnd" }>();
   const results: [name: string, value: Value][] = [...graph.outputs].map((
@@ -151,9 +159,10 @@ export function toOnnx(
   for (const [name, value] of copied) context.model.node("Identity", [context.name(value)], {}, { outputs: [name] });
   for (const [name, { dataType, shape }] of results) context.model.output(name, dataType, shape);
   for (const size of context.sizes) context.model.input(`size:${size}`, "int64", [1]);
+  for (const length of context.lengths) context.model.input(`length:${length}`, "int32", [1]);
   const fusedCaches = fusesCaches ? graph.nodes.filter(isCached).map(lengthsOf) : [];
   const bytes = context.model.finish(graph.name);
-  const { blockInitializers, sizes, model: { folded } } = context;
+  const { blockInitializers, sizes, lengths, model: { folded } } = context;
   const foldedParameters = new Set([
     ...[...graph.parameters.keys()].filter((name) => folded.has(`parameter:${name}`)),
     ...blockInitializers.filter(({ name }) => folded.has(name)).map(({ parameter }) => parameter),
@@ -161,6 +170,7 @@ export function toOnnx(
   return {
     bytes,
     sizes: [...sizes],
+    lengths: [...lengths],
     boundParameters,
     blockInitializers,
     foldedParameters,

@@ -22,14 +22,7 @@ import { type CompiledSession, OnnxProgram, OnnxStream, RuntimeTensor } from "..
 import type { WasmRuntime } from "./wasm_runtime.ts";
 import { WasmWeights } from "./weights.ts";
 
-/**
- * ONNX Runtime in WebAssembly, on one thread.
- *
- * Attention does not append to its caches here: GroupQueryAttention takes lengths of int32, which only Cast makes of ours. Of all
- * types that it knows, Cast is one function of half a megabyte: V8 needs 19 MB and 36 ms to compile it, and once a text has made it
- * hot, 114 MB and 1.5 s of a second thread to optimise it. Attention in ONNX's own operators takes as long for 100 tokens, and a
- * step an eighth longer for 700.
- */
+/** ONNX Runtime in WebAssembly, on one thread. */
 export class WasmBackend implements Backend {
   readonly name = "wasm";
   readonly device = "WebAssembly, 1 thread";
@@ -62,8 +55,9 @@ export class WasmBackend implements Backend {
     return await held.exclusively(async () => {
       await held.share(graph.parameters.keys());
       signal?.throwIfAborted();
-      const compile = () => this.#compile(graph, held);
-      return new OnnxProgram(this.runtime, graph, held, compile, true, await this.#compile(graph, held, signal));
+      const compile = (_pack: boolean, fusesCaches: boolean) => this.#compile(graph, held, fusesCaches);
+      const compiled = await this.#compile(graph, held, true, signal);
+      return new OnnxProgram(this.runtime, graph, held, compile, true, compiled);
     });
   }
 
@@ -79,7 +73,12 @@ export class WasmBackend implements Backend {
     await this.runtime.close();
   }
 
-  async #compile(graph: Graph, weights: WasmWeights, signal?: AbortSignal): Promise<CompiledSession> {
+  async #compile(
+    graph: Graph,
+    weights: WasmWeights,
+    fusesCaches: boolean,
+    signal?: AbortSignal,
+  ): Promise<CompiledSession> {
     const { version } = weights;
     const writes = writtenParameters(graph).size > 0;
     const parameters = new Map<string, RuntimeTensor>();
@@ -97,7 +96,7 @@ export class WasmBackend implements Backend {
         places.set(name, { path, offset: 0, byteLength });
       }
     }
-    const model = toOnnx(graph, (name) => places.get(name)!, { fusesCaches: false });
+    const model = toOnnx(graph, (name) => places.get(name)!, { fusesCaches, scalesIntegers: true });
     const session = this.runtime.createSession(model.bytes, { name: graph.name, files });
     const fromMemory = new Set([...places.keys()].filter((name) => !parameters.has(name)));
     return { model, session, parameters, fromFile: new Set(), fromMemory, version };

@@ -39,7 +39,8 @@ class Exported:
         inputs = {}
         for entry in session.get_inputs():
             kind, name = entry.name.split(":", 1)
-            inputs[entry.name] = np.array([size_of(name, sizes)], np.int64) if kind == "size" else values[name]
+            integers = {"size": np.int64, "length": np.int32}.get(kind)
+            inputs[entry.name] = np.array([size_of(name, sizes)], integers) if integers else values[name]
         names = [entry.name for entry in session.get_outputs()]
         return dict(zip(names, session.run(names, inputs)))
 

@@ -10,6 +10,7 @@ import {
   type Sizes,
   sizesOfRun,
 } from "../../../src/graph/mod.ts";
+import type { DataType } from "../../../src/tensor/mod.ts";
 import type { CompiledSession } from "./compiled_session.ts";
 import type { Bindable, OnnxRuntime, RunControl, RuntimeValue, SessionBinding } from "./runtime.ts";
 import type { RuntimeTensor } from "./runtime_tensor.ts";
@@ -56,7 +57,7 @@ export class OnnxRun implements Run {
   #session: SessionBinding | undefined;
   #inputs: Bound[] = [];
   #outputs: Bound[] = [];
-  #sizes: { expression: string; value: RuntimeValue }[] = [];
+  #sizes: { name: string; expression: string; value: RuntimeValue }[] = [];
   #swaps: Swap[] = [];
   #disposed = false;
 
@@ -101,11 +102,13 @@ export class OnnxRun implements Run {
       if (when === "inPlace") add(this.#outputs, `next:${name}`, at);
       else this.#addSwap(`next:${name}`, at);
     }
-    for (const expression of model.sizes) {
-      const value = runtime.allocate("int64", [1], "host");
-      this.#sizes.push({ expression, value });
-      session.input(`size:${expression}`, value);
-    }
+    const addSize = (name: string, dataType: DataType, expression: string) => {
+      const value = runtime.allocate(dataType, [1], "host");
+      this.#sizes.push({ name, expression, value });
+      session.input(name, value);
+    };
+    for (const expression of model.sizes) addSize(`size:${expression}`, "int64", expression);
+    for (const expression of model.lengths) addSize(`length:${expression}`, "int32", expression);
   }
 
   /**
@@ -125,9 +128,10 @@ export class OnnxRun implements Run {
     return async (control) => {
       const compiled = await this.program.sessionFor(sizes);
       const session = this.#session ?? this.#bindAll(compiled);
-      for (const { expression, value } of this.#sizes) {
-        value.write(BigInt64Array.of(BigInt(resolveDimension(expression, sizes))), 0);
-        if (runtime.copiesWhenBound) session.input(`size:${expression}`, value);
+      for (const { name, expression, value } of this.#sizes) {
+        const size = resolveDimension(expression, sizes);
+        value.write(value.dataType === "int32" ? Int32Array.of(size) : BigInt64Array.of(BigInt(size)), 0);
+        if (runtime.copiesWhenBound) session.input(name, value);
       }
       this.#rebind(session);
       runtime.counters.runs++;
