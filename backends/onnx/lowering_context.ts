@@ -10,6 +10,14 @@ import type { OperatorSupport } from "./operator_support.ts";
 /** Writes one node: takes its operands' names, returns its outputs' names. */
 export type Lowering<A> = (context: LoweringContext, node: Node & { readonly attributes: A }) => readonly string[];
 
+/** A named size, or a sum or product of some, that the model takes as an input, [1]. */
+export interface SizeInput {
+  readonly name: string;
+  /** As `resolveDimension` takes it. */
+  readonly expression: string;
+  readonly dataType: "int64" | "int32";
+}
+
 /** The state of lowering one graph. */
 export class LoweringContext {
   readonly model: ModelBuilder;
@@ -34,10 +42,8 @@ export class LoweringContext {
     this.model = new ModelBuilder(operators.has("TensorScatter") ? "newest" : "older");
   }
 
-  /** The named sizes that the model takes as inputs, [1], int64. */
-  readonly sizes = new Set<string>();
-  /** Those that it takes as inputs [1], int32. */
-  readonly lengths = new Set<string>();
+  /** The sizes that the model takes as inputs, by the inputs' names. */
+  readonly sizes = new Map<string, SizeInput>();
   readonly #names = new Map<Value, string>();
   /** The names that values must get, because they are outputs of the model. */
   readonly #reservedNames = new Map<Value, string>();
@@ -128,8 +134,7 @@ export class LoweringContext {
   size(length: Dimension): string {
     const canonical = dimension(length);
     if (typeof canonical === "number") return this.integers([canonical]);
-    this.sizes.add(canonical);
-    return `size:${canonical}`;
+    return this.#sizeInput({ name: `size:${canonical}`, expression: canonical, dataType: "int64" });
   }
 
   /** A length as a vector of one int32: a constant, or an input of the model. */
@@ -138,8 +143,12 @@ export class LoweringContext {
     if (typeof canonical === "number") {
       return this.#constant(`l ${canonical}`, "int32", [1], Int32Array.of(canonical));
     }
-    this.lengths.add(canonical);
-    return `length:${canonical}`;
+    return this.#sizeInput({ name: `length:${canonical}`, expression: canonical, dataType: "int32" });
+  }
+
+  #sizeInput(input: SizeInput): string {
+    this.sizes.set(input.name, input);
+    return input.name;
   }
 
   /** A shape as a vector of int64. */

@@ -16,7 +16,7 @@ import type { Tensor } from "../../src/tensor/mod.ts";
 import { readsItsCache, usedLength } from "./attention_lowering.ts";
 import type { BlockInitializer, BlockLocation, IntegerProducts } from "./block_parameter.ts";
 import { compositeLowerings, isNative } from "./composite_lowerings.ts";
-import { type Lowering, LoweringContext } from "./lowering_context.ts";
+import { type Lowering, LoweringContext, type SizeInput } from "./lowering_context.ts";
 import { allOperators, type OperatorSupport } from "./operator_support.ts";
 import type { FileRegion } from "../../src/weights/mod.ts";
 import { primitiveLowerings } from "./primitive_lowerings.ts";
@@ -25,10 +25,8 @@ import { primitiveLowerings } from "./primitive_lowerings.ts";
 export interface OnnxModel {
   /** The ModelProto's bytes. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** The named sizes that are inputs `size:NAME`, [1], int64. */
-  readonly sizes: readonly string[];
-  /** Those that are inputs `length:NAME`, [1], int32, as GroupQueryAttention takes them: no Cast makes them of the others. */
-  readonly lengths: readonly string[];
+  /** The sizes that are inputs: `size:…`, int64, and `length:…`, int32, as GroupQueryAttention takes them, without a Cast. */
+  readonly sizes: readonly SizeInput[];
   /** The parameters that are inputs `parameter:NAME`. */
   readonly boundParameters: ReadonlySet<string>;
   /** The initializers of those that are read in blocks. */
@@ -158,19 +156,18 @@ export function toOnnx(
   lowerNodes(context, graph, place);
   for (const [name, value] of copied) context.model.node("Identity", [context.name(value)], {}, { outputs: [name] });
   for (const [name, { dataType, shape }] of results) context.model.output(name, dataType, shape);
-  for (const size of context.sizes) context.model.input(`size:${size}`, "int64", [1]);
-  for (const length of context.lengths) context.model.input(`length:${length}`, "int32", [1]);
+  const sizes = [...context.sizes.values()];
+  for (const { name, dataType } of sizes) context.model.input(name, dataType, [1]);
   const fusedCaches = fusesCaches ? graph.nodes.filter(isCached).map(lengthsOf) : [];
   const bytes = context.model.finish(graph.name);
-  const { blockInitializers, sizes, lengths, model: { folded } } = context;
+  const { blockInitializers, model: { folded } } = context;
   const foldedParameters = new Set([
     ...[...graph.parameters.keys()].filter((name) => folded.has(`parameter:${name}`)),
     ...blockInitializers.filter(({ name }) => folded.has(name)).map(({ parameter }) => parameter),
   ]);
   return {
     bytes,
-    sizes: [...sizes],
-    lengths: [...lengths],
+    sizes,
     boundParameters,
     blockInitializers,
     foldedParameters,

@@ -1,10 +1,11 @@
 // The memory of a device, and what moves data in it. Think of the provider as the only one who can touch it: everything that is read,
 // written or copied is a small model that a session of the device runs, with tensors of the host or the device bound to its inputs
 // and outputs. So it is the same for every provider, and what a test finds with the CPU's memory holds for the others.
-import { GraphBuilder, resolveDimension, type Shape, type Sizes } from "../../../src/graph/mod.ts";
+import { GraphBuilder, type Shape, type Sizes } from "../../../src/graph/mod.ts";
 import { concat, gather, slice } from "../../../src/operators/mod.ts";
 import { bytesPerElement, type DataType, sizeOf } from "../../../src/tensor/mod.ts";
-import { onnxTypes, toOnnx } from "../../onnx/mod.ts";
+import { type OnnxModel, onnxTypes, toOnnx } from "../../onnx/mod.ts";
+import { fillSize } from "../../onnx/session/mod.ts";
 import { OrtValue } from "../ort_value.ts";
 import { cString, OutPointer, type Runtime } from "../runtime.ts";
 import type { Device, DeviceMemoryKind } from "./device.ts";
@@ -12,8 +13,8 @@ import type { Device, DeviceMemoryKind } from "./device.ts";
 /** A small model that is compiled. */
 interface Copier {
   readonly session: Deno.PointerObject;
-  /** The named sizes that it takes. */
-  readonly sizes: readonly string[];
+  /** The sizes that it takes. */
+  readonly sizes: OnnxModel["sizes"];
 }
 
 /** Something that an OrtValue points to. */
@@ -177,10 +178,10 @@ export class DeviceMemory implements Disposable {
   #run({ session, sizes }: Copier, inputs: Bound, outputs: Bound, known: Sizes = {}): void {
     const { library, library: { api } } = this;
     const binding = library.create("CreateIoBinding", (out) => api.createIoBinding(session, out));
-    const lengths = sizes.map((expression) => {
-      const value = new OrtValue(library, "int64", [1]);
-      value.write(BigInt64Array.of(BigInt(resolveDimension(expression, known))), 0);
-      return [`size:${expression}`, value] as const;
+    const lengths = sizes.map(({ name, expression, dataType }) => {
+      const value = new OrtValue(library, dataType, [1]);
+      fillSize(value, expression, known);
+      return [name, value] as const;
     });
     try {
       for (const [name, value] of lengths) library.check(api.bindInput(binding, cString(name), value.pointer), name);

@@ -1,5 +1,6 @@
 // Filling a runtime's value from a host tensor, as float32 where it is a floating-point number.
 import { bytesPerElement, isFloat, sizeOf, type Tensor, toFloat32, viewArray } from "../../../src/tensor/mod.ts";
+import { type Dimension, resolveDimension, type Sizes } from "../../../src/graph/mod.ts";
 import type { StoredWeight } from "../../../src/weights/mod.ts";
 import { HostValue } from "./host_value.ts";
 import type { RuntimeValue } from "./runtime.ts";
@@ -28,6 +29,12 @@ export function fillValue(
     toFloat32(dataType, elements, into);
     value.write(into, offset + at);
   }
+}
+
+/** Overwrite a value, [1], int64 or int32, with a size. @param expression As `resolveDimension` takes it. */
+export function fillSize(value: RuntimeValue, expression: Dimension, sizes: Sizes): void {
+  const size = resolveDimension(expression, sizes);
+  value.write(value.dataType === "int32" ? Int32Array.of(size) : BigInt64Array.of(BigInt(size)), 0);
 }
 
 /** The bytes that are read at once of what is converted; others get their turns while so many are awaited. */

@@ -1,5 +1,6 @@
 // The protocol between a lowered model and a runtime: names, values in place, values that take turns, sessions that are
 // compiled again. A backend implements `OnnxRuntime` and has programs, streams and tensors.
+export { fillSize } from "./fill_value.ts";
 export { HostValue } from "./host_value.ts";
 export type { CompiledSession, ParameterReader } from "./compiled_session.ts";
 export { OnnxProgram } from "./program.ts";

@@ -5,12 +5,11 @@ import {
   type Binding,
   type BoundTensor,
   type Graph,
-  resolveDimension,
   type Run,
   type Sizes,
   sizesOfRun,
 } from "../../../src/graph/mod.ts";
-import type { DataType } from "../../../src/tensor/mod.ts";
+import { fillSize } from "./fill_value.ts";
 import type { CompiledSession } from "./compiled_session.ts";
 import type { Bindable, OnnxRuntime, RunControl, RuntimeValue, SessionBinding } from "./runtime.ts";
 import type { RuntimeTensor } from "./runtime_tensor.ts";
@@ -102,13 +101,11 @@ export class OnnxRun implements Run {
       if (when === "inPlace") add(this.#outputs, `next:${name}`, at);
       else this.#addSwap(`next:${name}`, at);
     }
-    const addSize = (name: string, dataType: DataType, expression: string) => {
+    for (const { name, expression, dataType } of model.sizes) {
       const value = runtime.allocate(dataType, [1], "host");
       this.#sizes.push({ name, expression, value });
       session.input(name, value);
-    };
-    for (const expression of model.sizes) addSize(`size:${expression}`, "int64", expression);
-    for (const expression of model.lengths) addSize(`length:${expression}`, "int32", expression);
+    }
   }
 
   /**
@@ -129,8 +126,7 @@ export class OnnxRun implements Run {
       const compiled = await this.program.sessionFor(sizes);
       const session = this.#session ?? this.#bindAll(compiled);
       for (const { name, expression, value } of this.#sizes) {
-        const size = resolveDimension(expression, sizes);
-        value.write(value.dataType === "int32" ? Int32Array.of(size) : BigInt64Array.of(BigInt(size)), 0);
+        fillSize(value, expression, sizes);
         if (runtime.copiesWhenBound) session.input(name, value);
       }
       this.#rebind(session);
