@@ -7,9 +7,9 @@ import {
   type PrimitiveName,
   type ReductionAttributes,
 } from "../../../src/operators/mod.ts";
-import { canAttend, lowerAttention } from "./attention_lowering.ts";
+import { canAttend, lowerAttention } from "./attention/attention_lowering.ts";
 import { lowerCast } from "./cast_lowering.ts";
-import { lowerCacheAppend } from "./gpu_attention_steps.ts";
+import { lowerCacheAppend } from "./attention/cache_appends.ts";
 import { rangeKernel, reorderKernel } from "../kernels/movement.ts";
 import { bernoulliKernel, dropoutKernel } from "../kernels/random.ts";
 import { type Combination, cumulativeSumKernel } from "../kernels/reduction.ts";

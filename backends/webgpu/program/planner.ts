@@ -24,7 +24,7 @@ import {
   viewsOf,
   withViews,
 } from "../kernels/elementwise.ts";
-import type { DeferredAppend } from "../kernels/attention_positions.ts";
+import type { DeferredAppend } from "../kernels/appended_position.ts";
 import { elementwiseFoursKernel } from "../kernels/texels/elementwise_fours.ts";
 import { copyKernel, fillKernel } from "../kernels/movement.ts";
 import { type Dispatch, elementCount } from "../kernels/shader.ts";
