@@ -123,9 +123,11 @@ export const primitiveLowerings = {
   },
   argMax: (planner, node, { axis }) => top(planner, node, { axis }),
   topK: top,
-  range: (planner, node, { start = 0 }) => {
-    planner.addDispatch(rangeKernel(planner.target(node.outputs[0]), start, planner.profile));
-  },
+  range: (planner, { outputs: [value] }, { start = 0 }) =>
+    planner.computeWhenRead(
+      value,
+      () => planner.addDispatch(rangeKernel(planner.target(value), start, planner.profile)),
+    ),
   gather: lowerGather,
   scatterAdd: lowerScatterAdd,
   scatter: lowerScatter,

@@ -82,6 +82,8 @@ export class Planner {
   readonly texels: TexelCopies = new TexelCopies(this);
   readonly #views = new Map<Value, View>();
   readonly #deferred = new Map<Value, Expression>();
+  /** What computes values that no kernel may read. */
+  readonly #unread = new Map<Value, () => void>();
   readonly #written = new Set<string>();
   readonly #assigned: { state: View; value: Value }[] = [];
 
@@ -124,8 +126,11 @@ export class Planner {
     return this.steps;
   }
 
-  /** The value's view; a deferred expression is computed now. */
+  /** The value's view; what was deferred is computed now. */
   view(value: Value): View {
+    const compute = this.#unread.get(value);
+    this.#unread.delete(value);
+    compute?.();
     const deferred = this.#deferred.get(value);
     if (deferred) {
       this.#deferred.delete(value);
@@ -180,6 +185,12 @@ export class Planner {
     }
     this.#views.set(value, view);
     return view;
+  }
+
+  /** Compute a value where it is first read, if it is: `compute` makes its target. Outputs are computed now. */
+  computeWhenRead(value: Value, compute: () => void): void {
+    if (this.uses.outputs.has(value) || this.uses.inPlace.has(value)) compute();
+    else this.#unread.set(value, compute);
   }
 
   /** Note where a value's elements lie. */
