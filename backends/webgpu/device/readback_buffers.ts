@@ -13,7 +13,7 @@ const keptBytes = 1 << 22;
 const versionsThatMapAtOnce = ["2.9.6"];
 
 /** How long reads that sleep no more may keep others waiting, in milliseconds: a turn of the event loop takes two. */
-const longestWait = 20;
+const longestWait = 40;
 
 /** Whether a read need not wait for the promise of mapAsync. @param version Deno's; undefined elsewhere. */
 export function mapsAtOnce(version: string | undefined): boolean {
