@@ -38,7 +38,16 @@ import { TexelCopies } from "./texels/texel_copies.ts";
 import { Windows } from "./windows/windows.ts";
 import { ValueUses } from "./value_uses.ts";
 import { roundedValues } from "./rounded_values.ts";
-import { broadcastView, type Float16, float16Of, isContiguous, type Storage, type View, wholeView } from "./view.ts";
+import {
+  broadcastView,
+  type Float16,
+  float16Of,
+  isContiguous,
+  type Resolve,
+  type Storage,
+  type View,
+  wholeView,
+} from "./view.ts";
 
 /** The device's properties that a plan depends on. */
 export interface PlanOptions {
@@ -74,6 +83,8 @@ export class Planner {
   readonly halves = new Map<Value, Storage>();
   /** The values that are normalised by the kernel of the product that reads them, where it has few rows. */
   readonly normalized = new Map<Value, NormalizedRows>();
+  /** The layer normalisations that products do of their results, and for which sizes. */
+  readonly normalizedResults = new Map<Node, (resolve: Resolve) => boolean>();
   /** The cacheAppends that an attention may do. */
   readonly appended = new Map<Node, DeferredAppend>();
   /** The windows of storages that are larger than a binding. */
