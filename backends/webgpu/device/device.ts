@@ -47,6 +47,11 @@ export class Device implements BufferDevice {
     });
   }
 
+  /** Whether reads take no longer than the work that they wait for. */
+  get readsAtOnce(): boolean {
+    return this.#staging.isAtOnce;
+  }
+
   /** What was recorded, with times, once {@linkcode startTrace} was called. */
   get trace(): Trace | undefined {
     return this.queue.trace;
