@@ -2,7 +2,7 @@
 import type { BackendName, BackendReport, ModelWork } from "../../src/graph/mod.ts";
 import { estimate, type Rates, tokensEstimated } from "./rates.ts";
 
-/** What waiting for a GPU takes at least, in milliseconds: in Deno a read sleeps so long. */
+/** What waiting for a GPU takes where a read sleeps, as it does in most versions of Deno, in milliseconds. */
 export const leastWait = 10;
 
 /** What was chosen, and why, for a person to read. */

@@ -35,7 +35,8 @@ import { GpuWeights } from "./weights/gpu_weights.ts";
 /** WGSL kernels on one WebGPU device. */
 export class WebGpuBackend implements Backend {
   readonly name = "webgpu";
-  readonly stepsPerRead = 8;
+  /** On a device in software the steps after a text's end are dear, and reads that do not sleep cost little. */
+  readonly stepsPerRead: number;
   /** A device in software computes on the processor: steps that are thrown away would cost what they are to save. */
   readonly readsInFlight: number;
   /** The device, which the backend owns. */
@@ -57,6 +58,7 @@ export class WebGpuBackend implements Backend {
     this.#gpu = gpu;
     if (options.debugFolder !== undefined) gpu.startTrace();
     this.readsInFlight = profile.gpu ? 2 : 1;
+    this.stepsPerRead = profile.gpu || !gpu.readsAtOnce ? 8 : 4;
   }
 
   get counters(): Counters {

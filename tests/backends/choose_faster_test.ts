@@ -173,7 +173,7 @@ Deno.test("a GPU's speed is measured when it is first chosen by, and then read f
     const rates = (await new Speeds(path).known({ name: "webgpu", device }))!;
     assert(rates.bytesPerSecond > 1e7 && rates.bytesPerSecond < 1e13, `${rates.bytesPerSecond} bytes a second`);
     assert(rates.operationsPerSecond > 1e8 && rates.operationsPerSecond < 1e15);
-    assertEquals(rates.stepsPerRead, 8);
+    assert([4, 8].includes(rates.stepsPerRead));
     assertEquals([...Deno.readDirSync(`${folder}/limner`)].map(({ name }) => name), ["speeds.json"]);
   } finally {
     await Deno.remove(folder, { recursive: true });

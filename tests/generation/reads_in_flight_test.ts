@@ -10,7 +10,7 @@ import type { Tensor } from "../../src/tensor/mod.ts";
 import { numbers } from "../conformance/repeatable_numbers.ts";
 import { inputs, quantizedModel } from "../model/quantized_models.ts";
 
-/** A backend that is said to have so many reads under way, and what is noted of them. */
+/** A backend that is said to have so many reads under way, of 8 steps each, and what is noted of them. */
 function observed(real: Backend, readsInFlight: number): { backend: Backend; most: () => number } {
   let now = 0, most = 0;
   const watch = (stream: Stream): Stream =>
@@ -33,6 +33,7 @@ function observed(real: Backend, readsInFlight: number): { backend: Backend; mos
   const backend = new Proxy(real, {
     get(target, name) {
       if (name === "readsInFlight") return readsInFlight;
+      if (name === "stepsPerRead") return 8;
       if (name === "stream") return (...args: Parameters<Backend["stream"]>) => watch(target.stream(...args));
       const value = Reflect.get(target, name, target);
       return typeof value === "function" ? value.bind(target) : value;

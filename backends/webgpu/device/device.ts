@@ -47,6 +47,11 @@ export class Device implements BufferDevice {
     });
   }
 
+  /** Whether reads take no longer than the work that they wait for. */
+  get readsAtOnce(): boolean {
+    return this.#staging.isAtOnce;
+  }
+
   /** What was recorded, with times, once {@linkcode startTrace} was called. */
   get trace(): Trace | undefined {
     return this.queue.trace;
@@ -136,10 +141,15 @@ export class Device implements BufferDevice {
     recorder.flush();
     this.counters.waits++;
     // What the caller queues now, without waiting, reaches the device first: in Deno the map blocks until all is done.
-    const mapped = Promise.resolve().then(() => this.#staging.map(staging, size));
+    const queued = Promise.resolve();
+    const mapped = queued.then(() => this.#staging.map(staging, size));
+    const ready = this.#staging.isAtOnce ? queued.then(() => this.#staging.takeTurn()) : mapped;
+    // Where it fails while nobody waits for it, looking at the memory does.
+    mapped.catch(() => {});
     this.#reads.add(mapped);
     try {
-      await abortable(mapped, signal);
+      await abortable(ready, signal);
+      await this.queue.checked();
       this.#throwFailure();
       this.counters.bytesRead += bytes;
       return take(staging.getMappedRange(0, size));

@@ -31,6 +31,8 @@ export class SubmissionQueue {
   /** Recorded work that is submitted before that of any stream: zeroing buffers that are handed out again. */
   readonly #preamble: Recorder;
   #scratch: GPUBuffer | undefined;
+  /** The errors of what was submitted that are still asked for. */
+  readonly #checks = new Set<Promise<unknown>>();
   /** Where dispatches are noted, if they are. */
   trace: Trace | undefined;
 
@@ -123,8 +125,17 @@ export class SubmissionQueue {
       return act();
     } finally {
       // A device that is lost has no scopes.
-      for (const _ of filters) this.gpu.popErrorScope().then((error) => error && report(error.message), () => {});
+      for (const _ of filters) {
+        const check = this.gpu.popErrorScope().then((error) => error && report(error.message), () => {});
+        this.#checks.add(check);
+        check.then(() => this.#checks.delete(check));
+      }
     }
+  }
+
+  /** Wait until what was submitted is known to be valid, or its errors are reported. */
+  async checked(): Promise<void> {
+    await Promise.all(this.#checks);
   }
 
   /** Release its buffers. */

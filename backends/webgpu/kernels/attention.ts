@@ -2,6 +2,7 @@
 // a workgroup computes one query, its lanes sharing the keys; for many an invocation computes one query (or the kernel of
 // attention_broadcast.ts computes them).
 import type { Profile } from "../device/profile.ts";
+import { type AppendedPosition, appendPosition } from "./appended_position.ts";
 import { type AttentionOperands, type AttentionTexels, beginAttention, lowest } from "./attention_shader.ts";
 import { type Dispatch, elementCount, upTo } from "./shader.ts";
 
@@ -55,17 +56,20 @@ export function queryAttentionKernel(operands: AttentionOperands): Dispatch {
   });
 }
 
-/** A workgroup a query: each lane takes every so many keys, then the lanes' sums are combined in workgroup memory. */
+/**
+ * A workgroup a query: each lane takes every so many keys, then the lanes' sums are combined in workgroup memory.
+ *
+ * @param options.texels Copies that are read instead of the operands.
+ * @param options.appended The query's own position, where T is 1 and the cache is not shared by beams; not with copies.
+ */
 export function splitAttentionKernel(
   operands: AttentionOperands,
   profile: Profile,
-  texels?: AttentionTexels,
+  { texels, appended }: { texels?: AttentionTexels; appended?: AppendedPosition } = {},
 ): Dispatch {
-  const { shader, wide, type, load, store, counts, T, ofLine, ofQuery, steps, score } = beginAttention(
-    operands,
-    "attention split",
-    { texels },
-  );
+  const label = appended ? "attention append" : "attention split";
+  const begun = beginAttention(operands, label, { texels, writesKeys: appended !== undefined });
+  const { shader, wide, type, load, store, counts, T, ofLine, ofQuery, steps, score } = begun;
   const items = elementCount(operands.query.shape.slice(0, 3));
   const lanes = splitLanes(operands, profile);
   shader.declare(`var<workgroup> lane_largest: array<f32, ${lanes}>;`);
@@ -80,6 +84,7 @@ export function splitAttentionKernel(
   let line = group / ${T};
   ${ofLine}
   ${ofQuery("")}
+  ${appended ? appendPosition(begun, appended, { capacity: operands.key.shape[2], lanes }) : ""}
   ${upTo(counts[0]).map((i) => `let q${i} = ${load.query(`query_at + ${i}u`)};`).join("\n  ")}
   ${upTo(counts[1]).map((i) => `var o${i} = ${type}();`).join(" ")}
   var largest = ${lowest};

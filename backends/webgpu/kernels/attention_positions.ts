@@ -2,29 +2,13 @@
 // a time as it has lanes: first each lane scores one key, then the lanes lie across the values, some of which each adds up. Where a
 // query has many positions, several workgroups have a part of them each, and a second kernel joins what they found. The kernel
 // can first append the query's own key and value to the cache.
-import { type Dimension, multiplyDimensions } from "../../../src/graph/mod.ts";
+import { multiplyDimensions } from "../../../src/graph/mod.ts";
 import type { Profile } from "../device/profile.ts";
-import type { Storage, View } from "../program/view.ts";
+import type { Storage } from "../program/view.ts";
+import { type AppendedPosition, appendPosition } from "./appended_position.ts";
 import { type AttentionOperands, type AttentionShader, beginAttention, lowest } from "./attention_shader.ts";
 import { shareAcrossLanes } from "./lane_reduction.ts";
 import { type Dispatch, elementCount, Shader, upTo } from "./shader.ts";
-
-/** A key and a value of each row, which are appended to the cache that attention reads. */
-export interface AppendedPosition {
-  /** Shape [rows, H, 1, D], its last axis contiguous. */
-  readonly key: View;
-  /** Shape [rows, H, 1, E], likewise. */
-  readonly value: View;
-  /** Where in the cache, or a view [rows] of where, contiguous; what would lie outside of it is left out. */
-  readonly at: Dimension | View;
-}
-
-/** What a cacheAppend appends, and whether an attention does it where it is one position. */
-export interface DeferredAppend {
-  readonly x: View;
-  readonly at: AppendedPosition["at"];
-  taken: boolean;
-}
 
 /** Where workgroups leave what they found of a part of a query's positions. */
 export interface PositionParts {
@@ -38,33 +22,6 @@ const lanes = 64;
 
 /** The most vectors (or numbers) of a key whose products are written out. */
 const mostUnrolled = 32;
-
-/** Statements that append `position` to the cache, before any lane reads it. */
-function append(
-  { shader, store, counts, wide, steps }: AttentionShader,
-  position: AppendedPosition,
-  capacity: Dimension,
-): string {
-  const { at } = position;
-  const divided = wide ? " / 4u" : "";
-  const row = typeof at === "object"
-    ? shader.read(at.storage, "i32")(`${shader.parameter(at.offset)} + row`)
-    : `i32(${shader.parameter(at)})`;
-  const copy = (name: "key" | "value", from: View, count: number) => {
-    const [ofRow, ofHead] = from.strides.map((d) => shader.parameter(d));
-    const source = shader.read(from.storage, wide ? "vec4f" : "f32");
-    const first = `(${shader.parameter(from.offset)} + row * ${ofRow} + head * ${ofHead})${divided}`;
-    return `for (var i = lane; i < ${count}u; i += ${lanes}u) {
-      ${store[name](`${name}_at + u32(position) * ${steps[name === "key" ? 0 : 1]} + i`, source(`${first} + i`))};
-    }`;
-  };
-  return `let position = ${row};
-  if (position >= 0 && u32(position) < ${shader.parameter(capacity)}) {
-    ${copy("key", position.key, counts[0])}
-    ${copy("value", position.value, counts[1])}
-  }
-  storageBarrier();`;
-}
 
 /** How the lanes lie across the values: `across` vectors (or numbers) of a value, and `deep` keys at a time. */
 interface Spread {
@@ -186,7 +143,7 @@ export function positionAttentionKernel(
   let line = item / ${T};
   ${ofLine}
   ${ofQuery("")}
-  ${appended ? append(begun, appended, operands.key.shape[2]) : ""}
+  ${appended ? appendPosition(begun, appended, { capacity: operands.key.shape[2], lanes }) : ""}
   // A part is of whole turns.
   let per_part = (limit + ${count} * ${lanes}u - 1u) / (${count} * ${lanes}u) * ${lanes}u;
   let begin = min(limit, (group % ${count}) * per_part);

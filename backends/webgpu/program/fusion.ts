@@ -49,6 +49,20 @@ export class Fusion {
     return this.#sums.get(node);
   }
 
+  /** The layer normalisation of rows that alone reads a sum which completes a product; undefined if there is none. */
+  normOf(sum: Node): Node | undefined {
+    const [value] = sum.outputs;
+    const [norm] = this.uses.of(value);
+    if (!this.uses.isUsedOnce(value) || norm.operator.name !== "layerNormalization") return undefined;
+    const [x, ...own] = norm.inputs;
+    const { axes = [-1] } = norm.attributes as { axes?: readonly number[] };
+    const isOfRows = axes.length === 1 && [-1, x.rank - 1].includes(axes[0]);
+    const [result] = norm.outputs;
+    const isFree = !this.uses.outputs.has(result) && !this.uses.inPlace.has(result) &&
+      !this.uses.writesBetween(sum, norm);
+    return x === value && isOfRows && isFree && own.every(isParameter) ? norm : undefined;
+  }
+
   /** The products that one kernel computes together with this one, which is the first of them. */
   fusedProductsOf(node: Node): readonly Node[] {
     return this.#fusedProducts.get(node) ?? [node];

@@ -1,21 +1,33 @@
 // The lowerings of gather, scatterAdd and scatter. A table that a product reads too is read in that product's layout, so that
 // a tied embedding is held once.
 import { ShapeError } from "../../../src/errors/mod.ts";
-import { multiplyDimensions, type NamedLeaf, type Node, type Value } from "../../../src/graph/mod.ts";
-import { normalizeAxis, sameShape } from "../../../src/operators/mod.ts";
+import { type Dimension, multiplyDimensions, type NamedLeaf, type Node, type Value } from "../../../src/graph/mod.ts";
+import { type AttributesOf, normalizeAxis, sameShape } from "../../../src/operators/mod.ts";
 import { gatherKernel, scatterAddKernel, scatterKernel, type TablePart } from "../kernels/movement.ts";
 import { elementCount } from "../kernels/shader.ts";
 import { paddedDepth } from "../weights/layout.ts";
 import type { Planner } from "./planner.ts";
 import { isInPanels, matrixWeights, panelWeights, tablePartsOf } from "./weight_parts.ts";
-import { type Storage, wholeView } from "./view.ts";
+import { sliceView, type Storage, type View, wholeView } from "./view.ts";
 
-/** A table's entries along an axis: one kernel for each binding that they lie in. */
+/** A table's entries along an axis: one kernel for each binding that they lie in, or a view of entries that follow each other. */
 export function lowerGather(planner: Planner, node: Node, { axis }: { axis: number }): void {
   const [table, indices] = node.inputs;
+  const block = normalizeAxis(axis, table.rank) === 0 ? entriesOfRange(planner, table, indices) : undefined;
+  if (block) return planner.setView(node.outputs[0], block);
   const parts = tableParts(planner, table, normalizeAxis(axis, table.rank));
   const [at, target] = [planner.view(indices), planner.target(node.outputs[0])];
   for (const part of parts) planner.addDispatch(gatherKernel(part, at, target, planner.profile));
+}
+
+/** The entries of a table whose indices are a range, such as those of positions; undefined where it is not read as it is stored. */
+function entriesOfRange(planner: Planner, table: Value, indices: Value): View | undefined {
+  const { operator, attributes } = indices.node;
+  if (operator.name !== "range" || tablePartsOf(planner, table).length > 0) return undefined;
+  const view = planner.view(table);
+  const { start = 0 } = attributes as AttributesOf<"range">;
+  const starts = view.shape.map((_, axis): Dimension => axis === 0 ? start : 0);
+  return sliceView(view, starts, [...indices.shape, ...view.shape.slice(1)]);
 }
 
 /** A table as kernels read it: contiguous or as a product reads it, and in parts where it is larger than a binding. */

@@ -22,7 +22,8 @@ import { addLargeProduct } from "./windows/large_products.ts";
 import { matrixSteps, shapesOfViews } from "./matrix_steps.ts";
 import type { Planner } from "./planner.ts";
 import type { Step, Variant } from "./step.ts";
-import { texelPanelStep, texelVariant } from "./texels/texel_steps.ts";
+import { canNormalizeResults, type ResultNormalization } from "../kernels/texels/normalized_tile.ts";
+import { areNormalized, texelPanelStep, texelVariant } from "./texels/texel_steps.ts";
 import {
   encodingOf,
   isInPanels,
@@ -56,8 +57,22 @@ function contiguousRows(planner: Planner, x: View): { x: View; rows: Dimension; 
 }
 
 /** The kernels of a product with panels, one of which is chosen by the number of rows that the program is bound for. */
-function panelStep(planner: Planner, product: PanelProduct): Step {
-  return planner.profile.texels ? texelPanelStep(planner, product) : variants(product, planner.profile);
+function panelStep(planner: Planner, product: PanelProduct, normalization?: ResultNormalization): Step {
+  return planner.profile.texels ? texelPanelStep(planner, product, normalization) : variants(product, planner.profile);
+}
+
+/** The layer normalisation that a product does of its results where it has few rows; undefined where it does none. */
+function normalizationOf(planner: Planner, sum: Node, product: PanelProduct): ResultNormalization | undefined {
+  const norm = planner.profile.texels && planner.fusion.normOf(sum);
+  if (!norm) return undefined;
+  const { epsilon = 1e-5 } = norm.attributes as AttributesOf<"layerNormalization">;
+  const [scale, bias] = norm.inputs.slice(1).map((value) => planner.storedView(value));
+  const [result] = norm.outputs;
+  const normalization = { scale, bias, epsilon, target: planner.temporary(result.dataType, result.shape) };
+  if (!canNormalizeResults(product, normalization)) return undefined;
+  planner.setView(result, normalization.target);
+  planner.normalizedResults.set(norm, areNormalized(product.rows));
+  return normalization;
 }
 
 /** The same for devices that read no texels. */
@@ -223,7 +238,9 @@ export function lowerLinear(planner: Planner, node: Node, sum?: { residual: Valu
     const { from, to } = layout;
     const product = { ...flat, inputs, outputs, from, to, epilogue, target };
     if (isInPanels(layout)) {
-      planner.steps.push(panelStep(planner, { ...product, weights: panelWeights(name, layout) }));
+      const own = { ...product, weights: panelWeights(name, layout) };
+      const normalization = sum && normalizationOf(planner, sum.result.node, own);
+      planner.steps.push(panelStep(planner, own, normalization));
     } else {
       const normalized = planner.normalized.get(node.inputs[0]);
       const weights = matrixWeights(name, layout);

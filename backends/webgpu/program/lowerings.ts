@@ -7,9 +7,9 @@ import {
   type PrimitiveName,
   type ReductionAttributes,
 } from "../../../src/operators/mod.ts";
-import { canAttend, lowerAttention } from "./attention_lowering.ts";
+import { canAttend, lowerAttention } from "./attention/attention_lowering.ts";
 import { lowerCast } from "./cast_lowering.ts";
-import { lowerCacheAppend } from "./gpu_attention_steps.ts";
+import { lowerCacheAppend } from "./attention/cache_appends.ts";
 import { rangeKernel, reorderKernel } from "../kernels/movement.ts";
 import { bernoulliKernel, dropoutKernel } from "../kernels/random.ts";
 import { type Combination, cumulativeSumKernel } from "../kernels/reduction.ts";
@@ -123,9 +123,11 @@ export const primitiveLowerings = {
   },
   argMax: (planner, node, { axis }) => top(planner, node, { axis }),
   topK: top,
-  range: (planner, node, { start = 0 }) => {
-    planner.addDispatch(rangeKernel(planner.target(node.outputs[0]), start, planner.profile));
-  },
+  range: (planner, { outputs: [value] }, { start = 0 }) =>
+    planner.computeWhenRead(
+      value,
+      () => planner.addDispatch(rangeKernel(planner.target(value), start, planner.profile)),
+    ),
   gather: lowerGather,
   scatterAdd: lowerScatterAdd,
   scatter: lowerScatter,

@@ -1,5 +1,5 @@
-// The lowering of layer normalisation: a kernel of its own, but where the product that alone reads the result has few rows and
-// normalises them itself.
+// The lowering of layer normalisation: a kernel of its own, but where few rows are normalised by the product that alone reads the
+// result, on a GPU, or by the one that it is the result of, on a processor.
 import type { Node } from "../../../src/graph/mod.ts";
 import type { AttributesOf } from "../../../src/operators/mod.ts";
 import { layerNormalizationKernel, lineLength } from "../kernels/softmax_norm_topk.ts";
@@ -18,6 +18,12 @@ export function lowerLayerNormalization(
   const [x, scale, bias] = node.inputs.map((value) => planner.contiguous(value));
   const from = x.shape.length - axes.length;
   const lines = { x, length: lineLength(x.shape.slice(from)), lines: elementCount(x.shape.slice(0, from)) };
+  const done = planner.normalizedResults.get(node);
+  if (done) {
+    const own = { scale, bias, target: planner.view(node.outputs[0]) };
+    const dispatch = layerNormalizationKernel(lines, own, { epsilon }, planner.profile);
+    return void planner.steps.push([{ when: done }, { dispatch }]);
+  }
   const byProduct = axes.length === 1 && isTakenByProduct(planner, node, [x, scale, bias]);
   const target = planner.target(node.outputs[0]);
   const dispatch = layerNormalizationKernel(lines, { scale, bias, target }, { epsilon }, planner.profile);

@@ -24,7 +24,7 @@ import {
   viewsOf,
   withViews,
 } from "../kernels/elementwise.ts";
-import type { DeferredAppend } from "../kernels/attention_positions.ts";
+import type { DeferredAppend } from "../kernels/appended_position.ts";
 import { elementwiseFoursKernel } from "../kernels/texels/elementwise_fours.ts";
 import { copyKernel, fillKernel } from "../kernels/movement.ts";
 import { type Dispatch, elementCount } from "../kernels/shader.ts";
@@ -38,7 +38,16 @@ import { TexelCopies } from "./texels/texel_copies.ts";
 import { Windows } from "./windows/windows.ts";
 import { ValueUses } from "./value_uses.ts";
 import { roundedValues } from "./rounded_values.ts";
-import { broadcastView, type Float16, float16Of, isContiguous, type Storage, type View, wholeView } from "./view.ts";
+import {
+  broadcastView,
+  type Float16,
+  float16Of,
+  isContiguous,
+  type Resolve,
+  type Storage,
+  type View,
+  wholeView,
+} from "./view.ts";
 
 /** The device's properties that a plan depends on. */
 export interface PlanOptions {
@@ -74,6 +83,8 @@ export class Planner {
   readonly halves = new Map<Value, Storage>();
   /** The values that are normalised by the kernel of the product that reads them, where it has few rows. */
   readonly normalized = new Map<Value, NormalizedRows>();
+  /** The layer normalisations that products do of their results, and for which sizes. */
+  readonly normalizedResults = new Map<Node, (resolve: Resolve) => boolean>();
   /** The cacheAppends that an attention may do. */
   readonly appended = new Map<Node, DeferredAppend>();
   /** The windows of storages that are larger than a binding. */
@@ -82,6 +93,8 @@ export class Planner {
   readonly texels: TexelCopies = new TexelCopies(this);
   readonly #views = new Map<Value, View>();
   readonly #deferred = new Map<Value, Expression>();
+  /** What computes values that no kernel may read. */
+  readonly #unread = new Map<Value, () => void>();
   readonly #written = new Set<string>();
   readonly #assigned: { state: View; value: Value }[] = [];
 
@@ -124,8 +137,11 @@ export class Planner {
     return this.steps;
   }
 
-  /** The value's view; a deferred expression is computed now. */
+  /** The value's view; what was deferred is computed now. */
   view(value: Value): View {
+    const compute = this.#unread.get(value);
+    this.#unread.delete(value);
+    compute?.();
     const deferred = this.#deferred.get(value);
     if (deferred) {
       this.#deferred.delete(value);
@@ -180,6 +196,12 @@ export class Planner {
     }
     this.#views.set(value, view);
     return view;
+  }
+
+  /** Compute a value where it is first read, if it is: `compute` makes its target. Outputs are computed now. */
+  computeWhenRead(value: Value, compute: () => void): void {
+    if (this.uses.outputs.has(value) || this.uses.inPlace.has(value)) compute();
+    else this.#unread.set(value, compute);
   }
 
   /** Note where a value's elements lie. */

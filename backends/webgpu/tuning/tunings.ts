@@ -114,7 +114,7 @@ function texelTuning(profile: Profile, texels: TexelShapes, { matvec, matmul }: 
     texelPanelKernel(product(of, memories), { rows: of.rows, vectors, depth: 8 })
   );
   const matmuls = texelMatmulCandidates.map((shape): CandidateKernel => (of, memories) =>
-    texelPanelKernel(product(of, memories), shape, memories.copy)
+    texelPanelKernel(product(of, memories), shape, { texels: memories.copy })
   );
   const choose = (choices: Choices): Profile => ({
     ...profile,

@@ -20,8 +20,8 @@ const config = VisionEncoderDecoderConfig.fromEncoderDecoderConfigs(
   { ...special, decoder_start_token_id: 0 },
 );
 
-// On a GPU the products normalise their rows and attention appends to the cache: 8 a layer.
-const dispatches: Partial<Record<ProfileName, number>> = { soft: 12 * 13 + 9, gpu: 105, "gpu-sg": 105 };
+// Attention appends to the cache: 11 a layer; on a GPU the products normalise their rows too: 8 a layer.
+const dispatches: Partial<Record<ProfileName, number>> = { soft: 12 * 11 + 7, gpu: 103, "gpu-sg": 103 };
 
 for (const [profile, count] of Object.entries(dispatches) as [ProfileName, number][]) {
   Deno.test(`a token of a decoder of 12 layers takes ${count} dispatches of webgpu's ${profile} kernels`, async () => {

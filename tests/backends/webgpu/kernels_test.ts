@@ -67,6 +67,27 @@ function linearCases(K: number, N: number): KernelCase[] {
   ));
 }
 
+/** Products whose sums with another value are normalised, by the product's own kernel or after it, far from zero too. */
+function normalizedCases(K: number, N: number): KernelCase[] {
+  const builder = new GraphBuilder("normalized");
+  const x = builder.input("x", "float32", ["M", K]);
+  const residual = builder.input("residual", "float32", ["M", N]);
+  const product = linear(x, builder.parameter("weight", [N, K]), { bias: builder.parameter("bias", [N]) });
+  const [scale, shift] = ["scale", "shift"].map((name) => builder.parameter(name, [N]));
+  const normalized = layerNormalization(add(residual, product), { scale, bias: shift, epsilon: 1e-3 });
+  builder.output("y", add(normalized, residual));
+  const graph = builder.build();
+  const parameters = {
+    weight: numbers(1, N, K),
+    bias: new Tensor("float32", [N], new Float32Array(N).fill(500)),
+    scale: numbers(2, N),
+    shift: numbers(5, N),
+  };
+  return [1, 2, 3, 9].map((M) => (
+    { graph, tensors: { x: numbers(3, M, K), residual: numbers(4, M, N) }, parameters, sizes: { M } }
+  ));
+}
+
 /** An operator on numbers in [-1, 1). */
 function caseOf(shapes: Readonly<Record<string, readonly number[]>>, build: (...values: Value[]) => Value): KernelCase {
   const builder = new GraphBuilder("operator");
@@ -147,6 +168,7 @@ function operatorCases(): KernelCase[] {
 }
 
 const linears = [1, 3, 33, 768].flatMap((K) => [1, 5, 129].flatMap((N) => linearCases(K, N)));
+const normalized = [[192, 64], [5, 192], [64, 256], [33, 320], [64, 62]].flatMap(([K, N]) => normalizedCases(K, N));
 const others = operatorCases();
 
 /** Products of one value, which share a kernel; then again after one of the weights was replaced. */
@@ -222,6 +244,12 @@ for (const profile of profiles) {
   Deno.test(`webgpu's ${profile} kernels multiply by packed weights of any size`, async () => {
     await using backend = await loadWithProfile(profile);
     for (const each of linears) await check(backend, each);
+    assertEquals(backend.counters.liveHandles, 0);
+  });
+
+  Deno.test(`webgpu's ${profile} kernels normalise what products give`, async () => {
+    await using backend = await loadWithProfile(profile);
+    for (const each of normalized) await check(backend, each);
     assertEquals(backend.counters.liveHandles, 0);
   });
 

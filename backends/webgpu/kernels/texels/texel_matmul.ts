@@ -6,6 +6,7 @@ import { broadcastView, isMultiple, type Resolve, type Storage, type View } from
 import type { Epilogue } from "../epilogue.ts";
 import type { PanelProduct } from "../panel_matmul.ts";
 import { type Dispatch, elementCount, Shader, upTo } from "../shader.ts";
+import { type ResultNormalization, writeNormalizedTile } from "./normalized_tile.ts";
 import {
   columnsOf,
   leftAcross,
@@ -28,18 +29,31 @@ const writing = 8;
 /**
  * A product with panels that are held as texels.
  *
- * @param texels A copy of x's storage, whose offset, rows and inputs are multiples of four; else x is read as numbers.
+ * @param options.texels A copy of x's storage, whose offset, rows and inputs are multiples of four; else x is read as numbers.
+ * @param options.normalization What is done to the results; a tile has whole rows.
  */
-export function texelPanelKernel(product: PanelProduct, shape: TexelShape, texels?: Storage): Dispatch {
+export function texelPanelKernel(
+  product: PanelProduct,
+  shape: TexelShape,
+  { texels, normalization }: { texels?: Storage; normalization?: ResultNormalization } = {},
+): Dispatch {
   const { rows, inputs, outputs, weights, from, to, epilogue, target } = product;
   // All inputs of a texel of weights are read at once.
   const own = { ...shape, depth: Math.max(shape.depth, inputsOfTexel(weights)) as TexelShape["depth"] };
   const [tile, columns] = [own.rows, columnsOf(own)];
-  const shader = new Shader(`linear texels ${tile}x${columns}`);
+  const shader = new Shader(`linear texels ${tile}x${columns}${normalization ? " and norm" : ""}`);
   const count = shader.parameter(rows);
   const [first, end] = [from, inputs].map((d) => shader.parameter(d));
   const { left, places } = readRows(shader, own, product, { count, end, texels });
   const { right, places: weightPlaces, advance } = readWeights(shader, own, weights, inputs);
+  const results = {
+    target,
+    epilogue,
+    inFours: outputs % 4 === 0,
+    rows: count,
+    width: shader.parameter(outputs),
+    last: shader.parameter(to),
+  };
   const body = `let row_tiles = (${count} + ${tile - 1}u) / ${tile}u;
   let first_row = (group % row_tiles) * ${tile}u;
   let begin = group / row_tiles * ${columns}u;
@@ -47,16 +61,7 @@ export function texelPanelKernel(product: PanelProduct, shape: TexelShape, texel
   ${weightPlaces}
   ${places}
   ${sumTile(own, left, right, { begin: "0u", end, advance: advance(left.depth) })}
-  ${
-    writeTile(shader, own, {
-      target,
-      epilogue,
-      inFours: outputs % 4 === 0,
-      rows: count,
-      width: shader.parameter(outputs),
-      last: shader.parameter(to),
-    })
-  }`;
+  ${normalization ? writeNormalizedTile(shader, own, results, normalization) : writeTile(shader, own, results)}`;
   const strips = Math.ceil((to - from) / columns);
   return shader.groups(body, (resolve) => Math.ceil(resolve(rows) / tile) * strips, tileLanes, {
     operations: (resolve) => 2 * resolve(rows) * inputs * (to - from),

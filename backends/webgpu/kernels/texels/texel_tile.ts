@@ -116,7 +116,10 @@ export function sumTile(
     } }`
   );
   return `${upTo(rows).flatMap((r) => vectors.map((v) => `var c${r}_${v} = vec4f();`)).join(" ")}
-  for (var k = ${names.begin}; k < ${names.end}; k += ${left.depth}u) {
+  // Mesa's driver compiles a kernel anew in each dispatch, and keeps them all, where a loop's bound is a parameter that lets
+  // it unroll the loop; it does not see that this one is.
+  let end = ${names.end} + (group >> 31u);
+  for (var k = ${names.begin}; k < end; k += ${left.depth}u) {
     ${left.read}
     ${right(left.depth)}
     ${names.advance ?? ""}

@@ -3,6 +3,7 @@ import type { Dimension } from "../../../../src/graph/mod.ts";
 import type { TexelMatvecShape } from "../../device/profile.ts";
 import type { Epilogue } from "../../kernels/epilogue.ts";
 import type { PanelProduct } from "../../kernels/panel_matmul.ts";
+import type { ResultNormalization } from "../../kernels/texels/normalized_tile.ts";
 import { texelMatmulKernel, texelPanelKernel } from "../../kernels/texels/texel_matmul.ts";
 import type { Planner } from "../planner.ts";
 import type { Step, Variant } from "../step.ts";
@@ -18,8 +19,20 @@ const leastWork = 4096;
 /** The most numbers of K that a kernel of texels takes, whose loop must stay short. */
 const mostDepth = 200_000;
 
-/** The kernels of a product with panels that are held as texels, one of which is chosen by the number of rows. */
-export function texelPanelStep(planner: Planner, product: PanelProduct): Step {
+/** The rows up to which a product normalises its results, where it can. */
+const fewestRows = 2;
+
+/** Whether products of few rows normalise their results. */
+export function areNormalized(rows: Dimension): Condition {
+  return (resolve) => resolve(rows) <= fewestRows;
+}
+
+/**
+ * The kernels of a product with panels that are held as texels, one of which is chosen by the number of rows.
+ *
+ * @param normalization What is done to results of rows that {@linkcode areNormalized}.
+ */
+export function texelPanelStep(planner: Planner, product: PanelProduct, normalization?: ResultNormalization): Step {
   const { x, rows, stride, inputs, from, to } = product;
   const { matvec, matmul } = planner.profile.texels!;
   const fits = ({ leastOutputs = 0, leastInputs = 0 }: TexelMatvecShape) =>
@@ -29,13 +42,15 @@ export function texelPanelStep(planner: Planner, product: PanelProduct): Step {
   const few = [1, 2, fewRows].filter((tile, i, all) => known === undefined || known <= tile && !(known <= all[i - 1]))
     .map((tile): Variant => ({
       when: (resolve) => resolve(rows) <= tile,
-      dispatch: texelPanelKernel(product, { rows: tile, vectors, depth: 8 }),
+      dispatch: normalization && tile <= fewestRows
+        ? texelPanelKernel(product, { rows: tile, vectors: product.outputs / 32, depth: 8 }, { normalization })
+        : texelPanelKernel(product, { rows: tile, vectors, depth: 8 }),
     }));
   if (known !== undefined && known <= fewRows) return few;
   const isMany: Condition = (resolve) => resolve(rows) > fewRows;
   const reads = [x.offset, stride, inputs].every((step) => isMultiple(step, 4));
   const texels = reads ? planner.texels.of({ ...x, shape: [rows, inputs], strides: [stride, 1] }, isMany) : undefined;
-  return [...few, { dispatch: texelPanelKernel(product, matmul, texels) }];
+  return [...few, { dispatch: texelPanelKernel(product, matmul, { texels }) }];
 }
 
 /**

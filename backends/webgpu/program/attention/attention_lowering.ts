@@ -1,15 +1,16 @@
 // The lowering of attention: one kernel, chosen by the number of queries.
-import { divideDimensions, type Node, type Value } from "../../../src/graph/mod.ts";
-import { attentionOperands, type AttributesOf } from "../../../src/operators/mod.ts";
+import { divideDimensions, type Node, type Value } from "../../../../src/graph/mod.ts";
+import { attentionOperands, type AttributesOf } from "../../../../src/operators/mod.ts";
+import { takeAppends } from "./cache_appends.ts";
 import { gpuAttentionSteps } from "./gpu_attention_steps.ts";
-import { queryAttentionKernel, splitAttentionKernel } from "../kernels/attention.ts";
-import { broadcastAttentionKernel, canBroadcast } from "../kernels/attention_broadcast.ts";
-import { type AttentionOperands, readsHeadsAsVec4 } from "../kernels/attention_shader.ts";
-import { elementCount } from "../kernels/shader.ts";
-import type { Planner } from "./planner.ts";
-import type { Step } from "./step.ts";
-import type { Condition } from "./texels/texel_copies.ts";
-import { broadcastView, transposeView, type View } from "./view.ts";
+import { queryAttentionKernel, splitAttentionKernel } from "../../kernels/attention.ts";
+import { broadcastAttentionKernel, canBroadcast } from "../../kernels/attention_broadcast.ts";
+import { type AttentionOperands, readsHeadsAsVec4 } from "../../kernels/attention_shader.ts";
+import { elementCount } from "../../kernels/shader.ts";
+import type { Planner } from "../planner.ts";
+import type { Step, Variant } from "../step.ts";
+import type { Condition } from "../texels/texel_copies.ts";
+import { broadcastView, transposeView, type View } from "../view.ts";
 
 /** The queries up to which the lanes of a workgroup share the keys of one. */
 const few = 4;
@@ -58,30 +59,38 @@ export function lowerAttention(planner: Planner, node: Node, attributes: Attribu
     target,
   };
   const { gpu } = planner.profile;
-  const steps = gpu ? gpuAttentionSteps(planner, node, operands, gpu) : [softAttentionStep(planner, operands)];
+  const steps = gpu ? gpuAttentionSteps(planner, node, operands, gpu) : [softAttentionStep(planner, node, operands)];
   planner.steps.push(...steps);
   planner.setView(node.outputs[0], target);
 }
 
 /** The kernels of an attention on a software adapter: of few queries, which would leave lanes idle, and of many. */
-function softAttentionStep(planner: Planner, operands: AttentionOperands): Step {
+function softAttentionStep(planner: Planner, node: Node, operands: AttentionOperands): Step {
   const { query, key, value } = operands;
   const { profile } = planner;
   const isFew: Condition = (resolve) => resolve(query.shape[2]) <= few;
   const broadcasts = profile.broadcasts && canBroadcast(operands);
-  if (!profile.texels || !readsHeadsAsVec4(operands) || !broadcasts) {
+  const copies = profile.texels !== undefined && readsHeadsAsVec4(operands) && broadcasts;
+  const isLong: Condition = (resolve) => copies && resolve(elementCount(key.shape)) >= longKeys;
+  const appends: Condition = (resolve) => resolve(query.shape[2]) === 1 && !isLong(resolve);
+  const appended = takeAppends(planner, node, operands, appends);
+  const one: Variant[] = appended
+    ? [{ when: appends, dispatch: splitAttentionKernel(operands, profile, { appended }) }]
+    : [];
+  if (!copies) {
     return [
+      ...one,
       { when: isFew, dispatch: splitAttentionKernel(operands, profile) },
       { dispatch: broadcasts ? broadcastAttentionKernel(operands) : queryAttentionKernel(operands) },
     ];
   }
-  const isLong: Condition = (resolve) => resolve(elementCount(key.shape)) >= longKeys;
   const copied: Condition = (resolve) => !isFew(resolve) || isLong(resolve);
   const [queries, keys, values] = [query, key, value].map((view) => planner.texels.of(view, copied));
   const texels = { query: queries, key: keys, value: values };
   return [
+    ...one,
     { when: (resolve) => !isFew(resolve), dispatch: broadcastAttentionKernel(operands, texels) },
-    { when: isLong, dispatch: splitAttentionKernel(operands, profile, texels) },
+    { when: isLong, dispatch: splitAttentionKernel(operands, profile, { texels }) },
     { dispatch: splitAttentionKernel(operands, profile) },
   ];
 }

@@ -1,0 +1,54 @@
+// Appends to caches. A decoding step appends one position, and the attention that reads it can write it too: one kernel instead of
+// three.
+import type { Node } from "../../../../src/graph/mod.ts";
+import { type AttributesOf, normalizeAxis } from "../../../../src/operators/mod.ts";
+import type { AppendedPosition, DeferredAppend } from "../../kernels/appended_position.ts";
+import { type AttentionOperands, readsHeadsAsVec4 } from "../../kernels/attention_shader.ts";
+import { appendRowsKernel, copyKernel } from "../../kernels/movement.ts";
+import type { Planner } from "../planner.ts";
+import { isMultiple, type Resolve, sliceView } from "../view.ts";
+
+/** Add a cacheAppend's step. */
+export function lowerCacheAppend(planner: Planner, node: Node, { axis, at = 0 }: AttributesOf<"cacheAppend">): void {
+  const [state, x] = node.inputs.map((value) => planner.view(value));
+  const own = node.inputs[2] && planner.contiguous(node.inputs[2]);
+  planner.copyViewsBeforeWrite(state, node);
+  const along = normalizeAxis(axis, state.shape.length);
+  planner.setView(node.outputs[0], state);
+  const starts = state.shape.map((_, i) => i === along ? at : 0);
+  const dispatch = own
+    ? appendRowsKernel(x, state, { axis: along, at: own }, planner.profile)
+    : copyKernel(x, sliceView(state, starts, x.shape), planner.profile);
+  if (!planner.fusion.isReadByAttention(node)) return planner.addDispatch(dispatch);
+  const deferred: DeferredAppend = { x, at: own ?? at };
+  planner.appended.set(node, deferred);
+  planner.steps.push([{ when: (resolve) => deferred.taken?.(resolve) === true }, { dispatch }]);
+}
+
+/**
+ * Take over the appends of the keys and values that an attention reads.
+ *
+ * @param when Where the attention does them: only where they are of one position.
+ * @returns Undefined where its kernel cannot do them.
+ */
+export function takeAppends(
+  planner: Planner,
+  node: Node,
+  operands: AttentionOperands,
+  when: (resolve: Resolve) => boolean,
+): AppendedPosition | undefined {
+  const appends = planner.fusion.appendsOf(node);
+  const [keys, values] = appends?.map((append) => planner.appended.get(append)) ?? [];
+  if (!appends || !keys || !values) return undefined;
+  // Not where it reads copies.
+  const cached = appends.map(({ outputs: [value] }) => planner.view(value).storage);
+  if (cached[0] !== operands.key.storage || cached[1] !== operands.value.storage) return undefined;
+  const factor = readsHeadsAsVec4(operands) ? 4 : 1;
+  const fits = [keys.x, values.x].every(({ strides, shape, offset }) =>
+    (strides[3] === 1 || shape[3] === 1) && isMultiple(offset, factor) &&
+    strides.slice(0, 3).every((stride) => isMultiple(stride, factor))
+  );
+  if (!fits) return undefined;
+  keys.taken = values.taken = when;
+  return { key: keys.x, value: values.x, at: keys.at };
+}
