@@ -20,7 +20,10 @@ function observed(real: Backend, readsInFlight: number): { backend: Backend; mos
           return async (...args: Parameters<Stream["read"]>) => {
             most = Math.max(most, ++now);
             try {
-              return await target.read(...args);
+              const found = await target.read(...args);
+              // As long as Deno's mapAsync sleeps where a read waits for it.
+              await new Promise((resolve) => setTimeout(resolve, 10));
+              return found;
             } finally {
               now--;
             }
