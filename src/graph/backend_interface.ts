@@ -41,4 +41,12 @@ export type { Dimension, Shape, Sizes } from "./dimension.ts";
 export type { Graph } from "./graph.ts";
 export type { ModelWork } from "./model_work.ts";
 export type { Builder, Node, Operator, TensorType, Value } from "./value.ts";
-export type { BlockEncoding, Blocks, FileRegion, StoredBlocks, StoredWeight, StoredWeights } from "../weights/mod.ts";
+export type {
+  BlockEncoding,
+  Blocks,
+  CodeForm,
+  FileRegion,
+  StoredBlocks,
+  StoredWeight,
+  StoredWeights,
+} from "../weights/mod.ts";

@@ -27,7 +27,7 @@ export class ReadbackBuffers {
   #turned = performance.now();
 
   /** @param isAtOnce Whether mapped memory is looked at before the promise of mapAsync has resolved. */
-  constructor(readonly gpu: GPUDevice, readonly isAtOnce = mapsAtOnce(globalThis.Deno?.version.deno)) {}
+  constructor(readonly gpu: GPUDevice, readonly isAtOnce = mapsAtOnce(globalThis.Deno?.version?.deno)) {}
 
   /** Memory of at least so many bytes. */
   take(bytes: number): GPUBuffer {
