@@ -2,9 +2,10 @@
 // line is the elements along one axis (or the last axes) for given indices of the others.
 import { type Dimension, multiplyDimensions, type Shape } from "../../../src/graph/mod.ts";
 import type { Profile } from "../device/profile.ts";
-import type { View } from "../program/view.ts";
+import { broadcastView, type View } from "../program/view.ts";
+import { emitExpression, type Expression, viewsOf } from "./elementwise.ts";
 import { shareAcrossLanes, shareBest } from "./lane_reduction.ts";
-import { type Dispatch, elementCount, Shader } from "./shader.ts";
+import { type Dispatch, elementCount, elementType, Shader } from "./shader.ts";
 
 /** The lines of a view along one axis (or along the last axes, if they are contiguous). */
 export interface Lines {
@@ -85,24 +86,24 @@ export function softmaxKernel(
 /**
  * Layer normalisation of contiguous lines.
  *
+ * @param x A contiguous view, or what is to be normalised as it is computed.
  * @param target Of x's shape, contiguous.
  */
 export function layerNormalizationKernel(
-  { x, length, lines }: { x: View; length: Dimension; lines: Dimension },
+  { x, length, lines }: { x: View | Expression; length: Dimension; lines: Dimension },
   { scale, bias, target }: { scale: View; bias: View; target: View },
   { epsilon }: { epsilon: number },
   profile: Profile,
 ): Dispatch {
   const shader = new Shader("layerNormalization");
-  const [source, factor, shift] = [x, scale, bias].map(({ storage }) => shader.read(storage, "f32"));
+  const element = elementOf(shader, x);
+  const [factor, shift] = [scale, bias].map(({ storage }) => shader.read(storage, "f32"));
   const out = shader.write(target.storage, "f32");
   const lanes = lanesFor(length, profile);
   const end = shader.parameter(length);
-  const [from, factorAt, shiftAt] = [x, scale, bias].map(({ offset }) =>
-    offset === 0 ? "" : ` + ${shader.parameter(offset)}`
-  );
-  const at = source(`base${from} + j`);
-  const each = (statement: string) => `for (var j = lane; j < ${end}; j += ${lanes}u) { ${statement} }`;
+  const [factorAt, shiftAt] = [scale, bias].map(({ offset }) => offset === 0 ? "" : ` + ${shader.parameter(offset)}`);
+  const { statements, value: at } = element("base + j");
+  const each = (statement: string) => `for (var j = lane; j < ${end}; j += ${lanes}u) { ${statements} ${statement} }`;
   const body = `let base = group * ${end};
   let count = f32(${end});
   var mean = 0.0;
@@ -124,6 +125,23 @@ export function layerNormalizationKernel(
     )
   }`;
   return lineKernel(shader, lines, lanes, body, (r) => 3 * Math.ceil(r(length) / lanes) + 3 * lanes);
+}
+
+/** How an element of a contiguous view, or of what is computed, is read: statements, and an expression that they make known. */
+function elementOf(shader: Shader, x: View | Expression): (index: string) => { statements: string; value: string } {
+  if (!("operands" in x)) {
+    const source = shader.read(x.storage, "f32");
+    const from = x.offset === 0 ? "" : ` + ${shader.parameter(x.offset)}`;
+    return (index) => ({ statements: "", value: source(`${index}${from}`) });
+  }
+  const views = viewsOf(x).map((view) => broadcastView(view, x.shape));
+  const sources = views.map(({ storage, dataType }) => shader.read(storage, elementType(dataType)));
+  const names = views.map((_, i) => `at${i}`);
+  return (index) => {
+    const places = shader.places(x.shape, index, Object.fromEntries(views.map((view, i) => [names[i], view])));
+    const { lines, result } = emitExpression(shader, x, (i) => sources[i](names[i]));
+    return { statements: [places, ...lines].join(" "), value: `(${result})` };
+  };
 }
 
 /** How many of the k largest one dispatch of `topKernel` picks. */

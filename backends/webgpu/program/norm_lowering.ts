@@ -15,7 +15,8 @@ export function lowerLayerNormalization(
   node: Node,
   { axes = [-1], epsilon = 1e-5 }: AttributesOf<"layerNormalization">,
 ): void {
-  const [x, scale, bias] = node.inputs.map((value) => planner.contiguous(value));
+  const x = planner.contiguousOrDeferred(node.inputs[0]);
+  const [scale, bias] = node.inputs.slice(1).map((value) => planner.contiguous(value));
   const from = x.shape.length - axes.length;
   const lines = { x, length: lineLength(x.shape.slice(from)), lines: elementCount(x.shape.slice(0, from)) };
   const done = planner.normalizedResults.get(node);
@@ -24,9 +25,9 @@ export function lowerLayerNormalization(
     const dispatch = layerNormalizationKernel(lines, own, { epsilon }, planner.profile);
     return void planner.steps.push([{ when: done }, { dispatch }]);
   }
-  const byProduct = axes.length === 1 && isTakenByProduct(planner, node, [x, scale, bias]);
   const target = planner.target(node.outputs[0]);
   const dispatch = layerNormalizationKernel(lines, { scale, bias, target }, { epsilon }, planner.profile);
+  const byProduct = !("operands" in x) && axes.length === 1 && isTakenByProduct(planner, node, [x, scale, bias]);
   if (!byProduct) return planner.addDispatch(dispatch);
   planner.normalized.set(node.outputs[0], { prologue: { scale, bias, epsilon }, x, stride: x.shape.at(-1)! });
   planner.steps.push([{ when: hasFewRows(lines.lines) }, { dispatch }]);

@@ -161,6 +161,13 @@ export class Planner {
     return this.contiguousView(this.view(value));
   }
 
+  /** The same, or what computes the value where it was deferred to the one node that reads it. */
+  contiguousOrDeferred(value: Value): View | Expression {
+    const deferred = this.#deferred.get(value);
+    this.#deferred.delete(value);
+    return deferred ?? this.contiguous(value);
+  }
+
   /** The view itself if it is contiguous, else a contiguous view of a copy. */
   contiguousView(view: View): View {
     return isContiguous(view) ? view : this.#copyOf(view);
@@ -226,7 +233,7 @@ export class Planner {
     for (const [part] of this.windows.cut([view])) this.addDispatch(fillKernel(part, value, this.profile));
   }
 
-  /** Lower an elementwise node; it is deferred if only one elementwise node, of the same shape, reads it. */
+  /** Lower an elementwise node; it is deferred if one node alone reads it that can compute it: an elementwise one of its shape. */
   lowerElementwise(node: Node): void {
     const [value] = node.outputs;
     const operands = node.inputs.map((input) => this.#operand(input, value.shape));
@@ -235,10 +242,20 @@ export class Planner {
     const expression: Expression = { kind: "expression", dataType: value.dataType, shape: value.shape, operands, code };
     const [user] = this.uses.of(value);
     const canWait = this.uses.isUsedOnce(value) && viewsOf(expression).length < maxViews &&
-      isElementwise(user.operator.name) && !this.fusion.fusedSumOf(user) &&
+      (isElementwise(user.operator.name) && !this.fusion.fusedSumOf(user) ||
+        this.#isNormalizedAsComputed(user, value, expression)) &&
       sameShape(user.outputs[0].shape, value.shape) && !this.uses.writesBetween(node, user);
     if (canWait) this.#deferred.set(value, expression);
     else this.#compute(value, expression);
+  }
+
+  /**
+   * Whether a layer normalisation computes what it normalises: on a processor, where a dispatch costs more than computing it three
+   * times. On a GPU the product that reads the result may normalise it.
+   */
+  #isNormalizedAsComputed({ operator, inputs }: Node, value: Value, expression: Expression): boolean {
+    if (operator.name !== "layerNormalization" || inputs[0] !== value || this.profile.gpu) return false;
+    return viewsOf(expression).every((view) => this.windows.cut([broadcastView(view, expression.shape)]).length === 1);
   }
 
   /** Copy the views of a state that are used after `writer`, which is about to write the state in place. */
