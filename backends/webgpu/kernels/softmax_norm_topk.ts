@@ -27,6 +27,11 @@ export function linesAlong(x: View, axis: number): Lines {
   };
 }
 
+/** The elements of a view as lines of one. */
+export function linesOfOne(x: View): Lines {
+  return { x, kept: x, length: 1, stride: 1 };
+}
+
 /** The invocations of a line: more for lines that are long, or may be. */
 function lanesFor(length: Dimension, { rowLanes, longRowLanes }: Profile): number {
   return typeof length === "number" && length <= 1024 ? rowLanes : longRowLanes;
@@ -102,7 +107,7 @@ export function layerNormalizationKernel(
   const lanes = lanesFor(length, profile);
   const end = shader.parameter(length);
   const [factorAt, shiftAt] = [scale, bias].map(({ offset }) => offset === 0 ? "" : ` + ${shader.parameter(offset)}`);
-  const { statements, value: at } = element("base + j");
+  const { statements, value: at } = element("(base + j)");
   const each = (statement: string) => `for (var j = lane; j < ${end}; j += ${lanes}u) { ${statements} ${statement} }`;
   const body = `let base = group * ${end};
   let count = f32(${end});
@@ -153,20 +158,20 @@ const maxParts = 512;
 /**
  * The k largest of a line, largest first; ties go to the lowest index. Without `values` it is argMax.
  *
- * @param indices Shape [lines, k], contiguous, whole numbers.
+ * @param indices Lines of k, whole numbers.
  * @param values Shape [lines, k], contiguous, float32.
  */
 export function topKernel(
   { x, kept, length, stride }: Lines,
-  { k, indices, values }: { k: number; indices: View; values?: View },
+  { k, indices, values }: { k: number; indices: Lines; values?: View },
   profile: Profile,
 ): Dispatch {
   const shader = new Shader(values ? "topK" : "argMax");
   const source = shader.read(x.storage, "f32");
-  const ids = shader.write(indices.storage, "i32");
+  const ids = shader.write(indices.x.storage, "i32");
   const found = values && shader.write(values.storage, "f32");
   const lanes = lanesFor(length, profile);
-  const [end, step, picks] = [length, stride, k].map((d) => shader.parameter(d));
+  const [end, step, picks, put] = [length, stride, k, indices.stride].map((d) => shader.parameter(d));
   shader.declare(`var<workgroup> part_values: array<f32, ${maxParts}>;`);
   shader.declare(`var<workgroup> part_places: array<u32, ${maxParts}>;`);
   // Whether (a, i) is picked before (b, j); a place equal to the line's length stands for no element.
@@ -185,13 +190,16 @@ export function topKernel(
   part_places[part] = at;
 }`);
   const begin = shader.repeat(k, picksAtOnce);
-  const places = shader.places(kept.shape, "group", { base: { strides: kept.strides, offset: x.offset } });
+  const places = shader.places(kept.shape, "group", {
+    base: { strides: kept.strides, offset: x.offset },
+    to: { strides: indices.kept.strides, offset: indices.x.offset },
+  });
   const body = `${places}
   let parts = clamp(${end}, ${lanes}u, ${maxParts}u);
   var value = 0.0;
   var at = ${end};
   if (${begin} > 0u) {
-    at = u32(${ids.load(`group * ${picks} + ${begin} - 1u`)});
+    at = u32(${ids.load(`to + (${begin} - 1u) * ${put}`)});
     value = ${source(`base + at * ${step}`)};
   }
   for (var part = lane; part < parts; part += ${lanes}u) { search(base, part, parts, value, at); }
@@ -204,7 +212,7 @@ export function topKernel(
     }
     ${shareBest(shader, lanes, { value: "value", place: "at", none: end, before: "before" }, profile)}
     if (lane == 0u) {
-      ${ids.store(`group * ${picks} + pick`, `i32(min(at, ${end} - 1u))`)};
+      ${ids.store(`to + pick * ${put}`, `i32(min(at, ${end} - 1u))`)};
       ${found ? `${found.store(`group * ${picks} + pick`, "value")};` : ""}
     }
     if ((at % parts) % ${lanes}u == lane && pick + 1u < last_pick) { search(base, at % parts, parts, value, at); }

@@ -12,8 +12,12 @@ import {
 } from "../../../src/graph/mod.ts";
 import { sameShape } from "../../../src/operators/mod.ts";
 import type { BlockEncoding } from "../../../src/weights/mod.ts";
+import type { Profile } from "../device/profile.ts";
+import { type Expression, viewsOf } from "../kernels/elementwise.ts";
 import { panelBytes, panelWidth } from "../weights/layout.ts";
 import type { ValueUses } from "./value_uses.ts";
+import { broadcastView } from "./view.ts";
+import type { Windows } from "./windows/windows.ts";
 
 /** A product, and the value that is added to it. */
 export interface FusedSum {
@@ -161,4 +165,18 @@ const nameOf = ({ node }: Value) => (node.attributes as NamedLeaf).name;
 
 function packedBytes({ inputs: [x], outputs: [y] }: Node): number {
   return panelBytes(y.shape.at(-1) as number, x.shape.at(-1) as number);
+}
+
+/**
+ * Whether a layer normalisation computes what it normalises: on a processor, where a dispatch costs more than computing it three
+ * times. On a GPU the product that reads the result may normalise it.
+ */
+export function computesWhatItNormalizes(
+  { operator, inputs }: Node,
+  value: Value,
+  expression: Expression,
+  { profile, windows }: { readonly profile: Profile; readonly windows: Windows },
+): boolean {
+  if (operator.name !== "layerNormalization" || inputs[0] !== value || profile.gpu) return false;
+  return viewsOf(expression).every((view) => windows.cut([broadcastView(view, expression.shape)]).length === 1);
 }

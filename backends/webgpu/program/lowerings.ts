@@ -9,11 +9,11 @@ import {
 } from "../../../src/operators/mod.ts";
 import { canAttend, lowerAttention } from "./attention/attention_lowering.ts";
 import { lowerCast } from "./cast_lowering.ts";
-import { lowerCacheAppend } from "./attention/cache_appends.ts";
+import { appendedPlace, lowerCacheAppend } from "./attention/cache_appends.ts";
 import { rangeKernel, reorderKernel } from "../kernels/movement.ts";
 import { bernoulliKernel, dropoutKernel } from "../kernels/random.ts";
 import { type Combination, cumulativeSumKernel } from "../kernels/reduction.ts";
-import { linesAlong, softmaxKernel, topKernel } from "../kernels/softmax_norm_topk.ts";
+import { linesAlong, linesOfOne, softmaxKernel, topKernel } from "../kernels/softmax_norm_topk.ts";
 import { elementCount } from "../kernels/shader.ts";
 import { lowerLayerNormalization } from "./norm_lowering.ts";
 import { addProduct, lowerLinear } from "./linear_lowering.ts";
@@ -58,9 +58,12 @@ function concat(planner: Planner, node: Node, { axis }: { axis: number }): void 
 
 function top(planner: Planner, node: Node, { axis, k }: { axis: number; k?: number }): void {
   const x = planner.view(node.inputs[0]);
-  const lines = linesAlong(x, normalizeAxis(axis, x.shape.length));
+  const along = normalizeAxis(axis, x.shape.length);
+  const lines = linesAlong(x, along);
   const values = k === undefined ? undefined : planner.target(node.outputs[0]);
-  const indices = planner.target(node.outputs[node.outputs.length - 1]);
+  const found = node.outputs[node.outputs.length - 1];
+  const target = appendedPlace(planner, found) ?? planner.target(found);
+  const indices = target.shape.length < x.shape.length ? linesOfOne(target) : linesAlong(target, along);
   planner.addDispatch(topKernel(lines, { k: k ?? 1, indices, values }, planner.profile));
 }
 

@@ -15,7 +15,8 @@ export function lowerLayerNormalization(
   node: Node,
   { axes = [-1], epsilon = 1e-5 }: AttributesOf<"layerNormalization">,
 ): void {
-  const x = planner.contiguousOrDeferred(node.inputs[0]);
+  const operand = planner.operand(node.inputs[0]);
+  const x = operand.kind === "expression" ? operand : planner.contiguous(node.inputs[0]);
   const [scale, bias] = node.inputs.slice(1).map((value) => planner.contiguous(value));
   const from = x.shape.length - axes.length;
   const lines = { x, length: lineLength(x.shape.slice(from)), lines: elementCount(x.shape.slice(0, from)) };

@@ -30,7 +30,7 @@ import { copyKernel, fillKernel } from "../kernels/movement.ts";
 import { type Dispatch, elementCount } from "../kernels/shader.ts";
 import type { BlockEncoding } from "../../../src/weights/mod.ts";
 import type { NumberStorage } from "../weights/layout.ts";
-import { Fusion } from "./fusion.ts";
+import { computesWhatItNormalizes, Fusion } from "./fusion.ts";
 import type { NormalizedRows } from "../kernels/matvec.ts";
 import type { Profile } from "../device/profile.ts";
 import type { Step } from "./step.ts";
@@ -150,22 +150,15 @@ export class Planner {
     return this.#views.get(value)!;
   }
 
-  /** The value's view, of a parameter also where the walk has not come to it. */
+  /** The value's view, of a leaf also where the walk has not come to it. */
   storedView(value: Value): View {
-    if (value.node.operator === parameterOperator) this.#leaf(value.node);
+    if (isLeaf(value.node.operator)) this.#leaf(value.node);
     return this.view(value);
   }
 
   /** A contiguous view of the value, of a copy if its view is not contiguous. */
   contiguous(value: Value): View {
     return this.contiguousView(this.view(value));
-  }
-
-  /** The same, or what computes the value where it was deferred to the one node that reads it. */
-  contiguousOrDeferred(value: Value): View | Expression {
-    const deferred = this.#deferred.get(value);
-    this.#deferred.delete(value);
-    return deferred ?? this.contiguous(value);
   }
 
   /** The view itself if it is contiguous, else a contiguous view of a copy. */
@@ -236,36 +229,31 @@ export class Planner {
   /** Lower an elementwise node; it is deferred if one node alone reads it that can compute it: an elementwise one of its shape. */
   lowerElementwise(node: Node): void {
     const [value] = node.outputs;
-    const operands = node.inputs.map((input) => this.#operand(input, value.shape));
+    const operands = node.inputs.map((input) => this.operand(input, value.shape));
     const from = node.inputs.map(({ dataType }) => dataType);
     const code = elementwiseCode(node.operator.name as never, node.attributes, from, value.dataType);
     const expression: Expression = { kind: "expression", dataType: value.dataType, shape: value.shape, operands, code };
     const [user] = this.uses.of(value);
     const canWait = this.uses.isUsedOnce(value) && viewsOf(expression).length < maxViews &&
       (isElementwise(user.operator.name) && !this.fusion.fusedSumOf(user) ||
-        this.#isNormalizedAsComputed(user, value, expression)) &&
+        computesWhatItNormalizes(user, value, expression, this)) &&
       sameShape(user.outputs[0].shape, value.shape) && !this.uses.writesBetween(node, user);
     if (canWait) this.#deferred.set(value, expression);
     else this.#compute(value, expression);
   }
 
-  /**
-   * Whether a layer normalisation computes what it normalises: on a processor, where a dispatch costs more than computing it three
-   * times. On a GPU the product that reads the result may normalise it.
-   */
-  #isNormalizedAsComputed({ operator, inputs }: Node, value: Value, expression: Expression): boolean {
-    if (operator.name !== "layerNormalization" || inputs[0] !== value || this.profile.gpu) return false;
-    return viewsOf(expression).every((view) => this.windows.cut([broadcastView(view, expression.shape)]).length === 1);
-  }
-
   /** Copy the views of a state that are used after `writer`, which is about to write the state in place. */
   copyViewsBeforeWrite(state: View, writer: Node): void {
     this.texels.forget(state.storage);
-    for (const [value, view] of [...this.#views]) {
-      if (view.storage !== state.storage || isLeaf(value.node.operator) || value.node.operator.writesState) continue;
-      if (!this.uses.isUsedAfter(value, writer)) continue;
-      this.#views.set(value, this.#copyOf(view));
-    }
+    for (const [value, view] of this.viewsUsedAfter(state, writer)) this.#views.set(value, this.#copyOf(view));
+  }
+
+  /** The values seen in a state's memory that are used after a node. */
+  viewsUsedAfter({ storage }: View, node: Node): [Value, View][] {
+    return [...this.#views].filter(([value, view]) =>
+      view.storage === storage && !isLeaf(value.node.operator) && !value.node.operator.writesState &&
+      this.uses.isUsedAfter(value, node)
+    );
   }
 
   /** Defer an assignment to the end of the run, unless the value was computed into the state. */
@@ -292,7 +280,8 @@ export class Planner {
     return { kind: "bound", name, ...(float16 ? { float16 } : {}) };
   }
 
-  #operand(value: Value, shape: Shape): Operand {
+  /** A value as an operand of an expression of a shape: what computes it, where that was deferred. */
+  operand(value: Value, shape = value.shape): Operand {
     const deferred = this.#deferred.get(value);
     if (deferred && sameShape(deferred.shape, shape)) {
       this.#deferred.delete(value);
@@ -320,6 +309,7 @@ export class Planner {
 
   #leaf(node: Node): void {
     const [value] = node.outputs;
+    if (this.#views.has(value)) return;
     if (node.operator === constantOperator) {
       const { tensor } = node.attributes as { tensor: Tensor };
       this.setView(value, wholeView({ kind: "constant", tensor }, tensor.dataType, tensor.shape));

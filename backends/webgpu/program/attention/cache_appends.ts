@@ -1,12 +1,41 @@
 // Appends to caches. A decoding step appends one position, and the attention that reads it can write it too: one kernel instead of
 // three.
-import type { Node } from "../../../../src/graph/mod.ts";
+import { type Dimension, isLeaf, type Node, type Shape, type Value } from "../../../../src/graph/mod.ts";
 import { type AttributesOf, normalizeAxis } from "../../../../src/operators/mod.ts";
 import type { AppendedPosition, DeferredAppend } from "../../kernels/appended_position.ts";
 import { type AttentionOperands, readsHeadsAsVec4 } from "../../kernels/attention_shader.ts";
 import { appendRowsKernel, copyKernel } from "../../kernels/movement.ts";
 import type { Planner } from "../planner.ts";
-import { isMultiple, type Resolve, sliceView } from "../view.ts";
+import { isMultiple, type Resolve, sliceView, type View } from "../view.ts";
+
+/** Where a value is appended, if that is all that is done with it, so that it may be computed there; else undefined. */
+export function appendedPlace(planner: Planner, value: Value): View | undefined {
+  const { uses, fusion } = planner;
+  const [append] = uses.of(value);
+  if (!uses.isUsedOnce(value) || append.operator.name !== "cacheAppend" || append.inputs.length > 2) return undefined;
+  const [state, x] = append.inputs;
+  // Nothing else may read what the state was, once this is computed.
+  const isFree = isLeaf(state.node.operator) &&
+    uses.of(state).every((user) => user === append || user.id < value.node.id);
+  if (x !== value || !isFree || fusion.isReadByAttention(append)) return undefined;
+  const view = planner.storedView(state);
+  if (planner.viewsUsedAfter(view, value.node).length > 0) return undefined;
+  const { axis, at = 0 } = append.attributes as AttributesOf<"cacheAppend">;
+  const place = sliceOf(view, value.shape, { axis, at });
+  planner.setView(value, place);
+  planner.texels.forget(view.storage);
+  return place;
+}
+
+function isSamePlace(a: View, b: View): boolean {
+  return a.offset === b.offset && a.strides.join() === b.strides.join();
+}
+
+/** The part of a state that something is appended to. */
+function sliceOf(state: View, shape: Shape, { axis, at }: { axis: number; at: Dimension }): View {
+  const along = normalizeAxis(axis, state.shape.length);
+  return sliceView(state, state.shape.map((_, i) => i === along ? at : 0), shape);
+}
 
 /** Add a cacheAppend's step. */
 export function lowerCacheAppend(planner: Planner, node: Node, { axis, at = 0 }: AttributesOf<"cacheAppend">): void {
@@ -15,10 +44,12 @@ export function lowerCacheAppend(planner: Planner, node: Node, { axis, at = 0 }:
   planner.copyViewsBeforeWrite(state, node);
   const along = normalizeAxis(axis, state.shape.length);
   planner.setView(node.outputs[0], state);
-  const starts = state.shape.map((_, i) => i === along ? at : 0);
+  const place = sliceOf(state, x.shape, { axis, at });
+  // It was computed there.
+  if (!own && x.storage === place.storage && isSamePlace(x, place)) return;
   const dispatch = own
     ? appendRowsKernel(x, state, { axis: along, at: own }, planner.profile)
-    : copyKernel(x, sliceView(state, starts, x.shape), planner.profile);
+    : copyKernel(x, place, planner.profile);
   if (!planner.fusion.isReadByAttention(node)) return planner.addDispatch(dispatch);
   const deferred: DeferredAppend = { x, at: own ?? at };
   planner.appended.set(node, deferred);
