@@ -1,4 +1,5 @@
 // Kernels as pipelines, each compiled once: equal code has equal bindings, since their access is part of the code.
+import { takeTurn } from "../../../src/async/delay.ts";
 import { WebGpuError } from "../../../src/errors/mod.ts";
 import type { Dispatch } from "../kernels/shader.ts";
 
@@ -46,6 +47,7 @@ export class Pipelines {
     await this.gpu.popErrorScope();
     const problems = (await module.getCompilationInfo()).messages.filter(({ type }) => type === "error");
     if (problems.length > 0) {
+      await this.#checkLost();
       const lines = problems.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join("; ");
       throw new WebGpuError(`Cannot compile the kernel ${label}: ${lines}`);
     }
@@ -70,8 +72,14 @@ export class Pipelines {
       });
       return { pipeline, layout };
     } catch (error) {
-      this.check();
+      await this.#checkLost();
       throw new WebGpuError(`Cannot compile the kernel ${label}: ${(error as Error).message}`, { cause: error });
     }
+  }
+
+  /** Where the device is lost no kernel compiles: that is said a turn after it is known. */
+  async #checkLost(): Promise<void> {
+    await takeTurn();
+    this.check();
   }
 }
