@@ -62,7 +62,8 @@ try {
   if (!given) await Deno.remove(folder, { recursive: true });
 }
 const all: Row[] = [];
-for (const part of Object.keys(parts)) {
+// How far logits are off is far below its limit, and no peer's figure.
+for (const part of Object.keys(parts).filter((part) => part !== "devices")) {
   const file = new URL(`${part}.json`, results);
   if (await isThere(file.pathname)) all.push(...JSON.parse(await Deno.readTextFile(file)));
 }
