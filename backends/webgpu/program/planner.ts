@@ -245,15 +245,11 @@ export class Planner {
   /** Copy the views of a state that are used after `writer`, which is about to write the state in place. */
   copyViewsBeforeWrite(state: View, writer: Node): void {
     this.texels.forget(state.storage);
-    for (const [value, view] of this.viewsUsedAfter(state, writer)) this.#views.set(value, this.#copyOf(view));
-  }
-
-  /** The values seen in a state's memory that are used after a node. */
-  viewsUsedAfter({ storage }: View, node: Node): [Value, View][] {
-    return [...this.#views].filter(([value, view]) =>
-      view.storage === storage && !isLeaf(value.node.operator) && !value.node.operator.writesState &&
-      this.uses.isUsedAfter(value, node)
-    );
+    for (const [value, view] of [...this.#views]) {
+      if (view.storage !== state.storage || isLeaf(value.node.operator) || value.node.operator.writesState) continue;
+      if (!this.uses.isUsedAfter(value, writer)) continue;
+      this.#views.set(value, this.#copyOf(view));
+    }
   }
 
   /** Defer an assignment to the end of the run, unless the value was computed into the state. */

@@ -14,12 +14,10 @@ export function appendedPlace(planner: Planner, value: Value): View | undefined 
   const [append] = uses.of(value);
   if (!uses.isUsedOnce(value) || append.operator.name !== "cacheAppend" || append.inputs.length > 2) return undefined;
   const [state, x] = append.inputs;
-  // Nothing else may read what the state was, once this is computed.
-  const isFree = isLeaf(state.node.operator) &&
-    uses.of(state).every((user) => user === append || user.id < value.node.id);
+  // Nothing else may read what the state was: it might be computed only after this.
+  const isFree = isLeaf(state.node.operator) && uses.isUsedOnce(state);
   if (x !== value || !isFree || fusion.isReadByAttention(append)) return undefined;
   const view = planner.storedView(state);
-  if (planner.viewsUsedAfter(view, value.node).length > 0) return undefined;
   const { axis, at = 0 } = append.attributes as AttributesOf<"cacheAppend">;
   const place = sliceOf(view, value.shape, { axis, at });
   planner.setView(value, place);
