@@ -131,8 +131,9 @@ export class FfiBackend implements Backend {
       giveBackFreedMemory();
       this.runtime.sparesMemory = true;
     }
+    const packsLate = options.lowMemory === undefined;
     // Programs are compiled next, which keeps this thread busy: it would not hear that there is an environment.
-    return this.runtime.ready.then(() => new FfiWeights(this.#sessions, source, { ...options, lowMemory }));
+    return this.runtime.ready.then(() => new FfiWeights(this.#sessions, source, { ...options, lowMemory }, packsLate));
   }
 
   async compile(graph: Graph, weights: Weights, { signal }: { signal?: AbortSignal } = {}): Promise<Program> {
@@ -150,11 +151,14 @@ export class FfiBackend implements Backend {
       const compile = (packed: boolean, fusesCaches: boolean) =>
         this.#compile(graph, held, { packed, fusesCaches, products });
       // A program that trains reads parameters unpacked from the file, so that the other programs can keep packed copies.
-      const pack = writtenParameters(graph).size === 0 && await held.decidePacking(names);
+      const packing = writtenParameters(graph).size > 0 ? "never" : await held.decidePacking(names);
+      const packed = packing === "now";
       signal?.throwIfAborted();
-      const compiled = await this.#compile(graph, held, { packed: pack, fusesCaches: true, products, signal });
+      const compiled = await this.#compile(graph, held, { packed, fusesCaches: true, products, signal });
       if (held.options.lowMemory) giveBackFreedMemory();
-      return new OnnxProgram(this.#sessions, graph, held, compile, pack, compiled);
+      const program = new OnnxProgram(this.#sessions, graph, held, compile, packed, compiled);
+      if (packing === "later") held.packLater(program, graph.states.size > 0);
+      return program;
     });
   }
 

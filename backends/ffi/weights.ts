@@ -1,11 +1,12 @@
 // A model's parameters for ONNX Runtime. Think of each parameter as being in one of two places: in its file, where it lies there
 // as float32 and nothing has changed it, or in memory. A session reads a file through one mapping that all sessions share, and
-// may make a packed copy, which is faster but its own; so when a second program reads the same parameters, the copies are
-// dropped and both read the mapping. A parameter that is written moves to memory, and sessions with a copy of it are dropped.
+// may make a packed copy, which is faster but its own, and takes its time: a large one is made when the weights are used a second
+// time. When a second program reads the same parameters, the copies are dropped and both read the mapping. A parameter that is written moves to memory, and sessions with a copy of it are dropped.
 import type { OpenOptions } from "../../src/graph/mod.ts";
 import { type BlockEncoding, type FileRegion, float32Region, type StoredWeights } from "../../src/weights/mod.ts";
 import { type ParameterReader, type RuntimeTensor, SessionWeights } from "../onnx/session/mod.ts";
 import { BlockParameters, type BlockPlacement } from "./block_parameters.ts";
+import { largeWeights, LatePacking, type PackingTime } from "./late_packing.ts";
 import { MappedFiles } from "./mapped_files.ts";
 import { OrtView } from "./ort_value.ts";
 import type { FfiRuntime } from "./session.ts";
@@ -41,13 +42,15 @@ export class FfiWeights extends SessionWeights {
   /** Those in blocks. */
   readonly blocks: BlockParameters;
   readonly files = new MappedFiles();
+  readonly #latePacking = new LatePacking();
   /** Views of the parameters in mapped files. */
   readonly #mapped = new Map<string, OrtView>();
   /** The names that each compilation under way reads, and when it ends. */
   readonly #compiling = new Map<ReadonlySet<string>, Promise<unknown>>();
   #disposed = false;
 
-  constructor(readonly runtime: FfiRuntime, source: StoredWeights, options: OpenOptions) {
+  /** @param packsLate Whether programs wait for packed copies of large weights until they are used again. */
+  constructor(readonly runtime: FfiRuntime, source: StoredWeights, options: OpenOptions, readonly packsLate: boolean) {
     super(runtime, source, options);
     for (const weight of source.values()) {
       this.#anyFile ??= (float32Region(weight) ?? weight.blocks?.regions?.codes)?.path;
@@ -116,25 +119,39 @@ export class FfiWeights extends SessionWeights {
     return view;
   }
 
+  override beforeRun(reader: ParameterReader): Promise<void> | undefined {
+    return this.#latePacking.beforeRun(reader);
+  }
+
   override leave(reader: ParameterReader): void {
     super.leave(reader);
+    this.#latePacking.delete(reader);
     if (this.#disposed) this.#unmap();
   }
 
   /**
-   * Decide whether a new program that reads parameters from their file may keep a packed copy of them: only if no other
-   * program reads the same ones. Where one does, its packed copy is dropped, so that both read the file's pages.
+   * Decide when a new program that reads parameters from their file gets a packed copy of them: only if no other program
+   * reads the same ones. Where one does, its packed copy is dropped, so that both read the file's pages.
    *
    * @param names The parameters.
-   * @returns Whether the program may keep a packed copy.
    */
-  async decidePacking(names: ReadonlySet<string>): Promise<boolean> {
+  async decidePacking(names: ReadonlySet<string>): Promise<PackingTime> {
     // What is packed of blocks is small, and what is not packed is decoded anew in each run.
-    if (this.hasBlocks) return !this.options.lowMemory;
-    if (this.runtime.memory) return true;
+    if (this.hasBlocks) return this.options.lowMemory ? "never" : "now";
+    if (this.runtime.memory) return "now";
     const others = [...this.readers].filter((reader) => !reader.fromFile.isDisjointFrom(names));
-    for (const reader of others) if (reader.packed) await reader.reload(false);
-    return others.length === 0 && !this.options.lowMemory;
+    for (const reader of others) {
+      this.#latePacking.delete(reader);
+      if (reader.packed) await reader.reload(false);
+    }
+    if (others.length > 0 || this.options.lowMemory) return "never";
+    const bytes = [...names].reduce((sum, name) => sum + this.fileRegionOf(name)!.byteLength, 0);
+    return this.packsLate && bytes >= largeWeights ? "later" : "now";
+  }
+
+  /** Let a program have a packed copy when it is used again. */
+  packLater(program: ParameterReader, inSteps: boolean): void {
+    this.#latePacking.add(program, inSteps);
   }
 
   /**

@@ -1,5 +1,5 @@
 // One process of Limner's, measured by mod.ts: `deno run -A limner_peer.ts FOLDER OPTIONS`, options being those of loading, with
-// `only` for the load, the first text or texts of one picture alone, and `pictures` for the ids of so many pictures. A line of JSON at the first text, one at the end.
+// `only` for the load, the first text, two texts (the second with packed weights) or texts of one picture alone, and `pictures` for the ids of so many pictures. A line of JSON at the first text, one at the end.
 import { type LoadOptions, Tensor, type Timings, VisionEncoderDecoderModel } from "../../mod.ts";
 
 const newTokens = 16;
@@ -7,7 +7,7 @@ const repeats = 3;
 
 const [folder, given = "{}"] = Deno.args;
 const { only, pictures, ...options } = JSON.parse(given) as LoadOptions & {
-  only?: "load" | "text" | "one";
+  only?: "load" | "text" | "texts" | "one";
   pictures?: number;
 };
 
@@ -40,6 +40,7 @@ else if (pictures) {
 } else {
   await model.generate(one, length);
   console.log(JSON.stringify({ load }));
+  if (only === "texts") await model.generate(one, length);
 }
 if ((only === undefined || only === "one") && !pictures) {
   const keys = ["encode", "token", "caption", "oneToken", "beams", "batch"] as const;

@@ -47,7 +47,10 @@ export interface OpenOptions {
   readonly storage?: WeightStorage;
   /** Which parameters programs may write, as {@linkcode Weights.train} declares it later. @default none */
   readonly trainable?: (name: string) => boolean;
-  /** Prefer less memory to speed. @default where memory is short, if the backend knows */
+  /**
+   * Prefer less memory to speed; `false` prefers speed from the first run on to a short load. @default where memory is short, if
+   * the backend knows
+   */
   readonly lowMemory?: boolean;
 }
 

@@ -33,8 +33,9 @@ export interface LoadOptions extends BackendOptions, HubOptions {
   readonly dtype?: WeightStorage;
   /**
    * Prefer less memory to speed (ffi): weights of float32 are read where they lie in their file, whose pages the system takes
-   * back when it needs room, and no faster copies are made of them. @default where the memory of the machine, or what a
-   * container's limit leaves, is too little for copies
+   * back when it needs room, and no faster copies are made of them; `false` makes them while loading. @default none where the
+   * memory of the machine, or what a container's limit leaves, is too little; else those of large weights are made when a second
+   * picture is read, or a text becomes long, which waits for them
    */
   readonly lowMemory?: boolean;
   /**

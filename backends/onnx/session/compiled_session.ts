@@ -27,6 +27,8 @@ export interface ParameterReader {
   readonly packed: boolean;
   /** Compile again, with or without a packed copy. */
   reload(pack: boolean): Promise<void>;
+  /** Compile again with a packed copy, as a part of a run: no other run may be under way. */
+  pack(): Promise<void>;
   /** Release the session, whose parameters have changed; the next run compiles it again. No run may be under way. */
   dropSession(): void;
 }

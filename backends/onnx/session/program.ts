@@ -76,12 +76,20 @@ export class OnnxProgram implements Program, ParameterReader, SessionLoan {
     this.packed = pack;
     if (!this.compiled) return;
     const compiled = await this.compile(pack, this.#fusesCaches);
-    await this.runtime.work.between(() => {
-      this.dropSession();
-      this.compiled = compiled;
-      // Where the program was released meanwhile, or parameters have changed, nobody may run this session.
-      if (this.#disposed || !this.weights.isCurrent(compiled)) this.dropSession();
-    });
+    await this.runtime.work.between(() => this.#replace(compiled));
+  }
+
+  async pack(): Promise<void> {
+    this.packed = true;
+    if (this.compiled) this.#replace(await this.compile(true, this.#fusesCaches));
+  }
+
+  /** Put a session in the place of the present one. */
+  #replace(compiled: CompiledSession): void {
+    this.dropSession();
+    this.compiled = compiled;
+    // Where the program was released meanwhile, or parameters have changed, nobody may run this session.
+    if (this.#disposed || !this.weights.isCurrent(compiled)) this.dropSession();
   }
 
   dropSession(): void {
@@ -92,6 +100,7 @@ export class OnnxProgram implements Program, ParameterReader, SessionLoan {
   }
 
   async sessionFor(sizes: Sizes): Promise<CompiledSession> {
+    await this.weights.beforeRun(this);
     const refused = this.compiled?.model.fusedCaches.some(({ rows, T, length }) => {
       const tokens = resolveDimension(T, sizes);
       return tokens > 1 && resolveDimension(rows, sizes) > 1 && resolveDimension(length, sizes) !== tokens;

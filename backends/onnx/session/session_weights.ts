@@ -89,6 +89,11 @@ export abstract class SessionWeights implements Weights {
   /** Whether a parameter's present value is in memory, whatever its source. */
   protected abstract isReplaced(name: string): boolean;
 
+  /** Called before each run of a program. @returns What the run waits for, where anything must happen first. */
+  beforeRun(_reader: ParameterReader): Promise<void> | undefined {
+    return undefined;
+  }
+
   /** Forget a program. */
   leave(reader: ParameterReader): void {
     this.readers.delete(reader);
