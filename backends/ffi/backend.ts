@@ -151,7 +151,7 @@ export class FfiBackend implements Backend {
       const compile = (packed: boolean, fusesCaches: boolean) =>
         this.#compile(graph, held, { packed, fusesCaches, products });
       // A program that trains reads parameters unpacked from the file, so that the other programs can keep packed copies.
-      const packing = writtenParameters(graph).size > 0 ? "never" : await held.decidePacking(names);
+      const packing = writtenParameters(graph).size > 0 ? "never" : held.packingTime(names);
       const packed = packing === "now";
       signal?.throwIfAborted();
       const compiled = await this.#compile(graph, held, { packed, fusesCaches: true, products, signal });

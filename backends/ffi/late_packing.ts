@@ -11,32 +11,56 @@ export type PackingTime = "now" | "later" | "never";
 /** After so many steps of one text a program that runs step by step has lost the time that the copies take. */
 const manySteps = 128;
 
+/** A program that waits. */
+interface Waiting {
+  /** How often it has run. */
+  runs: number;
+  /** Whether a use of it takes many runs, of one step each. */
+  readonly inSteps: boolean;
+}
+
 /** The programs of one model that get packed copies when they are used again. */
 export class LatePacking {
-  /** How many runs each program has before the one that the copies are made for. */
-  readonly #runsLeft = new Map<ParameterReader, number>();
+  readonly #waiting = new Map<ParameterReader, Waiting>();
+  /** Whether any program has been used again. */
+  #reused = false;
+
+  /** @param isCopied Whether a program has a copy already of some parameters that another one reads: there is one of each. */
+  constructor(readonly isCopied: (program: ParameterReader) => boolean) {}
 
   /**
-   * Let a program wait for its copies: until one of the programs that wait runs for a second time, or for many steps.
+   * Let a program wait for its copies: until it, or another that waits, runs for a second time, or for many steps.
    *
    * @param inSteps Whether a use of it takes many runs, of one step each.
    */
   add(program: ParameterReader, inSteps: boolean): void {
-    this.#runsLeft.set(program, inSteps ? manySteps : 1);
+    this.#waiting.set(program, { runs: 0, inSteps });
   }
 
-  /** A program is to get no copies, or none any more. */
+  /** A program is to get no copies any more. */
   delete(program: ParameterReader): void {
-    this.#runsLeft.delete(program);
+    this.#waiting.delete(program);
   }
 
-  /** Count a run that begins. @returns What it waits for: copies for all programs that wait, made side by side. */
+  /** Count a run that begins. @returns What it waits for: copies for all programs that have run, made side by side. */
   beforeRun(program: ParameterReader): Promise<void> | undefined {
-    const left = this.#runsLeft.get(program);
-    if (left === undefined) return;
-    if (left > 0) return void this.#runsLeft.set(program, left - 1);
-    const programs = [...this.#runsLeft.keys()];
-    this.#runsLeft.clear();
-    return Promise.all(programs.map((each) => each.pack())).then(() => {});
+    const waiting = this.#waiting.get(program);
+    if (!waiting) return;
+    const { inSteps, runs } = waiting;
+    waiting.runs++;
+    if (runs < (inSteps && !this.#reused ? manySteps : 1)) return;
+    this.#reused = true;
+    const programs = [...this.#waiting].filter(([, { runs }]) => runs > 0).map(([each]) => each);
+    return this.#pack(programs);
+  }
+
+  async #pack(programs: readonly ParameterReader[]): Promise<void> {
+    const copies: Promise<void>[] = [];
+    for (const program of programs) {
+      this.#waiting.delete(program);
+      // A program has a copy as soon as it is asked to make one.
+      if (!this.isCopied(program)) copies.push(program.pack());
+    }
+    await Promise.all(copies);
   }
 }

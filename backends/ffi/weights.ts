@@ -1,7 +1,7 @@
 // A model's parameters for ONNX Runtime. Think of each parameter as being in one of two places: in its file, where it lies there
 // as float32 and nothing has changed it, or in memory. A session reads a file through one mapping that all sessions share, and
 // may make a packed copy, which is faster but its own, and takes its time: a large one is made when the weights are used a second
-// time. When a second program reads the same parameters, the copies are dropped and both read the mapping. A parameter that is written moves to memory, and sessions with a copy of it are dropped.
+// time. One program has a copy of a parameter; others that read it read the mapping. A parameter that is written moves to memory, and sessions with a copy of it are dropped.
 import type { OpenOptions } from "../../src/graph/mod.ts";
 import { type BlockEncoding, type FileRegion, float32Region, type StoredWeights } from "../../src/weights/mod.ts";
 import { type ParameterReader, type RuntimeTensor, SessionWeights } from "../onnx/session/mod.ts";
@@ -42,7 +42,7 @@ export class FfiWeights extends SessionWeights {
   /** Those in blocks. */
   readonly blocks: BlockParameters;
   readonly files = new MappedFiles();
-  readonly #latePacking = new LatePacking();
+  readonly #latePacking = new LatePacking((program) => this.#isCopied(program.fromFile));
   /** Views of the parameters in mapped files. */
   readonly #mapped = new Map<string, OrtView>();
   /** The names that each compilation under way reads, and when it ends. */
@@ -129,22 +129,22 @@ export class FfiWeights extends SessionWeights {
     if (this.#disposed) this.#unmap();
   }
 
+  /** Whether a program has a packed copy of any of these parameters. */
+  #isCopied(names: ReadonlySet<string>): boolean {
+    return [...this.readers].some((reader) => reader.packed && !reader.fromFile.isDisjointFrom(names));
+  }
+
   /**
-   * Decide when a new program that reads parameters from their file gets a packed copy of them: only if no other program
-   * reads the same ones. Where one does, its packed copy is dropped, so that both read the file's pages.
+   * When a new program that reads parameters from their file gets a packed copy of them, which one program may have.
    *
    * @param names The parameters.
    */
-  async decidePacking(names: ReadonlySet<string>): Promise<PackingTime> {
-    // What is packed of blocks is small, and what is not packed is decoded anew in each run.
-    if (this.hasBlocks) return this.options.lowMemory ? "never" : "now";
+  packingTime(names: ReadonlySet<string>): PackingTime {
     if (this.runtime.memory) return "now";
-    const others = [...this.readers].filter((reader) => !reader.fromFile.isDisjointFrom(names));
-    for (const reader of others) {
-      this.#latePacking.delete(reader);
-      if (reader.packed) await reader.reload(false);
-    }
-    if (others.length > 0 || this.options.lowMemory) return "never";
+    if (this.options.lowMemory) return "never";
+    // What is packed of blocks is small, and what is not packed is decoded anew in each run.
+    if (this.hasBlocks) return "now";
+    if (this.#isCopied(names)) return "never";
     const bytes = [...names].reduce((sum, name) => sum + this.fileRegionOf(name)!.byteLength, 0);
     return this.packsLate && bytes >= largeWeights ? "later" : "now";
   }

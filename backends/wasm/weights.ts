@@ -30,7 +30,7 @@ export class WasmWeights extends SessionWeights {
     for (const reader of this.readers) {
       const common = reader.fromMemory.intersection(wanted);
       for (const name of common) await this.hold(name);
-      if (common.size > 0) await reader.reload(reader.packed);
+      if (common.size > 0) await reader.reload();
     }
   }
 

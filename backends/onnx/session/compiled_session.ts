@@ -25,8 +25,8 @@ export interface ParameterReader {
   readonly fromMemory: ReadonlySet<string>;
   /** Whether the session has a packed copy of them: faster by 5 to 40 %, but not shared. */
   readonly packed: boolean;
-  /** Compile again, with or without a packed copy. */
-  reload(pack: boolean): Promise<void>;
+  /** Compile again. */
+  reload(): Promise<void>;
   /** Compile again with a packed copy, as a part of a run: no other run may be under way. */
   pack(): Promise<void>;
   /** Release the session, whose parameters have changed; the next run compiles it again. No run may be under way. */

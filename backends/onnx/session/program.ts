@@ -72,10 +72,9 @@ export class OnnxProgram implements Program, ParameterReader, SessionLoan {
     return this.compiled?.fromMemory ?? none;
   }
 
-  async reload(pack: boolean): Promise<void> {
-    this.packed = pack;
+  async reload(): Promise<void> {
     if (!this.compiled) return;
-    const compiled = await this.compile(pack, this.#fusesCaches);
+    const compiled = await this.compile(this.packed, this.#fusesCaches);
     await this.runtime.work.between(() => this.#replace(compiled));
   }
 

@@ -35,7 +35,7 @@ const again = ownMemory() - before;
 using two = await runner(backend, weights, files, ["large"], x);
 for (let run = 0; run < 2; run++) {
   assertClose(await two(), expected, 1e-6, "the second program");
-  assertClose(await one(), expected, 1e-6, "the first program, compiled anew");
+  assertClose(await one(), expected, 1e-6, "the first program, beside it");
 }
-const shared = ownMemory() - before;
-console.log(JSON.stringify({ once, again, shared, weightBytes: backend.counters.weightBytes, bytes }));
+const both = ownMemory() - before;
+console.log(JSON.stringify({ once, again, both, weightBytes: backend.counters.weightBytes, bytes }));

@@ -32,21 +32,21 @@ Deno.test("ffi reads weights from several files, in several folders, at any offs
   assertEquals(backend.counters.weightBytes, 0);
 });
 
-// For each choice of `lowMemory`, how many copies of large weights a program has when it has run once, and when it runs again.
-for (const [lowMemory, first, second] of [[null, 0, 1], [false, 1, 1], [true, 0, 0]] as const) {
+// For each choice of `lowMemory`, how many copies of large weights there are when a program has run once, when it runs again, and
+// when a second program reads the same weights.
+const copies = [[null, [0, 1, 1]], [false, [1, 1, 1]], [true, [0, 0, 0]]] as const;
+for (const [lowMemory, expected] of copies) {
   Deno.test({
-    name:
-      `ffi makes ${first} and then ${second} packed copies of large weights with lowMemory ${lowMemory}, and shares a file`,
+    name: `ffi has ${expected.join(", then ")} packed copies of large weights with lowMemory ${lowMemory}`,
     ignore: Deno.build.os !== "linux",
     fn: async () => {
       // In a process of its own, as what the library holds is seen from outside only.
       const script = new URL("weights_memory.ts", import.meta.url).href;
       const { code, stdout, stderr } = await deno([costFlags, script, JSON.stringify(lowMemory)]);
       assertEquals(code, 0, stderr);
-      const { once, again, shared, weightBytes, bytes } = JSON.parse(stdout);
+      const { once, again, both, weightBytes, bytes } = JSON.parse(stdout);
       assertEquals(weightBytes, bytes);
-      const copies = [once, again, shared].map((own) => Math.round(own / bytes));
-      assertEquals(copies, [first, second, 0], `${stdout} bytes for a program, its second run, and two programs`);
+      assertEquals([once, again, both].map((own) => Math.round(own / bytes)), [...expected], stdout);
     },
   });
 }
