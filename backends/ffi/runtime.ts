@@ -1,5 +1,6 @@
 // The library in this process: its function table, one environment with one pool of threads, and the work of all streams, one
 // run at a time. A status is checked in one place. Objects are released once the work that is queued by then has ended.
+import { callLater } from "../../src/async/delay.ts";
 import { BackendError, OrtError } from "../../src/errors/mod.ts";
 import type { BackendOptions } from "../../src/graph/mod.ts";
 import { RuntimeLife } from "../onnx/session/mod.ts";
@@ -83,6 +84,9 @@ function realPath(path: string): string {
 /** The alignment of what ONNX Runtime allocates, in bytes: loads of vectors cross no cache line. */
 const alignment = 64;
 
+/** How often an environment is asked for, a millisecond apart: releasing one ends its threads. */
+const mostTries = 1000;
+
 /** Memory that JavaScript gives back. */
 export interface OwnedMemory {
   readonly address: Deno.PointerObject;
@@ -134,15 +138,34 @@ export class Runtime extends RuntimeLife {
       this.check(api.setGlobalIntraOpNumThreads(threading, options.threads), "SetGlobalIntraOpNumThreads");
     }
     this.check(api.setGlobalSpinControl(threading, options.spinning === false ? 0 : 1), "SetGlobalSpinControl");
-    const [name, out] = [cString("limner"), new OutPointer()];
-    // Level 4, fatal: errors come back as statuses and are not written to the terminal as well.
-    const buffer = out.buffer as BigUint64Array<ArrayBuffer>;
-    const status = await api.createEnvWithGlobalThreadPools(4, name, threading, buffer);
-    api.releaseThreadingOptions(threading);
-    this.check(status, "CreateEnvWithGlobalThreadPools");
-    this.#environment = out.value;
+    try {
+      this.#environment = await this.#createEnvironment(threading);
+    } finally {
+      api.releaseThreadingOptions(threading);
+    }
     this.check(api.disableTelemetryEvents(this.environment), "DisableTelemetryEvents");
     this.#registerArena();
+  }
+
+  /**
+   * Make an environment, or share the one that the process has. While that is being released, by another runtime of this thread or
+   * by a worker's, the library cannot make one, and is asked again.
+   */
+  async #createEnvironment(threading: Deno.PointerObject): Promise<Deno.PointerObject> {
+    const [name, out] = [cString("limner"), new OutPointer()];
+    const buffer = out.buffer as BigUint64Array<ArrayBuffer>;
+    for (let tries = 1;; tries++) {
+      // Level 4, fatal: errors come back as statuses and are not written to the terminal as well.
+      const status = await this.api.createEnvWithGlobalThreadPools(4, name, threading, buffer);
+      try {
+        this.check(status, "CreateEnvWithGlobalThreadPools");
+        return out.value;
+      } catch (error) {
+        const isReleasing = (error as Error).message.includes("Only one instance of LoggingManager");
+        if (!isReleasing || tries === mostTries) throw error;
+        await new Promise<void>((resolve) => void callLater(1, resolve));
+      }
+    }
   }
 
   /** Give the environment an arena, for the sessions that ask for it, which grows by what is asked of it and no more. */

@@ -37,6 +37,20 @@ Deno.test("ffi tells what ONNX Runtime says of a failed run at the next read, an
   assertEquals(backend.counters.liveHandles, 0);
 });
 
+Deno.test("ffi is loaded while the library's last environment is released", async () => {
+  // The new one is made on another thread: after so many milliseconds it may be when the old one is just being released.
+  let last = await load();
+  for (let turn = 0; turn < 70; turn++) {
+    const next = load();
+    await new Promise((resolve) => setTimeout(resolve, turn % 7));
+    await last[Symbol.asyncDispose]();
+    last = await next;
+    (await last.open(new Map()))[Symbol.dispose]();
+  }
+  await last[Symbol.asyncDispose]();
+  assertEquals(last.counters.liveHandles, 0);
+});
+
 Deno.test("ffi writes nothing to the terminal when a run fails", async () => {
   const script = `
     import { load } from "./backends/ffi/mod.ts";
