@@ -119,8 +119,8 @@ export class FfiWeights extends SessionWeights {
     return view;
   }
 
-  override beforeRun(reader: ParameterReader): Promise<void> | undefined {
-    return this.#latePacking.beforeRun(reader);
+  override beforeRun(reader: ParameterReader, rows: () => number): Promise<void> | undefined {
+    return this.#latePacking.beforeRun(reader, rows);
   }
 
   override leave(reader: ParameterReader): void {

@@ -8,11 +8,13 @@ import {
   type Graph,
   type Program,
   resolveDimension,
+  resolveShape,
   type Run,
   type Sizes,
   type TensorPart,
   writtenParameters,
 } from "../../../src/graph/mod.ts";
+import { sizeOf } from "../../../src/tensor/mod.ts";
 import type { CompiledSession, ParameterReader } from "./compiled_session.ts";
 import { OnnxRun, type SessionLoan } from "./run.ts";
 import type { OnnxRuntime } from "./runtime.ts";
@@ -99,7 +101,7 @@ export class OnnxProgram implements Program, ParameterReader, SessionLoan {
   }
 
   async sessionFor(sizes: Sizes): Promise<CompiledSession> {
-    await this.weights.beforeRun(this);
+    await this.weights.beforeRun(this, () => this.#rowsOf(sizes));
     const refused = this.compiled?.model.fusedCaches.some(({ rows, T, length }) => {
       const tokens = resolveDimension(T, sizes);
       return tokens > 1 && resolveDimension(rows, sizes) > 1 && resolveDimension(length, sizes) !== tokens;
@@ -109,6 +111,12 @@ export class OnnxProgram implements Program, ParameterReader, SessionLoan {
       this.dropSession();
     }
     return this.compiled ??= await this.compile(this.packed, this.#fusesCaches);
+  }
+
+  /** The rows of what a run puts out. */
+  #rowsOf(sizes: Sizes): number {
+    const [output] = this.graph.outputs.values();
+    return output ? sizeOf(resolveShape(output.shape.slice(0, -1), sizes)) : 1;
   }
 
   checkLive(what: string): void {

@@ -89,8 +89,13 @@ export abstract class SessionWeights implements Weights {
   /** Whether a parameter's present value is in memory, whatever its source. */
   protected abstract isReplaced(name: string): boolean;
 
-  /** Called before each run of a program. @returns What the run waits for, where anything must happen first. */
-  beforeRun(_reader: ParameterReader): Promise<void> | undefined {
+  /**
+   * Called before each run of a program.
+   *
+   * @param _rows How many rows its products have in this run.
+   * @returns What the run waits for, where anything must happen first.
+   */
+  beforeRun(_reader: ParameterReader, _rows: () => number): Promise<void> | undefined {
     return undefined;
   }
 
