@@ -27,7 +27,7 @@ export interface ParameterReader {
   readonly packed: boolean;
   /** Compile again. */
   reload(): Promise<void>;
-  /** Compile again with a packed copy, as a part of a run: no other run may be under way. */
+  /** Compile again with a packed copy, if that can be made, as a part of a run: no other run may be under way. */
   pack(): Promise<void>;
   /** Release the session, whose parameters have changed; the next run compiles it again. No run may be under way. */
   dropSession(): void;

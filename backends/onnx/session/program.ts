@@ -82,7 +82,11 @@ export class OnnxProgram implements Program, ParameterReader, SessionLoan {
 
   async pack(): Promise<void> {
     this.packed = true;
-    if (this.compiled) this.#replace(await this.compile(true, this.#fusesCaches));
+    if (!this.compiled) return;
+    const compiled = await this.compile(true, this.#fusesCaches).catch(() => undefined);
+    // Where its file was replaced, or memory is short, it goes on as it is.
+    this.packed = compiled !== undefined;
+    if (compiled) this.#replace(compiled);
   }
 
   /** Put a session in the place of the present one. */

@@ -69,6 +69,23 @@ Deno.test("ffi releases a program and its weights while packed copies are made o
   assertEquals(backend.counters.weightBytes, 0);
 });
 
+Deno.test("ffi goes on without packed copies where the weights' file is gone when they would be made", async () => {
+  await using files = new Files();
+  const width = 3072;
+  const path = `${await files.folder()}/model.safetensors`;
+  await files.put("large", numbers(5, width, width), path, 8);
+  const x = numbers(6, 1, width);
+  await using backend = await load();
+  {
+    using weights = await backend.open(files);
+    using run = await runner(backend, weights, files, ["large"], x);
+    const first = await run();
+    await Deno.remove(path);
+    for (let again = 0; again < 2; again++) assertClose(await run(), first, 0, "a run without the file's name");
+  }
+  assertEquals(backend.counters.liveHandles, 0);
+});
+
 Deno.test("ffi widens half-precision weights exactly, whatever their place", async () => {
   const half = { float16: new Float16Array(48), bfloat16: new Uint16Array(48) };
   const values = Array.from({ length: 48 }, (_, i) => (i - 20) / 16);
