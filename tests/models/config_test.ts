@@ -125,3 +125,12 @@ Deno.test("the configuration's faults are named", () => {
     assertEquals(error.key, key);
   }
 });
+
+Deno.test("a field that does not follow from others is refused with their names", () => {
+  const config = VisionEncoderDecoderConfig.fromEncoderDecoderConfigs(
+    { ...defaultConfig("swin"), embed_dim: 192 },
+    defaultConfig("bert"),
+  );
+  const message = "encoder.hidden_size is 768, expected 1536, which follows from embed_dim and depths";
+  assertThrows(() => architectureOf(config), ConfigError, message);
+});

@@ -186,9 +186,15 @@ export class ConfigReader {
     return value;
   }
 
-  /** A field that others decide. @param value What follows from them. @throws {ConfigError} If it says something else. */
-  following(key: string, value: number): number {
-    if (this.values[key] !== value) this.#fail(key, `${value}, which follows from other fields`);
+  /**
+   * A field that others decide.
+   *
+   * @param value What follows from them.
+   * @param from Their names, for the message.
+   * @throws {ConfigError} If it says something else.
+   */
+  following(key: string, value: number, from: string): number {
+    if (this.values[key] !== value) this.#fail(key, `${value}, which follows from ${from}`);
     return value;
   }
 

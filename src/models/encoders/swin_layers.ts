@@ -124,7 +124,7 @@ export function buildSwin(config: ConfigReader, variant: SwinVariant): VisionEnc
   const swin = readSwin(config, variant);
   const { patches, embedding, depths } = swin;
   return {
-    hiddenSize: config.following("hidden_size", embedding * 2 ** (depths.length - 1)),
+    hiddenSize: config.following("hidden_size", embedding * 2 ** (depths.length - 1), "embed_dim and depths"),
     channels: patches.channels,
     imageSize: patches.imageSize,
     places(size) {
