@@ -61,7 +61,7 @@ export interface Dispatch {
   /** Instead of a kernel: the first storage is copied to the second, which are texels. */
   readonly copies?: boolean;
   /** The parameters, in the order of the block. */
-  readonly parameters: readonly Dimension[];
+  readonly parameters: readonly (Dimension | Resolved)[];
   /** The workgroups along x, y and z. */
   readonly workgroups: (resolve: Resolve) => readonly [number, number, number];
   /** The iterations of an invocation's loops. */
