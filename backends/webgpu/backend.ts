@@ -23,6 +23,7 @@ import { GpuTensor } from "./device/gpu_tensor.ts";
 import { type Layout, layoutKey } from "./weights/layout.ts";
 import { isSupported, lower } from "./program/lowerings.ts";
 import { Planner } from "./program/planner.ts";
+import { sequencesOf } from "./program/sequences.ts";
 import type { Step } from "./program/step.ts";
 import type { Dispatch } from "./kernels/shader.ts";
 import type { Profile } from "./device/profile.ts";
@@ -96,7 +97,9 @@ export class WebGpuBackend implements Backend {
       rounds: held.rounds,
     });
     const steps = planner.plan((node) => lower(planner, node));
-    const pipelines = this.#compileKernels(steps);
+    const { maxStorageBuffersPerShaderStage: buffers, maxStorageTexturesPerShaderStage: texels } = this.#gpu.gpu.limits;
+    const sequences = sequencesOf(graph, steps, { profile: this.profile, limits: { buffers, texels } });
+    const pipelines = this.#compileKernels([...dispatchesOf(steps), ...sequences.map(({ dispatch }) => dispatch)]);
     // A kernel that fails to compile is reported below, after the weights are loaded.
     pipelines.catch(() => {});
     const neededLayouts = layoutsOf(steps);
@@ -109,6 +112,7 @@ export class WebGpuBackend implements Backend {
       neededLayouts,
       writes,
       steps,
+      sequences,
       pipelines: await pipelines,
     });
   }
@@ -136,9 +140,9 @@ export class WebGpuBackend implements Backend {
     }
   }
 
-  async #compileKernels(steps: readonly Step[]): Promise<Map<string, Pipeline>> {
+  async #compileKernels(dispatches: readonly Dispatch[]): Promise<Map<string, Pipeline>> {
     const kernels = new Map(
-      dispatchesOf(steps).filter(({ copies }) => !copies).map((dispatch) => [dispatch.code, dispatch]),
+      dispatches.filter(({ copies }) => !copies).map((dispatch) => [dispatch.code, dispatch]),
     );
     const compiled = await Promise.all(
       [...kernels].map(async ([code, dispatch]) => [code, await this.#gpu.compile(dispatch)] as const),

@@ -49,8 +49,9 @@ console.log(`the kernels, the dispatches and the timeline are in ${values.out}`)
 /** A kernel a line; bytes are of whole buffers, so that GB/s are too high where a kernel reads a part. */
 function printTable(kernels: readonly KernelTime[]): void {
   const total = kernels.reduce((sum, { microseconds }) => sum + microseconds, 0);
+  const width = Math.max(...kernels.map(({ label }) => label.length));
   console.log(
-    `${"kernel".padEnd(28)} ${"count".padStart(6)} ${"ms".padStart(9)} ${"share".padStart(6)} ${
+    `${"kernel".padEnd(width)} ${"count".padStart(6)} ${"ms".padStart(9)} ${"share".padStart(6)} ${
       "GB/s".padStart(8)
     } GFLOP/s`,
   );
@@ -59,11 +60,11 @@ function printTable(kernels: readonly KernelTime[]): void {
       amount === undefined || microseconds === 0 ? "-" : (amount / microseconds / 1000).toPrecision(3);
     const share = `${(100 * microseconds / (total || 1)).toFixed(1)} %`;
     console.log(
-      `${label.padEnd(28)} ${String(count).padStart(6)} ${(microseconds / 1000).toFixed(3).padStart(9)} ${
+      `${label.padEnd(width)} ${String(count).padStart(6)} ${(microseconds / 1000).toFixed(3).padStart(9)} ${
         share.padStart(6)
       } ` +
         `${rate(bytes).padStart(8)} ${rate(operations).padStart(7)}`,
     );
   }
-  console.log(`${"all".padEnd(28)} ${" ".repeat(6)} ${(total / 1000).toFixed(3).padStart(9)}`);
+  console.log(`${"all".padEnd(width)} ${" ".repeat(6)} ${(total / 1000).toFixed(3).padStart(9)}`);
 }

@@ -45,6 +45,7 @@ function limitsOf({ limits }: GPUAdapter): Record<string, number> {
     "maxBufferSize",
     "maxStorageBufferBindingSize",
     "maxStorageBuffersPerShaderStage",
+    "maxStorageTexturesPerShaderStage",
     "maxComputeWorkgroupStorageSize",
     "maxComputeInvocationsPerWorkgroup",
     "maxTextureDimension2D",

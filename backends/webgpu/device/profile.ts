@@ -75,6 +75,13 @@ export interface Profile {
   readonly broadcasts: boolean;
   /** The shapes of products that read weights, and other operands that are large, as texels; undefined where none do. */
   readonly texels?: TexelShapes;
+  /** Which kernels are done together as one, where workgroups are of a subgroup of 8; undefined where none are. */
+  readonly sequences?: {
+    /** The kernels of one: a longer one takes a driver longer to compile than its kernels alone. */
+    readonly mostKernels: number;
+    /** The turns of such a kernel's lanes: one that has more takes longer than a dispatch costs. */
+    readonly mostTurns: number;
+  };
   /** Whether the lanes of larger workgroups lie in order in subgroups, which reduce values. */
   readonly subgroups: boolean;
   /** The shapes of a GPU's kernels; undefined where registers are better than workgroup memory. */
@@ -137,6 +144,7 @@ const soft: Profile = {
   longRowLanes: 64,
   broadcasts: true,
   texels: { matvec: [{ vectors: 4 }], matmul: { rows: 8, vectors: 2, depth: 4 } },
+  sequences: { mostKernels: 4, mostTurns: 320 },
   subgroups: false,
   float16: false,
 };
@@ -144,7 +152,14 @@ const soft: Profile = {
 /** The profiles by name. */
 export const profiles: Readonly<Record<ProfileName, Profile>> = {
   "soft": soft,
-  "soft-nosg": { ...soft, name: "soft-nosg", broadcasts: false, texels: undefined, float16: true },
+  "soft-nosg": {
+    ...soft,
+    name: "soft-nosg",
+    broadcasts: false,
+    texels: undefined,
+    sequences: undefined,
+    float16: true,
+  },
   "gpu": gpu,
   "gpu-sg": { ...gpu, name: "gpu-sg", subgroups: true, gpu: nvidia },
 };

@@ -8,15 +8,20 @@ import { bitsOfFloat16, float16OfBits, toFloat16 } from "./float_bits.ts";
 import { declareWeight, type MatrixWeights } from "./matrix_weights.ts";
 import { type PanelWeights, placeInPanels } from "./panel_matmul.ts";
 import { type Dispatch, elementCount, elementType, Shader } from "./shader.ts";
+import { inFours } from "./texels/elementwise_fours.ts";
 import { declareNumber } from "./texels/texel_weights.ts";
 
-/** Copy elements from one view to another of the same shape. */
+/** Copy elements from one view to another of the same shape; for a processor four at a time where they lie side by side. */
 export function copyKernel(from: View, to: View, profile: Profile): Dispatch {
-  const shader = new Shader("copy");
-  const source = shader.read(from.storage, "u32");
-  const target = shader.write(to.storage, "u32");
-  const places = shader.places(to.shape, "index", { out: to, at: from });
-  return shader.elements(`${places}\n  ${target.store("out", source("at"))};`, elementCount(to.shape), profile.lanes);
+  const fours = profile.texels && inFours(to.shape, [to, from]);
+  const isWide = fours?.isVector[1] === true;
+  const { shape, places: [out, at] } = isWide ? fours : { shape: to.shape, places: [to, from] };
+  const shader = new Shader(isWide ? "copy fours" : "copy");
+  const type = isWide ? "vec4<u32>" : "u32";
+  const source = shader.read(from.storage, type);
+  const target = shader.write(to.storage, type);
+  const places = shader.places(shape, "index", { out, at });
+  return shader.elements(`${places}\n  ${target.store("out", source("at"))};`, elementCount(shape), profile.lanes);
 }
 
 /**

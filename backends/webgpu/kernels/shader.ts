@@ -22,10 +22,37 @@ export function elementType(dataType: DataType): ElementType {
   return dataType === "bool" || dataType === "uint8" ? "u32" : "i32";
 }
 
+/** A storage that a kernel binds. */
+export interface KernelBinding {
+  readonly storage: Storage;
+  /** The type of its elements that the kernel reads and writes, or that of the texels. */
+  readonly type: string;
+  readonly writes: boolean;
+  readonly texels?: TexelFormat;
+}
+
+/**
+ * What a kernel consists of. Binding i is `buffer{i + 1}` in its text, and an access to an element is a mark, from which
+ * {@linkcode withAccesses} makes WGSL.
+ */
+export interface KernelSource {
+  readonly bindings: readonly KernelBinding[];
+  /** Functions and workgroup variables. */
+  readonly declarations: readonly string[];
+  /** Statements for the invocation `lane` of the workgroup `group`. */
+  readonly body: string;
+  readonly lanes: number;
+  /** Whether the invocations of a workgroup have nothing to do with each other. */
+  readonly isApart: boolean;
+  readonly usesSubgroups: boolean;
+}
+
 /** One kernel on its operands, ready to be bound. */
 export interface Dispatch {
   readonly label: string;
   readonly code: string;
+  /** What the code was put together from; undefined where there is no kernel. */
+  readonly source?: KernelSource;
   readonly storages: readonly Storage[];
   /** Whether the kernel writes it, for each storage. */
   readonly writes: readonly boolean[];
@@ -34,7 +61,7 @@ export interface Dispatch {
   /** Instead of a kernel: the first storage is copied to the second, which are texels. */
   readonly copies?: boolean;
   /** The parameters, in the order of the block. */
-  readonly parameters: readonly Dimension[];
+  readonly parameters: readonly (Dimension | Resolved)[];
   /** The workgroups along x, y and z. */
   readonly workgroups: (resolve: Resolve) => readonly [number, number, number];
   /** The iterations of an invocation's loops. */
@@ -45,18 +72,78 @@ export interface Dispatch {
   readonly repeat?: { readonly parameter: number; readonly step: number; readonly end: Dimension };
 }
 
+/** The mark of an access: the number of the binding, the element's index, and the value that is written there, if one is. */
+const mark = /⟦(\d+)¦([^⟦⟧¦]*)(?:¦([^⟦⟧]*))?⟧/g;
+
+/** A kernel's text with WGSL for its accesses. @param elements Those of a binding, by its index. */
+export function withAccesses(text: string, elements: (binding: number) => Elements): string {
+  for (;;) {
+    // An index or a value may have accesses of its own: those within are replaced first.
+    const replaced = text.replace(mark, (_, binding, at, value) => {
+      const { load, store } = elements(Number(binding));
+      return value === undefined ? load(at) : store(at, value);
+    });
+    if (replaced === text) return text;
+    text = replaced;
+  }
+}
+
+/** The declaration of a binding. */
+function bindingCode({ storage, type, writes, texels }: KernelBinding, at: number): string {
+  const variable = texels ? "var" : `var<storage, ${writes ? "read_write" : "read"}>`;
+  const held = texels ? type : `array<${accessTo(storage, type).held}>`;
+  return `@group(0) @binding(${at + 1}) ${variable} buffer${at + 1}: ${held};`;
+}
+
+/** The code of a kernel. @param block The vectors of four parameters. */
+function codeOf({ bindings, declarations, body, lanes, usesSubgroups }: KernelSource, block: number): string {
+  const code = [
+    `@group(0) @binding(0) var<uniform> parameters: array<vec4u, ${block}>;`,
+    ...bindings.map(bindingCode).toReversed(),
+    ...declarations,
+    `@compute @workgroup_size(${lanes})`,
+    `fn main(@builtin(workgroup_id) place: vec3u, @builtin(num_workgroups) extent: vec3u,`,
+    `    @builtin(local_invocation_index) lane: u32${usesSubgroups ? `,\n    ${subgroupBuiltins}` : ""}) {`,
+    `  let group = place.y * extent.x + place.x;`,
+    `  ${body}`,
+    `}`,
+  ].join("\n");
+  return withAccesses(code, (i) => accessTo(bindings[i].storage, bindings[i].type).access(`buffer${i + 1}`));
+}
+
 const subgroupBuiltins =
   "@builtin(subgroup_size) subgroup_size: u32, @builtin(subgroup_invocation_id) subgroup_lane: u32";
 
 /** What is known of a kernel's loops. */
 type Loops = Pick<Dispatch, "iterations" | "operations">;
 
+/** What a dispatch has beside its kernel. @param groups The number of workgroups. */
+interface DispatchUse extends Loops, Pick<Dispatch, "label" | "parameters" | "repeat"> {
+  readonly groups: Resolved;
+}
+
+/** Put a kernel together. */
+export function dispatchOf(source: KernelSource, { groups, ...use }: DispatchUse): Dispatch {
+  const { bindings } = source;
+  return {
+    ...use,
+    code: codeOf(source, Math.max(1, Math.ceil(use.parameters.length / 4))),
+    source,
+    storages: bindings.map(({ storage }) => storage),
+    writes: bindings.map(({ writes }) => writes),
+    texels: bindings.map(({ texels }) => texels),
+    workgroups: (resolve) => {
+      const count = groups(resolve);
+      const x = Math.min(count, maxWorkgroups);
+      return [x, x === 0 ? 0 : Math.ceil(count / x), 1];
+    },
+  };
+}
+
 /** Builds a dispatch. */
 export class Shader {
   readonly #parameters: Dimension[] = [];
-  readonly #storages: Storage[] = [];
-  readonly #writes: boolean[] = [];
-  readonly #texels: (TexelFormat | undefined)[] = [];
+  readonly #bindings: KernelBinding[] = [];
   readonly #declarations: string[] = [];
   /** The storages that are bound for writing. */
   readonly #written = new Map<Storage, Elements>();
@@ -118,10 +205,8 @@ export class Shader {
    * row of texels: a block of a power of two, up to a row, that begins at a multiple of itself.
    */
   readTexels(storage: Storage, format: TexelFormat = "rgba32float"): (index: string, further?: number) => string {
-    const name = this.#declare(storage, `texture_storage_2d<${format}, read>`, "var", {
-      writes: false,
-      texels: format,
-    });
+    const type = `texture_storage_2d<${format}, read>`;
+    const name = `buffer${this.#bindings.push({ storage, type, writes: false, texels: format })}`;
     const rest = `& ${texelRow - 1}u`;
     return (index, further = 0) =>
       `textureLoad(${name}, vec2u((${index} ${rest})${further ? ` + ${further}u` : ""}, (${index}) / ${texelRow}u))`;
@@ -163,58 +248,39 @@ export class Shader {
   /** Finish with an invocation for each of `count` elements, whose index is `index`. */
   elements(body: string, count: Dimension, lanes: number, options: Loops = {}): Dispatch {
     const total = this.parameter(count);
-    return this.groups(
+    return this.#finish(
       `let index = group * ${lanes}u + lane;\n  if (index >= ${total}) { return; }\n  ${body}`,
       (resolve) => Math.ceil(resolve(count) / lanes),
-      lanes,
+      { lanes, isApart: true },
       options,
     );
   }
 
   /** Finish with a number of workgroups, whose index is `group`; an invocation's index in its workgroup is `lane`. */
-  groups(body: string, count: Resolved, lanes: number, { iterations, operations }: Loops = {}): Dispatch {
-    const block = Math.max(1, Math.ceil(this.#parameters.length / 4));
-    const code = [
-      `@group(0) @binding(0) var<uniform> parameters: array<vec4u, ${block}>;`,
-      ...this.#declarations,
-      `@compute @workgroup_size(${lanes})`,
-      `fn main(@builtin(workgroup_id) place: vec3u, @builtin(num_workgroups) extent: vec3u,`,
-      `    @builtin(local_invocation_index) lane: u32${this.#subgroups ? `,\n    ${subgroupBuiltins}` : ""}) {`,
-      `  let group = place.y * extent.x + place.x;`,
-      `  ${body}`,
-      `}`,
-    ].join("\n");
-    return {
-      label: this.label,
-      code,
-      storages: this.#storages,
-      writes: this.#writes,
-      texels: this.#texels,
-      parameters: this.#parameters,
-      iterations,
-      operations,
-      repeat: this.#repeat,
-      workgroups: (resolve) => {
-        const groups = count(resolve);
-        const x = Math.min(groups, maxWorkgroups);
-        return [x, x === 0 ? 0 : Math.ceil(groups / x), 1];
-      },
+  groups(body: string, count: Resolved, lanes: number, loops: Loops = {}): Dispatch {
+    return this.#finish(body, count, { lanes, isApart: false }, loops);
+  }
+
+  #finish(body: string, groups: Resolved, shape: Pick<KernelSource, "lanes" | "isApart">, loops: Loops): Dispatch {
+    const source = {
+      ...shape,
+      bindings: this.#bindings,
+      declarations: this.#declarations,
+      body,
+      usesSubgroups: this.#subgroups,
     };
+    return dispatchOf(source, {
+      ...loops,
+      label: this.label,
+      parameters: this.#parameters,
+      groups,
+      repeat: this.#repeat,
+    });
   }
 
   #bind(storage: Storage, type: string, writes: boolean): Elements {
-    const variable = `var<storage, ${writes ? "read_write" : "read"}>`;
-    const { held, access } = accessTo(storage, type);
-    return access(this.#declare(storage, `array<${held}>`, variable, { writes }));
-  }
-
-  #declare(storage: Storage, type: string, variable: string, use: { writes: boolean; texels?: TexelFormat }): string {
-    const at = this.#storages.push(storage);
-    this.#writes.push(use.writes);
-    this.#texels.push(use.texels);
-    const name = `buffer${at}`;
-    this.#declarations.unshift(`@group(0) @binding(${at}) ${variable} ${name}: ${type};`);
-    return name;
+    const at = this.#bindings.push({ storage, type, writes }) - 1;
+    return { load: (index) => `⟦${at}¦${index}⟧`, store: (index, value) => `⟦${at}¦${index}¦${value}⟧` };
   }
 }
 

@@ -3,6 +3,7 @@ import type { Graph } from "../../../src/graph/mod.ts";
 import type { Device } from "../device/device.ts";
 import type { Pipeline } from "../device/pipelines.ts";
 import type { GpuWeights, LayoutsByName } from "../weights/gpu_weights.ts";
+import type { Sequence } from "./sequences.ts";
 import type { Step } from "./step.ts";
 
 /** A compiled graph. */
@@ -15,5 +16,7 @@ export interface CompiledGraph {
   /** The names of the parameters that it writes. */
   readonly writes: ReadonlySet<string>;
   readonly steps: readonly Step[];
+  /** Kernels that do the work of several steps. */
+  readonly sequences: readonly Sequence[];
   readonly pipelines: ReadonlyMap<string, Pipeline>;
 }

@@ -19,7 +19,8 @@ export class DispatchList {
     readonly pipelines: readonly Pipeline[],
   ) {
     const binding = checkBinding(new GraphBuilder("dispatches").build(), {}, {});
-    this.#schedule = schedule(dispatches.map((dispatch) => [{ dispatch }]), binding, device.queue.alignment);
+    const { alignment } = device.queue;
+    this.#schedule = schedule(dispatches.map((dispatch) => [{ dispatch }]), binding, { alignment });
   }
 
   /** Compile dispatches whose sizes are all known. */

@@ -67,9 +67,9 @@ export class GpuProgram implements Program {
   }
 
   #scheduleFor(binding: Binding): Schedule {
-    const { steps, device } = this.parts;
+    const { steps, sequences, device: { queue: { alignment } } } = this.parts;
     const key = JSON.stringify(binding.maxima);
-    const found = this.#schedules.get(key) ?? schedule(steps, binding, device.queue.alignment);
+    const found = this.#schedules.get(key) ?? schedule(steps, binding, { alignment, sequences });
     this.#schedules.delete(key);
     this.#schedules.set(key, found);
     if (this.#schedules.size > keptSchedules) this.#schedules.delete(this.#schedules.keys().next().value!);

@@ -209,7 +209,7 @@ export class GpuRun implements Run {
   #blockFor(resolve: Resolve): Uint32Array {
     const { block, varying } = this.parts.schedule;
     this.#block ??= block.slice();
-    for (const { word, dimension } of varying) this.#block[word] = resolve(dimension);
+    for (const { word, value } of varying) this.#block[word] = value(resolve);
     return this.#block;
   }
 

@@ -3,8 +3,9 @@ import { WebGpuError } from "../../../src/errors/mod.ts";
 import { type Binding, type Dimension, dimensionNames, resolveDimension, type Sizes } from "../../../src/graph/mod.ts";
 import { type Dispatch, maxIterations } from "../kernels/shader.ts";
 import { type Memory, planMemory } from "./temporary_memory.ts";
-import type { Step } from "./step.ts";
-import type { Resolve } from "./view.ts";
+import { inSequences, type Sequence } from "./sequences.ts";
+import { chosen, type Step } from "./step.ts";
+import type { Resolve, Resolved } from "./view.ts";
 
 /** A dispatch, or one of those that it is repeated in. */
 export interface Entry {
@@ -34,8 +35,11 @@ export function resolver(sizes: Sizes): Resolve {
 /** A word of a block that depends on a size which may differ in an execution. */
 interface VaryingWord {
   readonly word: number;
-  readonly dimension: Dimension;
+  readonly value: Resolved;
 }
+
+/** What is computed from sizes, and whether it depends on sizes that may differ in an execution. */
+type Evaluate = <T>(of: (resolve: Resolve) => T) => { readonly value: T; readonly varies: boolean };
 
 /** A program's dispatches for the maxima of a binding. */
 export interface Schedule {
@@ -53,15 +57,17 @@ class Block {
   readonly words: number[] = [];
   readonly varying: VaryingWord[] = [];
 
-  constructor(readonly resolve: Resolve, readonly varies: (dimension: Dimension) => boolean, readonly step: number) {}
+  constructor(readonly evaluate: Evaluate, readonly step: number) {}
 
   /** Add a dispatch's parameters. @returns Where they begin, in words. */
   add({ parameters, repeat }: Dispatch, start: number): number {
     const at = this.words.length;
-    for (const [i, dimension] of parameters.entries()) {
+    for (const [i, parameter] of parameters.entries()) {
+      const value: Resolved = typeof parameter === "function" ? parameter : (resolve) => resolve(parameter);
       const repeated = repeat?.parameter === i;
-      if (!repeated && this.varies(dimension)) this.varying.push({ word: at + i, dimension });
-      this.words.push(repeated ? start : this.resolve(dimension) >>> 0);
+      const found = this.evaluate(repeated ? () => start : value);
+      if (found.varies) this.varying.push({ word: at + i, value });
+      this.words.push(found.value >>> 0);
     }
     while (this.words.length === at || this.words.length % this.step !== 0) this.words.push(0);
     return at;
@@ -71,17 +77,27 @@ class Block {
 /**
  * Choose a program's dispatches for the maxima of a binding.
  *
- * @param alignment The alignment of each entry's parameters, in bytes.
+ * @param options.alignment The alignment of each entry's parameters, in bytes.
+ * @param options.sequences Kernels that do the work of several dispatches.
  * @throws {WebGpuError} If a loop would be too long for the device.
  */
-export function schedule(steps: readonly Step[], { graph, maxima, fixed }: Binding, alignment: number): Schedule {
+export function schedule(
+  steps: readonly Step[],
+  { graph, maxima, fixed }: Binding,
+  { alignment, sequences = [] }: { alignment: number; sequences?: readonly Sequence[] },
+): Schedule {
   const resolve = resolver(maxima);
-  const varies = (dimension: Dimension) =>
-    typeof dimension === "string" && dimensionNames(dimension).some((name) => !fixed.has(name));
+  const evaluate: Evaluate = (of) => {
+    let varies = false;
+    const value = of((dimension) => {
+      varies ||= typeof dimension === "string" && dimensionNames(dimension).some((name) => !fixed.has(name));
+      return resolve(dimension);
+    });
+    return { value, varies };
+  };
   // Parameters are read as vectors of four words.
-  const block = new Block(resolve, varies, Math.max(16, alignment) / 4);
-  const dispatches = steps.map((step) => step.find(({ when }) => !when || when(resolve))!.dispatch)
-    .filter((dispatch) => dispatch !== undefined);
+  const block = new Block(evaluate, Math.max(16, alignment) / 4);
+  const dispatches = inSequences(chosen(steps, resolve), sequences, resolve);
   const entries = dispatches.flatMap((dispatch, index): Entry[] => {
     const { label, iterations, repeat } = dispatch;
     const longest = iterations?.(resolve) ?? 0;
@@ -91,15 +107,11 @@ export function schedule(steps: readonly Step[], { graph, maxima, fixed }: Bindi
           `at most ${maxIterations} are safe`,
       );
     }
-    let vary = false;
-    const workgroups = dispatch.workgroups((dimension) => {
-      vary ||= varies(dimension);
-      return resolve(dimension);
-    });
+    const { value: workgroups, varies } = evaluate(dispatch.workgroups);
     const starts = repeat ? Math.max(1, Math.ceil(resolve(repeat.end) / repeat.step)) : 1;
     return Array.from({ length: starts }, (_, n) => {
       const start = n * (repeat?.step ?? 0);
-      return { dispatch, index, at: block.add(dispatch, start), start, workgroups, varies: vary };
+      return { dispatch, index, at: block.add(dispatch, start), start, workgroups, varies };
     });
   });
   const [memory, texels] = (["temporary", "texels"] as const).map((kind) => planMemory(dispatches, resolve, kind));

@@ -12,3 +12,9 @@ export interface Variant {
 
 /** One step of a program: of its variants the first is used whose condition holds. */
 export type Step = readonly Variant[];
+
+/** The dispatches of steps for some sizes. */
+export function chosen(steps: readonly Step[], resolve: Resolve): Dispatch[] {
+  return steps.map((step) => step.find(({ when }) => !when || when(resolve))!.dispatch)
+    .filter((dispatch) => dispatch !== undefined);
+}

@@ -20,8 +20,13 @@ const config = VisionEncoderDecoderConfig.fromEncoderDecoderConfigs(
   { ...special, decoder_start_token_id: 0 },
 );
 
-// Attention appends to the cache: 11 a layer; on a GPU the products normalise their rows too: 8 a layer.
-const dispatches: Partial<Record<ProfileName, number>> = { soft: 12 * 11 + 6, gpu: 102, "gpu-sg": 102 };
+// Attention appends to the cache; on a GPU the products normalise their rows too: 8 a layer. On a processor up to four kernels as
+// small as these are one.
+const dispatches: Partial<Record<ProfileName, number>> = {
+  soft: Math.ceil((12 * 11 + 5) / 4) + 1,
+  gpu: 102,
+  "gpu-sg": 102,
+};
 
 for (const [profile, count] of Object.entries(dispatches) as [ProfileName, number][]) {
   Deno.test(`a token of a decoder of 12 layers takes ${count} dispatches of webgpu's ${profile} kernels`, async () => {

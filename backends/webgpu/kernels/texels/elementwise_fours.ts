@@ -17,7 +17,7 @@ interface Fours {
 }
 
 /** Four elements at a time of views of one shape, of which the first has vectors; undefined where rows are no fours. */
-function inFours(shape: Shape, views: readonly View[]): Fours | undefined {
+export function inFours(shape: Shape, views: readonly View[]): Fours | undefined {
   const merged = mergeAxes(shape, views.map(({ strides }) => strides));
   const last = merged.shape.length - 1;
   if (last < 0 || !isMultiple(merged.shape[last], 4)) return undefined;
