@@ -14,11 +14,14 @@ export function processorTime(): number {
 /** Whether the memory of a process can be read here. */
 export const readsMemory: boolean = Deno.build.os === "linux";
 
-/** The bytes of memory that this process has, and the most that it had since {@linkcode forgetPeak}; 0 where unknown. */
-export function memory(): { resident: number; peak: number } {
+/**
+ * The bytes of memory that this process has, those that are not pages of a file, and the most that it had since
+ * {@linkcode forgetPeak}; 0 where unknown.
+ */
+export function memory(): { resident: number; own: number; peak: number } {
   const status = readsMemory ? Deno.readTextFileSync("/proc/self/status") : "";
   const field = (name: string) => 1024 * Number(RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0);
-  return { resident: field("VmRSS"), peak: field("VmHWM") };
+  return { resident: field("VmRSS"), own: field("RssAnon"), peak: field("VmHWM") };
 }
 
 /** Reset the peak of memory to what the process has now. */

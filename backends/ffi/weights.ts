@@ -1,7 +1,8 @@
 // A model's parameters for ONNX Runtime. Think of each parameter as being in one of two places: in its file, where it lies there
 // as float32 and nothing has changed it, or in memory. A session reads a file through one mapping that all sessions share, and
 // may make a packed copy, which is faster but its own, and takes its time: a large one is made when the weights are used a second
-// time. One program has a copy of a parameter; others that read it read the mapping. A parameter that is written moves to memory, and sessions with a copy of it are dropped.
+// time. One program has a copy of a parameter; others that read it read the mapping. A parameter that is written moves to memory,
+// and sessions with a copy of it are dropped.
 import type { OpenOptions } from "../../src/graph/mod.ts";
 import { type BlockEncoding, type FileRegion, float32Region, type StoredWeights } from "../../src/weights/mod.ts";
 import { type ParameterReader, type RuntimeTensor, SessionWeights } from "../onnx/session/mod.ts";

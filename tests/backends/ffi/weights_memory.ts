@@ -4,12 +4,8 @@ import { load } from "../../../backends/ffi/mod.ts";
 import { assertClose } from "../../conformance/closeness.ts";
 import { memorySource } from "../../conformance/execute.ts";
 import { numbers } from "../../conformance/repeatable_numbers.ts";
+import { memory } from "../../process_cost.ts";
 import { Files, runner } from "./weight_files.ts";
-
-/** The bytes of this process that are not pages of a file. */
-function ownMemory(): number {
-  return 1024 * Number(/RssAnon:\s+(\d+)/.exec(Deno.readTextFileSync("/proc/self/status"))![1]);
-}
 
 const width = 4096;
 const bytes = 4 * width * width;
@@ -26,16 +22,16 @@ using weights = await backend.open(files, { lowMemory });
   using warm = await runner(backend, other, source, ["small"], numbers(8, 1, 8));
   await warm();
 }
-const before = ownMemory();
+const before = memory().own;
 using one = await runner(backend, weights, files, ["large"], x);
 const expected = await one();
-const once = ownMemory() - before;
+const once = memory().own - before;
 assertClose(await one(), expected, 1e-6, "the second run");
-const again = ownMemory() - before;
+const again = memory().own - before;
 using two = await runner(backend, weights, files, ["large"], x);
 for (let run = 0; run < 2; run++) {
   assertClose(await two(), expected, 1e-6, "the second program");
   assertClose(await one(), expected, 1e-6, "the first program, beside it");
 }
-const both = ownMemory() - before;
+const both = memory().own - before;
 console.log(JSON.stringify({ once, again, both, weightBytes: backend.counters.weightBytes, bytes }));

@@ -1,10 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { load } from "../../../backends/ffi/mod.ts";
-
-/** The bytes of this process that are not pages of a file. */
-function ownMemory(): number {
-  return 1024 * Number(/RssAnon:\s+(\d+)/.exec(Deno.readTextFileSync("/proc/self/status"))![1]);
-}
+import { memory } from "../../process_cost.ts";
 
 Deno.test({
   name: "ffi's buffers are zero, and a large one takes no memory before it is written where memory is spared",
@@ -13,11 +9,11 @@ Deno.test({
     await using backend = await load();
     await backend.open(new Map(), { lowMemory: true }).then((weights) => weights[Symbol.dispose]());
     const size = 1 << 22;
-    const before = ownMemory();
+    const before = memory().own;
     {
       using buffer = backend.allocate("float32", [size]);
       using stream = backend.stream();
-      assert(ownMemory() - before < size, `${ownMemory() - before} bytes were taken for ${4 * size}`);
+      assert(memory().own - before < size, `${memory().own - before} bytes were taken for ${4 * size}`);
       stream.write(buffer, Float32Array.of(7), size - 1);
       const written = Float32Array.from({ length: size / 2 }, (_, i) => i);
       stream.write(buffer, written);
