@@ -84,6 +84,9 @@ function realPath(path: string): string {
 /** The alignment of what ONNX Runtime allocates, in bytes: loads of vectors cross no cache line. */
 const alignment = 64;
 
+/** Buffers of so many bytes take memory as they are written: those of many rows, of which few may be in use. */
+const largeBuffer = 4 * 2 ** 20;
+
 /** How often an environment is asked for, a millisecond apart: releasing one ends its threads. */
 const mostTries = 1000;
 
@@ -100,7 +103,7 @@ export class Runtime extends RuntimeLife {
   readonly pinned = new Set<Uint8Array>();
   /** What is released before the environment. */
   readonly beforeEnd: (() => void)[] = [];
-  /** Whether buffers are to take no memory before they are written, each anew from the system, which costs time. */
+  /** Whether all buffers are to take no memory before they are written, each anew from the system, which costs time. */
   sparesMemory = false;
   readonly allocator: Deno.PointerObject;
   readonly memoryInfo: Deno.PointerObject;
@@ -225,13 +228,14 @@ export class Runtime extends RuntimeLife {
   }
 
   /**
-   * Memory of zeros, aligned as ONNX Runtime's own, from the C library that it depends on; undefined where memory is not spared or
-   * that cannot be asked.
+   * Memory of zeros that takes none before it is written, aligned as ONNX Runtime's own, from the C library that it depends on;
+   * undefined where that cannot be asked, and for little memory that need not be spared.
    */
   zeros(bytes: number): OwnedMemory | undefined {
     this.checkOpen();
     const { calloc, free } = this.#library.symbols;
-    const memory = this.sparesMemory && free && calloc?.(1n, BigInt(bytes + alignment));
+    const isSpared = this.sparesMemory || bytes >= largeBuffer;
+    const memory = isSpared && free && calloc?.(1n, BigInt(bytes + alignment));
     if (!memory) return undefined;
     const over = Number(Deno.UnsafePointer.value(memory) % BigInt(alignment));
     return { address: Deno.UnsafePointer.offset(memory, (alignment - over) % alignment)!, free: () => free!(memory) };
