@@ -154,9 +154,12 @@ export class FfiBackend implements Backend {
       const packing = writtenParameters(graph).size > 0 ? "never" : held.packingTime(names);
       const packed = packing === "now";
       signal?.throwIfAborted();
+      const copiesBlocks = packed && blocks.length > 0;
+      if (copiesBlocks) await held.dropUnused(new Set(blocks));
       const compiled = await this.#compile(graph, held, { packed, fusesCaches: true, products, signal });
       if (held.options.lowMemory) giveBackFreedMemory();
       const program = new OnnxProgram(this.#sessions, graph, held, compile, packed, compiled);
+      if (copiesBlocks) held.noteCopies(program);
       if (packing === "later") held.packLater(program, graph.states.size > 0);
       return program;
     });

@@ -44,6 +44,8 @@ export class FfiWeights extends SessionWeights {
   readonly blocks: BlockParameters;
   readonly files = new MappedFiles();
   readonly #latePacking = new LatePacking((program) => this.#isCopied(program.fromFile));
+  /** Programs with packed copies of blocks that have not run yet. */
+  readonly #unused = new Set<ParameterReader>();
   /** Views of the parameters in mapped files. */
   readonly #mapped = new Map<string, OrtView>();
   /** The names that each compilation under way reads, and when it ends. */
@@ -121,12 +123,14 @@ export class FfiWeights extends SessionWeights {
   }
 
   override beforeRun(reader: ParameterReader, rows: () => number): Promise<void> | undefined {
+    this.#unused.delete(reader);
     return this.#latePacking.beforeRun(reader, rows);
   }
 
   override leave(reader: ParameterReader): void {
     super.leave(reader);
     this.#latePacking.delete(reader);
+    this.#unused.delete(reader);
     if (this.#disposed) this.#unmap();
   }
 
@@ -148,6 +152,27 @@ export class FfiWeights extends SessionWeights {
     if (this.#isCopied(names)) return "never";
     const bytes = [...names].reduce((sum, name) => sum + this.fileRegionOf(name)!.byteLength, 0);
     return this.packsLate && bytes >= largeWeights ? "later" : "now";
+  }
+
+  /** Note that a new program has packed copies of blocks, for whose sake others that have never run give up theirs. */
+  noteCopies(program: ParameterReader): void {
+    this.#unused.add(program);
+  }
+
+  /**
+   * Let programs that have never run give up their packed copies of blocks: where slots are served `generate` may never be called,
+   * and if it is, its program is compiled again.
+   *
+   * @param names Parameters of which another program will have copies.
+   */
+  dropUnused(names: ReadonlySet<string>): Promise<void> {
+    return this.runtime.work.between(() => {
+      for (const reader of this.#unused) {
+        if (names.isDisjointFrom(reader.fromFile) && names.isDisjointFrom(reader.fromMemory)) continue;
+        this.#unused.delete(reader);
+        reader.dropSession();
+      }
+    });
   }
 
   /** Let a program have a packed copy when it is used again. */

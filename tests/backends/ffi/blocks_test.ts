@@ -4,6 +4,7 @@ import { findLibrary } from "../../../backends/ffi/library.ts";
 import { load } from "../../../backends/ffi/mod.ts";
 import { Runtime } from "../../../backends/ffi/runtime.ts";
 import { type IntegerProducts, toOnnx } from "../../../backends/onnx/mod.ts";
+import type { OnnxProgram } from "../../../backends/onnx/session/mod.ts";
 import { load as loadReference } from "../../../backends/reference/mod.ts";
 import { BackendError } from "../../../src/errors/mod.ts";
 import { type Backend, type Graph, GraphBuilder, type Sizes, type Value } from "../../../src/graph/mod.ts";
@@ -260,6 +261,38 @@ Deno.test("ffi decodes what a program reads otherwise, and takes new values inst
   stream.enqueue(bound);
   assertClose(await stream.read(y), x, 1e-6, "the new value");
   assertEquals((await weights.read("weight")).data, identity);
+});
+
+Deno.test("ffi has packed copies of blocks for a new program in place of one that has not run yet", async () => {
+  await using backend = await ffi(true);
+  using weights = await backend.open(
+    new Map([
+      ["weight", blocksOf(numbers(10, 72, 192), { bits: 8, block: 64, axis: 1 })],
+      ["bias", weightFromTensor(numbers(11, 72))],
+    ]),
+    { storage: "q8" },
+  );
+  using stack = new DisposableStack();
+  using stream = backend.stream();
+  const graph = layer(numbers(10, 72, 192), 1, { steps: true });
+  const tensors = {
+    x: stack.use(backend.allocate("float32", [1, 192])),
+    y: stack.use(backend.allocate("float32", [1, 72])),
+    state: stack.use(backend.allocate("float32", [1, 1])),
+  };
+  stream.write(tensors.x, numbers(12, 1, 192).data);
+  const compile = async () => stack.use(await backend.compile(graph, weights)) as OnnxProgram;
+  const result = (program: OnnxProgram) => {
+    stream.enqueue(stack.use(program.bind(tensors, { T: 1 })));
+    return stream.read(tensors.y);
+  };
+  const hasSession = (programs: readonly OnnxProgram[]) => programs.map(({ compiled }) => compiled !== undefined);
+  const [one, two] = [await compile(), await compile()];
+  assertEquals(hasSession([one, two]), [false, true]);
+  const expected = await result(two);
+  assertEquals(await result(one), expected, "compiled again");
+  const three = await compile();
+  assertEquals(hasSession([one, two, three]), [true, true, true], "programs that have run keep theirs");
 });
 
 Deno.test("ffi says why it does not hold float16", async () => {
