@@ -44,6 +44,8 @@ const cases: readonly Case[] = [
   { name: "q8_saved", saved: "q8", limits: { load: 0.5, peak: 0.4, token: 0.42 } },
   { name: "q4_saved", saved: "q4", limits: { load: 0.5, token: 0.36 } },
   { name: "float32_low_memory", dtype: "float32", lowMemory: true },
+  { name: "q8_saved_low_memory", saved: "q8", lowMemory: true },
+  { name: "q4_saved_low_memory", saved: "q4", lowMemory: true },
 ];
 
 const columns = ["load", "loadProcessor", "encode", "token", "peak"] as const;

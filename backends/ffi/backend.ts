@@ -143,7 +143,7 @@ export class FfiBackend implements Backend {
     const blocks = [...graph.parameters.keys()].filter((name) => readableBlocks(graph, held, name));
     // Neither what is decoded in each run, nor what is trained on, is rounded further.
     const rounds = blocks.length > 0 && writtenParameters(graph).size === 0;
-    const products = rounds ? await this.#productsOf(graph, held) : { blocks: false };
+    const products = rounds ? await this.#productsOf(graph, held) : { blocks: "decoded" as const };
     // Made now, so that they are made for one program while another is compiled.
     await Promise.all(blocks.map((name) => held.blocks.place(name, preferredForm(graph, name, products))));
     return await held.exclusively(new Set(graph.parameters.keys()), async () => {
@@ -179,10 +179,12 @@ export class FfiBackend implements Backend {
 
   /** Which products of a program are of whole numbers. One with states runs a step at a time: its products have few rows. */
   async #productsOf({ states }: Graph, { options: { lowMemory = false } }: FfiWeights): Promise<IntegerProducts> {
-    if (states.size > 0) return { blocks: !lowMemory };
+    if (states.size > 0 && !lowMemory) return { blocks: "packed" };
     this.#products ??= import("./integer_products.ts").then(({ integerProductsHere }) => integerProductsHere());
     const { blocks, rowScales } = await this.#products;
-    return { blocks: blocks && !lowMemory, rowScales };
+    if (states.size === 0) return { blocks: lowMemory ? "decoded" : blocks, rowScales };
+    // As where rows have one scale: AVX2 would add two products with signed codes in 16 bits.
+    return { blocks: rowScales ? { unpacked: rowScales === "signedColumns" ? "int8" : "uint8" } : "decoded" };
   }
 
   async #compile(

@@ -20,7 +20,7 @@ const [vnni, dotProducts, matrices] = ["avx512_vnni|avx_vnni", "asimddp", "i8mm"
 export function integerProducts(features: string): IntegerProducts {
   const has = (...names: string[]) => new RegExp(`\\b(?:${names.join("|")})\\b`).test(features);
   const rowScales = has(vnni, dotProducts) ? "signedColumns" : has("avx2") ? "columns" : undefined;
-  return { blocks: has(vnni, matrices), ...(rowScales && { rowScales }) };
+  return { blocks: has(vnni, matrices) ? "packed" : "decoded", ...(rowScales && { rowScales }) };
 }
 
 /** The same of this processor; where its features cannot be read, no product of many rows is of whole numbers. */
@@ -31,6 +31,6 @@ export function integerProductsHere(): IntegerProducts {
   try {
     return integerProducts(isReadable ? Deno.readTextFileSync(path) : "");
   } catch {
-    return { blocks: false };
+    return { blocks: "decoded" };
   }
 }

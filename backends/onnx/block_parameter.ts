@@ -33,8 +33,12 @@ export interface BlockParameter extends BlockLocation {
 
 /** Which products with weights in blocks round their inputs to 8 bits, so that whole numbers are multiplied. */
 export interface IntegerProducts {
-  /** Those with blocks of 8 bits, each block of an input with a scale of its own; else weights are decoded in each run. */
-  readonly blocks: boolean;
+  /**
+   * Those with blocks that have scales of their own, as each block of an input then has too: with codes that are packed, or with
+   * codes as they lie, which takes a few times as long and no memory, of inputs in codes of that type. Else weights are decoded in
+   * each run.
+   */
+  readonly blocks: "packed" | { readonly unpacked: "int8" | "uint8" } | "decoded";
   /**
    * Those with weights of 8 bits whose rows have one scale, with one scale for all of an input: the form of codes that they read.
    * @default such products are not of whole numbers

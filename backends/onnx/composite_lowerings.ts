@@ -26,7 +26,7 @@ export const compositeLowerings: { [K in Native]: Lowering<AttributesOf<K>> } = 
     const blocks = context.blocks.get(weight);
     if (blocks) {
       const y = blockProduct(context, node, blocks);
-      return activation ? activations[activation](context, node, y) : context.write(node, "Identity", [y]);
+      return activation ? activations[activation](context, node, y) : context.give(node, y);
     }
     const operands = [context.name(x), context.name(weight)];
     const fuses = weightLayout === "out_in" && context.operators.has("FusedMatMul");

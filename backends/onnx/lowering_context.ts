@@ -48,7 +48,9 @@ export class LoweringContext {
   /** The names that values must get, because they are outputs of the model. */
   readonly #reservedNames = new Map<Value, string>();
   readonly #constants = new Map<string, string>();
-  readonly #rounded = new Map<Value, readonly [codes: string, scale: string, middle: string]>();
+  readonly #shapes = new Map<string, string>();
+  /** What was written for values, by what for. */
+  readonly #derived = new Map<Value, Map<string, readonly string[]>>();
   /** Attention results as ONNX Runtime's operators give them, [rows, T, H · D], before they are split into heads. */
   readonly joinedHeads = new Map<Value, string>();
 
@@ -103,31 +105,39 @@ export class LoweringContext {
     return outputs;
   }
 
-  /** A value of float32 rounded to 8 bits, once for all that read it: its codes, their scale, and the code of 0. */
-  rounded(value: Value): readonly [codes: string, scale: string, middle: string] {
-    let names = this.#rounded.get(value);
-    if (!names) {
-      names = [this.model.fresh(), this.model.fresh(), this.model.fresh()];
-      this.model.node("DynamicQuantizeLinear", [this.name(value)], {}, { outputs: names });
-      this.#rounded.set(value, names);
-    }
+  /** Let what was written under a name be the output of a node, under the name that it must have. */
+  give(node: Node, name: string): readonly string[] {
+    return this.#reservedNames.has(node.outputs[0]) ? this.write(node, "Identity", [name]) : [name];
+  }
+
+  /**
+   * What is made of a value for several nodes that read it, written once.
+   *
+   * @param what What it is made for: a name of its own.
+   * @param write Writes it, and returns the names of its parts.
+   */
+  once(value: Value, what: string, write: () => readonly string[]): readonly string[] {
+    const derived = this.#derived.get(value) ?? new Map<string, readonly string[]>();
+    this.#derived.set(value, derived);
+    const names = derived.get(what) ?? write();
+    derived.set(what, names);
     return names;
   }
 
   /** A vector of int64 that is part of the model. */
   integers(values: readonly number[]): string {
-    return this.#constant(`i ${values}`, "int64", [values.length], BigInt64Array.from(values, BigInt));
+    return this.constant(`i ${values}`, "int64", [values.length], BigInt64Array.from(values, BigInt));
   }
 
   /** A float32 without axes that is part of the model. */
   scalar(value: number): string {
-    return this.#constant(`f ${attributeKey(value)}`, "float32", [], Float32Array.of(value));
+    return this.constant(`f ${attributeKey(value)}`, "float32", [], Float32Array.of(value));
   }
 
-  /** A uint8 tensor of one value that is part of the model. */
-  bytes(shape: readonly number[], value: number): string {
-    const key = `b ${shape} ${value}`;
-    return this.#constant(key, "uint8", shape, new Uint8Array(sizeOf(shape)).fill(value));
+  /** A tensor of one value that is part of the model. */
+  filled(dataType: "uint8" | "int8" | "float32", shape: readonly number[], value: number): string {
+    const Data = { uint8: Uint8Array, int8: Int8Array, float32: Float32Array }[dataType];
+    return this.constant(`${dataType} ${shape} ${value}`, dataType, shape, new Data(sizeOf(shape)).fill(value));
   }
 
   /** A length as a vector of one int64: a constant, or an input of the model. */
@@ -141,7 +151,7 @@ export class LoweringContext {
   length(length: Dimension): string {
     const canonical = dimension(length);
     if (typeof canonical === "number") {
-      return this.#constant(`l ${canonical}`, "int32", [1], Int32Array.of(canonical));
+      return this.constant(`l ${canonical}`, "int32", [1], Int32Array.of(canonical));
     }
     return this.#sizeInput({ name: `length:${canonical}`, expression: canonical, dataType: "int32" });
   }
@@ -154,6 +164,9 @@ export class LoweringContext {
   /** A shape as a vector of int64. */
   shape(shape: Shape): string {
     if (shape.every((length) => typeof length === "number")) return this.integers(shape);
+    const key = shape.map(dimension).join();
+    const known = this.#shapes.get(key);
+    if (known) return known;
     // Neighbouring known lengths are written as one constant.
     const parts: string[] = [];
     for (let i = 0; i < shape.length;) {
@@ -166,7 +179,9 @@ export class LoweringContext {
       parts.push(this.integers(shape.slice(i, end) as number[]));
       i = end;
     }
-    return parts.length === 1 ? parts[0] : this.model.node("Concat", parts, { axis: 0 });
+    const name = parts.length === 1 ? parts[0] : this.model.node("Concat", parts, { axis: 0 });
+    this.#shapes.set(key, name);
+    return name;
   }
 
   /** The shape operand of a Reshape: one unknown length is left to ONNX as -1, those that do not change are 0. */
@@ -186,11 +201,12 @@ export class LoweringContext {
     return this.model.node("Reshape", [name, this.reshapeOperand(from, to)], { allowzero: to.includes(0) ? 1 : 0 });
   }
 
-  #constant(
+  /** A tensor that is part of the model, once for each key. */
+  constant(
     key: string,
     dataType: DataType,
     shape: readonly number[],
-    data: BigInt64Array | Int32Array | Float32Array | Uint8Array,
+    data: BigInt64Array | Int32Array | Float32Array | Uint8Array | Int8Array,
   ): string {
     let name = this.#constants.get(key);
     if (name === undefined) {

@@ -129,7 +129,7 @@ export interface LoweringOptions {
 export function toOnnx(
   graph: Graph,
   place: (name: string) => ParameterLocation,
-  { operators = allOperators, products = { blocks: false }, ...options }: LoweringOptions = {},
+  { operators = allOperators, products = { blocks: "decoded" }, ...options }: LoweringOptions = {},
 ): OnnxModel {
   checkOrder(graph);
   const fusesCaches = options.fusesCaches !== false && operators.has("GroupQueryAttention");

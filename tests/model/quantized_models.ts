@@ -56,5 +56,5 @@ export const inputs = { pixelValues: numbers(1, 1, 3, 32, 32), decoderInputIds: 
 
 /** The ffi backend with float32 products in programs of many rows, on every processor. */
 export async function exactFfi(): Promise<FfiBackend> {
-  return new FfiBackend(Runtime.open(await findLibrary({}), {}), "CPU", undefined, { blocks: false });
+  return new FfiBackend(Runtime.open(await findLibrary({}), {}), "CPU", undefined, { blocks: "decoded" });
 }

@@ -65,8 +65,11 @@ async function run(
 }
 
 /** The ffi backend whose products of many rows are in float32, or in 8 bits. */
-async function ffi(blocks: boolean, rowScales?: IntegerProducts["rowScales"]): Promise<FfiBackend> {
-  return new FfiBackend(Runtime.open(await findLibrary({}), {}), "CPU", undefined, { blocks, rowScales });
+async function ffi(isPacked: boolean, rowScales?: IntegerProducts["rowScales"]): Promise<FfiBackend> {
+  return new FfiBackend(Runtime.open(await findLibrary({}), {}), "CPU", undefined, {
+    blocks: isPacked ? "packed" : "decoded",
+    rowScales,
+  });
 }
 
 /** activation(x · weight + bias), after a state if the program is to run by steps. */
@@ -110,23 +113,28 @@ for (const { bits, block, axis, activation } of cases) {
     assertEquals(backend.counters.weightBytes, 0);
   });
 
-  Deno.test(`ffi rounds only inputs where it multiplies ${bits} bits along axis ${axis} in integers`, async () => {
-    await using reference = await loadReference();
-    await using backend = await ffi(true);
-    for (const [rows, steps] of [[1, true], [9, true], [9, false]] as const) {
-      const graph = layer(weight, axis, { steps });
-      const part = new Tensor("float32", [rows, 192], x.data.slice(0, rows * 192));
-      const expected = await run(reference, graph, source, part, { sizes: { T: rows } });
-      const found = await run(backend, graph, source, part, { sizes: { T: rows } });
-      // An input is off by at most 1/254 of its block's largest, which is below 1; errors of many add up like noise.
-      const decoded = (await source.get("weight")!.load()).data as Float32Array;
-      const spread = Math.sqrt(decoded.reduce((sum, value) => sum + value * value, 0) / 72);
-      found.data.forEach((value: number | bigint, i: number) => {
-        const away = Math.abs(Number(value) - Number(expected.data[i]));
-        assert(away <= 6 * spread / 254, `${value} is ${away} from ${expected.data[i]}`);
-      });
-    }
-  });
+  // Packed codes, and where memory is short codes as they lie, multiplied with signed or unsigned ones.
+  for (const lowMemory of [undefined, "signedColumns", "columns"] as const) {
+    const how = lowMemory ? `as they lie, with those of ${lowMemory}` : "that are packed";
+    Deno.test(`ffi rounds only inputs where it multiplies ${bits} bits along axis ${axis} in integers ${how}`, async () => {
+      await using reference = await loadReference();
+      await using backend = await ffi(!lowMemory, lowMemory);
+      for (const [rows, steps] of [[1, true], [9, true], [9, false]] as const) {
+        const graph = layer(weight, axis, { steps });
+        const part = new Tensor("float32", [rows, 192], x.data.slice(0, rows * 192));
+        const expected = await run(reference, graph, source, part, { sizes: { T: rows } });
+        const found = await run(backend, graph, source, part, { sizes: { T: rows }, lowMemory: lowMemory && true });
+        // An input is off by at most 1/254 of its block's largest, which is below 1; errors of many add up like noise.
+        const decoded = (await source.get("weight")!.load()).data as Float32Array;
+        const spread = Math.sqrt(decoded.reduce((sum, value) => sum + value * value, 0) / 72);
+        found.data.forEach((value: number | bigint, i: number) => {
+          const away = Math.abs(Number(value) - Number(expected.data[i]));
+          assert(away <= 6 * spread / 254, `${value} is ${away} from ${expected.data[i]}`);
+        });
+        if (lowMemory && steps) assertThrows(() => assertClose(found, expected, exact, "rounded"));
+      }
+    });
+  }
 }
 
 Deno.test("ffi multiplies whole numbers where rows have one scale, and rounds an input once for all that read it", async () => {
@@ -214,20 +222,25 @@ Deno.test("ffi reads the rows of a table in blocks, and a head that shares it, f
   await assertRejects(() => run(backend, graph, stored, wrong), Error, "50");
 });
 
-Deno.test("ffi decodes a large head part by part where memory is short", async () => {
-  // More numbers than are decoded at once; the last part is a small one.
-  const [rows, width] = [70000, 64];
-  const words = blocksOf(numbers(10, rows, width), { bits: 8, block: 64, axis: 1 });
+Deno.test("ffi computes a large head part by part where memory is short", async () => {
+  // More numbers than are decoded at once, and more blocks than are summed at once; the last part is a small one.
+  const [rows, width] = [140000, 64];
+  const words = blocksOf(numbers(10, rows, width), { bits: 8, block: 16, axis: 1 });
   const source = new Map([["words", words]]);
-  const builder = new GraphBuilder("head");
-  const table = builder.parameter("words", [rows, width]);
-  builder.output("y", linear(gather(table, builder.input("x", "int64", [2]), { axis: 0 }), table));
-  const graph = builder.build();
-  const x = new Tensor("int64", [2], BigInt64Array.of(69999n, 3n));
+  const head = (steps: boolean): Graph => {
+    const builder = new GraphBuilder("head");
+    const table = builder.parameter("words", [rows, width]);
+    builder.output("y", linear(gather(table, builder.input("x", "int64", [2, 1]), { axis: 0 }), table));
+    const one = builder.constant(numbers(3, 1, 1));
+    if (steps) cacheAppend(builder.state("state", "float32", [1, 1]), one, { axis: 1, at: 0 });
+    return builder.build();
+  };
+  const x = new Tensor("int64", [2, 1], BigInt64Array.of(BigInt(rows) - 1n, 3n));
   await using reference = await loadReference();
-  await using backend = await ffi(false);
-  const found = await run(backend, graph, source, x, { lowMemory: true });
-  assertClose(found, await run(reference, graph, source, x), exact, "the head");
+  await using backend = await ffi(false, "signedColumns");
+  const expected = await run(reference, head(false), source, x);
+  assertClose(await run(backend, head(false), source, x, { lowMemory: true }), expected, exact, "decoded");
+  assertClose(await run(backend, head(true), source, x, { lowMemory: true }), expected, 1e-2, "as it lies");
 });
 
 Deno.test("ffi decodes what a program reads otherwise, and takes new values instead of blocks", async () => {
