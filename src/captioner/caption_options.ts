@@ -61,7 +61,7 @@ export interface DocumentOptions extends Omit<CaptionOptions, "skipSpecialTokens
 export interface StreamOptions extends CaptionOptions, Pick<TextStreamerOptions, "wholeWords"> {}
 
 /** Options with prompts as tokens. */
-export type PromptedOptions = Omit<GenerateOptions, "decoderInputIds"> & Prompts & {
+export type PromptedOptions = Omit<GenerateOptions, "decoderInputIds"> & Pick<Prompts, "decoderInputIds"> & {
   readonly skipSpecialTokens: boolean;
   /** Whether the prompt was given as a text, which the caption's text does not repeat. */
   readonly worded: boolean;
