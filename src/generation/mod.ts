@@ -6,7 +6,7 @@ export { decode } from "./search/decode.ts";
 export type { LogitsProcessor } from "./scores/logits_processor.ts";
 export type { GenerateOutput } from "./search/generate_output.ts";
 export type { GenerateOptions, StoppingCriterion, Streamer, Timings } from "./request/generate_options.ts";
-export { resolveGeneration, type Subject } from "./request/resolve_generation.ts";
+export { resolveGeneration, resolvePrompts, type Subject } from "./request/resolve_generation.ts";
 export { ModelRunner, type RunnerOptions } from "./programs/model_runner.ts";
 export { generationBytes } from "./programs/generation_bytes.ts";
 export type { PictureEncoding } from "./slots/picture_encoding.ts";
