@@ -10,8 +10,8 @@ export { resolveGeneration, resolvePrompts, type Subject } from "./request/resol
 export { ModelRunner, type RunnerOptions } from "./programs/model_runner.ts";
 export { generationBytes } from "./programs/generation_bytes.ts";
 export type { PictureEncoding } from "./slots/picture_encoding.ts";
-export type { SlotSession, SlotStep } from "./slots/slot_session.ts";
+export type { SlotSession } from "./slots/slot_session.ts";
 export type { SlotSessionOptions } from "./slots/slot_settings.ts";
 export type { SlotRow } from "./slots/slot_row.ts";
-export type { SlotText } from "./slots/slot_text.ts";
+export type { SlotStep, SlotText } from "./slots/slot_text.ts";
 export { Session, type SessionShape } from "./programs/session.ts";
