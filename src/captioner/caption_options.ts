@@ -30,7 +30,7 @@ export interface Caption extends Confidence {
 /** How a text is begun, generated and decoded. */
 export interface CaptionOptions
   extends Omit<GenerateOptions, "outputConfidences">, PromptOptions, Pick<ReadImageOptions, "page"> {
-  /** Whether special tokens, such as the tags of a document, are left out of the text; the end token always is. @default true */
+  /** Whether special tokens are left out of the text; where they are not, the end token still is. @default true */
   readonly skipSpecialTokens?: boolean;
 }
 
@@ -61,7 +61,7 @@ export interface DocumentOptions extends Omit<CaptionOptions, "skipSpecialTokens
 export interface StreamOptions extends CaptionOptions, Pick<TextStreamerOptions, "wholeWords"> {}
 
 /** Options with prompts as tokens. */
-export type PromptedOptions = Omit<GenerateOptions, "decoderInputIds"> & Prompts & {
+export type PromptedOptions = Omit<GenerateOptions, "decoderInputIds"> & Pick<Prompts, "decoderInputIds"> & {
   readonly skipSpecialTokens: boolean;
   /** Whether the prompt was given as a text, which the caption's text does not repeat. */
   readonly worded: boolean;

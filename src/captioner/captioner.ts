@@ -21,7 +21,7 @@ import { architectureOf } from "../models/mod.ts";
 import { batchSize, type ImageInput, picturesOf, promptsOf } from "./picture_batches.ts";
 import { PictureReader } from "../image/picture_reader.ts";
 import type { SaveAndPushOptions } from "../model/push_model.ts";
-import { endsOf, promptedOptions } from "./prompted_options.ts";
+import { beginningOf, endsOf, promptedOptions } from "./prompted_options.ts";
 import { promptOfTask } from "./task_prompt.ts";
 import { TextStreamer } from "./text_streamer.ts";
 import { AutoTokenizer, type Tokenizer } from "../tokenizer/mod.ts";
@@ -205,12 +205,12 @@ export class Captioner implements AsyncDisposable {
     const pieces = new Channel<string>();
     const text = new TextStreamer(this.tokenizer, (piece) => pieces.put(piece), {
       wholeWords,
-      prompt: rest.worded || !skipSpecialTokens ? [] : prompt.decoderInputIds?.[0],
+      prompt: rest.worded || !skipSpecialTokens ? [] : beginningOf(this.model, { ...rest, ...prompt }),
       skipSpecialTokens,
     });
     const streamer: Streamer = {
       put: async (tokens) => {
-        const written = tokens.map((row) => row.filter((id) => !ends.includes(id)));
+        const written = skipSpecialTokens ? tokens : tokens.map((row) => row.filter((id) => !ends.includes(id)));
         await Promise.all([text.put(written), other?.put(tokens)]);
       },
       end: async () => void await Promise.all([text.end(), other?.end()]),

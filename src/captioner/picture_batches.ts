@@ -20,25 +20,35 @@ export function picturesOf(images: readonly ImageInput[]): Picture[] {
   });
 }
 
-/** Prompts as lists. */
+/** What rows begin with, as lists. */
 export interface Prompts {
   readonly decoderInputIds: readonly (readonly number[])[] | undefined;
+  /** Not there where it is one token, or the model's. */
+  readonly decoderStartTokenId?: readonly number[];
 }
 
 /**
- * The prompts of each batch.
+ * The prompts and start tokens of each batch.
  *
  * @throws {OptionError} If there is neither one for each picture nor one for all.
  */
-export function promptsOf(count: number, { decoderInputIds: given }: GenerateOptions): (at: number) => Prompts {
-  if (given === undefined || given === null) return () => ({ decoderInputIds: undefined });
-  const rows = given instanceof Tensor ? given.toList() as number[][] : given;
-  if (![1, count].includes(rows.length)) {
-    throw new OptionError(
-      `Cannot caption: there are ${count} pictures, but decoderInputIds has ${rows.length} rows; expected one for each, ` +
-        `or one for all`,
-    );
-  }
-  const all = rows.length === count ? rows : Array(count).fill(rows[0]);
-  return (at) => ({ decoderInputIds: all.slice(at, at + batchSize) });
+export function promptsOf(count: number, options: GenerateOptions): (at: number) => Prompts {
+  const { decoderInputIds: given, decoderStartTokenId: start } = options;
+  const rows = given instanceof Tensor ? given.toList() as number[][] : given ?? undefined;
+  const prompts = rows && oneForEach(rows, count, "decoderInputIds has", "rows");
+  const starts = Array.isArray(start) ? oneForEach<number>(start, count, "decoderStartTokenId has", "ids") : undefined;
+  return (at) => ({
+    decoderInputIds: prompts?.slice(at, at + batchSize),
+    ...(starts && { decoderStartTokenId: starts.slice(at, at + batchSize) }),
+  });
+}
+
+/** As many as there are pictures, of as many or of one for all. */
+function oneForEach<T>(given: readonly T[], count: number, has: string, things: string): readonly T[] {
+  if (given.length === count) return given;
+  if (given.length === 1) return Array(count).fill(given[0]);
+  throw new OptionError(
+    `Cannot caption: there are ${count} pictures, but ${has} ${given.length} ${things}; expected one for each, or one ` +
+      "for all",
+  );
 }

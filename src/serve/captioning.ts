@@ -1,6 +1,6 @@
 // From a picture's file to its caption: decoded beside the model, written by the scheduler, read as `captions` reads it.
 import type { Caption, CaptionerParts } from "../captioner/caption_options.ts";
-import { endsOf, promptedOptions } from "../captioner/prompted_options.ts";
+import { endsOf, promptedOptions, startOf } from "../captioner/prompted_options.ts";
 import { TextStreamer } from "../captioner/text_streamer.ts";
 import { captionOf, captionTextOf } from "../captioner/caption_text.ts";
 import { ImageWorkers } from "../image/image_workers.ts";
@@ -69,13 +69,15 @@ export class Captioning implements Disposable {
     const pixelValues = await this.#pixels(picture, options.page, signal);
     const read = performance.now() - began;
     const ends = endsOf(captioner, {});
-    const stream = onText && new TextStreamer(captioner.tokenizer, onText, { skipSpecialTokens });
+    const prompt = worded || !skipSpecialTokens ? [] : startOf(captioner);
+    const stream = onText && new TextStreamer(captioner.tokenizer, onText, { prompt, skipSpecialTokens });
     const { output, times, margin } = await this.scheduler.run({
       pixelValues,
       options: { ...(onText && { numBeams: 1 }), numReturnSequences: 1, ...rest },
       caller,
       signal,
-      onTokens: stream && ((tokens) => stream.put([tokens.filter((id) => !ends.includes(id))])),
+      onTokens: stream &&
+        ((tokens) => stream.put([skipSpecialTokens ? tokens : tokens.filter((id) => !ends.includes(id))])),
     });
     stream?.end();
     const reading = { tokenizer: captioner.tokenizer, worded, ends, skipSpecialTokens };

@@ -57,6 +57,20 @@ Deno.test("Captioner.caption() takes a prompt for each picture or one for all, o
   );
 });
 
+Deno.test("Captioner.captions() takes a start token for each picture, over all its batches", async () => {
+  await using captioner = await Captioner.load(undefined, { backend: "ffi" });
+  const many = Array(9).fill(await readImage(line(1)));
+  const { decoder_start_token_id: start } = captioner.model.generationConfig;
+  const starts = many.map((_, i) => i === 8 ? 7 : start as number);
+  const captions = await captioner.captions(many, { decoderStartTokenId: starts, maxNewTokens: 2 });
+  assertEquals(captions.map(([{ ids }]) => ids[0]), starts);
+  await assertRejects(
+    () => captioner.captions(many, { decoderStartTokenId: starts.slice(1) }),
+    OptionError,
+    "there are 9 pictures, but decoderStartTokenId has 8 ids",
+  );
+});
+
 Deno.test("Captioner.caption() reads the next pictures while it writes about these", async () => {
   await using captioner = await Captioner.load(undefined, { backend: "ffi" });
   const picture = await readImage(line(1));

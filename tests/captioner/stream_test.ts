@@ -24,6 +24,18 @@ Deno.test("Captioner.stream() begins with the prompt, as the text of caption() d
   assertEquals(pieces.join(""), await captioner.caption(line, { decoderInputIds }));
 });
 
+Deno.test("Captioner.stream() has the start and end tokens that caption() has, where these are not special", async () => {
+  await using captioner = await Captioner.load(undefined, { backend: "reference" });
+  const [start, end] = ["U", "s"].map((letter) => captioner.tokenizer.encode(letter, { addSpecialTokens: false }));
+  const own = { decoderStartTokenId: start.inputIds[0], eosTokenId: end.inputIds[0], maxNewTokens: 30 };
+  const prompt = captioner.tokenizer.encode("nd", { addSpecialTokens: false }).inputIds;
+  for (const options of [own, { ...own, decoderInputIds: [prompt] }]) {
+    const text = await captioner.caption(line, options);
+    assert(text.startsWith("U") && text.endsWith("s"), text);
+    assertEquals((await collect(captioner.stream(line, options))).join(""), text);
+  }
+});
+
 Deno.test("Captioner.stream() returns the caption behind the last piece", async () => {
   await using captioner = await Captioner.load(undefined, { backend: "reference" });
   const pieces = captioner.stream(line, { maxNewTokens: 4 });

@@ -102,6 +102,8 @@ Deno.test("a draw where every token is forbidden is an error", async () => {
   const forbidAll = (_: readonly number[], scores: Float32Array) => void scores.fill(-Infinity);
   const draws = () => model.generate(white, { doSample: true, logitsProcessors: [forbidAll] });
   await assertRejects(draws, OptionError, "every one is forbidden");
+  const beams = () => model.generate(white, { doSample: true, numBeams: 2, logitsProcessors: [forbidAll] });
+  await assertRejects(beams, OptionError, "every one is forbidden");
 });
 
 Deno.test("null unsets what the model's files set, undefined leaves it", () => {

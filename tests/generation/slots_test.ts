@@ -273,6 +273,29 @@ for (const backend of testedBackends) {
   });
 }
 
+Deno.test("a text in a slot that cannot go on fails alone", async () => {
+  await using model = await load("vit_gpt2_captioning", "reference");
+  using slots = await ModelSlots.open(model, { slots: 4, maxLength: 30 });
+  const forbidAll = (tokens: readonly number[], scores: Float32Array) => {
+    if (tokens.length > 3) scores.fill(-Infinity);
+  };
+  const drawn: GenerateOptions = { ...asked, doSample: true, seed: 1, logitsProcessors: [forbidAll] };
+  const texts = [asked, drawn, { ...drawn, numBeams: 2 }].map((options: GenerateOptions) =>
+    slots.admit(slots.encode(picture(model, 1), options.numBeams ?? 1), options)
+  );
+  const errors = new Map<SlotText, unknown>();
+  while (slots.texts.length > 0) {
+    for (const { text, error, done } of await slots.step({ steps: 1 })) if (error && done) errors.set(text, error);
+  }
+  assertEquals([...errors.keys()], texts.slice(1));
+  for (const error of errors.values()) {
+    assert(error instanceof OptionError && error.message.includes("every one is forbidden"), `${error}`);
+  }
+  assertEquals(slots.free, 4);
+  const { sequences } = await model.generate(picture(model, 1), asked);
+  assertEquals(texts[0].output.sequences, sequences);
+});
+
 Deno.test("slots refuse what they do not have, and say why", async () => {
   await using backend = await loadBackend("reference");
   await using model = await VisionEncoderDecoderModel.fromPretrained(new URL("vit_gpt2_captioning/", models), {

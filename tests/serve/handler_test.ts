@@ -47,6 +47,18 @@ Deno.test("POST /caption streams the text as events that join to it", async () =
   assertEquals([refused.status, (await refused.json()).error.code], [400, "invalid_option"]);
 });
 
+Deno.test("POST /caption streams the start and end tokens that its text has, where these are not special", async () => {
+  await using server = await serving();
+  const { model: { generationConfig }, tokenizer } = server.captioner;
+  const [start, end] = ["T", "r"].map((letter) => tokenizer.encode(letter, { addSpecialTokens: false }).inputIds[0]);
+  Object.assign(generationConfig, { decoder_start_token_id: start, eos_token_id: end });
+  const events = eventsOf(await (await server.post("/caption", picture, { accept: "text/event-stream" })).text());
+  const pieces = events.filter(({ name }) => name === "text").map(({ data }) => JSON.parse(data).text);
+  const whole = JSON.parse(events.at(-1)!.data).text;
+  assert(whole.startsWith("T") && whole.endsWith("r"), whole);
+  assertEquals(pieces.join(""), whole);
+});
+
 Deno.test("POST /v1/chat/completions answers as OpenAI does, whole and in chunks", async () => {
   await using server = await serving({ modelName: "reader" });
   const body = chat(dataUrl(picture), { model: "reader", max_tokens: 60, temperature: 0, n: 1, user: "me" });

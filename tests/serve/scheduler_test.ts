@@ -141,3 +141,19 @@ for (const backend of testedBackends) {
     assertEquals(found, some.map(({ text }) => text.slice(0, 3)));
   });
 }
+
+Deno.test("a request whose options leave no token to draw fails alone", async () => {
+  await using server = await serving({ slots: 4 });
+  const { model, tokenizer } = server.captioner;
+  const letters = tokenizer.encode("abc", { addSpecialTokens: false }).inputIds;
+  const others = Array.from({ length: tokenizer.vocabularySize }, (_, id) => id).filter((id) => !letters.includes(id));
+  model.generationConfig.suppress_tokens = others;
+  const { picture } = examples[0];
+  const alone = await textOf(await server.post("/caption?maxNewTokens=20", picture));
+  assert(/^[abc]{20}$/.test(alone), alone);
+  const asked = ["", "&doSample=true&noRepeatNgramSize=1", "", "&doSample=true&noRepeatNgramSize=1&numBeams=2"];
+  const answers = await Promise.all(asked.map((more) => server.post(`/caption?maxNewTokens=20${more}`, picture)));
+  const [first, drawn, second, searched] = await Promise.all(answers.map(textOf));
+  assertEquals([first, second], [alone, alone]);
+  for (const answer of [drawn, searched]) assert(answer.includes("every one is forbidden"), answer);
+});

@@ -127,5 +127,8 @@ export interface GenerateOptions {
   readonly onTimings?: (timings: Timings) => void;
 }
 
-/** Whether a row of tokens, the prompt first, is complete. */
+/**
+ * Whether a row of tokens, the prompt first, is complete: then the pad token fills it. Where there is no end token
+ * Transformers lets such a row go on until all are complete, and fills beams with −1.
+ */
 export type StoppingCriterion = (tokens: readonly number[]) => boolean;

@@ -49,6 +49,21 @@ export function resolveGeneration(model: GenerationConfig, options: GenerateOpti
   return generation;
 }
 
+/**
+ * What each row begins with, the start token first where it is put before prompts.
+ *
+ * @param options A person's; others than those of prompts are not looked at.
+ * @throws {LimnerError} As `resolveGeneration`, where the prompts are at fault.
+ */
+export function resolvePrompts(
+  model: GenerationConfig,
+  options: Pick<GenerateOptions, "decoderInputIds" | "decoderStartTokenId" | "bosTokenId">,
+  subject: Subject,
+): readonly (readonly number[])[] {
+  const { decoder_start_token_id, bos_token_id } = model;
+  return promptsOf(readSettings({ decoder_start_token_id, bos_token_id }, options, subject.vocabularySize), subject);
+}
+
 /** The token that each row begins with, if any is known. */
 function startTokens(
   { startTokenIds, bosTokenId }: GenerationSettings,

@@ -96,7 +96,7 @@ export class HostBeams implements BeamDecider {
     const moves: Move[] = [];
     const tokens = Array<readonly number[]>(pictures.length * numBeams).fill([padTokenId]);
     pictures.forEach((picture, p) => {
-      if (picture.done) return;
+      if (!this.#runs(picture)) return;
       const before = this.#rowsOf(picture);
       const placed = placeBeams(picture.running.map(({ parent }) => before[parent]));
       moves.push(...placed.moves.map(([from, to]): Move => [p * numBeams + from, p * numBeams + to]));
@@ -106,6 +106,11 @@ export class HostBeams implements BeamDecider {
     // After the prompt all beams of a picture have the same caches.
     if (length > promptLength + 1 && moves.length > 0) session.moveRows(moves, length - 1);
     session.writeTokens(tokens, length - 1);
+  }
+
+  /** Whether its beams go on: scores that are asked for are of all of them. */
+  #runs({ done }: BeamSearchState): boolean {
+    return !done || this.generation.outputScores;
   }
 
   #rowsOf(picture: BeamSearchState): readonly number[] {
@@ -142,9 +147,9 @@ export class HostBeams implements BeamDecider {
       const rows = pictures.map((picture, p) => this.#rowsOf(picture).map((row) => read[p * numBeams + row]));
       const offered = pictures.map((picture, p) =>
         rows[p].map((row, i): Candidate[] => {
-          if (picture.done && !outputScores) return [];
+          if (!this.#runs(picture)) return [];
           candidates.process(picture.running[i].tokens, row);
-          return picture.done ? [] : candidates.best(row, { beam: picture.index * numBeams + i, length });
+          return candidates.best(row, { beam: picture.index * numBeams + i, length });
         })
       );
       if (outputScores) this.scores.push(stackScores(rows.flat()));

@@ -1,5 +1,6 @@
 // The books of beams that the host keeps: which tokens a beam may go on with, which of all are the best, and in which rows the
 // beams that result from them lie. Whoever holds the rows, a generation or a session with slots, moves them.
+import { OptionError } from "../../errors/mod.ts";
 import type { Generation } from "../request/generation.ts";
 import { Noise } from "../scores/gumbel_noise.ts";
 import { largest } from "../scores/largest_entries.ts";
@@ -51,14 +52,19 @@ export class RowCandidates {
   }
 }
 
-/** Rank the candidates of a picture's running beams. @returns The best of all, as many as are kept, best first. */
+/**
+ * Rank the candidates of a picture's running beams.
+ *
+ * @returns The best of all, as many as are kept, best first.
+ * @throws {OptionError} If one is to be drawn, and none may be.
+ */
 export function rankCandidates(
   running: readonly Beam[],
   offered: readonly (readonly Candidate[])[],
   generation: Generation,
 ): RankedContinuation[] {
   const float = Math.fround;
-  return offered.flatMap((candidates, parent) => {
+  const ranked = offered.flatMap((candidates, parent) => {
     const sum = running[parent].score;
     return candidates.map(({ id, score, rank }) => ({
       parent,
@@ -70,6 +76,10 @@ export function rankCandidates(
   })
     .sort((a, b) => b.rank > a.rank ? 1 : b.rank < a.rank ? -1 : 0)
     .slice(0, continuationsKept(generation));
+  if (generation.doSample && ranked.length > 0 && !ranked.some(({ score }) => Number.isFinite(score))) {
+    throw new OptionError("Cannot draw a token: every one is forbidden");
+  }
+  return ranked;
 }
 
 /**

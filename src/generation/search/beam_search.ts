@@ -25,13 +25,24 @@ function deciderOf(session: Session, generation: Generation): BeamDecider {
   return new HostBeams(session, generation);
 }
 
-/** Let pictures go on by a step. @returns Whether the search goes on. */
-function advance(pictures: readonly BeamSearchState[], step: readonly (readonly Continuation[])[]): boolean {
+/**
+ * Let pictures go on by a step.
+ *
+ * @param together Whether beams run until those of all pictures have ended, as where scores are asked for: they are of
+ * all rows, and there are as many of them as Transformers' search takes steps.
+ * @returns Whether the search goes on.
+ */
+function advance(
+  pictures: readonly BeamSearchState[],
+  step: readonly (readonly Continuation[])[],
+  together: boolean,
+): boolean {
   let open = false;
   pictures.forEach((picture, p) => {
-    if (!picture.done && picture.advance(step[p])) open = true;
+    if ((together || !picture.done) && picture.advance(step[p])) open = true;
   });
-  return open && pictures.some(({ done }) => !done);
+  if (!together) return open && pictures.some(({ done }) => !done);
+  return open && pictures.some(({ improvable }) => improvable) && pictures.some(({ full }) => !full);
 }
 
 /** Pictures under way, each with its beams. */
@@ -62,7 +73,7 @@ export class BeamSearch implements Search {
     const couldShrink = compaction(openRows(session, this.#active), session.sizes.beams) !== undefined;
     const steps = await this.#decider.next(this.#active, this.#length, outputScores || !couldShrink);
     signal?.throwIfAborted();
-    this.#ended = !steps.every((step) => advance(this.#active, step));
+    this.#ended = !steps.every((step) => advance(this.#active, step, outputScores));
     if (this.#ended) return;
     this.#length += steps.length;
     this.#decider.follow(this.#active, this.#length);

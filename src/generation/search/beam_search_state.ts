@@ -47,13 +47,19 @@ export class BeamSearchState {
     this.#finished = beams.map((parent) => ({ ...begun, score: lowest, parent }));
   }
 
-  get #full(): boolean {
+  /** Whether it has as many texts as beams, and asks for no better ones. */
+  get full(): boolean {
     return this.#finished.every(({ finished }) => finished) && this.generation.earlyStopping === true;
+  }
+
+  /** Whether the best running beam may still become better than a text that was found. */
+  get improvable(): boolean {
+    return this.#improvable;
   }
 
   /** Whether nothing can change any more. */
   get done(): boolean {
-    return !this.#improvable || this.#full;
+    return !this.#improvable || this.full;
   }
 
   get best(): readonly Beam[] {
@@ -61,7 +67,7 @@ export class BeamSearchState {
   }
 
   /**
-   * Go on by one token.
+   * Go on by one token. Once nothing can change any more only the running beams do.
    *
    * @param continuations The best of all running beams, best first, after all processors.
    * @returns Whether a beam can still go on.
@@ -76,7 +82,7 @@ export class BeamSearchState {
       return { tokens, logProbabilities, score, finished, parent };
     });
     const length = next[0].tokens.length - promptLength;
-    const blocked = this.#full || !this.#improvable;
+    const blocked = this.full || !this.#improvable;
     const best = next.map((beam, i): Beam => {
       const ends = beam.finished && i < numBeams;
       const out = (blocked ? lowest : 0) + (ends ? 0 : lowest);

@@ -19,6 +19,8 @@ export interface Decisions {
   readonly choices: ReadonlyMap<SlotText, readonly Choice[]>;
   /** The candidates of running beams. */
   readonly candidates: ReadonlyMap<SlotText, readonly (readonly Candidate[])[]>;
+  /** Why texts cannot go on, such as one of which every token is forbidden. */
+  readonly failures: ReadonlyMap<SlotText, unknown>;
 }
 
 /** The texts of a step. */
@@ -48,7 +50,8 @@ export async function readDecisions(
     margins && { margin: Number(margins.data[slot * maxStepsPerRead + at]) };
   const choices = new Map<SlotText, Choice[]>();
   const candidates = new Map<SlotText, Candidate[][]>();
-  for (const text of textsOf(rows).filter(({ released }) => !released)) {
+  const failures = new Map<SlotText, unknown>();
+  const decide = (text: SlotText) => {
     if (text instanceof SlotBeams) {
       const most = continuationsKept(text.generation);
       const found = text.candidates
@@ -60,8 +63,15 @@ export async function readDecisions(
       const taken = (_: unknown, at: number): Choice => ({ ...choiceAt!(slot, text, at), ...marginAt(slot, at) });
       choices.set(text, host ? [takeOnHost(text, scoresOf!(slot))] : Array.from({ length: count }, taken));
     }
+  };
+  for (const text of textsOf(rows).filter(({ released }) => !released)) {
+    try {
+      decide(text);
+    } catch (error) {
+      failures.set(text, error);
+    }
   }
-  return { choices, candidates };
+  return { choices, candidates, failures };
 }
 
 /** Logits, which become log-probabilities. */

@@ -17,18 +17,7 @@ import { SlotBeams } from "./slot_beams.ts";
 import { lengthAt, SlotInputs } from "./slot_inputs.ts";
 import { SlotRow } from "./slot_row.ts";
 import { checkRoom, checkSettings, type SlotSessionOptions } from "./slot_settings.ts";
-import { selectionOf, type SlotRows, type SlotText, type StepRow } from "./slot_text.ts";
-
-/** What a step decided for a text. */
-export interface SlotStep {
-  readonly text: SlotText;
-  /** Its new tokens; those of beams are decided at the end, all at once. */
-  readonly tokens: readonly number[];
-  /** How far what each step was decided by is from what another would have been, if that is asked for. */
-  readonly margins?: readonly number[];
-  /** Whether it is complete: its slots are free again. */
-  readonly done: boolean;
-}
+import { selectionOf, type SlotRows, type SlotStep, type SlotText, type StepRow } from "./slot_text.ts";
 
 /** Steps that were queued for rows. */
 interface QueuedSteps {
@@ -259,11 +248,18 @@ export class SlotSession implements Disposable {
     for (const text of this.texts) if (text.generation.signal?.aborted) this.release(text);
   }
 
+  /** Let a text go on as was decided; what is wrong with its options fails it alone. */
   #take(text: SlotText, decided: Decisions): SlotStep {
-    const { tokens, margins } = text instanceof SlotBeams
-      ? this.#advance(text, decided.candidates.get(text)!)
-      : this.#append(text as SlotRow, decided.choices.get(text)!);
-    return { text, tokens, done: text.released, ...(this.options.margins && { margins }) };
+    try {
+      if (decided.failures.has(text)) throw decided.failures.get(text);
+      const { tokens, margins } = text instanceof SlotBeams
+        ? this.#advance(text, decided.candidates.get(text)!)
+        : this.#append(text as SlotRow, decided.choices.get(text)!);
+      return { text, tokens, done: text.released, ...(this.options.margins && { margins }) };
+    } catch (error) {
+      this.release(text);
+      return { text, tokens: [], done: true, error };
+    }
   }
 
   #append(row: SlotRow, choices: readonly Choice[]) {

@@ -19,6 +19,19 @@ export interface SlotText {
   readonly output: GenerateOutput;
 }
 
+/** What a step decided for a text. */
+export interface SlotStep {
+  readonly text: SlotText;
+  /** Its new tokens; those of beams are decided at the end, all at once. */
+  readonly tokens: readonly number[];
+  /** How far what each step was decided by is from what another would have been, if that is asked for. */
+  readonly margins?: readonly number[];
+  /** Whether it is complete or has failed: its slots are free again. */
+  readonly done: boolean;
+  /** Why it failed, if it did. */
+  readonly error?: unknown;
+}
+
 /** A row of a step. */
 export interface StepRow {
   readonly slot: number;

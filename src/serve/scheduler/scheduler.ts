@@ -188,7 +188,7 @@ export class Scheduler implements JobScheduler {
     }
   }
 
-  #deliver({ text, tokens, done, margins }: SlotStep): void {
+  #deliver({ text, tokens, done, margins, error }: SlotStep): void {
     const entry = this.#riders.get(text);
     if (!entry) return;
     if (margins) entry.takeMargins(margins);
@@ -203,7 +203,8 @@ export class Scheduler implements JobScheduler {
     }
     if (!done) return;
     this.#riders.delete(text);
-    entry.resolve(text.output);
+    if (error === undefined) entry.resolve(text.output);
+    else entry.reject(error);
   }
 
   /** Jobs that slots cannot take, one after another. */
