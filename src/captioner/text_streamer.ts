@@ -13,8 +13,8 @@ export interface TextStreamerOptions {
   readonly skipSpecialTokens?: boolean;
 }
 
-/** An unfinished character, and the apostrophe that a tokenizer may yet join to the words on both of its sides. */
-const unsettled = /(?:\uFFFD+| ')$/;
+/** An unfinished character, and a space that clean-up may yet take out, with what it may join to the word before: n't, 've. */
+const unsettled = /(?:\uFFFD+| (?:n? ?'?|'[vr]))$/;
 
 /** A character of a script that writes no space between words. */
 export const spaceless =
