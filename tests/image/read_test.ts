@@ -74,6 +74,23 @@ for (const { path, expect } of JSON.parse(Deno.readTextFileSync(new URL("index.j
   });
 }
 
+Deno.test("readImage() notices a changed bit anywhere in a PNG's pixels", async () => {
+  for (const name of ["rgb.png", "palette.png", "gray16.png", "interlaced.png"]) {
+    const whole = await Deno.readFile(inputUrl(name));
+    const start = new TextDecoder("latin1").decode(whole).indexOf("IDAT") + 4;
+    const end = start + new DataView(whole.buffer).getUint32(start - 8);
+    for (let at = start; at < end; at += Math.ceil((end - start) / 40)) {
+      const bytes = whole.slice();
+      bytes[at] ^= 1;
+      await assertRejects(() => readImage(bytes), FormatError, "its data is damaged");
+    }
+    // As in Pillow the checksum of a chunk counts only where that of its data is wrong too.
+    const bytes = whole.slice();
+    bytes[end] ^= 1;
+    assertEquals(await readImage(bytes), await readImage(whole));
+  }
+});
+
 Deno.test("readImage() takes paths, URLs, bytes and Blobs", async () => {
   const bytes = await Deno.readFile(inputUrl("rgb.png"));
   const expected = await readImage(bytes);

@@ -1,8 +1,12 @@
 // PNG pixels, by the png crate in @jsquash/png's WebAssembly.
 import { loadPngModule } from "../../packages/jsquash_png.ts";
+import { crc32 } from "./_crc32.ts";
 import { selectChannels } from "./_select_channels.ts";
 import { giveBytes, instantiate, onInstances, type RustExports } from "./_wasm_decoder.ts";
 import type { Decoder } from "./headers/image_header.ts";
+
+/** The names of chunks, as numbers. */
+const idat = 0x49444154, iend = 0x49454e44;
 
 interface Png extends RustExports {
   decode(at: number, length: number): number;
@@ -14,7 +18,7 @@ interface Png extends RustExports {
 /** Load the decoder; it returns 8 bits as Pillow does: the upper 8 of 16, but grey of 16 bits is clipped at 255. */
 export async function load(): Promise<Decoder> {
   const module = await loadPngModule();
-  return onInstances(() => {
+  const decode = onInstances(() => {
     let rgba: Uint8Array | Uint16Array = new Uint8Array(); // the pixels, which the module passes as a view of its memory
     const png = instantiate<Png>(module, {
       __wbg_newwithownedu8clampedarray: (at, length) => {
@@ -47,4 +51,33 @@ export async function load(): Promise<Decoder> {
       },
     };
   });
+  return async (bytes, header, transform) => {
+    await checkData(bytes);
+    return await decode(bytes, header, transform);
+  };
+}
+
+/**
+ * Check the pixels' data, of which the library reads no more than the rows. As in Pillow the checksum within the data counts;
+ * it takes inflating all of it, so those of the chunks (IDAT) are compared first.
+ *
+ * @param bytes The whole file, whose chunks have been walked over.
+ * @throws {Error} If the data is damaged.
+ */
+async function checkData(bytes: Uint8Array): Promise<void> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const data: Uint8Array<ArrayBuffer>[] = [];
+  let doubtful = false;
+  for (let at = 8, kind = 0; kind !== iend;) {
+    const end = at + 8 + view.getUint32(at);
+    kind = view.getUint32(at + 4);
+    if (kind === idat) {
+      data.push(bytes.subarray(at + 8, end) as Uint8Array<ArrayBuffer>);
+      doubtful ||= crc32(bytes.subarray(at + 4, end)) !== view.getUint32(end);
+    }
+    at = end + 4;
+  }
+  if (doubtful) {
+    await new Blob(data).stream().pipeThrough(new DecompressionStream("deflate")).pipeTo(new WritableStream());
+  }
 }
