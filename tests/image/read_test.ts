@@ -9,6 +9,7 @@ import {
 } from "@std/assert";
 import { FormatError, HubError, LimnerError, OptionError } from "../../src/errors/mod.ts";
 import { RawImage, readImage } from "../../src/image/mod.ts";
+import { crc32 } from "../../src/image/formats/_crc32.ts";
 import { orient } from "../../src/image/processor/transforms.ts";
 import { compare, decoded, inputUrl, readStored } from "./golden.ts";
 
@@ -87,6 +88,25 @@ Deno.test("readImage() notices a changed bit anywhere in a PNG's pixels", async 
     // As in Pillow the checksum of a chunk counts only where that of its data is wrong too.
     const bytes = whole.slice();
     bytes[end] ^= 1;
+    assertEquals(await readImage(bytes), await readImage(whole));
+  }
+});
+
+Deno.test("readImage() passes over what is wrong in a PNG's chunks that no pixel depends on", async () => {
+  const whole = await Deno.readFile(inputUrl("rgb.png"));
+  const chunk = (kind: string, data: number[]) => {
+    const bytes = new Uint8Array([0, 0, 0, data.length, ...new TextEncoder().encode(kind), ...data, 0, 0, 0, 0]);
+    new DataView(bytes.buffer).setUint32(8 + data.length, crc32(bytes.subarray(4, 8 + data.length)));
+    return [...bytes];
+  };
+  const wrong = [
+    chunk("iCCP", [120, 0, 0, 1, 2, 3]), // a profile that cannot be inflated
+    chunk("pHYs", [0, 0, 0, 1, 0, 0, 0, 1, 9]), // a unit that does not exist
+    [...chunk("gAMA", [0, 0, 1, 0]), ...chunk("gAMA", [0, 0, 2, 0])], // two where one may be
+    chunk("acTL", [0, 0, 0, 1]), // an animation of too few numbers
+  ];
+  for (const chunks of wrong) {
+    const bytes = new Uint8Array([...whole.subarray(0, 33), ...chunks, ...whole.subarray(33)]);
     assertEquals(await readImage(bytes), await readImage(whole));
   }
 });

@@ -5,8 +5,9 @@ import { selectChannels } from "./_select_channels.ts";
 import { giveBytes, instantiate, onInstances, type RustExports } from "./_wasm_decoder.ts";
 import type { Decoder } from "./headers/image_header.ts";
 
-/** The names of chunks, as numbers. */
-const idat = 0x49444154, iend = 0x49454e44;
+/** The names of the chunks that pixels depend on, as numbers. */
+const ihdr = 0x49484452, plte = 0x504c5445, trns = 0x74524e53, idat = 0x49444154, iend = 0x49454e44;
+const needed: readonly number[] = [ihdr, plte, trns, idat, iend];
 
 interface Png extends RustExports {
   decode(at: number, length: number): number;
@@ -52,25 +53,28 @@ export async function load(): Promise<Decoder> {
     };
   });
   return async (bytes, header, transform) => {
-    await checkData(bytes);
-    return await decode(bytes, header, transform);
+    return await decode(await pixelChunks(bytes), header, transform);
   };
 }
 
 /**
- * Check the pixels' data, of which the library reads no more than the rows. As in Pillow the checksum within the data counts;
- * it takes inflating all of it, so those of the chunks (IDAT) are compared first.
+ * The file without the chunks that no pixel depends on. The library would refuse a picture for an error in one of them.
  *
  * @param bytes The whole file, whose chunks have been walked over.
- * @throws {Error} If the data is damaged.
+ * @throws {Error} If the pixels' data is damaged, of which the library reads no more than the rows. As in Pillow the checksum
+ * within the data counts; it takes inflating all of it, so those of the chunks are compared first.
  */
-async function checkData(bytes: Uint8Array): Promise<void> {
+async function pixelChunks(bytes: Uint8Array): Promise<Uint8Array> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const data: Uint8Array<ArrayBuffer>[] = [];
-  let doubtful = false;
+  const kept = [bytes.subarray(0, 8)], data: Uint8Array<ArrayBuffer>[] = [];
+  let length = 8, doubtful = false;
   for (let at = 8, kind = 0; kind !== iend;) {
     const end = at + 8 + view.getUint32(at);
     kind = view.getUint32(at + 4);
+    if (needed.includes(kind)) {
+      kept.push(bytes.subarray(at, end + 4));
+      length += end + 4 - at;
+    }
     if (kind === idat) {
       data.push(bytes.subarray(at + 8, end) as Uint8Array<ArrayBuffer>);
       doubtful ||= crc32(bytes.subarray(at + 4, end)) !== view.getUint32(end);
@@ -80,4 +84,8 @@ async function checkData(bytes: Uint8Array): Promise<void> {
   if (doubtful) {
     await new Blob(data).stream().pipeThrough(new DecompressionStream("deflate")).pipeTo(new WritableStream());
   }
+  if (length === bytes.length) return bytes;
+  const file = new Uint8Array(length);
+  kept.reduce((to, chunk) => (file.set(chunk, to), to + chunk.length), 0);
+  return file;
 }
