@@ -92,6 +92,14 @@ Deno.test("readImage() notices a changed bit anywhere in a PNG's pixels", async 
   }
 });
 
+Deno.test("readImage() inflates no more of a PNG in doubt than its pixels take", async () => {
+  const bytes = await Deno.readFile(new URL("zip_bomb.png", bad)); // 8 x 8 pixels, and 20 MB after them
+  const start = new TextDecoder("latin1").decode(bytes).indexOf("IDAT") + 4;
+  bytes[start + new DataView(bytes.buffer).getUint32(start - 8)] ^= 1;
+  const { cause } = await assertRejects(() => readImage(bytes), FormatError, "its data is damaged");
+  assertStringIncludes(String(cause), "inflates to more than");
+});
+
 Deno.test("readImage() passes over what is wrong in a PNG's chunks that no pixel depends on", async () => {
   const whole = await Deno.readFile(inputUrl("rgb.png"));
   const chunk = (kind: string, data: number[]) => {

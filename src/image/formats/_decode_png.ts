@@ -3,7 +3,7 @@ import { loadPngModule } from "../../packages/jsquash_png.ts";
 import { crc32 } from "./_crc32.ts";
 import { selectChannels } from "./_select_channels.ts";
 import { giveBytes, instantiate, onInstances, type RustExports } from "./_wasm_decoder.ts";
-import type { Decoder } from "./headers/image_header.ts";
+import type { Decoder, ImageHeader } from "./headers/image_header.ts";
 
 /** The names of the chunks that pixels depend on, as numbers. */
 const ihdr = 0x49484452, plte = 0x504c5445, trns = 0x74524e53, idat = 0x49444154, iend = 0x49454e44;
@@ -53,7 +53,7 @@ export async function load(): Promise<Decoder> {
     };
   });
   return async (bytes, header, transform) => {
-    return await decode(await pixelChunks(bytes), header, transform);
+    return await decode(await pixelChunks(bytes, header), header, transform);
   };
 }
 
@@ -64,7 +64,7 @@ export async function load(): Promise<Decoder> {
  * @throws {Error} If the pixels' data is damaged, of which the library reads no more than the rows. As in Pillow the checksum
  * within the data counts; it takes inflating all of it, so those of the chunks are compared first.
  */
-async function pixelChunks(bytes: Uint8Array): Promise<Uint8Array> {
+async function pixelChunks(bytes: Uint8Array, { width, height }: ImageHeader): Promise<Uint8Array> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const kept = [bytes.subarray(0, 8)], data: Uint8Array<ArrayBuffer>[] = [];
   let length = 8, doubtful = false;
@@ -81,11 +81,23 @@ async function pixelChunks(bytes: Uint8Array): Promise<Uint8Array> {
     }
     at = end + 4;
   }
-  if (doubtful) {
-    await new Blob(data).stream().pipeThrough(new DecompressionStream("deflate")).pipeTo(new WritableStream());
-  }
+  if (doubtful) await checkData(data, 16 * (width + 1) * height);
   if (length === bytes.length) return bytes;
   const file = new Uint8Array(length);
   kept.reduce((to, chunk) => (file.set(chunk, to), to + chunk.length), 0);
   return file;
+}
+
+/**
+ * Inflate data to see that its checksum is right.
+ *
+ * @param most More bytes than pixels of the largest kind take, at which inflating is given up.
+ * @throws {Error} If it is damaged, or of more bytes.
+ */
+async function checkData(data: readonly Uint8Array<ArrayBuffer>[], most: number): Promise<void> {
+  let length = 0;
+  for await (const part of new Blob([...data]).stream().pipeThrough(new DecompressionStream("deflate"))) {
+    length += part.length;
+    if (length > most) throw new Error(`the data inflates to more than ${most} bytes`);
+  }
 }
