@@ -13,8 +13,11 @@ export interface TextStreamerOptions {
   readonly skipSpecialTokens?: boolean;
 }
 
-/** An unfinished character, and the apostrophe that a tokenizer may yet join to the words on both of its sides. */
-const unsettled = /(?:\uFFFD+| ')$/;
+/**
+ * An unfinished character, a space that clean-up may yet take out, with what it may join to the word before (n't, 've), and
+ * apostrophes, which may get back the space that was taken out: it cleans up " ' " otherwise than " ' ,".
+ */
+const unsettled = /(?:\uFFFD+|'+| (?:n? ?'*|'[vr]))$/;
 
 /** A character of a script that writes no space between words. */
 export const spaceless =

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { AutoTokenizer, TextStreamer, type TextStreamerOptions } from "../../mod.ts";
+import { cleanUp } from "../../src/tokenizer/pipeline/decoders.ts";
 
 const tokenizers = new URL("../fixtures/tokenizers/", import.meta.url);
 
@@ -22,7 +23,7 @@ const bytesOf = (text: string) => [...new TextEncoder().encode(text)];
 
 Deno.test("a text streamer waits for the last byte of a character", async () => {
   const text = "ä€😀 end";
-  assertEquals(await piecesOf(bytes, bytesOf(text)), [...text]);
+  assertEquals(await piecesOf(bytes, bytesOf(text)), [..."ä€😀", " e", "n", "d"]);
 });
 
 Deno.test("a text streamer gives the bytes of a character that stays unfinished at the end", async () => {
@@ -38,6 +39,15 @@ Deno.test("a text streamer keeps words whole, and characters where a script has 
 
 Deno.test("a text streamer begins with the prompt", async () => {
   assertEquals(await piecesOf(bytes, bytesOf("cd"), { prompt: bytesOf("ab") }), ["abc", "d"]);
+});
+
+Deno.test("a text streamer waits where clean-up may yet take a space out", async () => {
+  const words = "is| |.| |do| |n| |'| |t| we| '|v|e| | a| n|o| '| |,".split("|");
+  const decode = (ids: readonly number[]) => cleanUp(ids.map((id) => words[id]).join(""));
+  const ids = words.map((_, id) => id);
+  const pieces = await piecesOf({ decode }, ids);
+  assertEquals(pieces, ["is", ".", " do", "n't", " we", "'ve", "  a", " no", " ',"]);
+  assertEquals(pieces.join(""), decode(ids));
 });
 
 // The real vocabularies' files are not in the repository.

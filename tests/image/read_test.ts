@@ -9,6 +9,7 @@ import {
 } from "@std/assert";
 import { FormatError, HubError, LimnerError, OptionError } from "../../src/errors/mod.ts";
 import { RawImage, readImage } from "../../src/image/mod.ts";
+import { crc32 } from "../../src/image/formats/_crc32.ts";
 import { orient } from "../../src/image/processor/transforms.ts";
 import { compare, decoded, inputUrl, readStored } from "./golden.ts";
 
@@ -73,6 +74,50 @@ for (const { path, expect } of JSON.parse(Deno.readTextFileSync(new URL("index.j
     assertEquals((await readImage(new URL("ok.jpg", bad))).width, 50);
   });
 }
+
+Deno.test("readImage() notices a changed bit anywhere in a PNG's pixels", async () => {
+  for (const name of ["rgb.png", "palette.png", "gray16.png", "interlaced.png"]) {
+    const whole = await Deno.readFile(inputUrl(name));
+    const start = new TextDecoder("latin1").decode(whole).indexOf("IDAT") + 4;
+    const end = start + new DataView(whole.buffer).getUint32(start - 8);
+    for (let at = start; at < end; at += Math.ceil((end - start) / 40)) {
+      const bytes = whole.slice();
+      bytes[at] ^= 1;
+      await assertRejects(() => readImage(bytes), FormatError, "its data is damaged");
+    }
+    // As in Pillow the checksum of a chunk counts only where that of its data is wrong too.
+    const bytes = whole.slice();
+    bytes[end] ^= 1;
+    assertEquals(await readImage(bytes), await readImage(whole));
+  }
+});
+
+Deno.test("readImage() inflates no more of a PNG in doubt than its pixels take", async () => {
+  const bytes = await Deno.readFile(new URL("zip_bomb.png", bad)); // 8 x 8 pixels, and 20 MB after them
+  const start = new TextDecoder("latin1").decode(bytes).indexOf("IDAT") + 4;
+  bytes[start + new DataView(bytes.buffer).getUint32(start - 8)] ^= 1;
+  const { cause } = await assertRejects(() => readImage(bytes), FormatError, "its data is damaged");
+  assertStringIncludes(String(cause), "inflates to more than");
+});
+
+Deno.test("readImage() passes over what is wrong in a PNG's chunks that no pixel depends on", async () => {
+  const whole = await Deno.readFile(inputUrl("rgb.png"));
+  const chunk = (kind: string, data: number[]) => {
+    const bytes = new Uint8Array([0, 0, 0, data.length, ...new TextEncoder().encode(kind), ...data, 0, 0, 0, 0]);
+    new DataView(bytes.buffer).setUint32(8 + data.length, crc32(bytes.subarray(4, 8 + data.length)));
+    return [...bytes];
+  };
+  const wrong = [
+    chunk("iCCP", [120, 0, 0, 1, 2, 3]), // a profile that cannot be inflated
+    chunk("pHYs", [0, 0, 0, 1, 0, 0, 0, 1, 9]), // a unit that does not exist
+    [...chunk("gAMA", [0, 0, 1, 0]), ...chunk("gAMA", [0, 0, 2, 0])], // two where one may be
+    chunk("acTL", [0, 0, 0, 1]), // an animation of too few numbers
+  ];
+  for (const chunks of wrong) {
+    const bytes = new Uint8Array([...whole.subarray(0, 33), ...chunks, ...whole.subarray(33)]);
+    assertEquals(await readImage(bytes), await readImage(whole));
+  }
+});
 
 Deno.test("readImage() takes paths, URLs, bytes and Blobs", async () => {
   const bytes = await Deno.readFile(inputUrl("rgb.png"));

@@ -2,7 +2,9 @@
 // what is said of files that are damaged, too large or of another kind.
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { FormatError, OptionError } from "../../src/errors/mod.ts";
+import { TiffFile } from "../../src/image/formats/tiff/directory.ts";
 import { type ImageSource, RawImage, readImage } from "../../src/image/mod.ts";
+import { orient } from "../../src/image/processor/transforms.ts";
 import { compare, readStored } from "./golden.ts";
 
 const folder = new URL("../fixtures/images/scans/", import.meta.url);
@@ -56,6 +58,53 @@ Deno.test("readImage() reads the page that is asked for, and says how many there
   assertStringIncludes(other.message, "it is a PNM, of which the first picture is read");
   for (const page of [0, 1.5, -1]) {
     await assertRejects(() => readImage(pages, { page }), OptionError, `page is ${page}`);
+  }
+});
+
+/** A file whose first directory is a copy at its end, with an orientation. */
+function withOrientation(name: string, orientation: number): Uint8Array {
+  const bytes = file(name);
+  const { littleEndian, big, first } = TiffFile.open(bytes)!;
+  const [counted, entry, place] = big ? [8, 20, 8] : [2, 12, 4];
+  const put = (view: DataView, at: number, size: number, value: number): void => {
+    if (size === 8) view.setBigUint64(at, BigInt(value), littleEndian);
+    else if (size === 4) view.setUint32(at, value, littleEndian);
+    else view.setUint16(at, value, littleEndian);
+  };
+  const view = new DataView(bytes.buffer);
+  const count = big ? Number(view.getBigUint64(first, littleEndian)) : view.getUint16(first, littleEndian);
+  const entries = Array.from({ length: count }, (_, i) => bytes.subarray(first + counted + i * entry).slice(0, entry));
+  const tagOf = (one: Uint8Array) => new DataView(one.buffer).getUint16(0, littleEndian);
+  const own = new DataView(new ArrayBuffer(entry));
+  put(own, 0, 2, 274);
+  put(own, 2, 2, 3); // a short
+  put(own, 4, big ? 8 : 4, 1);
+  put(own, big ? 12 : 8, 2, orientation);
+  const all = [...entries.filter((one) => tagOf(one) !== 274), new Uint8Array(own.buffer)];
+  const start = bytes.length + bytes.length % 2;
+  const result = new Uint8Array(start + counted + all.length * entry + place);
+  result.set(bytes);
+  put(new DataView(result.buffer), place, place, start);
+  put(new DataView(result.buffer), start, counted, all.length);
+  all.sort((a, b) => tagOf(a) - tagOf(b)).forEach((one, i) => result.set(one, start + counted + i * entry));
+  return result;
+}
+
+Deno.test("readImage() turns a scan once, however it is compressed", async () => {
+  const names = [
+    "bits_group3.tif",
+    "bits_group4.tif",
+    "rgb_jpeg.tif",
+    "jpeg_444_strips.tif",
+    "big_jpeg.tif",
+    "ycbcr.tif",
+  ];
+  for (const name of [...names, "rgb_tiff_lzw.tif", "big.tif", "grey16_big_endian.tif"]) {
+    const stored = await readImage(file(name));
+    for (let orientation = 1; orientation <= 8; orientation++) {
+      const image = await readImage(withOrientation(name, orientation) as ImageSource);
+      assertEquals(image, orient(stored, orientation), `${name}, ${orientation}`);
+    }
   }
 });
 

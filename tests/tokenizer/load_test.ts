@@ -44,11 +44,24 @@ Deno.test("AutoTokenizer.fromPretrained() refuses a tokenizer.json whose parts a
     [{ model, added_tokens: [{ content: "x" }] }, "needs a content and an id"],
     [{ model, normalizer: { type: "Precompiled", precompiled_charsmap: "AAAAAA==" } }, "character map"],
     [{ model, decoder: "WordPiece" }, "decoder"],
+    [{ model, post_processor: { type: "TemplateProcessing" } }, "its template is no list"],
   ];
   for (const [content, message] of cases) {
     const files = repository({ "tokenizer.json": content });
     await assertRejects(() => AutoTokenizer.fromPretrained(files), FormatError, message);
   }
+});
+
+Deno.test("AutoTokenizer.fromPretrained() names a vocab.json that is no object, and passes over a side that is none", async () => {
+  for (const vocab of ["null", "3", "[]"]) {
+    const files = repository({ "vocab.json": vocab, "merges.txt": "" });
+    await assertRejects(() => AutoTokenizer.fromPretrained(files), FormatError, "memory/vocab.json");
+  }
+  const model = { type: "WordPiece", unk_token: "u", continuing_subword_prefix: "##", vocab: { u: 0, a: 1 } };
+  const tokenizer = await AutoTokenizer.fromPretrained(
+    repository({ "tokenizer.json": { model, padding: { direction: 1, pad_id: 0 } } }),
+  );
+  assertEquals(tokenizer.encode("a").inputIds, [1]);
 });
 
 Deno.test("special_tokens_map.json and added_tokens.json are respected", async () => {

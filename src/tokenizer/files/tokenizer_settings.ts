@@ -113,7 +113,7 @@ export function readSettings(files: SettingsFiles, defaults: SettingsDefaults, w
     options,
   };
   const side = (key: string, stored: Record<string, string> | null | undefined, otherwise?: string) =>
-    (options[key] ?? stored?.direction?.toLowerCase() ?? otherwise) === "left" ? "left" : "right";
+    String(options[key] ?? stored?.direction ?? otherwise).toLowerCase() === "left" ? "left" : "right";
   const maxLength = options.model_max_length ?? options.max_len;
   return {
     options,

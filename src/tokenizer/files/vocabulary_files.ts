@@ -1,7 +1,7 @@
 // The files that a class's vocabulary can be read from: tokenizer.json, or the older files that a repository without one has.
 import { ConfigError, FormatError, HubError } from "../../errors/mod.ts";
 import { whyMissing } from "../../hub/network/absent_files.ts";
-import { parseJson } from "../../hub/read_json.ts";
+import { isRecord, parseJson } from "../../hub/read_json.ts";
 import { readSentencePiece, type SentencePieceModel } from "./sentence_piece.ts";
 import type { Json } from "./tokenizer_settings.ts";
 import type { ClassOptions, ClassVocabulary, TokenizerClass } from "./tokenizer_class.ts";
@@ -86,7 +86,8 @@ function characterMapOf(normalizer: Component | null): string | undefined {
 }
 
 function bytePairFiles(vocabulary: string, merges: string, name: string): VocabularyFile {
-  const vocab = parseJson(vocabulary, name) as Record<string, number>;
+  const content = parseJson(vocabulary, name);
+  const vocab = (isRecord(content) ? content : {}) as Record<string, number>; // an empty one is refused where it is checked
   // RoBERTa's vocabulary has `<s>` and `</s>`.
   const fallbackClass = Object.hasOwn(vocab, "<s>") && Object.hasOwn(vocab, "</s>")
     ? "RobertaTokenizer"

@@ -58,6 +58,7 @@ const types: Readonly<Record<string, (part: Component, fail: Fail) => Surroundin
 type TemplatePiece = { readonly SpecialToken?: { readonly id: string }; readonly Sequence?: unknown };
 
 function template({ single, special_tokens }: Component, fail: Fail): SurroundingIds {
+  if (!Array.isArray(single)) return fail("its template is no list, and one was expected", "post_processor.single");
   const pieces = single as TemplatePiece[];
   const text = pieces.findIndex((piece) => piece.Sequence);
   if (text < 0 || text !== pieces.findLastIndex((piece) => piece.Sequence)) {

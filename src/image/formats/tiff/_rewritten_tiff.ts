@@ -1,11 +1,14 @@
-// Rewrites a TIFF for the library, with the same strips or tiles: either with another page first, or described as a picture of
-// grey bytes. In the second case the library only undoes the compression; _samples.ts interprets the bytes, since the library
+// Rewrites a TIFF for the library, with the same strips or tiles: either with another page first, upright, or described as a
+// picture of grey bytes. In the second case the library only undoes the compression; _samples.ts interprets the bytes, since the library
 // keeps 8 bits and Pillow converts 16 in its own way.
+import { orientationTag } from "../headers/orientation.ts";
 import { tags } from "./_tiff_codes.ts";
+import { TiffFile } from "./directory.ts";
 import { bytesOfRow, type TiffPage } from "./tiff_page.ts";
 
 /**
- * Copy the file with another page as its first.
+ * Copy the file with another page as its first, which is said to be upright: the library turns the pixels of some kinds of
+ * pages, and every picture is turned once after it is decoded.
  *
  * @param bytes The whole file, which is left as it is.
  */
@@ -14,6 +17,12 @@ export function tiffWithPageFirst(bytes: Uint8Array, { directory, big, littleEnd
   const view = new DataView(file.buffer);
   if (big) view.setBigUint64(8, BigInt(directory), littleEndian);
   else view.setUint32(4, directory, littleEndian);
+  const entry = TiffFile.open(file)?.directory(directory)?.entry(orientationTag);
+  if (entry === undefined) return file;
+  view.setUint16(entry + 2, 3, littleEndian); // one short
+  if (big) view.setBigUint64(entry + 4, 1n, littleEndian);
+  else view.setUint32(entry + 4, 1, littleEndian);
+  view.setUint16(entry + (big ? 12 : 8), 1, littleEndian);
   return file;
 }
 

@@ -60,6 +60,7 @@ export class TiffFile {
       next,
       whole: end <= this.#view.byteLength,
       has: (tag) => tags.has(tag),
+      entry: (tag) => tags.get(tag),
       values: (tag) => this.#values(tags.get(tag)),
       bytes: (tag) => this.#bytes(tags.get(tag)),
     };
@@ -107,6 +108,8 @@ export interface Directory {
   /** Whether all of its entries lie in the file. */
   readonly whole: boolean;
   has(tag: number): boolean;
+  /** The offset of a tag's entry; undefined if it is not there. */
+  entry(tag: number): number | undefined;
   /** The whole numbers of a tag; undefined if it is not there, is of another type, or lies outside of the file. */
   values(tag: number): number[] | undefined;
   /** The bytes of a tag; undefined as with `values`. */
