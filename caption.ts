@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { isCommand } from "./src/cli/command_names.ts";
+import { isCommand, mistyped } from "./src/cli/command_names.ts";
 import { parseOptions } from "./src/cli/options.ts";
 import { Console, OutputError } from "./src/cli/console.ts";
 
@@ -28,6 +28,8 @@ export async function main(args: readonly string[]): Promise<number> {
   const [first, ...rest] = args;
   if (isCommand(first)) return await (await import("./src/cli/commands.ts")).runCommand(first, rest, console);
   const { options, problems } = parseOptions(args);
+  const hint = await mistyped(first);
+  if (hint !== undefined) problems.splice(0, problems.length, hint);
   for (const problem of problems) console.complain(problem);
   if (problems.length > 0) {
     console.complain("--help lists what the command takes");

@@ -5,7 +5,7 @@
 //   curl --no-buffer --header "accept: text/event-stream" --data-binary @assets/examples/line.png localhost:8000
 import { Captioner, FormatError } from "@limner/limner";
 
-/** What one request may ask for, and how many may wait. */
+/** What one request may ask for, how long its picture and its text may each take, and how many may wait. */
 const limits = { bytes: 10_000_000, pixels: 20_000_000, milliseconds: 30_000, waiting: 4 };
 
 const { state } = await Deno.permissions.query({ name: "ffi" });
@@ -26,14 +26,21 @@ class Refusal extends Error {
   }
 }
 
-/** The body, of which no more is taken than is allowed. */
-async function bodyOf(request: Request): Promise<Uint8Array<ArrayBuffer>> {
+/** The body, of which no more is taken than is allowed, and which is not waited for without end. */
+async function bodyOf({ body }: Request): Promise<Uint8Array<ArrayBuffer>> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
-  for await (const part of request.body ?? []) {
-    size += part.length;
-    if (size > limits.bytes) throw new Refusal(413, `A picture may have ${limits.bytes} bytes.`);
-    parts.push(part);
+  const signal = AbortSignal.timeout(limits.milliseconds);
+  try {
+    for await (const part of body?.pipeThrough(new TransformStream(), { signal }) ?? []) {
+      size += part.length;
+      if (size > limits.bytes) throw new Refusal(413, `A picture may have ${limits.bytes} bytes.`);
+      parts.push(part);
+    }
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    if (signal.aborted) throw new Refusal(408, `The picture did not arrive within ${limits.milliseconds} ms.`);
+    throw new Refusal(400, "The picture did not arrive whole.");
   }
   if (size === 0) throw new Refusal(400, "Post a picture.");
   return new Uint8Array(await new Blob(parts).arrayBuffer());
@@ -83,21 +90,25 @@ function takePlace(): () => void {
   };
 }
 
-/** An answer of events, which ends the reading where the client goes away. */
+/** An answer of events, which ends the reading where the client goes away, or does not read them in time. */
 function streamed(picture: Uint8Array<ArrayBuffer>, leave: () => void): Response {
   const gone = new AbortController();
   const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(limits.milliseconds)]);
+  const end = () => {
+    signal.removeEventListener("abort", end); // a signal's timer that is listened to keeps a server from ending
+    leave();
+  };
+  signal.addEventListener("abort", end);
   const events = eventsOf(picture, signal);
   const body = new ReadableStream<string>({
     async pull(controller) {
       const { done, value } = await events.next();
       if (!done) return controller.enqueue(value);
-      leave();
+      end();
       controller.close();
     },
     cancel() {
       gone.abort();
-      leave();
     },
   });
   const headers = { "content-type": "text/event-stream", "cache-control": "no-store" };

@@ -138,24 +138,54 @@ Deno.test("edge.ts reads pictures with no permission but the network and files, 
   assert(server.peak() < 512, `${server.peak()} MB`);
 });
 
-Deno.test("edge.ts gives up a picture after its time, as JSON and as an event", async () => {
-  const script = `import handler from ${JSON.stringify(new URL("../examples/edge.ts", import.meta.url).href)};
-    AbortSignal.timeout = () => AbortSignal.abort(new DOMException("too late", "TimeoutError"));
+/** Run a script that has the example's handler, a `post` to it, and a `patience` of the signals that it makes. */
+async function handled(script: string): Promise<{ stdout: string; stderr: string }> {
+  const whole = `import handler from ${JSON.stringify(new URL("../examples/edge.ts", import.meta.url).href)};
     const body = await Deno.readFile("assets/examples/line.png");
-    for (const accept of ["application/json", "text/event-stream"]) {
-      const request = new Request("http://localhost", { method: "POST", body, headers: { accept } });
-      const response = await handler.fetch(request);
-      console.log(response.status, await response.text());
-    }
+    const post = (accept, sent = body) =>
+      handler.fetch(new Request("http://localhost", { method: "POST", body: sent, headers: { accept } }));
+    const timeout = AbortSignal.timeout;
+    let patience = () => 30_000;
+    AbortSignal.timeout = (time) => timeout(time === 30_000 ? patience() : time); // Limner has timers of its own
+    ${script}
     Deno.exit();`;
   // The example's own name for Limner is known by the project's configuration.
   const config = new URL("../deno.json", import.meta.url).pathname;
-  const { stdout, stderr } = await deno([
-    "--config",
-    config,
-    `data:application/javascript,${encodeURIComponent(script)}`,
-  ]);
+  return await deno(["--config", config, `data:application/javascript,${encodeURIComponent(whole)}`]);
+}
+
+Deno.test("edge.ts gives up a picture after its time, as JSON and as an event", async () => {
+  const { stdout, stderr } = await handled(`
+    let signals = 0;
+    patience = () => signals++ % 2 === 0 ? 30_000 : 0; // the picture has time to arrive, its text has none
+    for (const accept of ["application/json", "text/event-stream"]) {
+      const response = await post(accept);
+      console.log(response.status, await response.text());
+    }`);
   const [json, event] = stdout.split("\n");
   assertStringIncludes(json, '504 {"error":{"message":"The picture was not read within 30000 ms."}}', stderr);
   assertEquals(event, "200 event: error");
+});
+
+Deno.test("edge.ts takes the places of clients that send nothing, or read nothing, for others", async () => {
+  const { stdout, stderr } = await handled(`
+    const say = async (response) => console.log(response.status, (await response.text()).slice(0, 48));
+    await say(await post("application/json"));
+    const four = [1, 2, 3, 4];
+    patience = () => 50;
+    const silent = four.map(() => post("application/json", new ReadableStream()));
+    await say(await post("application/json"));
+    for (const response of await Promise.all(silent)) await say(response);
+    const broken = new ReadableStream({ pull: (controller) => controller.error(new TypeError("gone")) });
+    await say(await post("application/json", broken));
+    patience = () => 300;
+    await Promise.all(four.map(() => post("text/event-stream")));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    patience = () => 30_000;
+    await say(await post("application/json"));`);
+  const late = '408 {"error":{"message":"The picture did not arrive ';
+  const read = '200 {"text":"ninth century Zen master","confidence":';
+  const full = '429 {"error":{"message":"Too many pictures are waiti';
+  const cut = '400 {"error":{"message":"The picture did not arrive ';
+  assertEquals(stdout.trimEnd().split("\n"), [read, full, late, late, late, late, cut, read], stderr);
 });

@@ -3,7 +3,7 @@
 // makes them current; then the old ones are removed. Writers in other processes wait for a lock on the folder
 // before they rename.
 import { OptionError } from "../errors/mod.ts";
-import { toFolderPath } from "../hub/mod.ts";
+import { makeFolder } from "../hub/make_folder.ts";
 import { lockFolder, PendingFile, removeStaleFiles, syncFolder } from "../hub/atomic_file.ts";
 import { byteLengthOf, sourceOf, type TensorSource, type WriteOptions, writeTensors } from "./write_safetensors.ts";
 import { sizeOf, type Tensor } from "../tensor/mod.ts";
@@ -43,8 +43,7 @@ export async function writeCheckpoint(
 ): Promise<void> {
   const source = sourceOf(tensors);
   const shards = splitIntoShards(source, parseSize(options.maxShardSize ?? "50GB"));
-  const path = toFolderPath(folder);
-  await Deno.mkdir(path, { recursive: true });
+  const path = await makeFolder(folder);
   await removeStaleFiles(path);
 
   using stack = new DisposableStack();

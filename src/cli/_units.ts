@@ -18,3 +18,8 @@ export function formatSeconds(seconds: number): string {
   if (whole < 6000) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   return `${Math.floor(whole / 3600)} h ${Math.round(whole % 3600 / 60)} min`;
 }
+
+/** Things as `1 picture`, `2 pictures`. */
+export function formatCount(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
+}

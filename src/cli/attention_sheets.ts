@@ -2,7 +2,7 @@
 import type { Attention } from "../attention/mod.ts";
 import { LimnerError } from "../errors/mod.ts";
 import { splitPath } from "../hub/mod.ts";
-import { PendingFile, writeFileAtomically } from "../hub/atomic_file.ts";
+import { PendingFile, removeStaleFiles, writeFileAtomically } from "../hub/atomic_file.ts";
 
 /** The file of each of `count` pictures: the one given, or `out-1.png`, `out-2.png` and so on. */
 export function sheetFiles(file: string, count: number): string[] {
@@ -17,9 +17,10 @@ export function sheetFiles(file: string, count: number): string[] {
  */
 export async function checkSheets(files: readonly string[], pictures: readonly string[]): Promise<void> {
   const read = new Set(await Promise.all(pictures.map((picture) => Deno.realPath(picture).catch(() => picture))));
+  for (const folder of new Set(files.map((file) => splitPath(file).folder))) await removeStaleFiles(folder);
   for (const file of files) {
     const fail = (reason: string): never => {
-      throw new LimnerError(`Could not write ${file}: ${reason}`);
+      throw new LimnerError(`Cannot write ${file}: ${reason}`);
     };
     if (read.has(await Deno.realPath(file).catch(() => file))) fail("it is one of the pictures, and would be lost");
     if ((await Deno.stat(file).catch(() => undefined))?.isDirectory) fail("it is a folder");
@@ -44,7 +45,7 @@ export async function writeSheet(file: string, attention: Attention): Promise<vo
     const { folder, name } = splitPath(file);
     await writeFileAtomically(folder, name, bytes);
   } catch (error) {
-    throw new LimnerError(`Could not write ${file}: ${reasonOf(error)}`, { cause: error });
+    throw new LimnerError(`Cannot write ${file}: ${reasonOf(error)}`, { cause: error });
   }
 }
 

@@ -2,7 +2,7 @@
 // Python's too, and is left alone.
 import { clearConverted, listConverted } from "../model/converted_weights.ts";
 import { OptionError } from "../errors/mod.ts";
-import { formatBytes } from "./_units.ts";
+import { formatBytes, formatCount } from "./_units.ts";
 import type { Console } from "./console.ts";
 
 /**
@@ -20,10 +20,14 @@ export async function cache(what: string | undefined, console: Console): Promise
   const bytes = weights.reduce((sum, weight) => sum + weight.bytes, 0);
   if (what === "clear") {
     await clearConverted();
-    console.say(`removed ${weights.length} converted models, ${formatBytes(bytes)}`);
+    console.say(`removed ${formatCount(weights.length, "converted model")}, ${formatBytes(bytes)}`);
     return 0;
   }
   for (const { name, bytes, folder } of weights) console.print(`${name}\t${formatBytes(bytes)}\t${folder}\n`);
-  console.say(`${weights.length} converted models, ${formatBytes(bytes)}, in ${folder ?? "no folder that is known"}`);
+  console.say(
+    `${formatCount(weights.length, "converted model")}, ${formatBytes(bytes)}, in ${
+      folder ?? "no folder that is known"
+    }`,
+  );
   return 0;
 }

@@ -1,25 +1,33 @@
 // What the command asks of a captioner, and what of its answer is an object of JSON.
 import type { Caption, CaptionOptions } from "../captioner/caption_options.ts";
 import type { Captioner } from "../captioner/captioner.ts";
-import { checkStart, promptOfTask } from "../captioner/task_prompt.ts";
+import { promptedOptions } from "../captioner/prompted_options.ts";
+import { promptOfTask } from "../captioner/task_prompt.ts";
+import { resolveGeneration } from "../generation/mod.ts";
+import { subjectOf } from "../model/generation_subject.ts";
+import { partsOf } from "../model/vision_encoder_decoder_model.ts";
 import { unsureOf } from "./mark_unsure.ts";
 import type { ReadingOptions } from "./options.ts";
 
 /**
- * The options of one text.
+ * The options of one text. What is wrong with them is found here, since it is no picture's fault.
  *
- * @throws {LimnerError} If the model has no such task, or needs a prompt and none is given.
+ * @throws {LimnerError} If the model has no such task, needs a prompt and none is given, or cannot do what is asked.
  */
-export function requestOf({ tokenizer, model }: Captioner, options: ReadingOptions): CaptionOptions {
-  const prompt = options.document ? promptOfTask(tokenizer, options) : options.prompt;
-  checkStart(model.generationConfig, tokenizer, { prompt });
-  return {
+export function requestOf(captioner: Captioner, options: ReadingOptions): CaptionOptions {
+  const { tokenizer, model } = captioner;
+  const request = {
     maxNewTokens: options.maxNewTokens,
     numBeams: options.beams,
     numReturnSequences: 1,
-    prompt,
+    prompt: options.document ? promptOfTask(tokenizer, options) : options.prompt,
     ...(options.sample && { doSample: true, seed: options.seed }),
   };
+  const { skipSpecialTokens: _, worded: __, ...generation } = promptedOptions(captioner, request);
+  const { architecture } = partsOf(model);
+  const subject = subjectOf(model.config, architecture, { batch: 1, size: architecture.encoder.imageSize });
+  resolveGeneration(model.generationConfig, generation, subject);
+  return request;
 }
 
 /** A caption as an object: `text`, or `document`, `confidence`, and what is remarkable about it. */

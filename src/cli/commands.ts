@@ -1,5 +1,6 @@
 // The command's other uses, named by the first argument; a picture of the same name is written ./pull.
 import { parseTable, type ValueForm } from "./_parse.ts";
+import { formatCount } from "./_units.ts";
 import type { CommandName } from "./command_names.ts";
 import type { Console } from "./console.ts";
 import { describe, exitCodeOf } from "./exit_code.ts";
@@ -77,7 +78,7 @@ export async function runCommand(name: CommandName, args: readonly string[], con
   const { rest, flags, values, problems } = parseTable(args, [...known, "help"], valued);
   if (flags.help && problems.length === 0) return console.print(commandHelp[name]) ? 0 : 1;
   if (problems.length === 0 && (rest.length < least || rest.length > most)) {
-    problems.push(`${name} was given ${rest.length} arguments, and ${operands} was expected`);
+    problems.push(`${name} was given ${formatCount(rest.length, "argument")}, and ${operands} was expected`);
   }
   for (const problem of problems) console.complain(problem);
   if (problems.length > 0) {

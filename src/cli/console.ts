@@ -26,7 +26,7 @@ export class Console {
       writeAll(Deno.stdout, text);
     } catch (error) {
       if (!(error instanceof Deno.errors.BrokenPipe)) {
-        throw new OutputError(`Could not write to standard output: ${(error as Error).message}`, { cause: error });
+        throw new OutputError(`Cannot write to standard output: ${(error as Error).message}`, { cause: error });
       }
       this.#closed = true;
     }

@@ -50,10 +50,10 @@ export async function readPictures(
       spinning: options.pictures.length === 1,
       started,
     });
-    requestOf(captioner, options); // What is wrong with it is no picture's fault.
+    const request = requestOf(captioner, options);
     // Where the model looked is drawn on the whole picture.
     reader.readAhead(workers.most + 1, attention ? undefined : captioner.processor.settings);
-    return await readAll(captioner, reader, options, console, progress);
+    return await readAll(captioner, reader, { options, request }, console, progress);
   } catch (error) {
     progress.above(() => console.complain(describe(error)));
     return exitCodeOf(error);
@@ -62,10 +62,16 @@ export async function readPictures(
   }
 }
 
+/** What is asked of the command, and of the captioner for each picture. */
+interface Asked {
+  readonly options: CommandOptions;
+  readonly request: CaptionOptions;
+}
+
 async function readAll(
   captioner: Captioner,
   reader: PictureReader,
-  options: CommandOptions,
+  { options, request }: Asked,
   console: Console,
   progress: Progress,
 ): Promise<number> {
@@ -76,7 +82,7 @@ async function readAll(
   for (const [i, file] of pictures.entries()) {
     progress.show("reading", i, pictures.length);
     try {
-      const reading = await readOne(captioner, reader, options, (piece) => {
+      const reading = await readOne(captioner, reader, { options, request }, (piece) => {
         progress.stop();
         console.print(piece);
       });
@@ -90,7 +96,7 @@ async function readAll(
       failures++;
       const message = describe(error);
       const named = [nameOf(file), sheets[i]].some((name) => name && message.includes(name));
-      progress.above(() => console.complain(named ? message : `Could not read ${nameOf(file)}: ${message}`));
+      progress.above(() => console.complain(named ? message : `Cannot read ${nameOf(file)}: ${message}`));
     }
   }
   return failures > 0 ? 1 : 0;
@@ -106,13 +112,13 @@ interface Reading {
 async function readOne(
   captioner: Captioner,
   reader: PictureReader,
-  options: CommandOptions,
+  { options, request }: Asked,
   print: (piece: string) => void,
 ): Promise<Reading> {
   const began = performance.now();
   let timings: Timings | undefined;
   const asked: CaptionOptions = {
-    ...requestOf(captioner, options),
+    ...request,
     outputAttentions: options.attention !== undefined,
     ...(options.verbose && { onTimings: (measured: Timings) => timings = measured }),
   };

@@ -37,9 +37,11 @@ options:
   --retry-failed        with --recursive: read again what could not be read
   --page N              read page N of a TIFF [default: 1]
   --max-pixels N        refuse pictures of more pixels [default: 64000000]
-  --backend NAME        ${backendNames.join(", ")} [default: auto, which is ffi, else webgpu, else wasm]
+  --backend NAME        ${backendNames.join(", ")} [default: auto, which is ffi
+                        or a GPU, whichever is faster for the model, else wasm]
   --dtype NAME          hold the weights as ${dtypes.join(", ")}: q8 and q4 round them to 8 and 4
-                        bits while loading (ffi) [default: as the model was saved]
+                        bits while loading (ffi, webgpu), float16 is for GPUs [default: as the model
+                        was saved]
   --device NAME         what ffi runs on: cpu, cuda, cuda:1 or webgpu, where the library that
                         LIMNER_ORT_LIBRARY names (or npm's) has a provider for it [default: cpu]
   --low-memory          prefer less memory to speed (ffi) [default: where memory is short]

@@ -115,6 +115,22 @@ export class HubRepository implements Repository {
     return /[/\\]blobs[/\\]([0-9a-f]{40}|[0-9a-f]{64})$/.exec(path)?.[1];
   }
 
+  /**
+   * Remove those of the files that were opened whose content in the cache is damaged, so that they are fetched anew; none
+   * where the Hub cannot be asked for them.
+   *
+   * @returns Whether there were any.
+   */
+  async removeDamaged(): Promise<boolean> {
+    if (this.#offline || this.#unreachable) return false;
+    const removed = await Promise.all([...this.#files.keys()].map(async (file) => {
+      const etag = await this.blobOf(file);
+      if (etag === undefined || !await this.#cache.removeDamaged(etag)) return false;
+      return this.#files.delete(file);
+    }));
+    return removed.includes(true);
+  }
+
   async readBytes(file: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
     return await readWhole(await this.open(file));
   }

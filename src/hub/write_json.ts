@@ -1,6 +1,6 @@
 // Writing one text or JSON file of a model folder, whole or not at all.
 import { writeFileAtomically } from "./atomic_file.ts";
-import { toFolderPath } from "./file_path.ts";
+import { makeFolder } from "./make_folder.ts";
 
 /**
  * Write a JSON file.
@@ -30,7 +30,6 @@ export function formatJson(content: unknown): string {
  * @param text What it holds.
  */
 export async function writeText(folder: string | URL, file: string, text: string): Promise<void> {
-  const path = toFolderPath(folder);
-  await Deno.mkdir(path, { recursive: true });
+  const path = await makeFolder(folder);
   await writeFileAtomically(path, file, text);
 }

@@ -182,7 +182,8 @@ async function download(url: URL, name: string, options: SourceOptions): Promise
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
     const more = error.code === "not-allowed" ? " (option allowPrivateAddresses)" : "";
-    const why = error.message.replace(/^Cannot fetch /, "");
+    const where = `${name}: `, what = error.message.replace(/^Cannot fetch /, "");
+    const why = what.startsWith(where) ? what.slice(where.length) : what; // an address that redirects is named too
     throw new HubError(`Cannot download picture ${name}: ${why}${more}`, { cause: error, code: error.code });
   }
 }

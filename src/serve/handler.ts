@@ -107,6 +107,13 @@ export class CaptionHandler implements Handler {
 
   async #answer(served: ServedRequest, info: ConnectionInfo): Promise<Response> {
     const { request, path } = served;
+    if (path === "") {
+      throw new HttpError(
+        400,
+        "invalid_address",
+        "The request's address is not valid: expected a Host header that is a host",
+      );
+    }
     const isModel = path.startsWith("/v1/models/");
     const method = isModel ? "GET" : Object.hasOwn(routes, path) ? routes[path] : undefined;
     if (!method) throw new HttpError(404, "not_found", "There is no such path");

@@ -7,6 +7,7 @@ import type { RequestLog } from "./serve_options.ts";
 export class ServedRequest implements Disposable {
   readonly id: string = crypto.randomUUID();
   readonly began: number = performance.now();
+  /** The address's path; empty where the address is not valid, such as with a Host header that is no host. */
   readonly path: string;
   /** Ends with the client, and when its time is over. */
   readonly signal: AbortSignal;
@@ -26,7 +27,7 @@ export class ServedRequest implements Disposable {
   readonly #gone = () => this.#stop.abort(new HttpError(clientGone, "client_gone", "The client has gone"));
 
   constructor(readonly request: Request, timeout: number) {
-    this.path = new URL(request.url).pathname;
+    this.path = URL.parse(request.url)?.pathname ?? "";
     this.signal = this.#stop.signal;
     request.signal.addEventListener("abort", this.#gone);
     if (request.signal.aborted) this.#gone();

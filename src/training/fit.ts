@@ -3,6 +3,7 @@
 import { LimnerError, OptionError } from "../errors/mod.ts";
 import { splitPath, toPath } from "../hub/mod.ts";
 import { writeFileAtomically } from "../hub/atomic_file.ts";
+import { makeFolder } from "../hub/make_folder.ts";
 import { type Batch, checkLabels, ignoredLabel, type TrainingDataset } from "./data/mod.ts";
 import { evaluate, type EvaluatedTrainer, type WritingModel } from "./evaluate.ts";
 import type { FitOptions, FitProgress, FitResult } from "./fit_options.ts";
@@ -192,7 +193,7 @@ class FitRun {
     const { plot } = this.options;
     if (plot === undefined) return;
     const { folder, name } = splitPath(toPath(plot));
-    await Deno.mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeFileAtomically(folder, name, drawTraining(this.#entries));
   }
 

@@ -2,6 +2,7 @@
 // far the run has come. So a process that is killed while saving leaves the state before or the state after.
 import { openWeightFile, writeSafetensors } from "../checkpoint/mod.ts";
 import { FormatError, HubError } from "../errors/mod.ts";
+import { makeFolder } from "../hub/make_folder.ts";
 import { FileSource, isRecord, parseJson, toFolderPath } from "../hub/mod.ts";
 import { Tensor } from "../tensor/mod.ts";
 import type { StoredWeight } from "../weights/mod.ts";
@@ -32,12 +33,11 @@ export async function writeRun(
   description: RunDescription,
   { shapes, read }: RunTensors,
 ): Promise<void> {
-  const path = toFolderPath(folder);
   const text = new TextEncoder().encode(JSON.stringify({ version, ...description }));
   const described = new Tensor("uint8", [text.length], text);
   const parameters = new Map<string, Pick<StoredWeight, "dataType" | "shape">>([[descriptionName, described]]);
   for (const [name, shape] of shapes) parameters.set(name, { dataType: "float32", shape });
-  await Deno.mkdir(path, { recursive: true });
+  const path = await makeFolder(folder);
   await writeSafetensors(`${path}/${trainerFile}`, {
     parameters,
     read: (name) => name === descriptionName ? Promise.resolve(described) : read(name),

@@ -1,6 +1,6 @@
 // Bad pictures, bad models and missing backends at the command: one line that names the fault, and never a stack trace.
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { caption, root } from "./command_process.ts";
+import { caption, execute, root } from "./command_process.ts";
 
 const line = "assets/examples/line.png";
 const bad = "tests/fixtures/bad";
@@ -38,6 +38,16 @@ Deno.test("caption.ts names standard input where it holds no picture", async () 
   const { code, stdout, complaints } = await caption(["-"], { stdin: new Uint8Array() });
   assertEquals([code, stdout, complaints.length], [1, "", 1]);
   assertStringIncludes(complaints[0], "standard input");
+});
+
+Deno.test("caption.ts names the permission that a picture's address needs", async () => {
+  for (const [address, host] of [["http://example.com/a.png", "example.com"], ["http://192.0.0.8/a.png", undefined]]) {
+    const args = ["run", "--quiet", "--no-prompt", "--allow-read", "--allow-env", "caption.ts", address!];
+    const { code, complaints } = await execute(Deno.execPath(), args);
+    assertEquals([code, complaints.length], [1, 1]);
+    const why = host ? `it is not permitted: Requires net access to "${host}"` : "it is a private address";
+    assertStringIncludes(complaints[0], `Cannot download picture ${address}: ${why}`);
+  }
 });
 
 /** A copy of the embedded model's folder, changed. */

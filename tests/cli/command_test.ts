@@ -121,6 +121,14 @@ Deno.test("caption.ts --attention says in one line where it cannot write, before
       assertStringIncludes(complaints[0], `${folder}/${file}: ${reason}`);
     }
     assertEquals(await Deno.readFile(`${folder}/picture.png`), await Deno.readFile(root + line));
+    // What an interrupt left of an earlier sheet is removed.
+    await Deno.writeTextFile(`${folder}/.limner-01234567.tmp`, "half a sheet");
+    assertEquals((await caption(["--attention", `${folder}/out.png`, `${folder}/picture.png`])).code, 0);
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), [
+      "folder.png",
+      "out.png",
+      "picture.png",
+    ]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -181,8 +189,28 @@ Deno.test("caption.ts ends with 2 and names what is wrong with the command line"
     "caption: option --max-new-tokens is -1, and a whole number from 1 was expected",
     "caption: --help lists what the command takes",
   ]);
+  for (const [typed, meant] of [["serv", "serve"], ["Pull", "pull"], ["help", "--help"]]) {
+    const { code, complaints } = await caption([typed, "--port", "8000"]);
+    assertEquals([code, complaints[0]], [2, `caption: there is no picture ${typed}; did you mean ${meant}?`]);
+  }
   const nothing = await caption([]);
   assertEquals([nothing.code, nothing.complaints[0]], [2, "caption: no picture was given"]);
+});
+
+Deno.test("caption.ts ends with 2 before the first picture where the model cannot do what the options say", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "limner_options_" });
+  try {
+    const output = `${folder}/texts.jsonl`;
+    for (const what of [[line, line], ["--recursive", "assets/examples", "--output", output], ["worker"]]) {
+      const stdin = new TextEncoder().encode(`{"id":1,"path":"${line}"}\n`);
+      const { code, stdout, complaints } = await caption([...what, "--max-new-tokens", "100000"], { stdin });
+      assertEquals([code, stdout, complaints.length], [2, "", 1], complaints.join("\n"));
+      assertStringIncludes(complaints[0], "Cannot generate up to 100001 tokens (maxNewTokens");
+    }
+    assertEquals(await Deno.readTextFile(output), "");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("caption.ts ends quietly where nobody reads its texts", async () => {
@@ -208,7 +236,7 @@ Deno.test({
         stdin: "null",
       }).output();
       assertEquals(new TextDecoder().decode(stdout), "1\n");
-      assertMatch(new TextDecoder().decode(stderr), /^caption: Could not write to standard output: [^\n]+\n$/);
+      assertMatch(new TextDecoder().decode(stderr), /^caption: Cannot write to standard output: [^\n]+\n$/);
     }
   },
 });

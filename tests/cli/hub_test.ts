@@ -122,3 +122,22 @@ Deno.test({
     });
   },
 });
+
+Deno.test("caption.ts pull fetches again what is damaged in the cache, and nothing else", async () => {
+  await withCommand(async ({ server, cacheDir, run }) => {
+    const pull = async () => await run(["pull", "limner/line"]);
+    const folder = (await pull()).stdout.trim();
+    const blobs = `${cacheDir}/models--limner--line/blobs`;
+    const whole = await namesIn(blobs);
+    for (const [file, damage] of [["model.safetensors", 1000], ["config.json", 0], ["tokenizer.json", 100]] as const) {
+      await Deno.truncate(await Deno.realPath(`${folder}/${file}`), damage);
+      server.requests.length = 0;
+      const again = await pull();
+      assertEquals([again.stdout, again.code], [`${folder}\n`, 0], again.stderr);
+      assertEquals(again.complaints.length, 1, again.stderr);
+      assertStringIncludes(again.stderr, `downloaded ${file}, `);
+      assertEquals(await namesIn(blobs), whole);
+      assertEquals((await run(["--model", "limner/line", "--offline", ...backend, line])).stdout, text);
+    }
+  });
+});

@@ -163,6 +163,8 @@ Deno.test("slow bodies, cut connections, huge headers and smuggled lengths leave
     ["two lengths", [`${head}Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef`]],
     ["a length that is none", [`${head}Content-Length: -5\r\n\r\nabcde`]],
     ["a chunk of no size", [`${head}Transfer-Encoding: chunked\r\n\r\nxyz\r\nabc\r\n0\r\n\r\n`]],
+    ["a host that is none", ["GET /healthz HTTP/1.1\r\nHost: a b:99999\r\n\r\n"]],
+    ["an address that is none", ["GET http://[ HTTP/1.1\r\nHost: a\r\n\r\n"]],
     ["no HTTP", ["\0\0\0\0\r\n\r\n"]],
   ];
   for (const [name, parts] of strange) {

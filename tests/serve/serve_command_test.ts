@@ -1,5 +1,6 @@
 // `caption.ts serve` as a process: what it prints, what it notes of requests, how it ends.
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { serveValued } from "../../src/cli/serve/serve_options.ts";
 import { caption, root } from "../cli/command_process.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
 import { examples } from "./server_process.ts";
@@ -79,4 +80,9 @@ Deno.test("caption.ts serve: its page, and command lines that are wrong", async 
   listener.close();
   assertEquals(taken.code, 1);
   assertStringIncludes(taken.stderr, "Cannot listen on 127.0.0.1:");
+});
+
+Deno.test("caption.ts serve takes ports that there are", () => {
+  const { form } = serveValued.port;
+  for (let port = 0; port < 100_000; port++) assertEquals(form.test(String(port)), port < 65_536, String(port));
 });

@@ -16,8 +16,8 @@ export interface Diagnosis {
   readonly deno: string;
   readonly target: string;
   readonly cores: number;
-  /** Bytes. */
-  readonly memory: { readonly total: number; readonly available: number };
+  /** Bytes; undefined where the permission to ask lacks. */
+  readonly memory: { readonly total: number; readonly available: number } | undefined;
   readonly backends: readonly (BackendReport & { readonly details: BackendDetails })[];
   readonly auto: { readonly backend: string; readonly reason: string };
   readonly hub: HubState;
@@ -49,14 +49,13 @@ async function examine(): Promise<Diagnosis> {
     }
   }
   const named = (name: string) => backends.find((backend) => backend.name === name)!;
-  const { total, available } = Deno.systemMemoryInfo();
   const gpu = named("webgpu");
   return {
     limner: await version(),
     deno: Deno.version.deno,
     target: Deno.build.target,
     cores: navigator.hardwareConcurrency,
-    memory: { total, available },
+    memory: memoryOf(),
     backends,
     auto: choose(backends),
     hub,
@@ -69,6 +68,16 @@ async function examine(): Promise<Diagnosis> {
       cache: { folder: hub.cache, reason: hub.cacheReason },
     }),
   };
+}
+
+function memoryOf(): Diagnosis["memory"] {
+  try {
+    const { total, available } = Deno.systemMemoryInfo();
+    return { total, available };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
 }
 
 /** What "auto" takes: the first in its order that can run, a GPU in software last; a real GPU where a model is faster there. */
@@ -95,7 +104,12 @@ function linesOf({ limner, deno, target, cores, memory, backends, auto, hub, adv
     row("limner", limner),
     row("deno", `${deno}, ${target}`),
     row("cores", String(cores)),
-    row("memory", `${formatBytes(memory.total)}, ${formatBytes(memory.available)} available`),
+    row(
+      "memory",
+      memory
+        ? `${formatBytes(memory.total)}, ${formatBytes(memory.available)} available`
+        : "unknown without --allow-sys",
+    ),
     ...backends.flatMap(({ name, available, device, reason, speed, details }) => [
       row(name, available ? device : `not available: ${reason}`),
       ...speed === undefined ? [] : [row("", `speed: ${speed}`)],

@@ -3,7 +3,7 @@
 // written and the memory of what is done.
 import { LimnerError } from "../../errors/mod.ts";
 import { isRecord, splitPath } from "../../hub/mod.ts";
-import { PendingFile } from "../../hub/atomic_file.ts";
+import { PendingFile, removeStaleFiles } from "../../hub/atomic_file.ts";
 import { readLines } from "./read_lines.ts";
 
 /** A line of the log. */
@@ -20,14 +20,15 @@ const beginning = '{"file":';
 
 /** An open log. */
 export class CaptionLog implements Disposable {
+  readonly #path: string;
   readonly #file: Deno.FsFile;
   /** The pictures that have a line. */
   readonly done: ReadonlySet<string>;
   /** How many of them have an error in it. */
   readonly failed: number;
 
-  private constructor(file: Deno.FsFile, done: ReadonlySet<string>, failed: number) {
-    [this.#file, this.done, this.failed] = [file, done, failed];
+  private constructor(path: string, file: Deno.FsFile, done: ReadonlySet<string>, failed: number) {
+    [this.#path, this.#file, this.done, this.failed] = [path, file, done, failed];
   }
 
   /**
@@ -38,6 +39,7 @@ export class CaptionLog implements Disposable {
    */
   static async open(path: string): Promise<CaptionLog> {
     const file = await openLocked(path);
+    await removeStaleFiles(splitPath(path).folder);
     try {
       const done = new Set<string>();
       let [failed, end] = [0, 0];
@@ -48,7 +50,7 @@ export class CaptionLog implements Disposable {
       }
       await file.truncate(end);
       await file.seek(0, Deno.SeekMode.End);
-      return new CaptionLog(file, done, failed);
+      return new CaptionLog(path, file, done, failed);
     } catch (error) {
       file.close();
       throw error;
@@ -61,7 +63,7 @@ export class CaptionLog implements Disposable {
     try {
       for (let at = 0; at < bytes.length;) at += this.#file.writeSync(bytes.subarray(at));
     } catch (error) {
-      throw new LimnerError(`Cannot write captions: ${(error as Error).message}`, { cause: error });
+      throw new LimnerError(`Cannot write ${this.#path}: ${(error as Error).message}`, { cause: error });
     }
   }
 

@@ -1,5 +1,5 @@
 // How far a folder is: on a terminal a bar with pictures a second and the time left, elsewhere a line now and then.
-import { formatSeconds } from "../_units.ts";
+import { formatCount, formatSeconds } from "../_units.ts";
 import type { Progress } from "../progress.ts";
 
 /** Milliseconds between two lines where there is no terminal. */
@@ -21,7 +21,11 @@ export class FolderProgress {
     private readonly progress: Progress,
     private readonly say: (line: string) => void,
   ) {
-    if (counts.earlier > 0) progress.above(() => say(`${counts.earlier} pictures were read before`));
+    if (counts.earlier > 0) {
+      progress.above(() =>
+        say(`${formatCount(counts.earlier, "picture")} ${counts.earlier === 1 ? "was" : "were"} read before`)
+      );
+    }
   }
 
   /** Count a picture. */
@@ -38,7 +42,11 @@ export class FolderProgress {
   end(): void {
     const seconds = (performance.now() - this.#began) / 1000;
     this.progress.stop();
-    this.say(`${this.#read} pictures in ${formatSeconds(seconds)}, ${(this.#read / seconds).toFixed(1)} a second`);
+    this.say(
+      `${formatCount(this.#read, "picture")} in ${formatSeconds(seconds)}, ${
+        (this.#read / seconds).toFixed(1)
+      } a second`,
+    );
   }
 
   #pace(): string {

@@ -2,6 +2,7 @@
 // what it goes on from; a table is made of the log when all is done.
 import { pathToFileURL } from "node:url";
 import { toFolderPath } from "../../hub/mod.ts";
+import { formatCount } from "../_units.ts";
 import { requestOf } from "../caption_request.ts";
 import type { Console } from "../console.ts";
 import { describe, exitCodeOf } from "../exit_code.ts";
@@ -64,13 +65,12 @@ async function read(options: CommandOptions, console: Console, progress: Progres
         flushed = performance.now();
       }
       shown.end();
-    } else console.say(`${output} has all ${log.done.size} pictures of ${folder}`);
+    } else console.say(`${output} has all ${formatCount(log.done.size, "picture")} of ${folder}`);
     await log.flush();
     if (isTable(output)) await makeTable(output, path);
   }
   if (failed > 0) {
-    const pictures = failed === 1 ? "1 picture" : `${failed} pictures`;
-    console.say(`${pictures} could not be read: ${output} says why, --retry-failed tries again`);
+    console.say(`${formatCount(failed, "picture")} could not be read: ${output} says why, --retry-failed tries again`);
   }
   return failed > 0 ? 1 : 0;
 }

@@ -49,6 +49,7 @@ export async function train(given: TrainOptions, console: Console): Promise<numb
   checkTrainOptions(given);
   quietenDrivers();
   const output = given.values.output!.replace(/(?<=.)[/\\]+$/, "");
+  await refuseFile(output);
   const options = given.flags.resume ? await optionsOf(output, given) : given;
   if (!given.flags.resume) await refuseOverwriting(output);
   const progress = new Progress(Deno.stderr.isTerminal());
@@ -214,12 +215,18 @@ function trainerOptions(options: TrainOptions, train: ImageTextDataset, { model 
 
 /** The options that a run began with. */
 async function optionsOf(output: string, { values: { backend } }: TrainOptions): Promise<TrainOptions> {
-  const options = await readJson(await openFolder(output), optionsFile);
+  const options = await isThere(output) ? await readJson(await openFolder(output), optionsFile) : undefined;
   if (!options || !isRecord(options.values) || !isRecord(options.flags)) {
     throw new OptionError(`option --resume found no run in ${output}: it has no ${optionsFile}`);
   }
   const values = { ...options.values, ...(backend && { backend }) };
   return { values, flags: options.flags } as TrainOptions;
+}
+
+/** @throws {OptionError} If what should be the output's folder is a file. */
+async function refuseFile(output: string): Promise<void> {
+  if (!(await Deno.stat(output).catch(() => undefined))?.isFile) return;
+  throw new OptionError(`option --output is ${output}, which is a file, and a folder was expected`);
 }
 
 /** @throws {OptionError} If the output's folder has a run already. */

@@ -4,6 +4,7 @@
 // A blob and a ref appear by a rename, when they are whole.
 import { HubError } from "../../errors/mod.ts";
 import { isMissing } from "../byte_source.ts";
+import { ContentHash } from "./content_hash.ts";
 import { PendingFile, removeStaleFiles } from "../atomic_file.ts";
 import { isEnabled } from "../environment.ts";
 import { lockFile } from "./file_lock.ts";
@@ -75,6 +76,27 @@ export class HubCache {
   /** The size of a blob; undefined if it does not exist. */
   async sizeOf(etag: string): Promise<number | undefined> {
     return await Deno.stat(this.blob(etag)).then(({ size, isFile }) => isFile ? size : undefined, () => undefined);
+  }
+
+  /**
+   * Remove a blob whose content has another hash than its name says: a disk failed, or another program.
+   *
+   * @returns Whether it was removed.
+   */
+  async removeDamaged(etag: string): Promise<boolean> {
+    const path = this.blob(etag);
+    {
+      using file = await Deno.open(path);
+      const hash = new ContentHash(etag, (await file.stat()).size);
+      for (const buffer = new Uint8Array(1 << 20);;) {
+        const length = await file.read(buffer);
+        if (length === null) break;
+        hash.update(buffer.subarray(0, length));
+      }
+      if (hash.problem() === undefined) return false;
+    }
+    await this.#writing(path, () => Deno.remove(path));
+    return true;
   }
 
   /** Make the folders that a file needs, and write the commit of its revision. */

@@ -70,10 +70,16 @@ export const systemNetwork: Network = {
     new Promise((resolve, reject) => {
       const bare = host.replace(/^\[(.*)\]$/, "$1");
       if (isIP(bare)) return resolve([{ address: bare, family: isIP(bare) }]);
-      lookupAddress(bare, { all: true }, (error, found) => error ? reject(error) : resolve(found));
+      lookupAddress(bare, { all: true }, (error, found) => error ? reject(explained(error, bare)) : resolve(found));
     }),
   isPrivate: isPrivateAddress,
 };
+
+/** Deno's resolver for Node has no other error than this for a permission that lacks. */
+function explained(error: Error & { code?: string }, host: string): Error {
+  if (error.code !== "EPERM") return error;
+  return new Deno.errors.NotCapable(`Requires net access to "${host}", run again with the --allow-net flag`);
+}
 
 /**
  * The addresses of a host, if all of them are public.

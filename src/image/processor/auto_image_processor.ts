@@ -67,7 +67,7 @@ async function readConfig(repository: TextFiles): Promise<Record<string, unknown
   const own = await readJson(repository, "preprocessor_config.json");
   if (own) return own;
   throw new HubError(
-    `Could not load an image processor from ${repository.name}: it has no preprocessor_config.json, which was expected${
+    `Cannot load an image processor from ${repository.name}: it has no preprocessor_config.json, which was expected${
       whyMissing(repository, ["preprocessor_config.json"])
     }`,
   );

@@ -98,13 +98,13 @@ function knownOptions(options: Record<string, unknown>): Record<string, unknown>
   const unknown = Object.keys(options).find((key) => !optionKeys.includes(key));
   if (unknown === undefined) return options;
   throw new ConfigError(
-    `Could not process pictures: there is no option ${unknown}, and one of ${optionKeys.join(", ")} was expected`,
+    `Cannot process pictures: there is no option ${unknown}, and one of ${optionKeys.join(", ")} was expected`,
     unknown,
   );
 }
 
 function process(images: readonly RawImage[], settings: ProcessorSettings): Tensor {
-  if (images.length === 0) throw new ShapeError("Could not process pictures: there are none, and one was expected");
+  if (images.length === 0) throw new ShapeError("Cannot process pictures: there are none, and one was expected");
   const ready = images.map((image) => shapeImage(image, settings));
   // Padding to a common size comes last and fills with 0 (Donut and Nougat pad before they rescale).
   const target = settings.doPad && !padsFirst(settings.type) ? (settings.padSize ?? largest(ready)) : ready[0];
@@ -119,7 +119,7 @@ function process(images: readonly RawImage[], settings: ProcessorSettings): Tens
     const fits = settings.doPad ? image.height <= height && image.width <= width : true;
     if (!fits || (!settings.doPad && (image.height !== height || image.width !== width))) {
       throw new ShapeError(
-        `Could not put pictures into one batch: picture ${index} comes out as ${image.width} x ${image.height}, and ` +
+        `Cannot put pictures into one batch: picture ${index} comes out as ${image.width} x ${image.height}, and ` +
           `${width} x ${height} was expected`,
         { shapes: ready.map((one) => [channels, one.height, one.width]) },
       );
@@ -166,7 +166,7 @@ function valueTable(settings: ProcessorSettings, channel: number): Float32Array 
 function checkFinite(values: Float32Array, key: string, given: unknown): void {
   if (values.every(Number.isFinite)) return;
   throw new ConfigError(
-    `Could not process pictures: ${key} is ${JSON.stringify(given)}, which makes values that are not finite in float32`,
+    `Cannot process pictures: ${key} is ${JSON.stringify(given)}, which makes values that are not finite in float32`,
     key,
   );
 }

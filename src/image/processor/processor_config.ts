@@ -125,7 +125,7 @@ export function processorType(config: Readonly<Record<string, unknown>>, encoder
     const type = encoderProcessors[encoderType ?? ""];
     if (type) return type;
     throw new ConfigError(
-      `Could not make an image processor: image_processor_type is missing, and one of ${list} was expected`,
+      `Cannot make an image processor: image_processor_type is missing, and one of ${list} was expected`,
       "image_processor_type",
     );
   }
@@ -133,7 +133,7 @@ export function processorType(config: Readonly<Record<string, unknown>>, encoder
   const type = processorTypes.find((known) => known === base);
   if (type) return type;
   throw new ConfigError(
-    `Could not make an image processor: ${key} is "${named}", and one of ${list} was expected`,
+    `Cannot make an image processor: ${key} is "${named}", and one of ${list} was expected`,
     key,
   );
 }
@@ -221,7 +221,7 @@ function checkSizes(settings: ProcessorSettings): void {
 
 function fail(key: string, given: unknown, expected: string): never {
   throw new ConfigError(
-    `Could not make an image processor: ${key} is ${JSON.stringify(given)}, and ${expected} was expected`,
+    `Cannot make an image processor: ${key} is ${JSON.stringify(given)}, and ${expected} was expected`,
     key,
   );
 }

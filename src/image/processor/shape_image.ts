@@ -51,14 +51,14 @@ function cut(image: RawImage, settings: ProcessorSettings): RawImage {
     askPixels(settings, "crop_size", cropSize, { last: true });
     return centerCrop(image, cropSize.width, cropSize.height);
   }
-  throw new ConfigError("Could not crop a picture: do_center_crop is true, and crop_size was expected", "crop_size");
+  throw new ConfigError("Cannot crop a picture: do_center_crop is true, and crop_size was expected", "crop_size");
 }
 
 /** Donut's and Nougat's way: margins off, long axis aligned, shorter side resized, made to fit, padded all around. */
 function documentGeometry(image: RawImage, settings: ProcessorSettings): RawImage {
   const { type, size, resample } = settings;
   if (!("height" in size)) {
-    throw new ConfigError(`Could not process a picture: ${type} needs a size of height and width`, "size");
+    throw new ConfigError(`Cannot process a picture: ${type} needs a size of height and width`, "size");
   }
   const nougat = type === "NougatImageProcessor";
   const cuts = settings.doCenterCrop && !nougat;
@@ -91,7 +91,7 @@ function padAround(image: RawImage, size: Rectangle, type: ProcessorType): RawIm
   const dy = size.height - image.height;
   if (dx >= 0 && dy >= 0) return crop(image, -Math.floor(dx / 2), -Math.floor(dy / 2), size.width, size.height);
   throw new ShapeError(
-    `Could not pad a picture of ${image.width} x ${image.height} for ${type}: at most ${size.width} x ${size.height} ` +
+    `Cannot pad a picture of ${image.width} x ${image.height} for ${type}: at most ${size.width} x ${size.height} ` +
       "was expected (do_thumbnail or do_resize make it fit)",
     { shapes: [[image.channels, image.height, image.width], [image.channels, size.height, size.width]] },
   );

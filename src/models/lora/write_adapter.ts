@@ -1,7 +1,7 @@
 // An adapter as PEFT's two files.
 import { writeTensors } from "../../checkpoint/write_safetensors.ts";
 import { OptionError } from "../../errors/mod.ts";
-import { toFolderPath } from "../../hub/mod.ts";
+import { makeFolder } from "../../hub/make_folder.ts";
 import { lockFolder, PendingFile, removeStaleFiles, syncFolder } from "../../hub/atomic_file.ts";
 import { formatJson } from "../../hub/write_json.ts";
 import type { DataType, Tensor } from "../../tensor/mod.ts";
@@ -40,8 +40,7 @@ export async function writeAdapter(folder: string | URL, written: WritableAdapte
     tensors.set(`${prefix}.lora_A.weight`, { own: a, dataType: written.typeOf(a), shape: [rank, layer.inputs] });
     tensors.set(`${prefix}.lora_B.weight`, { own: b, dataType: written.typeOf(b), shape: [layer.outputs, rank] });
   }
-  const path = toFolderPath(folder);
-  await Deno.mkdir(path, { recursive: true });
+  const path = await makeFolder(folder);
   await removeStaleFiles(path);
   using stack = new DisposableStack();
   const weights = stack.use(await PendingFile.create(path));

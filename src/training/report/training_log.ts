@@ -3,6 +3,7 @@
 import { FormatError } from "../../errors/mod.ts";
 import { isRecord, splitPath, toPath } from "../../hub/mod.ts";
 import { writeFileAtomically } from "../../hub/atomic_file.ts";
+import { makeFolder } from "../../hub/make_folder.ts";
 import type { Evaluation } from "./evaluation.ts";
 
 /** What a step did. */
@@ -59,7 +60,7 @@ export class TrainingLog implements Disposable {
     const path = toPath(given);
     const earlier = step > 0 ? (await readLog(path)).filter((entry) => entry.step <= step) : [];
     const { folder, name } = splitPath(path);
-    await Deno.mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeFileAtomically(folder, name, earlier.map(lineOf).join(""));
     return new TrainingLog(await Deno.open(path, { append: true }), earlier);
   }

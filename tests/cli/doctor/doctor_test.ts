@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { adviceOn, type Findings } from "../../../src/cli/doctor/_advice.ts";
 import { formatBytes, formatSeconds } from "../../../src/cli/_units.ts";
 import type { Diagnosis } from "../../../src/cli/doctor/doctor.ts";
-import { caption } from "../command_process.ts";
+import { caption, deno } from "../command_process.ts";
 import { withHub } from "../../hub/hub_fixture.ts";
 import { testedBackends } from "../../backends/tested_backends.ts";
 
@@ -18,7 +18,7 @@ Deno.test("caption.ts doctor says what this machine has, as lines and as an obje
       Deno.build.target,
       navigator.hardwareConcurrency,
     ]);
-    assert(found.memory.total > 1e8 && found.memory.available <= found.memory.total);
+    assert(found.memory!.total > 1e8 && found.memory!.available <= found.memory!.total);
     const available = found.backends.filter(({ available }) => available);
     for (const name of testedBackends) assert(available.some((backend) => backend.name === name), name);
     const ffi = available.find(({ name }) => name === "ffi")!;
@@ -38,6 +38,13 @@ Deno.test("caption.ts doctor says what this machine has, as lines and as an obje
     assertStringIncludes(lines.stdout, "the Hub cannot be reached");
     assertStringIncludes(lines.stdout, "the cache cannot be written");
   });
+});
+
+Deno.test("caption.ts doctor needs no permission", async () => {
+  const permissions = ["--deny-sys", "--deny-net", "--deny-env", "--deny-ffi", "--deny-write"];
+  const { stdout, stderr, code } = await deno([...permissions, "caption.ts", "doctor"]);
+  assertEquals(code, 0, stderr);
+  assertStringIncludes(stdout, "memory       unknown without --allow-sys");
 });
 
 const whole: Findings = {

@@ -1,6 +1,7 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { LimnerError } from "../../../mod.ts";
 import { CaptionLog, rewriteLog, rowsOf } from "../../../src/cli/fleet/caption_log.ts";
+import { PendingFile } from "../../../src/hub/atomic_file.ts";
 import { withFolderOf } from "../../folder_of_files.ts";
 
 const whole = '{"file":"a.png","text":"é"}\n{"file":"b.png","error":{"message":"m","code":"picture"}}\n';
@@ -43,6 +44,23 @@ Deno.test("CaptionLog lets one process write at a time, and names a folder that 
     const error = await assertRejects(() => CaptionLog.open(path), LimnerError);
     assertStringIncludes((error as Error).message, "another process writes it");
     await assertRejects(() => CaptionLog.open(`${path}/nowhere/x.jsonl`), LimnerError);
+  });
+});
+
+Deno.test("CaptionLog removes what a killed process left of a table, and not what another writes", async () => {
+  await withFolderOf({}, { ".limner-01234567.tmp": "half", "log.jsonl": whole }, async (folder) => {
+    using pending = await PendingFile.create(folder);
+    using _log = await CaptionLog.open(`${folder}/log.jsonl`);
+    const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+    assertEquals(names, [pending.path.slice(folder.length + 1), "log.jsonl"]);
+  });
+});
+
+Deno.test("CaptionLog names its file where it cannot be written", async () => {
+  await inFolder(whole, async (path) => {
+    const log = await CaptionLog.open(path);
+    log[Symbol.dispose]();
+    assertThrows(() => log.append([{ file: "c.png" }]), LimnerError, `Cannot write ${path}: `);
   });
 });
 

@@ -90,6 +90,16 @@ Deno.test("train refuses what cannot be in a line, before a model is loaded", as
       [["--data", hand], 2, "caption: option --output is missing: the folder that the model is written to"],
       [["--resume", "--output", folder], 2, `caption: option --resume found no run in ${folder}: it has no train.json`],
       [
+        ["--resume", "--output", `${folder}/none`],
+        2,
+        `caption: option --resume found no run in ${folder}/none: it has no train.json`,
+      ],
+      ...[["--resume"], ["--data", hand]].map((what): [string[], number, string] => [
+        [...what, "--output", "caption.ts"],
+        2,
+        "caption: option --output is caption.ts, which is a file, and a folder was expected",
+      ]),
+      [
         ["--lr", "0", "--output", folder],
         2,
         "caption: option --lr is 0, and a number above 0, such as 5e-5 was expected",
