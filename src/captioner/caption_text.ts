@@ -17,7 +17,7 @@ export interface CaptionText extends Omit<Caption, keyof Confidence> {
 
 /** How rows are read. */
 export interface DecodingSettings {
-  readonly tokenizer: Pick<Tokenizer, "decode">;
+  readonly tokenizer: Pick<Tokenizer, "decode" | "cleansUpSpaces">;
   /** Whether the prompt was given as a text, which is not repeated. */
   readonly worded: boolean;
   /** The tokens that end a text. */

@@ -35,7 +35,7 @@ export interface Confidence {
 
 /** What {@linkcode confidenceOf} needs of a text. */
 export interface ConfidenceSubject {
-  readonly tokenizer: Pick<Tokenizer, "decode">;
+  readonly tokenizer: Pick<Tokenizer, "decode" | "cleansUpSpaces">;
   /** The tokens that the text begins with before the new ones. */
   readonly before: readonly number[];
   /** The new tokens. */

@@ -13,11 +13,14 @@ export interface TextStreamerOptions {
   readonly skipSpecialTokens?: boolean;
 }
 
+/** An unfinished character, and the apostrophe that a tokenizer may yet join to the words on both of its sides. */
+const unsettled = /(?:\uFFFD+| ')$/;
+
 /**
- * An unfinished character, a space that clean-up may yet take out, with what it may join to the word before (n't, 've), and
- * apostrophes, which may get back the space that was taken out: it cleans up " ' " otherwise than " ' ,".
+ * The same where decoding cleans up: with a space that it may yet take out, what it may join to the word before (n't, 've), and
+ * apostrophes, which may get back the space that was taken out: " ' " is cleaned up otherwise than " ' ,".
  */
-const unsettled = /(?:\uFFFD+|'+| (?:n? ?'*|'[vr]))$/;
+const unsettledByCleanUp = /(?:\uFFFD+|'+| (?:n? ?'*|'[vr]))$/;
 
 /** A character of a script that writes no space between words. */
 export const spaceless =
@@ -47,6 +50,7 @@ const context = 32;
  */
 export class TextStreamer implements Streamer {
   readonly #tokenizer: Pick<Tokenizer, "decode">;
+  readonly #unsettled: RegExp;
   readonly #write: (piece: string) => void | Promise<void>;
   readonly #wholeWords: boolean;
   readonly #skipSpecialTokens: boolean;
@@ -61,11 +65,12 @@ export class TextStreamer implements Streamer {
    * @param write Takes a piece of text; the generation waits for a promise.
    */
   constructor(
-    tokenizer: Pick<Tokenizer, "decode">,
+    tokenizer: Pick<Tokenizer, "decode" | "cleansUpSpaces">,
     write: (piece: string) => void | Promise<void>,
     options: TextStreamerOptions = {},
   ) {
     this.#tokenizer = tokenizer;
+    this.#unsettled = tokenizer.cleansUpSpaces ? unsettledByCleanUp : unsettled;
     this.#write = write;
     this.#wholeWords = options.wholeWords ?? false;
     this.#skipSpecialTokens = options.skipSpecialTokens ?? true;
@@ -77,7 +82,7 @@ export class TextStreamer implements Streamer {
     if (tokens.length === 0) return;
     this.#ids.push(...tokens);
     const text = this.#decode();
-    const settled = text.replace(unsettled, "");
+    const settled = text.replace(this.#unsettled, "");
     const end = this.#wholeWords ? words.exec(settled)?.[0].length ?? 0 : settled.length;
     const piece = text.slice(this.#written, end);
     this.#written = Math.max(this.#written, end);

@@ -277,9 +277,17 @@ class PartsTokenizer implements Tokenizer {
     if (tokens.length === 0) return "";
     let text = decode ? this.#join(tokens, decode) : tokens.join(" ");
     if (inPython) text = text.trim();
-    const clean = options.cleanUpTokenizationSpaces ?? this.#settings.cleanUpTokenizationSpaces;
-    // As in Transformers, BPE's text stays as it is, since its spaces are the text's own.
-    return clean && this.#definition.model.type !== "BPE" ? cleanUp(text) : text;
+    const clean = options.cleanUpTokenizationSpaces ?? this.cleansUpSpaces;
+    return clean && this.#mayCleanUp ? cleanUp(text) : text;
+  }
+
+  get cleansUpSpaces(): boolean {
+    return this.#settings.cleanUpTokenizationSpaces && this.#mayCleanUp;
+  }
+
+  /** As in Transformers, BPE's text stays as it is, since its spaces are the text's own. */
+  get #mayCleanUp(): boolean {
+    return this.#definition.model.type !== "BPE";
   }
 
   #join(tokens: readonly string[], decode: Decode): string {

@@ -69,6 +69,8 @@ export interface Tokenizer {
   encodeBatch(texts: readonly string[], options?: EncodeBatchOptions): BatchEncoding;
   /** Turn ids into text; ids outside of the vocabulary are passed over. */
   decode(ids: readonly number[], options?: DecodeOptions): string;
+  /** Whether `decode` takes spaces out by itself that earlier tokens gave: then streams wait for the token after. @default false */
+  readonly cleansUpSpaces?: boolean;
   /** Turn several rows of ids into texts. */
   batchDecode(ids: readonly (readonly number[])[], options?: DecodeOptions): string[];
   /** The id of a token as the vocabulary spells it, or undefined. */
