@@ -165,7 +165,7 @@ Deno.test("caption.ts cache lists what was converted, and clears it", async () =
     const listed = await caption(["cache"], { env });
     assertEquals(listed.code, 0);
     assertStringIncludes(listed.stdout, "org/compressed\t");
-    assertStringIncludes(listed.stderr, `1 converted models, `);
+    assertStringIncludes(listed.stderr, `1 converted model, `);
     assertEquals((await caption(["cache", "clear"], { env })).code, 0);
     assertEquals(await namesIn(`${own}/converted`), []);
     assertEquals((await caption(["cache"], { env })).stdout, "");
