@@ -5,6 +5,8 @@ import { nearest } from "./_nearest_word.ts";
 /** An option's value: what it looks like, and what to call that. */
 export interface ValueForm {
   readonly form: RegExp;
+  /** The largest, of numbers. @default any */
+  readonly most?: number;
   readonly expected: string;
 }
 
@@ -66,7 +68,8 @@ function flagsWithValues(args: readonly string[], flags: readonly string[]): str
   });
 }
 
-function wrongValue(name: string, value: string | undefined, { form, expected }: ValueForm): string[] {
-  if (value === undefined || form.test(value)) return [];
+function wrongValue(name: string, value: string | undefined, { form, most, expected }: ValueForm): string[] {
+  if (value === undefined) return [];
+  if (form.test(value) && (most === undefined || Number(value) <= most)) return [];
   return [`option --${name} ${value === "" ? "has no value" : `is ${value}`}, and ${expected} was expected`];
 }

@@ -13,10 +13,7 @@ export const serveValued = {
   ...{ model, revision, tokenizer, processor, backend, dtype, device },
   "token-file": readingValued["token-file"],
   "max-pixels": readingValued["max-pixels"],
-  port: {
-    form: /^(?:0|[1-9]\d{0,3}|[1-5]\d{4}|6(?:[0-4]\d{3}|5(?:[0-4]\d\d|5(?:[0-2]\d|3[0-5]))))$/,
-    expected: "a port from 0 to 65535",
-  },
+  port: { form: /^(?:0|[1-9]\d{0,4})$/, most: 65535, expected: "a port from 0 to 65535" },
   host: { form: /./, expected: "a name or an address of this machine" },
   "api-key": { form: /./, expected: "the key that requests must have" },
   "model-name": { form: /./, expected: "what clients call the model" },
