@@ -135,8 +135,8 @@ export class LoweringContext {
   }
 
   /** A tensor of one value that is part of the model. */
-  filled(dataType: "uint8" | "int8" | "float32", shape: readonly number[], value: number): string {
-    const Data = { uint8: Uint8Array, int8: Int8Array, float32: Float32Array }[dataType];
+  filled(dataType: "uint8" | "int8", shape: readonly number[], value: number): string {
+    const Data = { uint8: Uint8Array, int8: Int8Array }[dataType];
     return this.constant(`${dataType} ${shape} ${value}`, dataType, shape, new Data(sizeOf(shape)).fill(value));
   }
 

@@ -2,6 +2,7 @@
 import type { Attention } from "../attention/mod.ts";
 import { LimnerError } from "../errors/mod.ts";
 import { splitPath } from "../hub/mod.ts";
+import { whyNotWritten } from "../hub/make_folder.ts";
 import { PendingFile, removeStaleFiles, writeFileAtomically } from "../hub/atomic_file.ts";
 
 /** The file of each of `count` pictures: the one given, or `out-1.png`, `out-2.png` and so on. */
@@ -27,7 +28,7 @@ export async function checkSheets(files: readonly string[], pictures: readonly s
     try {
       (await PendingFile.create(splitPath(file).folder))[Symbol.dispose]();
     } catch (error) {
-      fail(reasonOf(error));
+      fail(whyNotWritten(error));
     }
   }
 }
@@ -45,14 +46,6 @@ export async function writeSheet(file: string, attention: Attention): Promise<vo
     const { folder, name } = splitPath(file);
     await writeFileAtomically(folder, name, bytes);
   } catch (error) {
-    throw new LimnerError(`Cannot write ${file}: ${reasonOf(error)}`, { cause: error });
+    throw new LimnerError(`Cannot write ${file}: ${whyNotWritten(error)}`, { cause: error });
   }
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "there is no such folder";
-  if (error instanceof Deno.errors.NotADirectory) return "what should be its folder is a file";
-  if (error instanceof Deno.errors.NotCapable) return "writing is not permitted, and --allow-write was expected";
-  if (error instanceof Deno.errors.PermissionDenied) return "writing is not permitted there";
-  return error instanceof Error ? error.message : String(error);
 }

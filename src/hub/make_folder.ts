@@ -16,14 +16,16 @@ export async function makeFolder(folder: string | URL): Promise<string> {
   try {
     await Deno.mkdir(path, { recursive: true });
   } catch (error) {
-    throw new HubError(`Cannot make the folder ${path}: ${reasonOf(error)}`, { cause: error });
+    throw new HubError(`Cannot make the folder ${path}: ${whyNotWritten(error)}`, { cause: error });
   }
   return path;
 }
 
-function reasonOf(error: unknown): string {
+/** Why a file or a folder could not be written, for a person. */
+export function whyNotWritten(error: unknown): string {
   if (error instanceof Deno.errors.AlreadyExists) return "it is a file";
-  if (error instanceof Deno.errors.NotADirectory) return "what should hold it is a file";
+  if (error instanceof Deno.errors.NotFound) return "there is no such folder";
+  if (error instanceof Deno.errors.NotADirectory) return "what should be its folder is a file";
   if (error instanceof Deno.errors.NotCapable) return "writing is not permitted, and --allow-write was expected";
   if (error instanceof Deno.errors.PermissionDenied) return "writing is not permitted there";
   return error instanceof Error ? error.message : String(error);

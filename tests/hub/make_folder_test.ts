@@ -26,7 +26,7 @@ Deno.test("what is saved to a folder that cannot be made is refused with the rea
     const reasons = {
       "": "it has no name",
       [`${folder}/file`]: "it is a file",
-      [`${folder}/file/inside`]: "what should hold it is a file",
+      [`${folder}/file/inside`]: "what should be its folder is a file",
     };
     for (const [path, reason] of Object.entries(reasons)) {
       for (const part of [model, tokenizer, processor]) {

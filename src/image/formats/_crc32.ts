@@ -1,5 +1,5 @@
 // CRC-32 (PNG specification, annex D; the one of zip), four bytes at a time: table k has the effect of a byte that k others
-// follow.
+// follow. Node's zlib has one too, but browsers read pictures as well, and the command loads no module of Node's.
 
 let tables: readonly Uint32Array[] | undefined;
 
