@@ -50,7 +50,7 @@ export const quantizationRules: Readonly<Record<ParameterKind, QuantizationRule>
 };
 
 /** The numbers of a block, the preferred first: a layer takes the first that divides its input's width. */
-const blockSizes: Readonly<Record<4 | 8, readonly number[]>> = { 8: [64, 32, 16], 4: [32, 16] };
+const blockSizes: Readonly<Record<4 | 8, readonly number[]>> = { 8: [128, 64, 32, 16], 4: [64, 32, 16] };
 
 /**
  * The parameters that a quantised model holds in blocks.
