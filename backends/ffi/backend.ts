@@ -18,6 +18,7 @@ import type { DataType } from "../../src/tensor/mod.ts";
 import { prepare } from "../../src/passes/mod.ts";
 import {
   allOperators,
+  hasManyRows,
   type IntegerProducts,
   isOnlyMultiplied,
   type OnnxModel,
@@ -30,6 +31,7 @@ import {
   type CompiledSession,
   OnnxProgram,
   OnnxStream,
+  ProgramByRows,
   type RuntimeSession,
   RuntimeTensor,
 } from "../onnx/session/mod.ts";
@@ -141,6 +143,7 @@ export class FfiBackend implements Backend {
     checkParameters(graph, held.source, (name) => held.isTrained(name));
     graph = prepare(graph, (node) => this.supports(node));
     const blocks = [...graph.parameters.keys()].filter((name) => readableBlocks(graph, held, name));
+    const hasMany = hasManyRows(graph, new Map(blocks.map((name) => [name, held.encodingOf(name)!])));
     // Neither what is decoded in each run, nor what is trained on, is rounded further.
     const rounds = blocks.length > 0 && writtenParameters(graph).size === 0;
     const products = rounds ? await this.#productsOf(graph, held) : { blocks: "decoded" as const };
@@ -148,7 +151,7 @@ export class FfiBackend implements Backend {
     await Promise.all(blocks.map((name) => held.blocks.place(name, preferredForm(graph, name, products))));
     return await held.exclusively(new Set(graph.parameters.keys()), async () => {
       const names = new Set([...graph.parameters.keys()].filter((name) => held.fileRegionOf(name)));
-      const compile = (packed: boolean, fusesCaches: boolean) =>
+      const compiler = (products: IntegerProducts) => (packed: boolean, fusesCaches: boolean) =>
         this.#compile(graph, held, { packed, fusesCaches, products });
       // A program that trains reads parameters unpacked from the file, so that the other programs can keep packed copies.
       const packing = writtenParameters(graph).size > 0 ? "never" : held.packingTime(names);
@@ -157,11 +160,14 @@ export class FfiBackend implements Backend {
       const copiesBlocks = packed && blocks.length > 0;
       if (copiesBlocks) await held.dropUnused(new Set(blocks));
       const compiled = await this.#compile(graph, held, { packed, fusesCaches: true, products, signal });
-      if (held.options.lowMemory) giveBackFreedMemory();
-      const program = new OnnxProgram(this.#sessions, graph, held, compile, packed, compiled);
+      const program = new OnnxProgram(this.#sessions, graph, held, compiler(products), packed, compiled);
       if (copiesBlocks) held.noteCopies(program);
       if (packing === "later") held.packLater(program, graph.states.size > 0);
-      return program;
+      const { blocks: form } = products;
+      if (typeof form === "string" || form.rows === "many") return program;
+      const forMany = compiler({ ...products, blocks: { ...form, rows: "many" } });
+      const many = new OnnxProgram(this.#sessions, graph, held, forMany, packed);
+      return new ProgramByRows(program, many, hasMany);
     });
   }
 
@@ -184,7 +190,8 @@ export class FfiBackend implements Backend {
     const { blocks, rowScales } = await this.#products;
     if (states.size === 0) return { blocks: lowMemory ? "decoded" : blocks, rowScales };
     // As where rows have one scale: AVX2 would add two products with signed codes in 16 bits.
-    return { blocks: rowScales ? { unpacked: rowScales === "signedColumns" ? "int8" : "uint8" } : "decoded" };
+    const unpacked = rowScales === "signedColumns" ? "int8" : "uint8";
+    return { blocks: { unpacked, rows: rowScales ? "few" : "many" } };
   }
 
   async #compile(
@@ -230,6 +237,7 @@ export class FfiBackend implements Backend {
       const create = () => this.#sessions.createSession(model.bytes, options);
       session = options.packed ? await weights.files.releasingPages(create) : await create();
       weights.checkFiles(fromFile);
+      if (lowMemory) giveBackFreedMemory();
       return { model, session, parameters, fromFile, fromMemory, version };
     } catch (error) {
       if (session) session.release();

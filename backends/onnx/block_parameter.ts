@@ -31,14 +31,24 @@ export interface BlockParameter extends BlockLocation {
   readonly shape: readonly number[];
 }
 
+/** How products are made with codes as they lie. */
+export interface UnpackedProducts {
+  /** The type of the inputs' codes. */
+  readonly unpacked: "int8" | "uint8";
+  /**
+   * For how many rows: few multiply whole numbers, which takes time for each row; of many the inputs are rounded the same, and the
+   * weights are decoded in each run.
+   */
+  readonly rows: "few" | "many";
+}
+
 /** Which products with weights in blocks round their inputs to 8 bits, so that whole numbers are multiplied. */
 export interface IntegerProducts {
   /**
    * Those with blocks that have scales of their own, as each block of an input then has too: with codes that are packed, or with
-   * codes as they lie, which takes a few times as long and no memory, of inputs in codes of that type. Else weights are decoded in
-   * each run.
+   * codes as they lie, which takes a few times as long and no memory. Else weights are decoded in each run.
    */
-  readonly blocks: "packed" | { readonly unpacked: "int8" | "uint8" } | "decoded";
+  readonly blocks: "packed" | UnpackedProducts | "decoded";
   /**
    * Those with weights of 8 bits whose rows have one scale, with one scale for all of an input: the form of codes that they read.
    * @default such products are not of whole numbers

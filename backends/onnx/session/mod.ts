@@ -4,6 +4,7 @@ export { fillSize } from "./fill_value.ts";
 export { HostValue } from "./host_value.ts";
 export type { CompiledSession, ParameterReader } from "./compiled_session.ts";
 export { OnnxProgram } from "./program.ts";
+export { ProgramByRows } from "./program_by_rows.ts";
 export type { Bindable, OnnxRuntime, RunControl, RuntimeSession, RuntimeValue, SessionBinding } from "./runtime.ts";
 export { RuntimeLife } from "./runtime_life.ts";
 export { RuntimeTensor } from "./runtime_tensor.ts";

@@ -9,7 +9,6 @@ import {
   type Program,
   resolveDimension,
   resolveShape,
-  type Run,
   type Sizes,
   type TensorPart,
   writtenParameters,
@@ -38,7 +37,7 @@ export class OnnxProgram implements Program, ParameterReader, SessionLoan {
    * @param compile Compiles the graph with its parameters as they now are, with or without a packed copy of them and
    * attention that appends to its caches.
    * @param packed Whether the session has a packed copy of them.
-   * @param compiled What it compiled to first.
+   * @param compiled What it compiled to first; without it the first run compiles it.
    */
   constructor(
     readonly runtime: OnnxRuntime,
@@ -46,17 +45,17 @@ export class OnnxProgram implements Program, ParameterReader, SessionLoan {
     readonly weights: SessionWeights,
     readonly compile: (pack: boolean, fusesCaches: boolean) => Promise<CompiledSession>,
     public packed: boolean,
-    compiled: CompiledSession,
+    compiled?: CompiledSession,
   ) {
     this.compiled = compiled;
     this.writes = writtenParameters(graph);
     runtime.counters.liveHandles++;
     weights.readers.add(this);
     // A step of training may have ended while this was compiled.
-    if (!weights.isCurrent(compiled)) this.dropSession();
+    if (compiled && !weights.isCurrent(compiled)) this.dropSession();
   }
 
-  bind(tensors: Readonly<Record<string, DeviceTensor | TensorPart>>, maxima: Sizes = {}): Run {
+  bind(tensors: Readonly<Record<string, DeviceTensor | TensorPart>>, maxima: Sizes = {}): OnnxRun {
     this.checkLive("bind");
     const bound = tensors as Readonly<Record<string, RuntimeTensor | TensorPart<RuntimeTensor>>>;
     const binding = checkBinding(this.graph, bound, maxima);

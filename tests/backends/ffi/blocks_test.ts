@@ -6,7 +6,7 @@ import { Runtime } from "../../../backends/ffi/runtime.ts";
 import { type IntegerProducts, toOnnx } from "../../../backends/onnx/mod.ts";
 import type { OnnxProgram } from "../../../backends/onnx/session/mod.ts";
 import { load as loadReference } from "../../../backends/reference/mod.ts";
-import { BackendError } from "../../../src/errors/mod.ts";
+import { BackendError, ShapeError } from "../../../src/errors/mod.ts";
 import { type Backend, type Graph, GraphBuilder, type Sizes, type Value } from "../../../src/graph/mod.ts";
 import { add, cacheAppend, concat, gather, linear, transposeLast } from "../../../src/operators/mod.ts";
 import { Tensor } from "../../../src/tensor/mod.ts";
@@ -135,6 +135,45 @@ for (const { bits, block, axis, activation } of cases) {
       }
     });
   }
+}
+
+for (const bits of [8, 4] as const) {
+  Deno.test(`ffi gives a row the same numbers in few rows and in many where ${bits} bits take no memory`, async () => {
+    const weight = numbers(4, 72, 192);
+    const bias = weightFromTensor(numbers(5, 72));
+    const graph = layer(weight, 1, { steps: true });
+    const most = 20;
+    const x = numbers(6, most, 192);
+    for (const rowScales of ["signedColumns", "columns", undefined] as const) {
+      await using backend = await ffi(false, rowScales);
+      {
+        using stack = new DisposableStack();
+        const source = new Map([["weight", blocksOf(weight, { bits, block: 32, axis: 1 })], ["bias", bias]]);
+        const weights = stack.use(await backend.open(source, { storage: "q8", lowMemory: true }));
+        const program = stack.use(await backend.compile(graph, weights));
+        const stream = stack.use(backend.stream());
+        const input = stack.use(backend.allocate("float32", [most, 192]));
+        const y = stack.use(backend.allocate("float32", [most, 72]));
+        const state = stack.use(backend.allocate("float32", [1, 1]));
+        const multiply = (from: number, to: number) => {
+          stream.write(input, x.data.slice(192 * from, 192 * to));
+          stream.enqueue(stack.use(program.bind({ x: input, y, state }, { T: to - from })));
+          return stream.read(y, { shape: [to - from, 72] });
+        };
+        // By turns, as where rows come and go.
+        for (const rows of [most, 3, most - 1]) {
+          const together = (await multiply(0, rows)).data as Float32Array;
+          for (let row = 0; row < rows; row++) {
+            const alone = await multiply(row, row + 1);
+            const same = new Tensor("float32", [1, 72], together.slice(72 * row, 72 * row + 72));
+            assertClose(alone, same, 1e-6, `row ${row} of ${rows}`);
+          }
+        }
+        assertThrows(() => program.bind({ x: input, y, state }), ShapeError, '"T"');
+      }
+      assertEquals([backend.counters.liveHandles, backend.counters.weightBytes], [0, 0]);
+    }
+  });
 }
 
 Deno.test("ffi multiplies whole numbers where rows have one scale, and rounds an input once for all that read it", async () => {
