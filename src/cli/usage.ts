@@ -48,7 +48,8 @@ options:
   --max-new-tokens N    stop a text after N tokens [default: the model's own limit]
   --beams N             search with N beams [default: what the model's settings say]
   --sample              draw tokens by chance instead of taking the best
-  --seed N              with --sample: draw the same again [default: another each time]
+  --seed N              with --sample: draw the same again, for each picture by its place among those
+                        given [default: another each time]
   --stream              print a text as it is decided
   --prompt TEXT         what a text begins with, task tokens as they are spelt; it is not repeated
   --document            print the fields of a document as JSON (Donut; of Nougat its Markdown as text)

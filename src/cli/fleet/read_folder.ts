@@ -110,9 +110,11 @@ async function countOf(folder: string, done: ReadonlySet<string>): Promise<numbe
 }
 
 async function* jobsOf(folder: string, done: ReadonlySet<string>): AsyncGenerator<CaptionJob<string>> {
+  let place = -1;
   for await (const file of picturesIn(folder)) {
+    place++;
     if (done.has(file)) continue;
     const path = `${folder}/${file}`;
-    yield { about: file, source: pathToFileURL(path), name: path, bytes: 0 };
+    yield { about: file, place, source: pathToFileURL(path), name: path, bytes: 0 };
   }
 }
