@@ -301,7 +301,7 @@ export class Captioner implements AsyncDisposable {
    * @param given.maxShardSize The most bytes of weights in a file. @default "50GB"
    * @param given.pushToHub A repository of the Hub that the folder is uploaded to afterwards.
    * @throws {OptionError} If `maxShardSize` is no size.
-   * @throws {HubError} As `pushModel` does.
+   * @throws {HubError} If a file cannot be written (a WriteError), or as `pushModel` does.
    */
   async savePretrained(folder: string | URL, given: SaveAndPushOptions = {}): Promise<void> {
     const { pushToHub, push, ...options } = given;

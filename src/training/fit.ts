@@ -3,7 +3,7 @@
 import { LimnerError, OptionError } from "../errors/mod.ts";
 import { splitPath, toPath } from "../hub/mod.ts";
 import { writeFileAtomically } from "../hub/atomic_file.ts";
-import { makeFolder } from "../hub/make_folder.ts";
+import { checkFolder, makeFolder } from "../hub/make_folder.ts";
 import { type Batch, checkLabels, ignoredLabel, type TrainingDataset } from "./data/mod.ts";
 import { evaluate, type EvaluatedTrainer, type WritingModel } from "./evaluate.ts";
 import type { FitOptions, FitProgress, FitResult } from "./fit_options.ts";
@@ -46,6 +46,7 @@ export function stepsOf(
  * Train until a number of updates, or until evaluations get no better.
  *
  * @throws {OptionError} If an option cannot be, or a run is taken up again with another batch size.
+ * @throws {WriteError} If what is learned, the log or the plot cannot be written.
  * @throws {LimnerError} If the model cannot learn the labels, a picture cannot be read, or the loss is no number.
  * @throws The signal's reason; the trainer stays as it was after its last step.
  */
@@ -56,6 +57,7 @@ export async function fit(
 ): Promise<FitResult> {
   checkOptions(options, trainer);
   for (const data of [dataset, options.evaluate]) if (data) checkLabels(data, trainer.model);
+  for (const folder of [options.keepBest, options.save]) if (folder !== undefined) await checkFolder(folder);
   using log = options.log === undefined ? undefined : await TrainingLog.open(options.log, trainer.steps);
   const run = new FitRun(trainer, dataset, options, log);
   try {

@@ -9,6 +9,7 @@ import {
   type StepEntry,
   Trainer,
   VisionEncoderDecoderModel,
+  WriteError,
 } from "../../mod.ts";
 import { fit } from "../../src/training/fit.ts";
 import { readLog } from "../../src/training/report/training_log.ts";
@@ -43,6 +44,15 @@ Deno.test("fit() goes through the data as often as is asked, or makes so many up
   assertEquals([steps[0].loss, steps[0].learningRate, steps[0].gradNorm], [1, 0.1, 3]);
   assertEquals(result, { steps: 6, epochs: 2, evaluation: undefined, best: undefined, stopped: "end" });
   assertEquals((await run({}, { steps: 4 })).result.epochs, 1.3333);
+});
+
+Deno.test("fit() does not begin where what it keeps cannot be written", async () => {
+  const trainer = await ScriptedTrainer.create({});
+  const file = new URL(import.meta.url);
+  for (const kept of [{ save: file }, { evaluate: pairs(1), keepBest: `${file.pathname}/best` }]) {
+    await assertRejects(() => fit(trainer, pairs(5), { batchSize: 2, epochs: 1, ...kept }), WriteError, "is a file");
+  }
+  assertEquals(trainer.events, []);
 });
 
 Deno.test("fit() weighs the losses that make one update by their labels, and fills the last update", async () => {

@@ -1,6 +1,7 @@
 // `caption.ts --recursive FOLDER --output FILE`: the pictures of a folder, however many, each once. A log of JSON lines is
 // what it goes on from; a table is made of the log when all is done.
 import { pathToFileURL } from "node:url";
+import { writing } from "../../errors/writing.ts";
 import { toFolderPath } from "../../hub/mod.ts";
 import { formatCount } from "../_units.ts";
 import { requestOf } from "../caption_request.ts";
@@ -100,7 +101,7 @@ async function takeUpTable(table: string, log: string): Promise<void> {
 /** Make the table of a log, and remove the log. */
 async function makeTable(table: string, log: string): Promise<void> {
   await writeTable(table, rowsIn(log));
-  await Deno.remove(log);
+  await writing(log, () => Deno.remove(log), "remove");
 }
 
 async function countOf(folder: string, done: ReadonlySet<string>): Promise<number> {

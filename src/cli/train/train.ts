@@ -4,6 +4,7 @@ import { Captioner } from "../../captioner/captioner.ts";
 import { LimnerError, OptionError } from "../../errors/mod.ts";
 import { isRecord, readJson } from "../../hub/mod.ts";
 import { openFolder } from "../../hub/folder_repository.ts";
+import { checkFolder } from "../../hub/make_folder.ts";
 import { writeJson } from "../../hub/write_json.ts";
 import { AutoImageProcessor, type ImageProcessor } from "../../image/mod.ts";
 import { AutoTokenizer, type Tokenizer } from "../../tokenizer/mod.ts";
@@ -43,13 +44,14 @@ const defaults = { epochs: 10, batch: 8, learningRate: 5e-5, loraLearningRate: 5
  * Train a model, and say how many characters it reads wrong before and after.
  *
  * @returns The exit code: 0 if it was trained, 1 if it was interrupted.
- * @throws {LimnerError} If an option cannot be, or the model or the data cannot be had.
+ * @throws {LimnerError} If an option cannot be, the output's folder cannot be written, or the model or the data cannot be had.
  */
 export async function train(given: TrainOptions, console: Console): Promise<number> {
   checkTrainOptions(given);
   quietenDrivers();
   const output = given.values.output!.replace(/(?<=.)[/\\]+$/, "");
   await refuseFile(output);
+  await checkFolder(output);
   const options = given.flags.resume ? await optionsOf(output, given) : given;
   if (!given.flags.resume) await refuseOverwriting(output);
   const progress = new Progress(Deno.stderr.isTerminal());
