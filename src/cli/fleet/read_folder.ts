@@ -15,7 +15,7 @@ import { type CaptionJob, captionJobs } from "./caption_jobs.ts";
 import { CaptionLog, type CaptionRow, rewriteLog, rowsOf } from "./caption_log.ts";
 import { isTable, readTable, writeTable } from "./caption_table.ts";
 import { FolderProgress } from "./folder_progress.ts";
-import { picturesIn } from "./folder_pictures.ts";
+import { pictureEndings, picturesIn } from "./folder_pictures.ts";
 
 /** Milliseconds between two moments at which what was written is put on the disk. */
 const flushEvery = 2000;
@@ -66,7 +66,9 @@ async function read(options: CommandOptions, console: Console, progress: Progres
         flushed = performance.now();
       }
       shown.end();
-    } else console.say(`${output} has all ${formatCount(log.done.size, "picture")} of ${folder}`);
+    } else if (log.done.size > 0) {
+      console.say(`${output} has all ${formatCount(log.done.size, "picture")} of ${folder}`);
+    } else console.say(`${folder} has no picture: no file's name ends in ${pictureEndings.join(", ")}`);
     await log.flush();
     if (isTable(output)) await makeTable(output, path);
   }
@@ -106,16 +108,16 @@ async function makeTable(table: string, log: string): Promise<void> {
 
 async function countOf(folder: string, done: ReadonlySet<string>): Promise<number> {
   let count = 0;
-  for await (const file of picturesIn(folder)) if (!done.has(file)) count++;
+  for await (const { file } of picturesIn(folder)) if (!done.has(file)) count++;
   return count;
 }
 
 async function* jobsOf(folder: string, done: ReadonlySet<string>): AsyncGenerator<CaptionJob<string>> {
   let place = -1;
-  for await (const file of picturesIn(folder)) {
+  for await (const { file, problem } of picturesIn(folder)) {
     place++;
     if (done.has(file)) continue;
     const path = `${folder}/${file}`;
-    yield { about: file, place, source: pathToFileURL(path), name: path, bytes: 0 };
+    yield { about: file, place, source: problem ?? pathToFileURL(path), name: path, bytes: 0 };
   }
 }
