@@ -1,7 +1,8 @@
 // The folder that files are to be written to: made, or checked before much work is done for its files.
 import { HubError } from "../errors/mod.ts";
 import { notWritten, writing } from "../errors/writing.ts";
-import { splitPath, toFolderPath } from "./file_path.ts";
+import { checkNames } from "./atomic_file.ts";
+import { splitPath, toFolderPath, toPath } from "./file_path.ts";
 
 /**
  * Make a folder, and those that it is in, unless it is there.
@@ -39,6 +40,20 @@ export async function checkFolder(folder: string | URL): Promise<void> {
     if (error instanceof Deno.errors.NotCapable && nearest !== path) return;
     throw notWritten(path, error, nearest === path ? "write" : "make the folder");
   }
+}
+
+/**
+ * Check that a file can be written, or its folder made. Nothing is left behind.
+ *
+ * @throws {HubError} If it has no name.
+ * @throws {WriteError} If not, or if it is a folder.
+ */
+export async function checkFile(file: string | URL): Promise<void> {
+  const path = toPath(file);
+  const { folder, name } = splitPath(path);
+  if (name === "") throw new HubError(`Cannot write to the file "${path}": it has no name`);
+  await checkFolder(folder);
+  await checkNames(toFolderPath(folder), [name]);
 }
 
 /** The path of a folder; without a name its files would lie in the root of the file system. */

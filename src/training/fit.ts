@@ -3,7 +3,7 @@
 import { LimnerError } from "../errors/mod.ts";
 import { splitPath, toPath } from "../hub/mod.ts";
 import { writeFileAtomically } from "../hub/atomic_file.ts";
-import { checkFolder, makeFolder } from "../hub/make_folder.ts";
+import { checkFile, checkFolder, makeFolder } from "../hub/make_folder.ts";
 import { type Batch, checkLabels, ignoredLabel, type TrainingDataset } from "./data/mod.ts";
 import { evaluate, type EvaluatedTrainer, type WritingModel } from "./evaluate.ts";
 import { checkFitOptions, type FitOptions, type FitProgress, type FitResult } from "./fit_options.ts";
@@ -57,8 +57,10 @@ export async function fit(
 ): Promise<FitResult> {
   checkFitOptions(options, trainer.fitProgress);
   for (const data of [dataset, options.evaluate]) if (data) checkLabels(data, trainer.model);
-  for (const folder of [options.keepBest, options.save]) if (folder !== undefined) await checkFolder(folder);
-  using log = options.log === undefined ? undefined : await TrainingLog.open(options.log, trainer.steps);
+  const { keepBest, save, log: logFile, plot } = options;
+  for (const folder of [keepBest, save]) if (folder !== undefined) await checkFolder(folder);
+  for (const file of [logFile, plot]) if (file !== undefined) await checkFile(file);
+  using log = logFile === undefined ? undefined : await TrainingLog.open(logFile, trainer.steps);
   const run = new FitRun(trainer, dataset, options, log);
   try {
     return await run.toItsEnd();

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   ConfigError,
   type FitOptions,
+  HubError,
   ImageTextDataset,
   LimnerError,
   OptionError,
@@ -9,7 +10,6 @@ import {
   type StepEntry,
   Trainer,
   VisionEncoderDecoderModel,
-  WriteError,
 } from "../../mod.ts";
 import { fit } from "../../src/training/fit.ts";
 import { readLog } from "../../src/training/report/training_log.ts";
@@ -49,8 +49,17 @@ Deno.test("fit() goes through the data as often as is asked, or makes so many up
 Deno.test("fit() does not begin where what it keeps cannot be written", async () => {
   const trainer = await ScriptedTrainer.create({});
   const file = new URL(import.meta.url);
-  for (const kept of [{ save: file }, { evaluate: pairs(1), keepBest: `${file.pathname}/best` }]) {
-    await assertRejects(() => fit(trainer, pairs(5), { batchSize: 2, epochs: 1, ...kept }), WriteError, "is a file");
+  const folder = new URL("./", file).pathname;
+  const refused: [Partial<FitOptions>, string][] = [
+    [{ save: file }, "is a file"],
+    [{ evaluate: pairs(1), keepBest: `${file.pathname}/best` }, "is a file"],
+    [{ log: `${file.pathname}/log.jsonl` }, "is a file"],
+    [{ plot: folder.slice(0, -1) }, "it is a folder"],
+    [{ plot: folder }, "it has no name"],
+    [{ log: "" }, "it has no name"],
+  ];
+  for (const [kept, message] of refused) {
+    await assertRejects(() => fit(trainer, pairs(5), { batchSize: 2, epochs: 1, ...kept }), HubError, message);
   }
   assertEquals(trainer.events, []);
 });
