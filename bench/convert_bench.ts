@@ -39,7 +39,7 @@ async function convert(folder: string, name: BackendName): Promise<number | unde
 async function copy(path: string, folder: string, times: number): Promise<number> {
   const start = performance.now();
   using from = await Deno.open(path);
-  using to = await PendingFile.create(folder);
+  using to = await PendingFile.create(folder, "converted");
   const buffer = new Uint8Array(8 << 20);
   for (;;) {
     const count = await from.read(buffer);

@@ -34,7 +34,7 @@ async function writeWeights(
   folder: string,
 ): Promise<Map<string, Place>> {
   const places = new Map<string, Place>();
-  using file = await PendingFile.create(folder);
+  using file = await PendingFile.create(folder, weightsFile);
   let offset = 0;
   for (const name of names) {
     const { dataType, data } = await model.parameter(name);
@@ -46,7 +46,7 @@ async function writeWeights(
     offset += byteLength + padding;
   }
   await file.flush();
-  await file.appear(weightsFile);
+  await file.appear();
   return places;
 }
 

@@ -17,7 +17,7 @@ const test = await ImageTextDataset.fromFolder(here("test"), options);
 await using trainer = await Trainer.create(model, {
   learningRate: 5e-4,
   schedule: "linear",
-  warmupSteps: 10,
+  warmupSteps: Math.min(10, Number(steps)),
   totalSteps: Number(steps),
   maxGradNorm: 1,
 });

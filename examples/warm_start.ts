@@ -80,7 +80,7 @@ try {
     maxGradNorm: 1,
     dropout: false,
     schedule: "cosine",
-    warmupSteps: 40,
+    warmupSteps: Math.min(40, steps),
     totalSteps: steps,
   });
   const report = async (when: string) => {

@@ -45,7 +45,7 @@ const everyOption: { [K in keyof Required<GenerateOptions>]?: GenerateOptions[K]
   ...{ badWordsIds: null, suppressTokens: null, beginSuppressTokens: null, forcedBosTokenId: null, seed: null },
   ...{ forcedEosTokenId: null, eosTokenId: undefined, padTokenId: undefined, decoderStartTokenId: undefined },
   ...{ decoderInputIds: undefined, sequenceBias: null, exponentialDecayLengthPenalty: null, assistantModel: null },
-  ...{ interpolatePosEncoding: false, useCache: true, outputScores: true, outputAttentions: true },
+  ...{ interpolatePosEncoding: false, useCache: true, firstPicture: 0, outputScores: true, outputAttentions: true },
   ...{ streamer: undefined, signal: undefined, stoppingCriteria: undefined, logitsProcessors: undefined },
 };
 

@@ -4,7 +4,7 @@ import type { GenerateOptions } from "../generation/mod.ts";
 import type { ImageProcessor, ReadImageOptions } from "../image/mod.ts";
 import type { LoadOptions } from "../model/load_options.ts";
 import type { Confidence } from "./confidence.ts";
-import type { Prompts } from "./picture_batches.ts";
+import type { BatchOptions } from "./picture_batches.ts";
 import type { PostProcessOptions } from "./nougat/post_process_generation.ts";
 import type { PromptOptions, TaskOptions } from "./task_prompt.ts";
 import type { TextStreamerOptions } from "./text_streamer.ts";
@@ -61,7 +61,7 @@ export interface DocumentOptions extends Omit<CaptionOptions, "skipSpecialTokens
 export interface StreamOptions extends CaptionOptions, Pick<TextStreamerOptions, "wholeWords"> {}
 
 /** Options with prompts as tokens. */
-export type PromptedOptions = Omit<GenerateOptions, "decoderInputIds"> & Pick<Prompts, "decoderInputIds"> & {
+export type PromptedOptions = Omit<GenerateOptions, "decoderInputIds"> & Pick<BatchOptions, "decoderInputIds"> & {
   readonly skipSpecialTokens: boolean;
   /** Whether the prompt was given as a text, which the caption's text does not repeat. */
   readonly worded: boolean;

@@ -18,7 +18,7 @@ import { AutoImageProcessor, type ImageProcessor, type RawImage } from "../image
 import { defaultLimits, resolveLimits } from "../limits/mod.ts";
 import { checkLoadOptions } from "../model/load_options.ts";
 import { architectureOf } from "../models/mod.ts";
-import { batchSize, type ImageInput, picturesOf, promptsOf } from "./picture_batches.ts";
+import { batchOptionsOf, batchSize, type ImageInput, picturesOf } from "./picture_batches.ts";
 import { PictureReader } from "../image/picture_reader.ts";
 import type { SaveAndPushOptions } from "../model/push_model.ts";
 import { beginningOf, endsOf, promptedOptions } from "./prompted_options.ts";
@@ -172,14 +172,14 @@ export class Captioner implements AsyncDisposable {
     options: CaptionOptions & Pick<GenerateOptions, "outputConfidences">,
   ): Promise<CaptionText[][]> {
     const prompted = promptedOptions(this, options);
-    const prompts = promptsOf(images.length, prompted);
+    const ofBatch = batchOptionsOf(images.length, prompted);
     if (options.streamer && images.length > batchSize) {
       throw new OptionError(`Cannot stream ${images.length} pictures: a streamer takes ${batchSize} at most`);
     }
     const all: CaptionText[][] = [];
     const reader = this.#reader(images, options);
     for (let at = 0; at < images.length; at += batchSize) {
-      all.push(...await this.#writeBatch(await reader.take(batchSize), { ...prompted, ...prompts(at) }));
+      all.push(...await this.#writeBatch(await reader.take(batchSize), { ...prompted, ...ofBatch(at) }));
     }
     return all;
   }
@@ -193,10 +193,10 @@ export class Captioner implements AsyncDisposable {
    * the caption.
    */
   async *stream(image: ImageInput, options: StreamOptions = {}): AsyncGenerator<string, Caption> {
-    const { wholeWords, ...own } = options;
-    const prompted = promptedOptions(this, own);
+    const { wholeWords, ...asCaption } = options;
+    const prompted = promptedOptions(this, asCaption);
     const { streamer: other, decoderInputIds: _, ...rest } = prompted;
-    const prompt = promptsOf(1, prompted)(0);
+    const own = batchOptionsOf(1, prompted)(0);
     const { skipSpecialTokens } = rest;
     const ends = endsOf(this, options);
     const stop = new AbortController();
@@ -205,7 +205,7 @@ export class Captioner implements AsyncDisposable {
     const pieces = new Channel<string>();
     const text = new TextStreamer(this.tokenizer, (piece) => pieces.put(piece), {
       wholeWords,
-      prompt: rest.worded || !skipSpecialTokens ? [] : beginningOf(this.model, { ...rest, ...prompt }),
+      prompt: rest.worded || !skipSpecialTokens ? [] : beginningOf(this.model, { ...rest, ...own }),
       skipSpecialTokens,
     });
     const streamer: Streamer = {
@@ -217,7 +217,7 @@ export class Captioner implements AsyncDisposable {
     };
     // Beams are decided at the end only: where the model's settings ask for them, a stream does without.
     const one = { numBeams: 1, numReturnSequences: 1 };
-    const asked = { ...one, ...rest, ...prompt, outputConfidences: true, signal, streamer };
+    const asked = { ...one, ...rest, ...own, outputConfidences: true, signal, streamer };
     const generating = this.#writeBatch(images, asked);
     generating.then(() => pieces.end(), (error) => pieces.end(error));
     try {
@@ -301,7 +301,7 @@ export class Captioner implements AsyncDisposable {
    * @param given.maxShardSize The most bytes of weights in a file. @default "50GB"
    * @param given.pushToHub A repository of the Hub that the folder is uploaded to afterwards.
    * @throws {OptionError} If `maxShardSize` is no size.
-   * @throws {HubError} As `pushModel` does.
+   * @throws {HubError} If a file cannot be written (a WriteError), or as `pushModel` does.
    */
   async savePretrained(folder: string | URL, given: SaveAndPushOptions = {}): Promise<void> {
     const { pushToHub, push, ...options } = given;

@@ -1,4 +1,4 @@
-// The pictures and prompts of a call, a batch at a time.
+// The pictures of a call and what is asked of each, a batch at a time.
 import { OptionError } from "../errors/mod.ts";
 import type { GenerateOptions } from "../generation/mod.ts";
 import { nameOfSource } from "../image/source_bytes.ts";
@@ -20,26 +20,29 @@ export function picturesOf(images: readonly ImageInput[]): Picture[] {
   });
 }
 
-/** What rows begin with, as lists. */
-export interface Prompts {
+/** Options that a batch has of its own: what its rows begin with, as lists, and where it is among the call's pictures. */
+export interface BatchOptions {
   readonly decoderInputIds: readonly (readonly number[])[] | undefined;
   /** Not there where it is one token, or the model's. */
   readonly decoderStartTokenId?: readonly number[];
+  /** The place of its first picture among the call's, or among those that the call is a part of. */
+  readonly firstPicture: number;
 }
 
 /**
- * The prompts and start tokens of each batch.
+ * The options of each batch.
  *
  * @throws {OptionError} If there is neither one for each picture nor one for all.
  */
-export function promptsOf(count: number, options: GenerateOptions): (at: number) => Prompts {
-  const { decoderInputIds: given, decoderStartTokenId: start } = options;
+export function batchOptionsOf(count: number, options: GenerateOptions): (at: number) => BatchOptions {
+  const { decoderInputIds: given, decoderStartTokenId: start, firstPicture = 0 } = options;
   const rows = given instanceof Tensor ? given.toList() as number[][] : given ?? undefined;
   const prompts = rows && oneForEach(rows, count, "decoderInputIds has", "rows");
   const starts = Array.isArray(start) ? oneForEach<number>(start, count, "decoderStartTokenId has", "ids") : undefined;
   return (at) => ({
     decoderInputIds: prompts?.slice(at, at + batchSize),
     ...(starts && { decoderStartTokenId: starts.slice(at, at + batchSize) }),
+    firstPicture: firstPicture + at,
   });
 }
 

@@ -3,8 +3,9 @@
 // makes them current; then the old ones are removed. Writers in other processes wait for a lock on the folder
 // before they rename.
 import { OptionError } from "../errors/mod.ts";
+import { writing } from "../errors/writing.ts";
 import { makeFolder } from "../hub/make_folder.ts";
-import { lockFolder, PendingFile, removeStaleFiles, syncFolder } from "../hub/atomic_file.ts";
+import { checkNames, lockFolder, PendingFile, removeStaleFiles, syncFolder } from "../hub/atomic_file.ts";
 import { byteLengthOf, sourceOf, type TensorSource, type WriteOptions, writeTensors } from "./write_safetensors.ts";
 import { sizeOf, type Tensor } from "../tensor/mod.ts";
 
@@ -35,6 +36,7 @@ const shardName = /^model(-[0-9a-f]{8})?-\d{5}-of-\d{5}\.safetensors$/;
  * @throws {OptionError} If `maxShardSize` is no size.
  * @throws {FormatError} If a tensor is not what the source announced.
  * @throws {HubError} If `folder` is a URL of another scheme than `file:`.
+ * @throws {WriteError} If a file cannot be written; the folder holds the weights that it held.
  */
 export async function writeCheckpoint(
   folder: string | URL,
@@ -49,7 +51,7 @@ export async function writeCheckpoint(
   using stack = new DisposableStack();
   const weights: PendingFile[] = [];
   for (const shard of shards) {
-    const file = stack.use(await PendingFile.create(path));
+    const file = stack.use(await PendingFile.create(path, single));
     const parameters = new Map(shard.map((name) => [name, source.parameters.get(name)!]));
     await writeTensors(file, `${path}/${single}`, { parameters, read: (name) => source.read(name) }, options);
     await file.flush();
@@ -57,7 +59,7 @@ export async function writeCheckpoint(
   }
   const others = new Map<string, PendingFile>();
   for (const [name, content] of Object.entries(options.files ?? {})) {
-    others.set(name, stack.use(await PendingFile.of(path, content)));
+    others.set(name, stack.use(await PendingFile.of(path, name, content)));
   }
   options.signal?.throwIfAborted();
   stack.use(await lockFolder(path));
@@ -65,10 +67,11 @@ export async function writeCheckpoint(
     // A file whose content does not change is left alone.
     if (await contentOf(`${path}/${name}`) === content) others.delete(name);
   }
+  await checkNames(path, [...others.keys(), shards.length === 1 ? single : index]);
   if (shards.length === 1) await publish(path, others, new Map([[single, weights[0]]]));
   else {
     const names = await unusedNames(path, shards.length);
-    const list = stack.use(await PendingFile.of(path, indexOf(source, shards, names)));
+    const list = stack.use(await PendingFile.of(path, index, indexOf(source, shards, names)));
     for (const [i, file] of weights.entries()) await file.appear(names[i]);
     await syncFolder(path);
     await publish(path, others, new Map([[index, list]]), names);
@@ -154,9 +157,9 @@ function parseSize(size: number | string): number {
 }
 
 async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  await writing(path, async () => {
+    await Deno.remove(path).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+  }, "remove");
 }

@@ -51,6 +51,7 @@ const typeNames = new Map([...safetensorsTypes].map(([name, type]) => [type, nam
  * @param tensors The tensors by name, or a source that reads them one by one.
  * @param options Metadata and signal.
  * @throws {FormatError} If a tensor is not what the source announced, or is called `__metadata__`.
+ * @throws {WriteError} If the file cannot be written; one that was there stays as it was.
  */
 export async function writeSafetensors(
   path: string | URL,
@@ -59,10 +60,10 @@ export async function writeSafetensors(
 ): Promise<void> {
   const file = toPath(path);
   const [, folder = ".", name] = /^(?:(.*)[/\\])?([^/\\]*)$/s.exec(file)!;
-  using pending = await PendingFile.create(folder);
+  using pending = await PendingFile.create(folder, name);
   await writeTensors(pending, file, sourceOf(tensors), options);
   await pending.flush();
-  await pending.appear(name);
+  await pending.appear();
   await syncFolder(folder);
 }
 

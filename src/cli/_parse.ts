@@ -5,7 +5,8 @@ import { nearest } from "./_nearest_word.ts";
 /** An option's value: what it looks like, and what to call that. */
 export interface ValueForm {
   readonly form: RegExp;
-  /** The largest, of numbers. @default any */
+  /** The smallest and the largest, of numbers. @default any */
+  readonly least?: number;
   readonly most?: number;
   readonly expected: string;
 }
@@ -68,8 +69,10 @@ function flagsWithValues(args: readonly string[], flags: readonly string[]): str
   });
 }
 
-function wrongValue(name: string, value: string | undefined, { form, most, expected }: ValueForm): string[] {
+function wrongValue(name: string, value: string | undefined, given: ValueForm): string[] {
   if (value === undefined) return [];
-  if (form.test(value) && (most === undefined || Number(value) <= most)) return [];
+  const { form, least, most, expected } = given;
+  const within = (least === undefined || Number(value) >= least) && (most === undefined || Number(value) <= most);
+  if (form.test(value) && within) return [];
   return [`option --${name} ${value === "" ? "has no value" : `is ${value}`}, and ${expected} was expected`];
 }

@@ -2,7 +2,6 @@
 import type { Attention } from "../attention/mod.ts";
 import { LimnerError } from "../errors/mod.ts";
 import { splitPath } from "../hub/mod.ts";
-import { whyNotWritten } from "../hub/make_folder.ts";
 import { PendingFile, removeStaleFiles, writeFileAtomically } from "../hub/atomic_file.ts";
 
 /** The file of each of `count` pictures: the one given, or `out-1.png`, `out-2.png` and so on. */
@@ -25,27 +24,20 @@ export async function checkSheets(files: readonly string[], pictures: readonly s
     };
     if (read.has(await Deno.realPath(file).catch(() => file))) fail("it is one of the pictures, and would be lost");
     if ((await Deno.stat(file).catch(() => undefined))?.isDirectory) fail("it is a folder");
-    try {
-      (await PendingFile.create(splitPath(file).folder))[Symbol.dispose]();
-    } catch (error) {
-      fail(whyNotWritten(error));
-    }
+    const { folder, name } = splitPath(file);
+    (await PendingFile.create(folder, name))[Symbol.dispose]();
   }
 }
 
 /**
  * Draw where the model looked.
  *
- * @throws {LimnerError} If the file cannot be written.
+ * @throws {WriteError} If the file cannot be written.
  */
 export async function writeSheet(file: string, attention: Attention): Promise<void> {
   const { drawAttention } = await import("../attention/mod.ts");
   const { encodePng } = await import("../image/mod.ts");
   const bytes = await encodePng(await drawAttention(attention));
-  try {
-    const { folder, name } = splitPath(file);
-    await writeFileAtomically(folder, name, bytes);
-  } catch (error) {
-    throw new LimnerError(`Cannot write ${file}: ${whyNotWritten(error)}`, { cause: error });
-  }
+  const { folder, name } = splitPath(file);
+  await writeFileAtomically(folder, name, bytes);
 }

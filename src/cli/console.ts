@@ -1,5 +1,6 @@
 // The command's two outputs: texts on standard output, everything else a line each on standard error.
 import { LimnerError } from "../errors/mod.ts";
+import { whyNotWritten } from "../errors/writing.ts";
 
 /** Standard output cannot be written, so that more work is of no use. */
 export class OutputError extends LimnerError {}
@@ -26,7 +27,8 @@ export class Console {
       writeAll(Deno.stdout, text);
     } catch (error) {
       if (!(error instanceof Deno.errors.BrokenPipe)) {
-        throw new OutputError(`Cannot write to standard output: ${(error as Error).message}`, { cause: error });
+        const why = whyNotWritten(error) ?? (error as Error).message;
+        throw new OutputError(`Cannot write to standard output: ${why}`, { cause: error });
       }
       this.#closed = true;
     }

@@ -81,8 +81,9 @@ async function readAll(
   let failures = 0;
   for (const [i, file] of pictures.entries()) {
     progress.show("reading", i, pictures.length);
+    const asked = { options, request: { ...request, firstPicture: i } };
     try {
-      const reading = await readOne(captioner, reader, { options, request }, (piece) => {
+      const reading = await readOne(captioner, reader, asked, (piece) => {
         progress.stop();
         console.print(piece);
       });

@@ -48,7 +48,8 @@ options:
   --max-new-tokens N    stop a text after N tokens [default: the model's own limit]
   --beams N             search with N beams [default: what the model's settings say]
   --sample              draw tokens by chance instead of taking the best
-  --seed N              with --sample: draw the same again [default: another each time]
+  --seed N              with --sample: draw the same again, for each picture by its place among those
+                        given [default: another each time]
   --stream              print a text as it is decided
   --prompt TEXT         what a text begins with, task tokens as they are spelt; it is not repeated
   --document            print the fields of a document as JSON (Donut; of Nougat its Markdown as text)
@@ -133,7 +134,7 @@ options:
   --checkpoint          compute each layer again for its gradient: less memory, more time
   --lr X                the highest learning rate [default: 5e-5; with --lora 5e-4]
   --schedule NAME       how it falls: constant, linear, cosine [default: linear]
-  --warmup N            updates in which it rises from 0 [default: 0]
+  --warmup N            updates in which it rises from 0, at most those of the run [default: 0]
   --weight-decay X      AdamW's, which biases and norms are spared [default: 0]
   --max-grad-norm X     scale longer gradients down to this [default: 1]
   --label-smoothing X   from 0 to less than 1 [default: 0]

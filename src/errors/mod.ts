@@ -144,3 +144,16 @@ export class HubError extends LimnerError {
     this.code = options.code;
   }
 }
+
+/** A file or a folder cannot be written: the disk is full, writing is not permitted, its folder is a file. */
+export class WriteError extends HubError {
+  /**
+   * Say what cannot be written.
+   *
+   * @param message What, and why.
+   * @param path The file or the folder.
+   */
+  constructor(message: string, readonly path: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}

@@ -34,3 +34,11 @@ export function splitPath(file: string): { folder: string; name: string } {
   const [, folder = "", name = file] = /^(.*[/\\])([^/\\]*)$/s.exec(file) ?? [];
   return { folder: folder || ".", name };
 }
+
+/** Whether a path may be one whose bytes are no UTF-8: Deno lists such names with U+FFFD, and then cannot open them. */
+export function isMangled(path: string): boolean {
+  return path.includes("\ufffd");
+}
+
+/** Why a file with such a path is not there. */
+export const notUtf8 = "its name is no UTF-8 and cannot be opened; give it another";

@@ -1,5 +1,6 @@
 // The bytes of a picture's file, from any source. Reading stops at a limit, so that an endless source cannot fill the memory.
 import { FormatError, HubError, OptionError } from "../errors/mod.ts";
+import { isMangled, notUtf8 } from "../hub/file_path.ts";
 import { collectPieces, joinPieces, type Timeouts } from "../hub/mod.ts";
 import { sniff } from "./formats/headers/signatures.ts";
 
@@ -122,7 +123,7 @@ export async function readSource(source: ImageSource, name: string, options: Sou
     return await readWhole(file, size, signal);
   } catch (error) {
     if (signal?.aborted || error instanceof HubError || error instanceof FormatError) throw error;
-    throw new HubError(`Cannot read picture ${name}: ${reason(error)}`, { cause: error });
+    throw new HubError(`Cannot read picture ${name}: ${reason(error, name)}`, { cause: error });
   }
 }
 
@@ -163,8 +164,8 @@ async function collect(
   return joinPieces(await collectPieces(stream, maxFileBytes, () => tooLong(name)));
 }
 
-function reason(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "there is no such file";
+function reason(error: unknown, name: string): string {
+  if (error instanceof Deno.errors.NotFound) return isMangled(name) ? notUtf8 : "there is no such file";
   if (error instanceof Deno.errors.IsADirectory) return "it is a folder, and a file was expected";
   if (error instanceof Deno.errors.NotCapable) return "reading it is not permitted, and --allow-read was expected";
   if (error instanceof Deno.errors.PermissionDenied) return "reading it is not permitted";

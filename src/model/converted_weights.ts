@@ -3,6 +3,7 @@
 // compiler keeps of sources: named by their content, and no loss if it is gone.
 import { type Checkpoint, openCheckpoint, type TensorSource, writeCheckpoint } from "../checkpoint/mod.ts";
 import { FormatError } from "../errors/mod.ts";
+import { writing } from "../errors/writing.ts";
 import type { Backend } from "../graph/mod.ts";
 import { openRepository, type Repository } from "../hub/mod.ts";
 import { lockFile } from "../hub/cache/file_lock.ts";
@@ -193,5 +194,5 @@ export async function listConverted(): Promise<{ folder: string | undefined; wei
 /** Remove all converted weights; those that are in use stay readable where the system lets open files be removed. */
 export async function clearConverted(): Promise<void> {
   const { weights } = await listConverted();
-  for (const { folder } of weights) await Deno.remove(folder, { recursive: true });
+  for (const { folder } of weights) await writing(folder, () => Deno.remove(folder, { recursive: true }), "remove");
 }

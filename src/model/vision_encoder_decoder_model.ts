@@ -254,7 +254,7 @@ export class VisionEncoderDecoderModel implements AsyncDisposable {
    * @param given.pushToHub A repository of the Hub that the folder is uploaded to afterwards.
    * @throws {OptionError} If `maxShardSize` is no size.
    * @throws {LimnerError} If the model has an adapter that is not merged: a plain model would lack what it learned.
-   * @throws {HubError} As `pushModel` does.
+   * @throws {HubError} If a file cannot be written (a WriteError), or as `pushModel` does.
    */
   async savePretrained(folder: string | URL, given: SaveAndPushOptions = {}): Promise<void> {
     const { pushToHub, push, ...options } = given;

@@ -1,12 +1,12 @@
 // A whole run of a training: epochs of batches, evaluations among them, what is kept of it, and when it ends. All that a
 // run that is taken up again has to know stands in `FitProgress`, which the trainer saves with its state.
-import { LimnerError, OptionError } from "../errors/mod.ts";
+import { LimnerError } from "../errors/mod.ts";
 import { splitPath, toPath } from "../hub/mod.ts";
 import { writeFileAtomically } from "../hub/atomic_file.ts";
-import { makeFolder } from "../hub/make_folder.ts";
+import { checkFile, checkFolder, makeFolder } from "../hub/make_folder.ts";
 import { type Batch, checkLabels, ignoredLabel, type TrainingDataset } from "./data/mod.ts";
 import { evaluate, type EvaluatedTrainer, type WritingModel } from "./evaluate.ts";
-import type { FitOptions, FitProgress, FitResult } from "./fit_options.ts";
+import { checkFitOptions, type FitOptions, type FitProgress, type FitResult } from "./fit_options.ts";
 import { drawTraining } from "./report/draw_training.ts";
 import { type Evaluation, isBetter } from "./report/evaluation.ts";
 import { type EvaluationEntry, type LogEntry, type StepEntry, TrainingLog } from "./report/training_log.ts";
@@ -46,6 +46,7 @@ export function stepsOf(
  * Train until a number of updates, or until evaluations get no better.
  *
  * @throws {OptionError} If an option cannot be, or a run is taken up again with another batch size.
+ * @throws {WriteError} If what is learned, the log or the plot cannot be written.
  * @throws {LimnerError} If the model cannot learn the labels, a picture cannot be read, or the loss is no number.
  * @throws The signal's reason; the trainer stays as it was after its last step.
  */
@@ -54,9 +55,12 @@ export async function fit(
   dataset: TrainingDataset,
   options: FitOptions,
 ): Promise<FitResult> {
-  checkOptions(options, trainer);
+  checkFitOptions(options, trainer.fitProgress);
   for (const data of [dataset, options.evaluate]) if (data) checkLabels(data, trainer.model);
-  using log = options.log === undefined ? undefined : await TrainingLog.open(options.log, trainer.steps);
+  const { keepBest, save, log: logFile, plot } = options;
+  for (const folder of [keepBest, save]) if (folder !== undefined) await checkFolder(folder);
+  for (const file of [logFile, plot]) if (file !== undefined) await checkFile(file);
+  using log = logFile === undefined ? undefined : await TrainingLog.open(logFile, trainer.steps);
   const run = new FitRun(trainer, dataset, options, log);
   try {
     return await run.toItsEnd();
@@ -224,34 +228,4 @@ function notFinite({ step, loss }: StepEntry): LimnerError {
     `Cannot go on training: the loss of step ${step} is ${loss}, and the parameters are of no use any more; begin again, or ` +
       `from what was saved, with a lower learningRate, with warmupSteps, or with maxGradNorm: 1`,
   );
-}
-
-/** What has to be a whole number, at least 1. */
-const counts = ["batchSize", "steps", "epochs", "evaluateEvery", "saveEvery", "patience"] as const;
-
-/** What has no meaning without evaluations. */
-const ofEvaluations = ["evaluateEvery", "patience", "keepBest", "bestBy", "evaluation", "onEvaluation"] as const;
-
-function checkOptions(options: FitOptions, { fitProgress }: FittedTrainer): void {
-  for (const name of counts) {
-    const value = options[name];
-    if (value === undefined && name !== "batchSize") continue;
-    if (Number.isSafeInteger(value) && value! >= 1) continue;
-    throw new OptionError(`Cannot train: option ${name} is ${value}, expected a whole number from 1`);
-  }
-  if ((options.steps === undefined) === (options.epochs === undefined)) {
-    const given = options.steps === undefined ? "neither is given" : "both are given";
-    throw new OptionError(`Cannot train: one of the options steps and epochs was expected, and ${given}`);
-  }
-  const idle = options.evaluate ? undefined : ofEvaluations.find((name) => options[name] !== undefined);
-  if (idle) throw new OptionError(`Cannot train: option ${idle} needs evaluate, the data set to evaluate on`);
-  if (options.saveEvery !== undefined && options.save === undefined) {
-    throw new OptionError("Cannot train: option saveEvery needs save, the folder to save in");
-  }
-  if (fitProgress && fitProgress.batch > 0 && fitProgress.batchSize !== options.batchSize) {
-    throw new OptionError(
-      `Cannot go on training with batchSize ${options.batchSize}: the run stands within an epoch of batches of ` +
-        `${fitProgress.batchSize}`,
-    );
-  }
 }

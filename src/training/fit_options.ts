@@ -1,4 +1,5 @@
-// What a whole run of a training takes, and what it gives.
+// What a whole run of a training takes, checked before it begins, and what it gives.
+import { OptionError } from "../errors/mod.ts";
 import type { TrainingDataset } from "./data/mod.ts";
 import type { EvaluateOptions } from "./evaluate.ts";
 import type { Evaluation, EvaluationMeasure } from "./report/evaluation.ts";
@@ -76,4 +77,57 @@ export interface FitResult {
   readonly best?: BestEvaluation;
   /** Whether all updates were made, or evaluations got no better for too long. */
   readonly stopped: "end" | "patience";
+}
+
+/** Every option, and whether it is a whole number from 1. */
+const isCount: Readonly<Record<keyof FitOptions, boolean>> = {
+  ...{ epochs: true, steps: true, batchSize: true, evaluateEvery: true, patience: true, saveEvery: true },
+  ...{ evaluate: false, evaluation: false, bestBy: false, keepBest: false, save: false, onStep: false },
+  ...{ onEvaluation: false, log: false, plot: false, signal: false },
+};
+
+/** What evaluations may be compared by. */
+const measures: readonly EvaluationMeasure[] = ["characterErrorRate", "wordErrorRate", "exactMatch", "loss"];
+
+/** What has no meaning without evaluations. */
+const ofEvaluations = ["evaluateEvery", "patience", "keepBest", "bestBy", "evaluation", "onEvaluation"] as const;
+
+/**
+ * Check the options of a run.
+ *
+ * @param progress Where the run stands, if it is taken up again.
+ * @throws {OptionError} If one does not exist, is out of its range, or excludes or lacks another.
+ */
+export function checkFitOptions(options: FitOptions, progress: FitProgress | undefined): void {
+  const fail = (reason: string): never => {
+    throw new OptionError(`Cannot train: ${reason}`);
+  };
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(isCount, name));
+  if (unknown !== undefined) {
+    fail(`there is no option "${unknown}"; the options are ${Object.keys(isCount).join(", ")}`);
+  }
+  const { batchSize, epochs, steps, evaluate, evaluation, bestBy, save, saveEvery } = options;
+  const counts = Object.entries(options).filter(([name]) => isCount[name as keyof FitOptions]);
+  for (const [name, value] of [["batchSize", batchSize], ...counts, ["evaluation.batchSize", evaluation?.batchSize]]) {
+    if (value === undefined && name !== "batchSize") continue;
+    if (!(Number.isSafeInteger(value) && (value as number) >= 1)) {
+      fail(`option ${name} is ${value}, expected a whole number from 1`);
+    }
+  }
+  if ((steps === undefined) === (epochs === undefined)) {
+    const given = steps === undefined ? "neither is given" : "both are given";
+    fail(`one of the options steps and epochs was expected, and ${given}`);
+  }
+  if (bestBy !== undefined && !measures.includes(bestBy)) {
+    fail(`option bestBy is ${bestBy}, expected one of ${measures.join(", ")}`);
+  }
+  const idle = evaluate ? undefined : ofEvaluations.find((name) => options[name] !== undefined);
+  if (idle) fail(`option ${idle} needs evaluate, the data set to evaluate on`);
+  if (saveEvery !== undefined && save === undefined) fail("option saveEvery needs save, the folder to save in");
+  if (progress && progress.batch > 0 && progress.batchSize !== batchSize) {
+    throw new OptionError(
+      `Cannot go on training with batchSize ${batchSize}: the run stands within an epoch of batches of ` +
+        `${progress.batchSize}`,
+    );
+  }
 }

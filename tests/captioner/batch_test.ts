@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import {
   BackendError,
   Captioner,
@@ -69,6 +69,29 @@ Deno.test("Captioner.captions() takes a start token for each picture, over all i
     OptionError,
     "there are 9 pictures, but decoderStartTokenId has 8 ids",
   );
+});
+
+Deno.test("Captioner.captions() draws for a picture by the seed and its place, whatever the batches are", async () => {
+  await using captioner = await Captioner.load(undefined, { backend: "ffi" });
+  const picture = await readImage(line(1));
+  const many = Array(18).fill(picture);
+  for (const method of [{}, { numReturnSequences: 2 }, { numBeams: 2 }]) {
+    const drawn = { doSample: true, temperature: 3, topK: 0, seed: 7, maxNewTokens: 8, ...method };
+    const textsOf = async (pictures: unknown[], firstPicture?: number) => {
+      const all = await captioner.captions(pictures as typeof many, { ...drawn, firstPicture });
+      return all.map((captions) => captions.map(({ text }) => text).join("|"));
+    };
+    const all = await textsOf(many);
+    // Beams find the same good texts again: as sequences of eight they differ.
+    assertNotEquals(all.slice(0, 8), all.slice(8, 16));
+    if (!("numBeams" in method)) assertEquals(new Set(all).size, 18);
+    assertEquals(await textsOf(many), all);
+    assertEquals(await textsOf(many.slice(0, 8)), all.slice(0, 8));
+    assertEquals(await textsOf(many.slice(0, 11), 7), all.slice(7));
+    if ("numBeams" in method || "numReturnSequences" in method) continue;
+    const pieces = await Array.fromAsync(captioner.stream(picture, { ...drawn, firstPicture: 9 }));
+    assertEquals(pieces.join(""), all[9]);
+  }
 });
 
 Deno.test("Captioner.caption() reads the next pictures while it writes about these", async () => {

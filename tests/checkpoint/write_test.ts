@@ -7,7 +7,7 @@ import {
   writeCheckpoint,
   writeSafetensors,
 } from "../../src/checkpoint/mod.ts";
-import { FormatError, OptionError } from "../../src/errors/mod.ts";
+import { FormatError, OptionError, WriteError } from "../../src/errors/mod.ts";
 import { openRepository } from "../../src/hub/mod.ts";
 import { writeFileAtomically } from "../../src/hub/atomic_file.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
@@ -155,7 +155,7 @@ Deno.test("writeFileAtomically() replaces a file as a whole", async () => {
     await writeFileAtomically(folder, "x.json", "first, and longer");
     await writeFileAtomically(folder, "x.json", new TextEncoder().encode("second ü"));
     assertEquals(await Deno.readTextFile(`${folder}/x.json`), "second ü");
-    await assertRejects(() => writeFileAtomically(`${folder}/none`, "x.json", ""), Deno.errors.NotFound);
+    await assertRejects(() => writeFileAtomically(`${folder}/none`, "x.json", ""), WriteError, "no such folder");
     assertEquals(listing(folder), ["x.json"]);
   });
 });

@@ -86,6 +86,29 @@ Deno.test("caption.ts searches with --beams, draws with --sample, and prints as 
   assertEquals(drawn.code, 0);
 });
 
+Deno.test("caption.ts --sample draws for each picture by its place, as a folder and lines do", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "limner draws " });
+  try {
+    // Noise, of which the model is unsure.
+    const noise = Uint8Array.from({ length: 3 * 64 * 16 }, (_, i) => (i * i * 2654435761) >>> 9);
+    const files = ["1", "2", "3"].map((name) => `${folder}/${name}.ppm`);
+    const file = new Blob(["P6 64 16 255\n", noise]);
+    for (const path of files) await Deno.writeFile(path, file.stream());
+    const asked = ["--sample", "--seed", "1", "--max-new-tokens", "8"];
+    const [first] = (await caption([...asked, files[0]])).stdout.split("\n");
+    const drawn = (await caption([...asked, ...files])).stdout.trimEnd().split("\n");
+    assertEquals([drawn[0], new Set(drawn).size], [first, 3]);
+    const written = `${folder}/texts.jsonl`;
+    await caption([...asked, "--recursive", folder, "--output", written]);
+    const stdin = new TextEncoder().encode(files.map((path, id) => JSON.stringify({ id, path })).join("\n"));
+    for (const lines of [await Deno.readTextFile(written), (await caption(["worker", ...asked], { stdin })).stdout]) {
+      assertEquals(lines.trimEnd().split("\n").map((line) => JSON.parse(line).text), drawn);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("caption.ts --attention draws where the model looked, a file a picture", async () => {
   const folder = await Deno.makeTempDir({ prefix: "limner sheets " });
   try {

@@ -31,9 +31,9 @@ const asked = { maxNewTokens: 20, eosTokenId: null, forcedEosTokenId: null, deco
 /** Rows that differ in all that a slot may have of its own. */
 const mixed: readonly GenerateOptions[] = [
   { ...asked, outputConfidences: true },
-  { ...asked, doSample: true, seed: 3, temperature: 1.3, topK: 7 },
+  { ...asked, doSample: true, seed: 3, temperature: 1.3, topK: 7, firstPicture: 2 },
   { ...asked, repetitionPenalty: 1.5, minNewTokens: 6, noRepeatNgramSize: 2, suppressTokens: [3, 77], eosTokenId: 95 },
-  { ...asked, doSample: true, seed: 5, topP: 0.8, decoderInputIds: [[0, 4, 5, 6]], maxNewTokens: 9 },
+  { ...asked, doSample: true, seed: 5, topP: 0.8, decoderInputIds: [[0, 4, 5, 6]], maxNewTokens: 9, firstPicture: 2 },
   { ...asked, doSample: true, seed: 9, topK: 0, beginSuppressTokens: [77], maxNewTokens: 5, outputConfidences: true },
   { ...asked, decoderInputIds: [[0, 9, 8]], noRepeatNgramSize: 3, forcedEosTokenId: 2, maxNewTokens: 11 },
   { ...asked, repetitionPenalty: 0.7, stoppingCriteria: [(tokens) => tokens.length > 7] },
@@ -45,7 +45,7 @@ const withBeams: readonly GenerateOptions[] = [
   { ...asked, numBeams: 2, outputConfidences: true },
   { ...asked, maxNewTokens: 30 },
   { ...asked, numBeams: 2, decoderInputIds: [[0, 4, 5, 6]], repetitionPenalty: 1.5, eosTokenId: 95, maxNewTokens: 12 },
-  { ...asked, numBeams: 4, doSample: true, seed: 4, topK: 9, temperature: 1.2 },
+  { ...asked, numBeams: 4, doSample: true, seed: 4, topK: 9, temperature: 1.2, firstPicture: 2 },
   { ...asked, doSample: true, seed: 3, noRepeatNgramSize: 0, topK: 7 },
   {
     ...asked,

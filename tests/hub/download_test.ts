@@ -175,7 +175,11 @@ Deno.test("a full disk is an error that names the file, and what has come is kep
     const { stdout } = await new Deno.Command("bash", { args: ["-c", limited, Deno.execPath(), script] }).output();
     const said = new TextDecoder().decode(stdout);
     const blobs = `${folderOf(cacheDir, "org/name")}/blobs`;
-    assert(said.startsWith(`HubError Cannot write ${blobs}/`) && said.includes("there is no room for it"), said);
+    assert(
+      said.startsWith(`WriteError Cannot write ${blobs}/`) &&
+        said.includes("not be as large there; what has come is kept"),
+      said,
+    );
     await assertWhole(await open("org/name"));
     assertEquals((await namesIn(blobs)).length, 2);
   });

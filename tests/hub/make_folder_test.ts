@@ -7,7 +7,9 @@ import {
   HubError,
   VisionEncoderDecoderConfig,
   VisionEncoderDecoderModel,
+  WriteError,
 } from "../../mod.ts";
+import { checkFolder } from "../../src/hub/make_folder.ts";
 import { withFolderOf } from "../folder_of_files.ts";
 import { namesIn } from "./hub_fixture.ts";
 
@@ -34,5 +36,18 @@ Deno.test("what is saved to a folder that cannot be made is refused with the rea
       }
     }
     assertEquals(await namesIn(folder), ["file"]);
+  });
+});
+
+Deno.test("checkFolder() finds out whether a folder can be written or made, and leaves nothing", async () => {
+  await withFolderOf({}, { "file": "", "there/kept": "" }, async (folder) => {
+    for (const path of [folder, `${folder}/there/`, `${folder}/a/b`, new URL(`file://${folder}/c`)]) {
+      await checkFolder(path);
+    }
+    await assertRejects(() => checkFolder(`${folder}/file/a/b`), WriteError, "what should be its folder is a file");
+    await assertRejects(() => checkFolder(""), HubError, "it has no name");
+    await assertRejects(() => checkFolder("/proc/limner"), WriteError, "Cannot make the folder /proc/limner: ");
+    assertEquals(await namesIn(folder), ["file", "there"]);
+    assertEquals(await namesIn(`${folder}/there`), ["kept"]);
   });
 });

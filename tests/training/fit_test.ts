@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   ConfigError,
   type FitOptions,
+  HubError,
   ImageTextDataset,
   LimnerError,
   OptionError,
@@ -43,6 +44,24 @@ Deno.test("fit() goes through the data as often as is asked, or makes so many up
   assertEquals([steps[0].loss, steps[0].learningRate, steps[0].gradNorm], [1, 0.1, 3]);
   assertEquals(result, { steps: 6, epochs: 2, evaluation: undefined, best: undefined, stopped: "end" });
   assertEquals((await run({}, { steps: 4 })).result.epochs, 1.3333);
+});
+
+Deno.test("fit() does not begin where what it keeps cannot be written", async () => {
+  const trainer = await ScriptedTrainer.create({});
+  const file = new URL(import.meta.url);
+  const folder = new URL("./", file).pathname;
+  const refused: [Partial<FitOptions>, string][] = [
+    [{ save: file }, "is a file"],
+    [{ evaluate: pairs(1), keepBest: `${file.pathname}/best` }, "is a file"],
+    [{ log: `${file.pathname}/log.jsonl` }, "is a file"],
+    [{ plot: folder.slice(0, -1) }, "it is a folder"],
+    [{ plot: folder }, "it has no name"],
+    [{ log: "" }, "it has no name"],
+  ];
+  for (const [kept, message] of refused) {
+    await assertRejects(() => fit(trainer, pairs(5), { batchSize: 2, epochs: 1, ...kept }), HubError, message);
+  }
+  assertEquals(trainer.events, []);
 });
 
 Deno.test("fit() weighs the losses that make one update by their labels, and fills the last update", async () => {
@@ -108,6 +127,13 @@ Deno.test("fit() refuses options that cannot be before anything is done", async 
     [{ steps: 1, epochs: 1 }, "and both are given"],
     [{ steps: 0 }, "option steps is 0"],
     [{ steps: 1, batchSize: 1.5 }, "option batchSize is 1.5"],
+    [{ steps: 1, batchSize: 0 }, "option batchSize is 0"],
+    [{ steps: 1, batchSize: undefined }, "option batchSize is undefined"],
+    [{ epochs: NaN }, "option epochs is NaN"],
+    [{ epochs: 0 }, "option epochs is 0"],
+    [{ steps: 1, evaluate: pairs(1), evaluation: { batchSize: 0 } }, "option evaluation.batchSize is 0"],
+    [{ steps: 1, evaluate: pairs(1), bestBy: "bleu" as "loss" }, "option bestBy is bleu, expected one of"],
+    [{ steps: 1, patence: 2 } as object, 'there is no option "patence"; the options are epochs, steps'],
     [{ steps: 1, patience: 2 }, "option patience needs evaluate"],
     [{ steps: 1, keepBest: "best" }, "option keepBest needs evaluate"],
     [{ steps: 1, saveEvery: 2 }, "option saveEvery needs save"],

@@ -196,6 +196,17 @@ Deno.test("what cannot be trained is refused by name", async () => {
   const create = (options: object) => Trainer.create(model, options as TrainerOptions);
   await assertRejects(() => create({}), OptionError, "learningRate");
   await assertRejects(() => create({ learningRate: -1 }), OptionError, "learningRate");
+  await assertRejects(() => create({ learningRate: NaN }), OptionError, '"learningRate": it is NaN, and');
+  await assertRejects(
+    () => create({ learningRate: 1, betas: [0, Infinity] }),
+    OptionError,
+    '"betas": it is [0, Infinity]',
+  );
+  await assertRejects(
+    () => create({ learningRate: 1, warmupSteps: 5, totalSteps: 4 }),
+    OptionError,
+    '"warmupSteps": it is 5, and at most 4 (totalSteps) was expected',
+  );
   await assertRejects(() => create({ learningRate: 1, lr: 2 }), OptionError, '"lr"');
   await assertRejects(() => create({ learningRate: 1, schedule: "linear" }), OptionError, "totalSteps");
   await assertRejects(() => create({ learningRate: 1, schedule: "step" }), OptionError, "cosine");

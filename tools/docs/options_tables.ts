@@ -78,9 +78,9 @@ async function optionsOf(symbols: Symbols, [name, ...picked]: readonly string[])
   return rows;
 }
 
-/** The type that is declared at a line: what stands between the colon and the semicolon, without `null`. */
+/** The type that is declared at a line, after its comment: what stands between the colon and the semicolon, without `null`. */
 function typeIn(source: string, line: number): string {
-  const rest = source.split("\n").slice(line).join(" ");
+  const rest = source.split("\n").slice(line).join(" ").replace(/^\s*\/\*\*.*?\*\//, "");
   let depth = 0;
   const start = rest.indexOf(":") + 1;
   for (let at = start; at < rest.length; at++) {

@@ -1,4 +1,5 @@
 // A trace as files: the WGSL of each kernel, and the list of dispatches with their times.
+import { writing } from "../../../src/errors/writing.ts";
 import type { TimedDispatch } from "./trace.ts";
 
 /** What the dispatches of one kernel took together. */
@@ -52,7 +53,9 @@ export function dispatchList(dispatches: readonly TimedDispatch[]): string {
  * @param folder Its path.
  */
 export async function writeTrace(folder: string, dispatches: readonly TimedDispatch[]): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true });
-  for (const [name, code] of kernelFiles(dispatches)) await Deno.writeTextFile(`${folder}/${name}`, code);
-  await Deno.writeTextFile(`${folder}/dispatches.jsonl`, dispatchList(dispatches));
+  await writing(folder, async () => {
+    await Deno.mkdir(folder, { recursive: true });
+    for (const [name, code] of kernelFiles(dispatches)) await Deno.writeTextFile(`${folder}/${name}`, code);
+    await Deno.writeTextFile(`${folder}/dispatches.jsonl`, dispatchList(dispatches));
+  });
 }

@@ -13,6 +13,8 @@ import type { ImageSource, RawImage } from "../../image/mod.ts";
 export interface CaptionJob<About> {
   /** What tells its answer from others. */
   readonly about: About;
+  /** Its place among all that share a seed, from 0 on: what is drawn for it follows from the two. */
+  readonly place: number;
   /** The picture; or why there is none. */
   readonly source: ImageSource | Error;
   /** What messages call it. */
@@ -30,8 +32,6 @@ export type CaptionAnswer<About> =
 export interface CaptionJobsOptions extends Pick<ReadImageOptions, "allowPrivateAddresses"> {
   /** What is asked of each. */
   readonly request: CaptionOptions;
-  /** How many the model takes at once, at most. @default 8; 1 where tokens are drawn, so that a seed means the same text */
-  readonly together?: number;
   /** Bytes of pictures that are read ahead, from which on no more are begun. @default 128 MiB */
   readonly mostBytes?: number;
 }
@@ -55,7 +55,8 @@ export async function* captionJobs<About>(
   options: CaptionJobsOptions,
 ): AsyncGenerator<CaptionAnswer<About>> {
   const { request } = options;
-  const together = options.together ?? (request.doSample ? 1 : batchSize);
+  // A batch has places that follow each other, and a picture at fault leaves a gap: each is drawn for by itself.
+  const together = request.doSample ? 1 : batchSize;
   using belt = new Belt<About>(captioner, options);
   const filling = belt.fill(jobs);
   filling.catch(() => {}); // It is awaited below.
@@ -70,6 +71,7 @@ export async function* captionJobs<About>(
 /** A picture on the belt. */
 interface Begun<About> {
   readonly about: About;
+  readonly place: number;
   /** The picture, once it is read, or why it cannot be. */
   found: RawImage | { readonly error: unknown } | undefined;
   /** Bytes of memory that it takes. */
@@ -126,8 +128,9 @@ class Belt<About> implements Disposable {
   }
 
   /** Put a picture on the belt. @returns When its file is read; it is decoded later. */
-  async #begin({ about, source, name, bytes }: CaptionJob<About>): Promise<void> {
-    const begun: Begun<About> = { about, found: source instanceof Error ? { error: source } : undefined, bytes };
+  async #begin({ about, place, source, name, bytes }: CaptionJob<About>): Promise<void> {
+    const found = source instanceof Error ? { error: source } : undefined;
+    const begun: Begun<About> = { about, place, found, bytes };
     this.#begun.push(begun);
     this.#bytes += bytes;
     if (source instanceof Error) return this.#change();
@@ -175,24 +178,27 @@ async function answersOf<About>(
   batch: readonly Begun<About>[],
   request: CaptionOptions,
 ): Promise<CaptionAnswer<About>[]> {
-  const images = batch.map(({ found }) => found).filter((found) => found !== undefined && !("error" in found));
-  const captions = await captionsOf(captioner, images as RawImage[], request);
+  const pictures = batch.flatMap(({ found, place }) => "error" in found! ? [] : { image: found!, place });
+  const captions = await captionsOf(captioner, pictures, request);
   return batch.map(({ about, found }) => ({ about, ...("error" in found! ? found : captions.shift()!) }));
 }
 
 async function captionsOf(
   captioner: Captioner,
-  images: readonly RawImage[],
+  pictures: readonly { readonly image: RawImage; readonly place: number }[],
   request: CaptionOptions,
 ): Promise<({ caption: Caption } | { error: unknown })[]> {
-  if (images.length === 0) return [];
+  if (pictures.length === 0) return [];
+  const images = pictures.map(({ image }) => image);
   try {
-    return (await captioner.captions(images, request)).map(([caption]) => ({ caption }));
+    return (await captioner.captions(images, { ...request, firstPicture: pictures[0].place })).map(([caption]) => ({
+      caption,
+    }));
   } catch (error) {
     if (error instanceof DeviceLostError) throw error;
-    if (images.length === 1) return [{ error }];
+    if (pictures.length === 1) return [{ error }];
     const alone: ({ caption: Caption } | { error: unknown })[] = [];
-    for (const image of images) alone.push(...await captionsOf(captioner, [image], request));
+    for (const picture of pictures) alone.push(...await captionsOf(captioner, [picture], request));
     return alone;
   }
 }

@@ -1,7 +1,8 @@
 // The log of a folder's captions: JSON lines, one a picture, which only grows. Whatever kills the process, it holds whole
 // lines and at most one that was not written to its end, which is cut off before the next is written. So it is both what is
 // written and the memory of what is done.
-import { LimnerError } from "../../errors/mod.ts";
+import { LimnerError, WriteError } from "../../errors/mod.ts";
+import { notWritten, writing } from "../../errors/writing.ts";
 import { isRecord, splitPath } from "../../hub/mod.ts";
 import { PendingFile, removeStaleFiles } from "../../hub/atomic_file.ts";
 import { readLines } from "./read_lines.ts";
@@ -48,7 +49,7 @@ export class CaptionLog implements Disposable {
         done.add(row.file);
         if ("error" in row) failed++;
       }
-      await file.truncate(end);
+      await writing(path, () => file.truncate(end));
       await file.seek(0, Deno.SeekMode.End);
       return new CaptionLog(path, file, done, failed);
     } catch (error) {
@@ -57,19 +58,19 @@ export class CaptionLog implements Disposable {
     }
   }
 
-  /** Write lines at once. @throws {LimnerError} If they cannot be written. */
+  /** Write lines at once. @throws {WriteError} If they cannot be written. */
   append(rows: readonly CaptionRow[]): void {
     const bytes = new TextEncoder().encode(rows.map(lineOf).join(""));
     try {
       for (let at = 0; at < bytes.length;) at += this.#file.writeSync(bytes.subarray(at));
     } catch (error) {
-      throw new LimnerError(`Cannot write ${this.#path}: ${(error as Error).message}`, { cause: error });
+      throw notWritten(this.#path, error);
     }
   }
 
   /** Wait until what was written is on the disk. */
   async flush(): Promise<void> {
-    await this.#file.syncData();
+    await writing(this.#path, () => this.#file.syncData());
   }
 
   [Symbol.dispose](): void {
@@ -98,27 +99,18 @@ export async function* rowsOf(path: string): AsyncGenerator<{ row: CaptionRow; b
 /** Write a log anew with some of its rows; it is replaced in one moment. */
 export async function rewriteLog(path: string, rows: AsyncIterable<CaptionRow>): Promise<void> {
   const { folder, name } = splitPath(path);
-  using pending = await PendingFile.create(folder);
+  using pending = await PendingFile.create(folder, name);
   for await (const row of rows) await pending.write(new TextEncoder().encode(lineOf(row)));
   await pending.flush();
-  await pending.appear(name);
+  await pending.appear();
 }
 
 async function openLocked(path: string): Promise<Deno.FsFile> {
-  const fail = (reason: string, cause?: unknown): never => {
-    throw new LimnerError(`Cannot write ${path}: ${reason}`, { cause });
-  };
-  let file: Deno.FsFile;
-  try {
-    file = await Deno.open(path, { read: true, write: true, create: true });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return fail("there is no such folder", error);
-    return fail((error as Error).message, error);
-  }
+  const file = await writing(path, () => Deno.open(path, { read: true, write: true, create: true }));
   // Some network file systems have no locks.
   if (await file.tryLock(true).catch(() => true)) return file;
   file.close();
-  return fail("another process writes it");
+  throw new WriteError(`Cannot write ${path}: another process writes it`, path);
 }
 
 function parse(text: string): CaptionRow | undefined {

@@ -1,5 +1,6 @@
 // Captions as a table, CSV or Parquet, made of a log's rows, and read back so that a folder can be gone on with.
 import { FormatError } from "../../errors/mod.ts";
+import { writing } from "../../errors/writing.ts";
 import { splitPath } from "../../hub/mod.ts";
 import { PendingFile, syncFolder } from "../../hub/atomic_file.ts";
 import { loadCsvParse } from "../../packages/csv_parse.ts";
@@ -38,10 +39,10 @@ export function isTable(path: string): boolean {
 /** Write a table, which appears whole. */
 export async function writeTable(path: string, rows: AsyncIterable<CaptionRow>): Promise<void> {
   const { folder, name } = splitPath(path);
-  using pending = await PendingFile.create(folder);
-  await (isParquet(path) ? writeParquet : writeCsv)(pending, rows);
+  using pending = await PendingFile.create(folder, name);
+  await writing(path, () => (isParquet(path) ? writeParquet : writeCsv)(pending, rows));
   await pending.flush();
-  await pending.appear(name);
+  await pending.appear();
   await syncFolder(folder);
 }
 

@@ -1,6 +1,7 @@
 // `caption.ts --recursive FOLDER --output FILE`: the pictures of a folder, however many, each once. A log of JSON lines is
 // what it goes on from; a table is made of the log when all is done.
 import { pathToFileURL } from "node:url";
+import { writing } from "../../errors/writing.ts";
 import { toFolderPath } from "../../hub/mod.ts";
 import { formatCount } from "../_units.ts";
 import { requestOf } from "../caption_request.ts";
@@ -14,7 +15,7 @@ import { type CaptionJob, captionJobs } from "./caption_jobs.ts";
 import { CaptionLog, type CaptionRow, rewriteLog, rowsOf } from "./caption_log.ts";
 import { isTable, readTable, writeTable } from "./caption_table.ts";
 import { FolderProgress } from "./folder_progress.ts";
-import { picturesIn } from "./folder_pictures.ts";
+import { pictureEndings, picturesIn } from "./folder_pictures.ts";
 
 /** Milliseconds between two moments at which what was written is put on the disk. */
 const flushEvery = 2000;
@@ -65,7 +66,9 @@ async function read(options: CommandOptions, console: Console, progress: Progres
         flushed = performance.now();
       }
       shown.end();
-    } else console.say(`${output} has all ${formatCount(log.done.size, "picture")} of ${folder}`);
+    } else if (log.done.size > 0) {
+      console.say(`${output} has all ${formatCount(log.done.size, "picture")} of ${folder}`);
+    } else console.say(`${folder} has no picture: no file's name ends in ${pictureEndings.join(", ")}`);
     await log.flush();
     if (isTable(output)) await makeTable(output, path);
   }
@@ -100,19 +103,21 @@ async function takeUpTable(table: string, log: string): Promise<void> {
 /** Make the table of a log, and remove the log. */
 async function makeTable(table: string, log: string): Promise<void> {
   await writeTable(table, rowsIn(log));
-  await Deno.remove(log);
+  await writing(log, () => Deno.remove(log), "remove");
 }
 
 async function countOf(folder: string, done: ReadonlySet<string>): Promise<number> {
   let count = 0;
-  for await (const file of picturesIn(folder)) if (!done.has(file)) count++;
+  for await (const { file } of picturesIn(folder)) if (!done.has(file)) count++;
   return count;
 }
 
 async function* jobsOf(folder: string, done: ReadonlySet<string>): AsyncGenerator<CaptionJob<string>> {
-  for await (const file of picturesIn(folder)) {
+  let place = -1;
+  for await (const { file, problem } of picturesIn(folder)) {
+    place++;
     if (done.has(file)) continue;
     const path = `${folder}/${file}`;
-    yield { about: file, source: pathToFileURL(path), name: path, bytes: 0 };
+    yield { about: file, place, source: problem ?? pathToFileURL(path), name: path, bytes: 0 };
   }
 }

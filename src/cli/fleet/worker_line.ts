@@ -52,7 +52,7 @@ export class RecentIds {
 /** The picture that a line asks for; undefined of an empty line. */
 export async function jobOf(line: Line, ids: RecentIds): Promise<CaptionJob<WorkerLine> | undefined> {
   if (line.text !== undefined && line.text.trim() === "") return undefined;
-  const job = { name: `of line ${line.number}`, bytes: line.bytes };
+  const job = { place: line.number - 1, name: `of line ${line.number}`, bytes: line.bytes };
   let id: WorkerLine["id"] = null;
   try {
     const fields = fieldsOf(line);

@@ -4,6 +4,7 @@ import { Captioner } from "../../captioner/captioner.ts";
 import { LimnerError, OptionError } from "../../errors/mod.ts";
 import { isRecord, readJson } from "../../hub/mod.ts";
 import { openFolder } from "../../hub/folder_repository.ts";
+import { checkFolder } from "../../hub/make_folder.ts";
 import { writeJson } from "../../hub/write_json.ts";
 import { AutoImageProcessor, type ImageProcessor } from "../../image/mod.ts";
 import { AutoTokenizer, type Tokenizer } from "../../tokenizer/mod.ts";
@@ -20,7 +21,7 @@ import type { Console } from "../console.ts";
 import { Progress } from "../progress.ts";
 import { quietenDrivers } from "../quiet_drivers.ts";
 import { readTokenFile } from "../token_file.ts";
-import { checkTrainOptions, numberOf, type TrainOptions } from "./train_options.ts";
+import { checkTrainOptions, checkWarmup, numberOf, type TrainOptions } from "./train_options.ts";
 import { TrainingProgress } from "./training_progress.ts";
 
 /** What a training is done with. */
@@ -43,13 +44,14 @@ const defaults = { epochs: 10, batch: 8, learningRate: 5e-5, loraLearningRate: 5
  * Train a model, and say how many characters it reads wrong before and after.
  *
  * @returns The exit code: 0 if it was trained, 1 if it was interrupted.
- * @throws {LimnerError} If an option cannot be, or the model or the data cannot be had.
+ * @throws {LimnerError} If an option cannot be, the output's folder cannot be written, or the model or the data cannot be had.
  */
 export async function train(given: TrainOptions, console: Console): Promise<number> {
   checkTrainOptions(given);
   quietenDrivers();
   const output = given.values.output!.replace(/(?<=.)[/\\]+$/, "");
   await refuseFile(output);
+  await checkFolder(output);
   const options = given.flags.resume ? await optionsOf(output, given) : given;
   if (!given.flags.resume) await refuseOverwriting(output);
   const progress = new Progress(Deno.stderr.isTerminal());
@@ -196,10 +198,12 @@ function trainerOptions(options: TrainOptions, train: ImageTextDataset, { model 
       `option --freeze is ${unknown}, and no parameter's name begins with it; one is ${parameters[0]}`,
     );
   }
+  const totalSteps = stepsFor(options, train);
+  checkWarmup(options, totalSteps);
   return {
     learningRate: numberOf(options, "lr") ?? (rank ? defaults.loraLearningRate : defaults.learningRate),
     schedule: schedule as TrainerOptions["schedule"],
-    totalSteps: stepsFor(options, train),
+    totalSteps,
     warmupSteps: numberOf(options, "warmup"),
     weightDecay: numberOf(options, "weight-decay") ?? 0,
     decay: "transformers",

@@ -5,8 +5,11 @@ import { backendNames, hubOptions } from "../options.ts";
 
 const whole: ValueForm = { form: /^[1-9]\d{0,8}$/, expected: "a whole number from 1" };
 const wholeFromZero: ValueForm = { form: /^\d{1,9}$/, expected: "a whole number from 0" };
+const number = /^(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d{1,3})?$/i;
 const above: ValueForm = {
-  form: /^(?=[.\d]*[1-9])(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d{1,3})?$/i,
+  form: number,
+  least: Number.MIN_VALUE,
+  most: Number.MAX_VALUE,
   expected: "a number above 0, such as 5e-5",
 };
 const share: ValueForm = { form: /^(?:0|0?\.\d{1,9})$/, expected: "a number from 0 to less than 1" };
@@ -33,7 +36,7 @@ export const trainValued = {
   lr: above,
   schedule: { form: /^(?:constant|linear|cosine)$/, expected: "one of constant, linear, cosine" },
   warmup: wholeFromZero,
-  "weight-decay": { form: /^(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d{1,3})?$/i, expected: "a number from 0" },
+  "weight-decay": { form: number, most: Number.MAX_VALUE, expected: "a number from 0" },
   "max-grad-norm": above,
   "label-smoothing": share,
   lora: whole,
@@ -80,4 +83,15 @@ export function checkTrainOptions({ values, flags }: TrainOptions): void {
     ? "option --revision needs --model NAME: the embedded model is not on the Hub"
     : undefined;
   if (problem) throw new OptionError(problem);
+  if (values.steps !== undefined) checkWarmup({ values, flags }, Number(values.steps));
+}
+
+/** @throws {OptionError} If the learning rate rises for longer than the run has updates. */
+export function checkWarmup(options: TrainOptions, steps: number): void {
+  const warmup = numberOf(options, "warmup") ?? 0;
+  if (warmup <= steps) return;
+  throw new OptionError(
+    `option --warmup is ${warmup}, and at most ${steps} was expected: the run has no more updates, and would never reach ` +
+      "its learning rate",
+  );
 }

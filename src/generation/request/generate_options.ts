@@ -105,6 +105,12 @@ export interface GenerateOptions {
   readonly useCache?: boolean | null;
   /** Sampling with a seed repeats exactly: a whole number from 0 to 2^53 − 1. */
   readonly seed?: number | null;
+  /**
+   * The place of the first picture among all that share the seed, which with the seed says what is drawn for it.
+   *
+   * @default 0
+   */
+  readonly firstPicture?: number;
   /** Whether the scores of each step are wanted, as they are after all processors. Rows are read from the device. @default false */
   readonly outputScores?: boolean;
   /**

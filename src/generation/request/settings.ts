@@ -73,6 +73,7 @@ const callSettings = {
     "a whole number from 0 to 2^53 − 1",
     (value) => Number.isSafeInteger(value) && (value as number) >= 0,
   ),
+  firstPicture: or(0, whole(0)),
   outputScores: values.flag,
   outputConfidences: values.flag,
   outputAttentions: values.flag,

@@ -1,19 +1,37 @@
-// Gumbel noise that depends on nothing but a seed and a place: row, step and token. So it is the same on every backend and
-// in any order.
+// Gumbel noise that depends on nothing but a seed and a place: row, step and token. So it is the same on every backend, in
+// any order and in batches of any size.
 import { philox } from "../../operators/mod.ts";
 
 /** A word as Gumbel noise: the index of the largest of logits plus noise is a draw from their softmax. */
 const gumbel = (word: number): number => -Math.log(-Math.log((word + 0.5) / 2 ** 32));
 
+/** What a generation's noise depends on. */
+interface Drawing {
+  readonly seed: number | undefined;
+  readonly firstPicture: number;
+  readonly numBeams: number;
+  readonly numReturnSequences: number;
+}
+
 /** Gumbel noise by place. The k largest of logits plus noise are k draws without replacement. */
 export class Noise {
   readonly #words = new Uint32Array(4);
   readonly #key: readonly [number, number];
+  readonly #firstRow: number;
   readonly #block = { row: -1, step: -1, block: -1 };
 
-  /** @param seed A whole number from 0 to 2^53 − 1. @default one that differs from call to call */
-  constructor(seed: number = Math.floor(Math.random() * 2 ** 53)) {
+  /**
+   * @param seed A whole number from 0 to 2^53 − 1. @default one that differs from call to call
+   * @param firstRow The place of row 0 among all rows that share the seed.
+   */
+  constructor(seed: number = Math.floor(Math.random() * 2 ** 53), firstRow = 0) {
     this.#key = [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
+    this.#firstRow = firstRow;
+  }
+
+  /** That of a generation's rows, of which each picture has one for each of its beams or texts. */
+  static of({ seed, firstPicture, numBeams, numReturnSequences }: Drawing): Noise {
+    return new Noise(seed, firstPicture * Math.max(numBeams, numReturnSequences));
   }
 
   /** The noise of a place: the same for the same seed. */
@@ -24,7 +42,7 @@ export class Noise {
       Object.assign(held, { row, step, block });
       this.#words[0] = block;
       this.#words[1] = step;
-      this.#words[2] = row;
+      this.#words[2] = this.#firstRow + row;
       this.#words[3] = 0;
       philox(this.#words, ...this.#key);
     }

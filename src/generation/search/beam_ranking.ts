@@ -28,7 +28,7 @@ export class RowCandidates {
 
   constructor(readonly generation: Generation) {
     this.#processors = processorsOf(generation, generation);
-    this.#noise = generation.doSample ? new Noise(generation.seed) : undefined;
+    this.#noise = generation.doSample ? Noise.of(generation) : undefined;
   }
 
   /** Process the log-probabilities [V] of the token after those of a beam, in place. */

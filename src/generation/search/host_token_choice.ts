@@ -14,9 +14,8 @@ export class HostTokenChoice {
 
   /** @param vocabulary The number V of tokens. */
   constructor(readonly generation: Generation, vocabulary: number) {
-    const { doSample, seed } = generation;
     this.#processors = processorsOf(generation, generation);
-    this.#noise = doSample ? new Noise(seed) : undefined;
+    this.#noise = generation.doSample ? Noise.of(generation) : undefined;
     this.#numbers = new Float32Array(numbersOf(vocabulary));
   }
 

@@ -30,7 +30,7 @@ export class DeviceTokens implements Decider<Slot, Choice> {
     this.#queue = new StepQueue(session, generation, (length) => this.#queueSteps(length));
     if (generation.streamer) this.#pace = new StreamPace(stepsPerRead);
     if (!generation.doSample) return;
-    this.#noise = new Noise(generation.seed);
+    this.#noise = Noise.of(generation);
     session.write("temperature", Float32Array.of(generation.temperature));
   }
 

@@ -60,16 +60,14 @@ export class SlotBeams implements SlotText {
   /**
    * @param slots One for each beam.
    * @param generation Its settings, of one picture.
-   * @param place The picture's place in its generation, which is that of its noise.
    * @param vocabulary The number V of tokens.
    */
   constructor(
     readonly slots: readonly number[],
     readonly generation: Generation,
-    place: number,
     readonly vocabulary: number,
   ) {
-    this.state = new BeamSearchState(generation.prompts[0], place, generation);
+    this.state = new BeamSearchState(generation.prompts[0], 0, generation);
     if (needsRows(generation) || generation.doSample) this.candidates = new RowCandidates(generation);
     this.rows = slots.map((slot) => new BeamRow(this, slot, vocabulary));
     this.#places = [...slots.keys()];

@@ -22,16 +22,15 @@ export class SlotRow implements SlotText, StepRow {
   /**
    * @param slot Where it is.
    * @param generation Its settings, of one picture.
-   * @param place The place of its noise among the rows of its generation.
    * @param vocabulary The number V of tokens.
    */
-  constructor(readonly slot: number, readonly generation: Generation, place: number, readonly vocabulary: number) {
-    this.text = new TextState(generation, generation.prompts[0], place);
+  constructor(readonly slot: number, readonly generation: Generation, readonly vocabulary: number) {
+    this.text = new TextState(generation, generation.prompts[0], 0);
     if (isDecidedOnHost(generation)) {
       this.host = new HostTokenChoice(generation, vocabulary);
       return;
     }
-    if (generation.doSample) this.noise = new Noise(generation.seed);
+    if (generation.doSample) this.noise = Noise.of(generation);
     const processors = lengthProcessors(generation, generation);
     if (processors.length > 0) this.mask = new TokenMask(processors, vocabulary);
   }

@@ -140,10 +140,9 @@ export class SlotSession implements Disposable {
    * Let a picture's text join the next step. What is left of its encoding is queued.
    *
    * @param generation The settings of one picture: `resolveGeneration` makes them of options.
-   * @param place The text's place in its generation, which is that of its noise. @default 0
    * @throws {OptionError} If its settings ask for what slots do not have, or for another number of beams than it has slots.
    */
-  admit(encoding: PictureEncoding, generation: Generation, place = 0): SlotText {
+  admit(encoding: PictureEncoding, generation: Generation): SlotText {
     this.#check();
     const { slots } = encoding;
     if (this.#slots[slots[0]] !== encoding) {
@@ -155,10 +154,10 @@ export class SlotSession implements Disposable {
     const prompt = generation.prompts[0];
     this.#buffers.prompt(first, prompt);
     if (others.length === 0) {
-      return this.#slots[first] = new SlotRow(first, generation, place, this.vocabularySize);
+      return this.#slots[first] = new SlotRow(first, generation, this.vocabularySize);
     }
     this.#buffers.spread(first, others, prompt.length);
-    const beams = new SlotBeams(slots, generation, place, this.vocabularySize);
+    const beams = new SlotBeams(slots, generation, this.vocabularySize);
     for (const row of beams.rows) this.#slots[row.slot] = row;
     return beams;
   }

@@ -2,7 +2,8 @@
 // `blobs` has contents, each named by its etag; `snapshots/COMMIT` has a file's name as a symbolic link to its blob; `refs` has
 // the commit of each branch and tag; `.no_exist/COMMIT` has an empty file for each name that the commit is known not to have.
 // A blob and a ref appear by a rename, when they are whole.
-import { HubError } from "../../errors/mod.ts";
+import { HubError, WriteError } from "../../errors/mod.ts";
+import { systemCodeOf, whyNotWritten } from "../../errors/writing.ts";
 import { isMissing } from "../byte_source.ts";
 import { ContentHash } from "./content_hash.ts";
 import { PendingFile, removeStaleFiles } from "../atomic_file.ts";
@@ -117,7 +118,7 @@ export class HubCache {
     await this.#writing(path, async () => {
       await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
       // The temporary file is in blobs, since every file in refs counts as a ref.
-      using pending = await PendingFile.of(`${this.folder}/blobs`, commit);
+      using pending = await PendingFile.of(`${this.folder}/blobs`, revision, commit);
       await pending.appear(`../refs/${revision}`);
     });
   }
@@ -149,8 +150,8 @@ export class HubCache {
   /** Write a small blob, whole or not at all. */
   async writeBlob(etag: string, content: Uint8Array): Promise<void> {
     await this.#writing(this.blob(etag), async () => {
-      using pending = await PendingFile.of(`${this.folder}/blobs`, content);
-      await pending.appear(etag);
+      using pending = await PendingFile.of(`${this.folder}/blobs`, etag, content);
+      await pending.appear();
     });
   }
 
@@ -190,17 +191,18 @@ export class HubCache {
   }
 
   /** An error of the file system with a message for a person; other errors are returned as they are. */
-  unwritable(path: string, error: unknown): unknown {
-    if (!(error instanceof Error) || error instanceof HubError) return error;
-    const number = Number(/\(os error (\d+)\)/.exec(error.message)?.[1]);
-    const notPermitted = error instanceof Deno.errors.NotCapable;
-    if (Number.isNaN(number) && !notPermitted) return error;
-    const what = notPermitted
+  unwritable(path: string, given: unknown): unknown {
+    // That of a file which was begun says why, and not what to do about a cache.
+    const error = given instanceof WriteError ? given.cause : given;
+    const why = whyNotWritten(error);
+    if (why === undefined) return given;
+    const code = systemCodeOf(error as Error);
+    const what = (error as Error).name === "NotCapable"
       ? `it is not permitted, and --allow-write=${this.root} was expected`
-      : noRoom.includes(number)
-      ? `there is no room for it (${error.message}); what has come is kept, and the next try goes on from there`
-      : `${error.message}; the option cacheDir or HF_HUB_CACHE names another folder`;
-    return new HubError(`Cannot write ${path}: ${what}`, { cause: error });
+      : noRoom.includes(code!)
+      ? `${why}; what has come is kept, and the next try goes on from there`
+      : `${why}; the option cacheDir or HF_HUB_CACHE names another folder`;
+    return new WriteError(`Cannot write ${path}: ${what}`, path, { cause: error });
   }
 
   #unreadable(path: string, error: unknown): HubError {
@@ -208,8 +210,8 @@ export class HubCache {
   }
 }
 
-/** The errno of a full disk (ENOSPC), a file that is too long (EFBIG) and a used-up quota (EDQUOT); Windows' of a full disk. */
-const noRoom = [28, 27, 122, 112];
+/** The codes of a full disk, of a file that is too large, and of a share that is used up. */
+const noRoom: readonly string[] = ["ENOSPC", "EFBIG", "EDQUOT"];
 
 async function readText(path: string): Promise<string | undefined> {
   return await Deno.readTextFile(path).catch(() => undefined);

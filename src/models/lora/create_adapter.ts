@@ -9,7 +9,7 @@ import { allLinear } from "./target_modules.ts";
 
 /** What an adapter is to be like. */
 export interface LoraOptions {
-  /** The rows of each A, and columns of each B. */
+  /** The rows of each A, and columns of each B: at most the smaller side of the largest matrix that is adapted. */
   readonly rank: number;
   /** What the adapter's products are multiplied by, times the rank. */
   readonly alpha: number;
@@ -54,6 +54,10 @@ function targetLayers({ targets }: LoraOptions, layers: readonly LinearLayer[]):
 
 const known: readonly string[] = ["rank", "alpha", "dropout", "targets", "rankStabilized", "seed"];
 
+function refuse(option: string, value: unknown, expected: string): never {
+  throw new OptionError(`Cannot make an adapter with the option ${option}: it is ${value}, expected ${expected}`);
+}
+
 /** @throws {OptionError} If an option does not exist or is out of its range. */
 function check({ rank, alpha, dropout = 0, targets, ...others }: LoraOptions): void {
   const unknown = Object.keys(others).find((option) => !known.includes(option));
@@ -62,16 +66,25 @@ function check({ rank, alpha, dropout = 0, targets, ...others }: LoraOptions): v
       `Cannot make an adapter with the option "${unknown}": it does not exist; the options are ${known.join(", ")}`,
     );
   }
-  const refuse = (option: string, value: unknown, expected: string): never => {
-    throw new OptionError(`Cannot make an adapter with the option "${option}": it is ${value}, expected ${expected}`);
-  };
-  if (!Number.isSafeInteger(rank) || rank < 1) refuse("rank", rank, "a positive whole number");
-  if (!Number.isFinite(alpha)) refuse("alpha", alpha, "a number");
-  if (!(dropout >= 0 && dropout < 1)) refuse("dropout", dropout, "a number from 0 to less than 1");
+  if (!Number.isSafeInteger(rank) || rank < 1) refuse('"rank"', rank, "a positive whole number");
+  if (!Number.isFinite(alpha)) refuse('"alpha"', alpha, "a number");
+  if (!(dropout >= 0 && dropout < 1)) refuse('"dropout"', dropout, "a number from 0 to less than 1");
   const isList = Array.isArray(targets) && targets.length > 0 && targets.every((one) => typeof one === "string");
   if (!isList && !(targets instanceof RegExp) && targets !== allLinear) {
-    refuse("targets", JSON.stringify(targets), `names, a RegExp, or "${allLinear}"`);
+    refuse('"targets"', JSON.stringify(targets), `names, a RegExp, or "${allLinear}"`);
   }
+}
+
+/**
+ * @throws {OptionError} If a rank is higher than that of any matrix which is adapted. PEFT takes it, and each A and B then
+ * hold numbers that no product of them needs.
+ */
+function checkRank(rank: number, targets: readonly LinearLayer[]): void {
+  const most = Math.max(...targets.map(({ inputs, outputs }) => Math.min(inputs, outputs)));
+  if (rank <= most) return;
+  const reason =
+    "the smaller side of the largest matrix that is adapted, since no change of a matrix has a higher rank";
+  refuse('"rank" (--lora)', rank, `at most ${most}: ${reason}`);
 }
 
 /**
@@ -90,6 +103,7 @@ export function createAdapter(options: LoraOptions, layers: readonly LinearLayer
     const parts = joined.modules.join(" and ");
     throw new OptionError(`Cannot adapt "${joined.path}": Transformers has it in parts, as ${parts}, and files joined`);
   }
+  checkRank(rank, targets);
   const numbers = targets.reduce((sum, { inputs, outputs }) => sum + rank * (inputs + outputs), 0);
   demand(limits, "maxParameters", numbers, { task: "Cannot make the adapter", because: `its rank is ${rank}` });
   const adapted = new Map<string, LoraLayer>();

@@ -2,7 +2,7 @@
 import { writeTensors } from "../../checkpoint/write_safetensors.ts";
 import { OptionError } from "../../errors/mod.ts";
 import { makeFolder } from "../../hub/make_folder.ts";
-import { lockFolder, PendingFile, removeStaleFiles, syncFolder } from "../../hub/atomic_file.ts";
+import { checkNames, lockFolder, PendingFile, removeStaleFiles, syncFolder } from "../../hub/atomic_file.ts";
 import { formatJson } from "../../hub/write_json.ts";
 import type { DataType, Tensor } from "../../tensor/mod.ts";
 import { adapterFiles } from "./adapter_file.ts";
@@ -27,6 +27,7 @@ export interface WritableAdapter {
  * Write an adapter. Both files appear whole or not at all, one right after the other.
  *
  * @param folder The folder, made if it is missing.
+ * @throws {WriteError} If they cannot be written.
  */
 export async function writeAdapter(folder: string | URL, written: WritableAdapter): Promise<void> {
   const { adapter, layers } = written;
@@ -43,14 +44,15 @@ export async function writeAdapter(folder: string | URL, written: WritableAdapte
   const path = await makeFolder(folder);
   await removeStaleFiles(path);
   using stack = new DisposableStack();
-  const weights = stack.use(await PendingFile.create(path));
+  const weights = stack.use(await PendingFile.create(path, adapterFiles.weights));
   const source = { parameters: tensors, read: (name: string) => written.read(tensors.get(name)!.own) };
   await writeTensors(weights, `${path}/${adapterFiles.weights}`, source, {});
   await weights.flush();
-  const settings = stack.use(await PendingFile.of(path, config));
+  const settings = stack.use(await PendingFile.of(path, adapterFiles.config, config));
   stack.use(await lockFolder(path));
-  await settings.appear(adapterFiles.config);
-  await weights.appear(adapterFiles.weights);
+  await checkNames(path, [adapterFiles.config, adapterFiles.weights]);
+  await settings.appear();
+  await weights.appear();
   await syncFolder(path);
 }
 

@@ -27,14 +27,16 @@ export interface BrokenExample {
 const mostNamed = 5;
 
 /** The error of examples that cannot be used, by name. @param whole What they are examples of. */
-export function brokenError(whole: string, broken: readonly BrokenExample[]): FormatError {
+export function brokenError(
+  whole: string,
+  broken: readonly BrokenExample[],
+  { skips }: { readonly skips: boolean },
+): FormatError {
   const named = broken.slice(0, mostNamed).map(({ name, reason }) => `${name}: ${reason}`);
   const more = broken.length > mostNamed ? `; and ${broken.length - mostNamed} more` : "";
-  return new FormatError(
-    `Cannot use ${broken.length} ${broken.length === 1 ? "example" : "examples"} of ${whole}: ${
-      named.join("; ")
-    }${more} ` +
-      `(onBroken: "skip" goes on without)`,
-    { file: broken[0].name },
-  );
+  const examples = `${broken.length} ${broken.length === 1 ? "example" : "examples"}`;
+  const [which, help] = skips
+    ? [`${whole}: of its ${examples} none can be used`, ""]
+    : [`${examples} of ${whole}`, ' (onBroken: "skip", or --skip-broken, goes on without)'];
+  return new FormatError(`Cannot use ${which}: ${named.join("; ")}${more}${help}`, { file: broken[0].name });
 }

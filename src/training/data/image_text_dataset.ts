@@ -79,7 +79,8 @@ export class ImageTextDataset {
       if (reason) found.push({ name: example.name, reason });
       else usable.push(example), labels.push(ids);
     }
-    if (found.length > 0 && (options.onBroken !== "skip" || usable.length === 0)) throw brokenError(name, found);
+    const skips = options.onBroken === "skip";
+    if (found.length > 0 && (!skips || usable.length === 0)) throw brokenError(name, found, { skips });
     if (usable.length === 0) throw new OptionError(`Cannot use ${name}: it has no examples`);
     [this.#examples, this.#labels, this.#options, this.#broken] = [usable, labels, options, found];
     this.#longest = labels.reduce((most, { length }) => Math.max(most, length), 0);
@@ -218,11 +219,11 @@ export class ImageTextDataset {
     const { name } = this.#examples[place];
     const reason = error.message.split(`${name}: `).at(-1)!;
     const broken = { name, reason };
-    if (this.#options.onBroken !== "skip") throw brokenError(this.name, [broken]);
+    if (this.#options.onBroken !== "skip") throw brokenError(this.name, [broken], { skips: false });
     if (this.#gaps.has(place)) return;
     this.#gaps.add(place);
     this.#broken.push(broken);
-    if (this.#gaps.size === this.size) throw brokenError(this.name, this.#broken);
+    if (this.#gaps.size === this.size) throw brokenError(this.name, this.#broken, { skips: true });
   }
 
   #batchOf(read: readonly ReadExample[], index: number): Batch | undefined {

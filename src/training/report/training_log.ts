@@ -1,6 +1,7 @@
 // The log of a training as JSON lines: a line a step, and a line an evaluation. A run that is taken up again drops the
 // lines of steps that it takes again, so that every step stands there once.
 import { FormatError } from "../../errors/mod.ts";
+import { notWritten, writing } from "../../errors/writing.ts";
 import { isRecord, splitPath, toPath } from "../../hub/mod.ts";
 import { writeFileAtomically } from "../../hub/atomic_file.ts";
 import { makeFolder } from "../../hub/make_folder.ts";
@@ -40,13 +41,15 @@ export type LogEntry = StepEntry | EvaluationEntry;
 /** Writes a log. */
 export class TrainingLog implements Disposable {
   readonly #file: Deno.FsFile;
+  readonly #path: string;
 
   private constructor(
     file: Deno.FsFile,
+    path: string,
     /** The lines that were there before. */
     readonly earlier: readonly LogEntry[],
   ) {
-    this.#file = file;
+    [this.#file, this.#path] = [file, path];
   }
 
   /**
@@ -55,6 +58,7 @@ export class TrainingLog implements Disposable {
    * @param given The file, which is made if it is missing.
    * @param step How many updates there were before; lines of later ones are dropped, and all where there were none.
    * @throws {FormatError} If a line that is kept is none of a log.
+   * @throws {WriteError} If it cannot be written.
    */
   static async open(given: string | URL, step: number): Promise<TrainingLog> {
     const path = toPath(given);
@@ -62,13 +66,17 @@ export class TrainingLog implements Disposable {
     const { folder, name } = splitPath(path);
     await makeFolder(folder);
     await writeFileAtomically(folder, name, earlier.map(lineOf).join(""));
-    return new TrainingLog(await Deno.open(path, { append: true }), earlier);
+    return new TrainingLog(await writing(path, () => Deno.open(path, { append: true })), path, earlier);
   }
 
-  /** Write a line. */
+  /** Write a line. @throws {WriteError} If it cannot be written. */
   write(entry: LogEntry): void {
     const bytes = new TextEncoder().encode(lineOf(entry));
-    for (let at = 0; at < bytes.length;) at += this.#file.writeSync(bytes.subarray(at));
+    try {
+      for (let at = 0; at < bytes.length;) at += this.#file.writeSync(bytes.subarray(at));
+    } catch (error) {
+      throw notWritten(this.#path, error);
+    }
   }
 
   [Symbol.dispose](): void {

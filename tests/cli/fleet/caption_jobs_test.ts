@@ -25,10 +25,11 @@ async function countingCaptioner(): Promise<{ captioner: Captioner; batches: num
 async function* jobsOf(
   sources: CaptionJob<number>["source"][],
   asked: number[] = [],
+  first = 0,
 ): AsyncGenerator<CaptionJob<number>> {
   for (const [i, source] of sources.entries()) {
     asked.push(i);
-    yield { about: i, source, name: `picture ${i}`, bytes: 10 };
+    yield { about: i, place: first + i, source, name: `picture ${i}`, bytes: 10 };
   }
 }
 
@@ -91,14 +92,19 @@ Deno.test("captionJobs() tries pictures alone where they fail together, and ends
   await assertRejects(() => answers(captioner, jobsOf(sources)), DeviceLostError);
 });
 
-Deno.test("captionJobs() draws the same of a seed whatever comes beside a picture", async () => {
+Deno.test("captionJobs() draws for a picture by its place, whatever comes beside it", async () => {
   const { captioner } = await countingCaptioner();
   await using _ = captioner;
   const request = { doSample: true, seed: 3, temperature: 3, maxNewTokens: 8 };
-  const alone = await answers(captioner, jobsOf([pictures[1].bytes]), { request });
-  const beside = await answers(captioner, jobsOf(pictures.map(({ bytes }) => bytes)), { request });
-  const textOf = (answer: typeof alone[number]) => "caption" in answer ? answer.caption.text : undefined;
-  assertEquals(textOf(beside[1]), textOf(alone[0]));
+  const textsOf = async (sources: CaptionJob<number>["source"][], first?: number) => {
+    const all = await answers(captioner, jobsOf(sources, [], first), { request });
+    return all.map((answer) => "caption" in answer ? answer.caption.text : undefined);
+  };
+  const { bytes } = pictures[1];
+  const [one, , three] = await textsOf([bytes, new Error("no picture"), bytes]);
+  assert(one !== three, `${one} twice`);
+  assertEquals(await textsOf([bytes], 2), [three]);
+  assertEquals(await captioner.caption(bytes, request), one);
 });
 
 Deno.test("captionJobs() throws what its source throws, after the answers to what came before", async () => {

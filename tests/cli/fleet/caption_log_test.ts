@@ -49,7 +49,7 @@ Deno.test("CaptionLog lets one process write at a time, and names a folder that 
 
 Deno.test("CaptionLog removes what a killed process left of a table, and not what another writes", async () => {
   await withFolderOf({}, { ".limner-01234567.tmp": "half", "log.jsonl": whole }, async (folder) => {
-    using pending = await PendingFile.create(folder);
+    using pending = await PendingFile.create(folder, "texts.csv");
     using _log = await CaptionLog.open(`${folder}/log.jsonl`);
     const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
     assertEquals(names, [pending.path.slice(folder.length + 1), "log.jsonl"]);

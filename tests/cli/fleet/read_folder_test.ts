@@ -9,7 +9,7 @@ const pictures = Object.entries(texts);
 interface Row {
   readonly file: string;
   readonly text?: string;
-  readonly error?: { readonly code: string };
+  readonly error?: { readonly code: string; readonly message: string };
 }
 
 /** A folder with pictures in subfolders. @returns The text of each file. */
@@ -104,6 +104,43 @@ for (const ending of ["csv", "parquet"]) {
     });
   });
 }
+
+Deno.test("caption.ts --recursive says where a folder has no picture", async () => {
+  await withPictures(0, async (folder, _, output) => {
+    await Deno.mkdir(folder);
+    await Deno.writeTextFile(`${folder}/notes.txt`, "no picture");
+    const { code, complaints } = await caption(["--recursive", folder, "--output", output("jsonl")]);
+    assertEquals([code, complaints.length, await Deno.readTextFile(output("jsonl"))], [0, 1, ""]);
+    assertStringIncludes(complaints[0], `${folder} has no picture: no file's name ends in .png, .jpg`);
+  });
+});
+
+Deno.test({
+  name:
+    "caption.ts --recursive writes lines of JSON whatever files are called, and goes on after names that are no UTF-8",
+  ignore: Deno.build.os !== "linux", // where a name may be any bytes
+  fn: async () => {
+    await withPictures(0, async (folder, _, output) => {
+      const names = ["new\nline.png", 'quo"te\\\u0001.png', "\u2028 %41 ?#.png", "-dash.png"];
+      await Deno.mkdir(folder);
+      for (const name of names) await Deno.copyFile(root + pictures[0][0], `${folder}/${name}`);
+      const make = "cp \"$0\" $'bad\\xff.png' && mkdir $'sub\\xfe' && cp \"$0\" $'sub\\xfe/a.png'";
+      const bash = new Deno.Command("bash", { args: ["-c", make, root + pictures[0][0]], cwd: folder });
+      assertEquals((await bash.output()).code, 0);
+      assertEquals((await caption(["--recursive", folder, "--output", output("jsonl")])).code, 1);
+      const rows = await rowsIn(output("jsonl"));
+      assertEquals(rows.filter(({ text }) => text).map(({ file }) => file), names.sort());
+      const refused = rows.filter(({ error }) => error);
+      assertEquals(refused.map(({ file, error }) => [file, error?.code]), [
+        ["bad\ufffd.png", "not-found"],
+        ["sub\ufffd/", "not-found"],
+      ]);
+      for (const { error } of refused) {
+        assertStringIncludes(error!.message, "its name is no UTF-8 and cannot be opened");
+      }
+    });
+  },
+});
 
 Deno.test("caption.ts --recursive says how fast it was, and tries again what could not be read", async () => {
   await withPictures(5, async (folder, expected, output) => {

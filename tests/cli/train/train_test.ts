@@ -100,6 +100,11 @@ Deno.test("train refuses what cannot be in a line, before a model is loaded", as
         "caption: option --output is caption.ts, which is a file, and a folder was expected",
       ]),
       [
+        ["--data", hand, "--output", "caption.ts/out"],
+        1,
+        "caption: Cannot make the folder caption.ts/out: what should be its folder is a file",
+      ],
+      [
         ["--lr", "0", "--output", folder],
         2,
         "caption: option --lr is 0, and a number above 0, such as 5e-5 was expected",

@@ -60,13 +60,36 @@ Deno.test("a new adapter's targets are endings of names in memory, else in files
 Deno.test("options of a new adapter that cannot be are refused by name", () => {
   const message = (options: Partial<LoraOptions>) => assertThrows(() => make(options), OptionError).message;
   assert(message({ rank: 0 }).includes('"rank": it is 0'));
-  assert(message({ alpha: NaN }).includes('"alpha"'));
-  assert(message({ dropout: 1 }).includes('"dropout"'));
+  for (const rank of [-1, 1.5, NaN, Infinity, "8" as never]) {
+    assert(message({ rank }).includes('"rank": it is '), `${rank}`);
+  }
+  for (const alpha of [NaN, Infinity, "8" as never]) assert(message({ alpha }).includes('"alpha"'), `${alpha}`);
+  for (const dropout of [-0.1, 1, 1.5, NaN]) assert(message({ dropout }).includes('"dropout"'), `${dropout}`);
   assert(message({ targets: [] }).includes('"targets"'));
   assert(message({ r: 8 } as Partial<LoraOptions>).includes('"r": it does not exist; the options are rank'));
   const unknown = message({ targets: ["q_proj", "wq"] });
   assert(unknown.includes('"wq"') && unknown.includes("c_attn"), unknown);
   assertThrows(() => make({}, { ...defaultLimits, maxParameters: 10 }), LimitError, "its rank is 2");
+});
+
+Deno.test("a new adapter's rank is at most the smaller side of the largest matrix that it adapts", () => {
+  const side = (targets: LoraOptions["targets"]) => {
+    const adapted = new Set(make({ targets }).layers.keys());
+    return Math.max(
+      ...layers.filter(({ path }) => adapted.has(path)).map(({ inputs, outputs }) => Math.min(inputs, outputs)),
+    );
+  };
+  for (const targets of [["q_proj"], "all-linear"] as const) {
+    const most = side(targets);
+    assertEquals([...make({ targets, rank: most }).layers.values()][0].rank, most);
+    for (const rank of [most + 1, 100_000, 2 ** 50]) {
+      const { message } = assertThrows(() => make({ targets, rank }), OptionError);
+      assert(
+        message.includes(`the option "rank" (--lora): it is ${rank}, expected at most ${most}: the smaller side`),
+        message,
+      );
+    }
+  }
 });
 
 Deno.test("layers that Transformers has in parts are refused by name", () => {

@@ -65,7 +65,7 @@ Deno.test("ImageTextDataset.fromFolder() names what is missing, empty or no text
     ]);
     const error = await assertRejects(() => read(folder), FormatError, "Cannot use 6 examples of");
     assertStringIncludes(error.message, "gone.png (metadata.jsonl, line 3): there is no such file");
-    assertStringIncludes(error.message, '; and 1 more (onBroken: "skip" goes on without)');
+    assertStringIncludes(error.message, '; and 1 more (onBroken: "skip", or --skip-broken, goes on without)');
   });
 });
 
