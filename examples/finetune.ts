@@ -17,7 +17,7 @@ const test = await ImageTextDataset.fromFolder(here("test"), options);
 await using trainer = await Trainer.create(model, {
   learningRate: 5e-4,
   schedule: "linear",
-  warmupSteps: Math.min(10, Number(steps)),
+  warmupSteps: 10,
   totalSteps: Number(steps),
   maxGradNorm: 1,
 });

@@ -80,7 +80,7 @@ try {
     maxGradNorm: 1,
     dropout: false,
     schedule: "cosine",
-    warmupSteps: Math.min(40, steps),
+    warmupSteps: 40,
     totalSteps: steps,
   });
   const report = async (when: string) => {

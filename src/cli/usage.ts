@@ -134,7 +134,7 @@ options:
   --checkpoint          compute each layer again for its gradient: less memory, more time
   --lr X                the highest learning rate [default: 5e-5; with --lora 5e-4]
   --schedule NAME       how it falls: constant, linear, cosine [default: linear]
-  --warmup N            updates in which it rises from 0, at most those of the run [default: 0]
+  --warmup N            updates in which it rises from 0 [default: 0]
   --weight-decay X      AdamW's, which biases and norms are spared [default: 0]
   --max-grad-norm X     scale longer gradients down to this [default: 1]
   --label-smoothing X   from 0 to less than 1 [default: 0]

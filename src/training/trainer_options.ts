@@ -23,7 +23,7 @@ export interface TrainerOptions {
   readonly decay?: ((name: string) => boolean) | "transformers";
   /** `linear` and `cosine` fall to 0 at `totalSteps`, as Transformers' schedules of these names. @default "constant" */
   readonly schedule?: ScheduleName;
-  /** The steps in which the learning rate rises from 0, at most `totalSteps`. @default 0 */
+  /** The steps in which the learning rate rises from 0. @default 0 */
   readonly warmupSteps?: number;
   /** The steps of the whole run, which `linear` and `cosine` need. */
   readonly totalSteps?: number;
@@ -151,13 +151,6 @@ export function resolveTrainerOptions(options: TrainerOptions): TrainerSettings 
       `Cannot train with the schedule "${schedule}": it falls to 0 at totalSteps, which is not given`,
     );
   }
-  const { warmupSteps = 0, totalSteps = Infinity } = options;
-  if (warmupSteps > totalSteps) {
-    throw new OptionError(
-      `Cannot train with the option "warmupSteps": it is ${warmupSteps}, and at most ${totalSteps} (totalSteps) was ` +
-        "expected: the learning rate would never be reached",
-    );
-  }
   return {
     learningRate: options.learningRate,
     betas: options.betas ?? [0.9, 0.999],
@@ -165,7 +158,7 @@ export function resolveTrainerOptions(options: TrainerOptions): TrainerSettings 
     weightDecay: options.weightDecay ?? 0.01,
     decay: options.decay ?? (() => true),
     schedule,
-    warmupSteps,
+    warmupSteps: options.warmupSteps ?? 0,
     totalSteps: options.totalSteps,
     maxGradNorm: options.maxGradNorm,
     gradientAccumulation: options.gradientAccumulation ?? 1,

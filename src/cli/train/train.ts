@@ -21,7 +21,7 @@ import type { Console } from "../console.ts";
 import { Progress } from "../progress.ts";
 import { quietenDrivers } from "../quiet_drivers.ts";
 import { readTokenFile } from "../token_file.ts";
-import { checkTrainOptions, checkWarmup, numberOf, type TrainOptions } from "./train_options.ts";
+import { checkTrainOptions, numberOf, type TrainOptions } from "./train_options.ts";
 import { TrainingProgress } from "./training_progress.ts";
 
 /** What a training is done with. */
@@ -198,12 +198,10 @@ function trainerOptions(options: TrainOptions, train: ImageTextDataset, { model 
       `option --freeze is ${unknown}, and no parameter's name begins with it; one is ${parameters[0]}`,
     );
   }
-  const totalSteps = stepsFor(options, train);
-  checkWarmup(options, totalSteps);
   return {
     learningRate: numberOf(options, "lr") ?? (rank ? defaults.loraLearningRate : defaults.learningRate),
     schedule: schedule as TrainerOptions["schedule"],
-    totalSteps,
+    totalSteps: stepsFor(options, train),
     warmupSteps: numberOf(options, "warmup"),
     weightDecay: numberOf(options, "weight-decay") ?? 0,
     decay: "transformers",

@@ -83,15 +83,4 @@ export function checkTrainOptions({ values, flags }: TrainOptions): void {
     ? "option --revision needs --model NAME: the embedded model is not on the Hub"
     : undefined;
   if (problem) throw new OptionError(problem);
-  if (values.steps !== undefined) checkWarmup({ values, flags }, Number(values.steps));
-}
-
-/** @throws {OptionError} If the learning rate rises for longer than the run has updates. */
-export function checkWarmup(options: TrainOptions, steps: number): void {
-  const warmup = numberOf(options, "warmup") ?? 0;
-  if (warmup <= steps) return;
-  throw new OptionError(
-    `option --warmup is ${warmup}, and at most ${steps} was expected: the run has no more updates, and would never reach ` +
-      "its learning rate",
-  );
 }

@@ -35,13 +35,12 @@ Deno.test("train takes numbers as people write them, and refuses others", () => 
 
 Deno.test("train says what is missing, and what excludes what", () => {
   check("--data a --output b --model c --revision d --epochs 3");
-  check("--data a --output b --steps 3 --warmup 3");
+  check("--data a --output b --steps 3 --warmup 500"); // as in Transformers
   check("--resume --output b --backend ffi");
   const refused: [string, string][] = [
     ["--data a", "option --output is missing"],
     ["--output b", "option --data is missing"],
     ["--data a --output b --epochs 1 --steps 2", "--epochs and --steps exclude each other"],
-    ["--data a --output b --steps 3 --warmup 4", "option --warmup is 4, and at most 3 was expected"],
     ["--data a --output b --revision d", "--revision needs --model"],
     ["--resume --output b --lr 1", "option --lr cannot be given with --resume"],
     ["--resume --output b --skip-broken", "option --skip-broken cannot be given with --resume"],
