@@ -1,15 +1,23 @@
 // A GPU adapter for the tests of the webgpu backend: is one there, and if not, can Debian's software one be installed?
 
 /**
- * Ask for an adapter, in a new process, because drivers are looked for once a process. On Linux only Vulkan's count: what
- * OpenGL gives without it is not what the backend is made for.
+ * The environment of tests of the webgpu backend. On Linux only Vulkan's adapters count: what OpenGL gives without it is not what the
+ * backend is made for. And libEGL stays out of the process, which would crash in some of a thousand ends: as the process ends, libEGL
+ * frees what each thread has of it, and so does a thread that is ending too, such as the one of `deno test` that ran a file.
+ */
+export const gpuEnvironment: Record<string, string> = Deno.build.os === "linux"
+  ? { DENO_WEBGPU_BACKEND: "vulkan" }
+  : {};
+
+/**
+ * Ask for an adapter, in a new process, because drivers are looked for once a process.
  *
  * @returns Whether WebGPU finds an adapter.
  */
 export async function adapterIsThere(): Promise<boolean> {
   const { success } = await new Deno.Command(Deno.execPath(), {
     args: ["eval", "Deno.exit(await navigator.gpu?.requestAdapter() ? 0 : 1)"],
-    env: Deno.build.os === "linux" ? { DENO_WEBGPU_BACKEND: "vulkan" } : {},
+    env: gpuEnvironment,
     stdin: "null",
     stdout: "null",
     stderr: "null",

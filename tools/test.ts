@@ -1,6 +1,6 @@
 // The test command: gives the tests the GPU adapter they need where it may, runs them, and ends with a line that counts
 // them. `deno run -A tools/test.ts [FILE...]`; it needs Deno only. Types are checked by `deno task check`.
-import { adapterIsThere, installSoftwareAdapter } from "./adapter.ts";
+import { adapterIsThere, gpuEnvironment, installSoftwareAdapter } from "./adapter.ts";
 import { type Counts, countTests } from "./count_tests.ts";
 
 const inCi = (Deno.env.get("CI") ?? "false") !== "false";
@@ -33,7 +33,7 @@ async function run(name: string, files: readonly string[], { whole = false } = {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", "--no-check", "--quiet", ...files],
     cwd: root,
-    env: skip ? { LIMNER_TESTS_WITHOUT: "webgpu" } : {},
+    env: { ...gpuEnvironment, ...skip && { LIMNER_TESTS_WITHOUT: "webgpu" } },
     stdin: "null",
     stdout: "piped",
     stderr: whole ? "piped" : "inherit",

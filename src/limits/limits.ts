@@ -24,7 +24,7 @@ export interface Limits {
   readonly maxGenerationBytes: number;
   /** Tokens of a vocabulary, or its merges, or added tokens; published: 0.25 million (mBART). @default 4e6 */
   readonly maxTokens: number;
-  /** Milliseconds that a tokenizer's patterns may take on one text, or an adapter's on a model; published: below 10. @default 1000 */
+  /** Milliseconds of the processor that a tokenizer's patterns may take on one text, or an adapter's on a model; published: below 10. @default 1000 */
   readonly patternMilliseconds: number;
 }
 

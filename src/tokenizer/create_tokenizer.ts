@@ -112,7 +112,8 @@ function addTokens(
   demand(limits ?? defaultLimits, "maxTokens", list.length, { task, because, key: "added_tokens" });
   if (!limited) return added.add(list, asTheyAre);
   const characters = list.reduce((sum, { content }) => sum + content.length, 0);
-  withinTime(() => added.add(list, asTheyAre), { task, characters, parts: "normalizer on added_tokens" }, limits);
+  const work = { task, characters, parts: "normalizer on added_tokens" };
+  added.add(list, asTheyAre, withinTime(() => added.spell(list), work, limits));
 }
 
 /** The class's post-processor, else the definition's, else what add_bos_token and add_eos_token ask for. */

@@ -19,7 +19,9 @@ Deno.test("callLater() calls later, once, and not at all where it is called off"
 Deno.test("takeTurn() lets what waits go on", async () => {
   const done: string[] = [];
   const reading = Deno.stat(".").then(() => done.push("read"));
-  for (let turn = 0; turn < 100 && done.length === 0; turn++) await takeTurn();
+  // What reads files may be held up for long on a busy machine; were no turn taken, it would not be done in any time.
+  const end = performance.now() + 10_000;
+  while (done.length === 0 && performance.now() < end) await takeTurn();
   assertEquals(done, ["read"]);
   await reading;
 });
@@ -31,7 +33,7 @@ Deno.test("a delay keeps a process alive, one that was called off does not, and 
       script,
       `import { callLater, takeTurn } from "${new URL("../../src/async/delay.ts", import.meta.url)}";
 callLater(60_000, () => {})();
-callLater(10, () => console.log("late"));
+callLater(500, () => console.log("late"));
 await takeTurn();
 console.log("a turn later");`,
     );

@@ -22,7 +22,8 @@ Deno.test("large compressed storages are inflated beside this thread, and a dama
   };
   const { data, ticks } = await load();
   assertEquals(new Uint8Array(data.buffer), large);
-  assert(ticks > 0, "this thread was free meanwhile");
+  // Where there is one core, this thread does it.
+  assert(ticks > 0 || navigator.hardwareConcurrency === 1, "this thread was free meanwhile");
   await assertRejects(() => load(1), FormatError, `"a/data/0" has bytes of the CRC-32`);
 });
 

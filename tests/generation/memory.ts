@@ -1,5 +1,5 @@
 // Run by memory_test.ts in a process of its own, with --expose-gc: many generations, every third of them aborted. Prints what
-// the process held after 20 of them and after 200, as JSON.
+// the process held after 80 of them and after 260, as JSON.
 import { type BackendName, loadBackend, type Tensor, VisionEncoderDecoderModel } from "../../mod.ts";
 import { readTensors } from "../conformance/read_golden.ts";
 
@@ -12,7 +12,7 @@ await using backend = await loadBackend(Deno.args[0] as BackendName);
 await using model = await VisionEncoderDecoderModel.fromPretrained(folder, { backend });
 
 const held: { resident: number; counted: number[] }[] = [];
-for (let count = 1; count <= 200; count++) {
+for (let count = 1; count <= 260; count++) {
   const stop = new AbortController();
   const stops = (tokens: readonly number[]) => {
     if (count % 3 === 0 && tokens.length === 4) stop.abort();
@@ -23,7 +23,7 @@ for (let count = 1; count <= 200; count++) {
   await model.generate(pixels, { ...options, signal: stop.signal }).catch((error) => {
     if (!stop.signal.aborted) throw error;
   });
-  if (count !== 20 && count !== 200) continue;
+  if (count !== 80 && count !== 260) continue;
   (globalThis as unknown as { gc(): void }).gc();
   await new Promise((resolve) => setTimeout(resolve, 50));
   const { liveHandles, weightBytes, deviceBytes } = backend.counters;

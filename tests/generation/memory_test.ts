@@ -9,7 +9,7 @@ import { testedBackends } from "../backends/tested_backends.ts";
 const script = new URL("memory.ts", import.meta.url);
 
 for (const backend of testedBackends.filter((name) => name !== "reference")) {
-  Deno.test(`200 generations on ${backend}, some aborted, hold what 20 held`, async () => {
+  Deno.test(`260 generations on ${backend}, some aborted, hold what 80 held`, async () => {
     const { stdout, success } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--quiet", costFlags, "--v8-flags=--expose-gc,--max-semi-space-size=2", script.href, backend],
       stderr: "inherit",

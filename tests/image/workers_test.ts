@@ -136,17 +136,19 @@ for (const most of [0, 2]) {
       return { source: new Watched(bytes, () => begun.push(i)), name: `picture ${i}` };
     }));
     const reader = new PictureReader(pictures, workers, { ahead: 3 });
+    let running = 0; // at the most: they end where what is done with the last pictures takes long
     for (const [i, image] of expected.entries()) {
       const taken = reader.take(1);
       if (i === 3) await assertRejects(() => taken, FormatError, "picture 3");
       else {
         const { width, height, data } = (await taken)[0].toRgb();
+        running = Math.max(running, workers.running);
         assertEquals([width, height, data.every((sample) => sample === i)], [image.width, image.height, true]);
       }
       assert(begun.length <= i + 4, `${begun.length} were begun when ${i + 1} were taken`);
     }
     assertEquals(begun, pictures.map((_, i) => i));
-    assertEquals(workers.running > 0, most > 0);
+    assertEquals(running > 0, most > 0);
   });
 }
 

@@ -1,5 +1,6 @@
 // Requests of strangers: each is refused with a status of its own, and the next good one is answered.
 import { assert, assertEquals } from "@std/assert";
+import type { HandlerOptions } from "../../src/serve/mod.ts";
 import { effort } from "../effort.ts";
 import { bomb, deep, hostileBytes, type HostileRequest, hostileRequests, resized } from "./hostile_requests.ts";
 import { chat, dataUrl, examples, type Serving, serving } from "./server_process.ts";
@@ -120,7 +121,13 @@ async function ask(
 }
 
 async function goodOne(server: Serving): Promise<void> {
-  assertEquals((await (await server.post("/caption", picture)).json()).text, text);
+  let answer = await server.post("/caption", picture);
+  // Where bodies have little time, it may be over on a busy machine before this process has sent one.
+  for (let again = 0; again < 3 && answer.status === 408; again++) {
+    await answer.body?.cancel();
+    answer = await server.post("/caption", picture);
+  }
+  assertEquals((await answer.json()).text, text);
 }
 
 Deno.test(`${requests.length} hostile requests are refused, each with the right status`, async () => {
@@ -183,28 +190,45 @@ Deno.test("slow bodies, cut connections, huge headers and smuggled lengths leave
 const seed = 20;
 const [byFetch, byBytes] = [hostileRequests(effort(800, 8000), seed), hostileBytes(effort(200, 2000), seed)];
 
-Deno.test(`${byFetch.length + byBytes.length} hostile requests of a seed are refused, and the next good one is answered`, async () => {
-  await using server = await serving({ maxBodyBytes: 2 ** 20, allowAddresses: true, bodyTimeout: 300 });
+/** Do something with a server. @returns What it found wrong; the server is idle and has as many handles as before. */
+async function wrongWith(options: HandlerOptions, act: (server: Serving) => Promise<string[]>): Promise<string[]> {
+  await using server = await serving({ maxBodyBytes: 2 ** 20, allowAddresses: true, ...options });
   await goodOne(server);
   await server.idle();
   const handles = await server.metric("limner_handles");
-  const wrong: string[] = [];
-  for (const [i, request] of byFetch.entries()) {
-    wrong.push(await ask(server, request));
-    if (i % 16 === 15) await goodOne(server); // after each round of all kinds
-  }
-  for (let at = 0; at < byBytes.length; at += 20) {
-    await Promise.all(
-      byBytes.slice(at, at + 20).map(async ({ name, bytes, cut, right }) => {
-        const said = await speak(server.port, [bytes], cut);
-        const status = Number(/^HTTP\/1\.1 (\d\d\d) /.exec(said)?.[1] ?? 0);
-        const isRight = cut || (right ? status === right : said === "" || (status >= 400 && status < 500));
-        if (!isRight) wrong.push(`${name}: ${said.slice(0, 200)}`);
-      }),
-    );
-    await goodOne(server);
-  }
-  assertEquals(wrong.filter(Boolean), []);
+  const wrong = await act(server);
   await server.idle();
   assertEquals(await server.metric("limner_handles"), handles);
+  return wrong.filter(Boolean);
+}
+
+Deno.test(`${byFetch.length} hostile requests of a seed are refused, and the next good one is answered`, async () => {
+  const wrong = await wrongWith({}, async (server) => {
+    const wrong: string[] = [];
+    for (const [i, request] of byFetch.entries()) {
+      wrong.push(await ask(server, request));
+      if (i % 16 === 15) await goodOne(server); // after each round of all kinds
+    }
+    return wrong;
+  });
+  assertEquals(wrong, []);
+});
+
+Deno.test(`${byBytes.length} hostile connections of a seed are refused, and the next good one is answered`, async () => {
+  const wrong = await wrongWith({ bodyTimeout: 300 }, async (server) => {
+    const wrong: string[] = [];
+    for (let at = 0; at < byBytes.length; at += 20) {
+      await Promise.all(
+        byBytes.slice(at, at + 20).map(async ({ name, bytes, cut, right }) => {
+          const said = await speak(server.port, [bytes], cut);
+          const status = Number(/^HTTP\/1\.1 (\d\d\d) /.exec(said)?.[1] ?? 0);
+          const isRight = cut || (right ? status === right : said === "" || (status >= 400 && status < 500));
+          if (!isRight) wrong.push(`${name}: ${said.slice(0, 200)}`);
+        }),
+      );
+      await goodOne(server);
+    }
+    return wrong;
+  });
+  assertEquals(wrong, []);
 });

@@ -4,7 +4,7 @@ import { parseTable } from "../../src/cli/_parse.ts";
 import { serveValued } from "../../src/cli/serve/serve_options.ts";
 import { caption, root } from "../cli/command_process.ts";
 import { testedBackends } from "../backends/tested_backends.ts";
-import { examples } from "./server_process.ts";
+import { eventsOf, examples } from "./server_process.ts";
 
 Deno.test("caption.ts serve: a key of the environment, logs of JSON, and SIGTERM lets what runs finish", async () => {
   const args = ["run", "-A", "--no-check", "--quiet", "caption.ts", "serve", "--port", "0", "--log", "json"];
@@ -16,18 +16,21 @@ Deno.test("caption.ts serve: a key of the environment, logs of JSON, and SIGTERM
   const errors = new Response(child.stderr).text();
   const base = /http:\/\/\S+/.exec((await lines.read()).value!)![0];
   const { picture, text } = examples[0];
-  const ask = (query: string, key = env.LIMNER_API_KEY) =>
-    fetch(`${base}/caption${query}`, { method: "POST", body: picture, headers: { authorization: `Bearer ${key}` } });
+  const ask = (query: string, key = env.LIMNER_API_KEY, accept = "application/json") =>
+    fetch(`${base}/caption${query}`, {
+      method: "POST",
+      body: picture,
+      headers: { accept, authorization: `Bearer ${key}` },
+    });
   assertEquals((await (await ask("")).json()).text, text);
   const refused = await ask("", "another-key");
   assertEquals([refused.status, (await refused.json()).error.code], [401, "invalid_api_key"]);
-  const running = ask("?minNewTokens=60&maxNewTokens=60");
-  // It is being written once the server has a slot in use.
-  const headers = { authorization: `Bearer ${env.LIMNER_API_KEY}` };
-  const inUse = async () => /^limner_slots_in_use 1$/m.test(await (await fetch(`${base}/metrics`, { headers })).text());
-  while (!await inUse());
+  const running = await ask("?minNewTokens=60&maxNewTokens=60", undefined, "text/event-stream");
+  const pieces = running.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let written = (await pieces.read()).value!; // its first piece: the others are being written
   child.kill("SIGTERM");
-  assertEquals((await (await running).json()).truncated, true);
+  for (let next = await pieces.read(); !next.done; next = await pieces.read()) written += next.value;
+  assertEquals(JSON.parse(eventsOf(written).at(-1)!.data).truncated, true);
   assertEquals((await child.status).code, 0);
   await lines.cancel();
   const said = await errors;

@@ -32,21 +32,27 @@ export class AddedTokens {
    * Add tokens, in their order: those that the vocabulary lacks get the next ids, and those known get new flags.
    *
    * @param keepIds Whether tokens keep the `id` that they have.
+   * @param spellings What {@linkcode AddedTokens.spell} says of them.
    */
-  add(tokens: readonly AddedToken[], keepIds = false): void {
+  add(tokens: readonly AddedToken[], keepIds = false, spellings: readonly string[] = this.spell(tokens)): void {
     const { size } = this.#vocabulary;
     let next = size;
     for (const id of this.#tokens.keys()) next = Math.max(next, id + 1);
-    for (const token of tokens) {
+    for (const [i, token] of tokens.entries()) {
       if (token.content === "") continue;
       if (token.special) this.#special.add(token.content);
       const id = (keepIds ? token.id : undefined) ?? this.id(token.content) ?? next++;
       if (keepIds) next = Math.max(next, id + 1);
       this.#ids.set(token.content, id);
       this.#tokens.set(id, token);
-      this.#spellings.set(id, token.normalized ? this.#normalize(token.content) : token.content);
+      this.#spellings.set(id, spellings[i]);
     }
     this.#finders = undefined;
+  }
+
+  /** How tokens are spelled in normalised text. */
+  spell(tokens: readonly AddedToken[]): string[] {
+    return tokens.map(({ content, normalized }) => normalized ? this.#normalize(content) : content);
   }
 
   /** The id of an added token or of one of the vocabulary. */

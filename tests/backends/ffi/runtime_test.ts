@@ -75,11 +75,11 @@ Deno.test("ffi writes nothing to the terminal when a run fails", async () => {
 });
 
 Deno.test("ffi stops a run when it is asked to, and can be used afterwards", async () => {
-  await using backend = await load();
+  await using backend = await load({ threads: 1 });
   {
     using stream = backend.stream();
-    // Some seconds, unless it is stopped.
-    using long = await bound(backend, slow(400, 512));
+    // A second, however many cores there are, unless it is stopped.
+    using long = await bound(backend, slow(300, 512));
     using fine = await bound(backend, doubling());
     const identity = Float32Array.from({ length: 512 * 512 }, (_, i) => i % 513 === 0 ? 1 : 0);
     stream.write(long.buffers.x, identity);

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { effort } from "../../effort.ts";
 import { readingFlags, readingValued } from "../../../src/cli/options.ts";
 import { commandHelp } from "../../../src/cli/usage.ts";
+import { costFlags } from "../../process_cost.ts";
 import { caption, root, texts } from "../command_process.ts";
 
 const line = "assets/examples/line.png";
@@ -20,7 +21,7 @@ const answersOf = (stdout: string): Answer[] => stdout.trimEnd().split("\n").map
 /** Start a worker. */
 function start(args: readonly string[] = []) {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", "caption.ts", "worker", ...args],
+    args: ["run", "-A", "--quiet", costFlags, "caption.ts", "worker", ...args],
     ...{ cwd: root, stdin: "piped", stdout: "piped", stderr: "piped" },
   }).spawn();
   const writer = child.stdin.getWriter();
@@ -120,7 +121,7 @@ Deno.test({
       Number(/VmHWM:\s+(\d+)/.exec(await Deno.readTextFile(`/proc/${worker.child.pid}/status`))![1]) * 1024;
     const before = await peakOf();
     const chunk = new Uint8Array(2 ** 20).fill(120);
-    const megabytes = effort(200, 1000);
+    const megabytes = effort(300, 1000);
     for (let i = 0; i < megabytes; i++) await worker.writer.write(chunk);
     await worker.writer.write(Uint8Array.of(10, 255, 254, 10));
     await worker.write([{ id: 1, path: line }]);
