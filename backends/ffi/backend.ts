@@ -35,7 +35,7 @@ import {
   type RuntimeSession,
   RuntimeTensor,
 } from "../onnx/session/mod.ts";
-import type { CodeForm, StoredWeights } from "../../src/weights/mod.ts";
+import type { BlockEncoding, CodeForm, StoredWeights } from "../../src/weights/mod.ts";
 import type { BlockPlacement } from "./block_parameters.ts";
 import { giveBackFreedMemory } from "./c_heap.ts";
 import type { DeviceMemory } from "./device/device_memory.ts";
@@ -62,10 +62,10 @@ function holdsMemory(place: ParameterPlacement): boolean {
   return place !== "bound" && place.held !== undefined;
 }
 
-/** Whether a program reads a parameter in blocks. */
-function readableBlocks(graph: Graph, weights: FfiWeights, name: string): boolean {
+/** The blocks in which a program reads a parameter; undefined where it cannot read it in blocks. */
+function readableBlocks(graph: Graph, weights: FfiWeights, name: string): BlockEncoding | undefined {
   const encoding = weights.encodingOf(name);
-  return encoding !== undefined && readsBlocks(graph, name, encoding);
+  return encoding && readsBlocks(graph, name, encoding) ? encoding : undefined;
 }
 
 /** The form of codes in which a program reads a parameter, if its rows have one scale. */
@@ -142,13 +142,16 @@ export class FfiBackend implements Backend {
     const held = weights as FfiWeights;
     checkParameters(graph, held.source, (name) => held.isTrained(name));
     graph = prepare(graph, (node) => this.supports(node));
-    const blocks = [...graph.parameters.keys()].filter((name) => readableBlocks(graph, held, name));
-    const hasMany = hasManyRows(graph, new Map(blocks.map((name) => [name, held.encodingOf(name)!])));
+    const blocks = new Map<string, BlockEncoding>();
+    for (const name of graph.parameters.keys()) {
+      const encoding = readableBlocks(graph, held, name);
+      if (encoding) blocks.set(name, encoding);
+    }
     // Neither what is decoded in each run, nor what is trained on, is rounded further.
-    const rounds = blocks.length > 0 && writtenParameters(graph).size === 0;
+    const rounds = blocks.size > 0 && writtenParameters(graph).size === 0;
     const products = rounds ? await this.#productsOf(graph, held) : { blocks: "decoded" as const };
     // Made now, so that they are made for one program while another is compiled.
-    await Promise.all(blocks.map((name) => held.blocks.place(name, preferredForm(graph, name, products))));
+    await Promise.all(blocks.keys().map((name) => held.blocks.place(name, preferredForm(graph, name, products))));
     return await held.exclusively(new Set(graph.parameters.keys()), async () => {
       const names = new Set([...graph.parameters.keys()].filter((name) => held.fileRegionOf(name)));
       const compiler = (products: IntegerProducts) => (packed: boolean, fusesCaches: boolean) =>
@@ -157,8 +160,8 @@ export class FfiBackend implements Backend {
       const packing = writtenParameters(graph).size > 0 ? "never" : held.packingTime(names);
       const packed = packing === "now";
       signal?.throwIfAborted();
-      const copiesBlocks = packed && blocks.length > 0;
-      if (copiesBlocks) await held.dropUnused(new Set(blocks));
+      const copiesBlocks = packed && blocks.size > 0;
+      if (copiesBlocks) await held.dropUnused(new Set(blocks.keys()));
       const compiled = await this.#compile(graph, held, { packed, fusesCaches: true, products, signal });
       const program = new OnnxProgram(this.#sessions, graph, held, compiler(products), packed, compiled);
       if (copiesBlocks) held.noteCopies(program);
@@ -167,7 +170,7 @@ export class FfiBackend implements Backend {
       if (typeof form === "string" || form.rows === "many") return program;
       const forMany = compiler({ ...products, blocks: { ...form, rows: "many" } });
       const many = new OnnxProgram(this.#sessions, graph, held, forMany, packed);
-      return new ProgramByRows(program, many, hasMany);
+      return new ProgramByRows(program, many, hasManyRows(graph, blocks));
     });
   }
 
